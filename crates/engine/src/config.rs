@@ -1,0 +1,286 @@
+//! The configuration: `config/backup-config.json`, every field with a default that fits raf-bot.
+//!
+//! An unknown or misspelt field is `E_CONFIG` with the nearest known name; so is a value out of range. A [`Config`]
+//! that exists has been checked and has absolute paths.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::{BackupType, Category};
+use crate::secret::Secret;
+use crate::{Error, Result};
+
+/// Where the configuration lies below the root when nobody names a file.
+pub const DEFAULT_FILE: &str = "config/backup-config.json";
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Config {
+    /// The folder that is backed up. Default: the folder that relative paths start from.
+    pub root: PathBuf,
+    /// The vault. Relative to the root.
+    pub backup_dir: PathBuf,
+    pub encryption: bool,
+    pub passphrase: Option<Secret>,
+    pub passphrase_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub compression: Compression,
+    /// Bytes, or text such as "5GB".
+    pub max_local_storage: Size,
+    pub local_retention_days: u32,
+    pub timezone: Option<String>,
+    pub schedules: BTreeMap<BackupType, Schedule>,
+    /// What is taken and as what. Empty: everything, with raf-bot's categories.
+    pub sources: Vec<Source>,
+    /// Globs that are never taken, on top of the built-in ones.
+    pub exclude: Vec<String>,
+    pub cloud_sync: bool,
+    pub cloud: Vec<serde_json::Value>,
+    pub monitor: Monitor,
+    pub worker: Worker,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            root: PathBuf::from("."),
+            backup_dir: PathBuf::from("backups"),
+            encryption: true,
+            passphrase: None,
+            passphrase_file: None,
+            key_file: None,
+            compression: Compression::default(),
+            max_local_storage: Size(5_000_000_000),
+            local_retention_days: 7,
+            timezone: None,
+            schedules: BTreeMap::new(),
+            sources: Vec::new(),
+            exclude: Vec::new(),
+            cloud_sync: false,
+            cloud: Vec::new(),
+            monitor: Monitor::default(),
+            worker: Worker::default(),
+        }
+    }
+}
+
+/// `true`, `false`, or `{ "level": 1..=12 }` (libdeflate's levels).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Compression {
+    Switch(bool),
+    Level { level: u8 },
+}
+
+impl Default for Compression {
+    fn default() -> Compression {
+        Compression::Switch(true)
+    }
+}
+
+impl Compression {
+    /// Level 6: the knee of libdeflate's curve on databases and JSON.
+    pub const DEFAULT_LEVEL: u8 = 6;
+
+    /// 0 means that nothing is compressed.
+    pub fn level(self) -> u8 {
+        match self {
+            Compression::Switch(true) => Compression::DEFAULT_LEVEL,
+            Compression::Switch(false) => 0,
+            Compression::Level { level } => level,
+        }
+    }
+}
+
+/// A number of bytes: `5000000000` or `"5 GB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Bytes(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)
+            .map_err(|_| serde::de::Error::custom("a size is a number of bytes or a text such as \"5GB\""))?
+        {
+            Form::Bytes(bytes) => Ok(Size(bytes)),
+            Form::Text(text) => text
+                .parse::<bytesize::ByteSize>()
+                .map(|size| Size(size.as_u64()))
+                .map_err(|_| serde::de::Error::custom(format!("{text:?} is not a size; write for example \"5GB\""))),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Schedule {
+    pub cron: String,
+    pub keep: u32,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    #[serde(default)]
+    pub archive: Option<bool>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Source {
+    pub category: Category,
+    pub include: Vec<String>,
+    #[serde(default)]
+    pub exclude: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Monitor {
+    pub max_age_hours: f64,
+    pub storage_warn_percent: f64,
+    pub verify_cron: Option<String>,
+    pub ping_url: Option<String>,
+}
+
+impl Default for Monitor {
+    fn default() -> Monitor {
+        Monitor { max_age_hours: 26.0, storage_warn_percent: 80.0, verify_cron: None, ping_url: None }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Worker {
+    /// 0: as many as there are cores, at most 8.
+    pub threads: usize,
+    /// Unix niceness, 0 to 19.
+    pub nice: u8,
+}
+
+impl Default for Worker {
+    fn default() -> Worker {
+        Worker { threads: 0, nice: 10 }
+    }
+}
+
+impl Worker {
+    pub fn effective_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8),
+            some => some,
+        }
+    }
+}
+
+impl Config {
+    /// Parses a configuration given as JSON text. `base` is the folder that a relative `root` starts from.
+    pub fn from_json(text: &str, base: &Path) -> Result<Config> {
+        let mut unknown: Option<String> = None;
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let parsed: Result<Config, _> = serde_ignored::deserialize(&mut deserializer, |path| {
+            unknown.get_or_insert_with(|| path.to_string());
+        });
+        let config =
+            parsed.map_err(|error| Error::Config { message: format!("The configuration is not valid: {error}.") })?;
+        deserializer
+            .end()
+            .map_err(|error| Error::Config { message: format!("The configuration is not valid: {error}.") })?;
+        if let Some(field) = unknown {
+            return Err(unknown_field(&field));
+        }
+        config.resolved(base)
+    }
+
+    /// Reads a configuration file. Relative paths in it start from `base`.
+    pub fn from_file(file: &Path, base: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(file).map_err(|error| Error::Config {
+            message: format!("The configuration {} cannot be read: {error}.", file.display()),
+        })?;
+        Config::from_json(&text, base)
+            .map_err(|error| Error::Config { message: format!("{}: {error}", file.display()) })
+    }
+
+    /// The configuration of a root: its `config/backup-config.json` where there is one, else the defaults.
+    pub fn of_root(root: &Path) -> Result<Config> {
+        let file = root.join(DEFAULT_FILE);
+        if file.is_file() { Config::from_file(&file, root) } else { Config::default().resolved(root) }
+    }
+
+    /// Checks ranges and makes every path absolute.
+    pub fn resolved(mut self, base: &Path) -> Result<Config> {
+        let base = std::path::absolute(base).map_err(|error| Error::Config {
+            message: format!("{} is not a usable folder: {error}.", base.display()),
+        })?;
+        self.root = clean(&base.join(&self.root));
+        self.backup_dir = clean(&self.root.join(&self.backup_dir));
+        let root = self.root.clone();
+        for file in [&mut self.passphrase_file, &mut self.key_file].into_iter().flatten() {
+            *file = clean(&root.join(&file));
+        }
+        let refuse = |message: &str| Err(Error::Config { message: message.into() });
+        if self.compression.level() > 12 {
+            return refuse("compression.level goes from 0 (off) to 12 (smallest).");
+        }
+        if self.worker.nice > 19 {
+            return refuse("worker.nice goes from 0 to 19.");
+        }
+        if self.worker.threads > 64 {
+            return refuse("worker.threads goes from 0 (automatic) to 64.");
+        }
+        if self.backup_dir == self.root {
+            return refuse("backupDir must not be the root itself: a backup cannot contain itself.");
+        }
+        if self.root.starts_with(&self.backup_dir) {
+            return refuse("backupDir must not contain the root: nothing would be left to back up.");
+        }
+        Ok(self)
+    }
+}
+
+/// Without `.` and `..`, by name only: links are resolved when the path is used.
+fn clean(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn unknown_field(path: &str) -> Error {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let nearest = known_fields()
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase()), known))
+        .filter(|(score, _)| *score > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = nearest.map_or_else(String::new, |(_, known)| format!(" Did you mean {known:?}?"));
+    Error::Config { message: format!("The configuration has an unknown field {path:?}.{hint}") }
+}
+
+fn known_fields() -> Vec<String> {
+    fn keys(value: &serde_json::Value, out: &mut Vec<String>) {
+        if let serde_json::Value::Object(map) = value {
+            for (key, inner) in map {
+                out.push(key.clone());
+                keys(inner, out);
+            }
+        }
+    }
+    let mut out: Vec<String> =
+        ["cron", "keep", "enabled", "archive", "category", "include", "exclude", "level"].map(String::from).to_vec();
+    keys(&serde_json::to_value(Config::default()).unwrap_or_default(), &mut out);
+    out
+}

@@ -1,0 +1,124 @@
+//! What can go wrong, as sentences for the person who reads them.
+//!
+//! Every variant has one stable [`Error::code`], the same in Rust, in JavaScript (`err.code`), on the command line
+//! (`--json`) and over REST. A message says what failed, on what, and what to do; the cause is kept as the source.
+//! No message ever holds a passphrase, a key or a token.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{message}")]
+    Config { message: String },
+
+    #[error("The vault cannot be opened: {hint}")]
+    Passphrase { hint: &'static str },
+
+    #[error("{message}")]
+    NotFound { message: String },
+
+    #[error("{operation} has been running since {since} (process {pid}). Wait for it, or ask to wait (`--wait`).")]
+    Busy { operation: String, since: String, pid: u32 },
+
+    #[error("The operation was cancelled. Nothing of it was kept.")]
+    Aborted,
+
+    /// An object of the vault is not what was written. `object` is its path inside the vault.
+    #[error("{object} is damaged: {detail}.{}", hurt(.backups))]
+    Corrupt { object: String, detail: String, backups: Vec<String> },
+
+    #[error("{message}")]
+    Format { message: String },
+
+    #[error("{message}")]
+    StorageLimit { message: String },
+
+    #[error("No space left on the disk while writing {}. Free some space and try again; earlier backups are whole.", path.display())]
+    NoSpace { path: PathBuf, source: io::Error },
+
+    /// The root, or something in it, cannot be read.
+    #[error("{message}")]
+    Source { message: String, source: Option<io::Error> },
+
+    #[error("{path:?} is refused: {reason}. Nothing was written.")]
+    UnsafePath { path: String, reason: &'static str },
+
+    #[error("{message}")]
+    Restore { message: String },
+
+    /// The worker process could not be started, or died.
+    #[error("{message}")]
+    Worker { message: String },
+
+    /// Reading or writing the vault or a target failed for a reason of the operating system.
+    #[error("{action} {} failed: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+
+    #[error("Internal error: {message}. This is a bug in Lifeboat; the vault is whole.")]
+    Internal { message: String },
+}
+
+fn hurt(backups: &[String]) -> String {
+    match backups {
+        [] => String::new(),
+        [one] => format!(" It hurts the backup {one}."),
+        many if many.len() <= 3 => format!(" It hurts the backups {}.", many.join(", ")),
+        many => format!(" It hurts {} backups, the newest of them {}.", many.len(), many[many.len() - 1]),
+    }
+}
+
+impl Error {
+    /// The stable code of this error: the `code` of a JavaScript `BackupError`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Config { .. } => "E_CONFIG",
+            Error::Passphrase { .. } => "E_PASSPHRASE",
+            Error::NotFound { .. } => "E_NOT_FOUND",
+            Error::Busy { .. } => "E_BUSY",
+            Error::Aborted => "E_ABORTED",
+            Error::Corrupt { .. } => "E_CORRUPT",
+            Error::Format { .. } => "E_FORMAT",
+            Error::StorageLimit { .. } => "E_STORAGE_LIMIT",
+            Error::NoSpace { .. } => "E_NO_SPACE",
+            Error::Source { .. } => "E_SOURCE",
+            Error::UnsafePath { .. } => "E_UNSAFE_PATH",
+            Error::Restore { .. } => "E_RESTORE",
+            Error::Worker { .. } => "E_WORKER",
+            Error::Io { .. } => "E_SOURCE",
+            Error::Internal { .. } => "E_INTERNAL",
+        }
+    }
+
+    /// An I/O error with what was being done to which path. A full disk or quota becomes [`Error::NoSpace`].
+    pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
+        let path = path.as_ref().to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Error::NoSpace { path, source }
+            }
+            _ => Error::Io { action, path, source },
+        }
+    }
+
+    pub fn corrupt(object: impl Into<String>, detail: impl Into<String>) -> Error {
+        Error::Corrupt { object: object.into(), detail: detail.into(), backups: Vec::new() }
+    }
+
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::Internal { message: message.into() }
+    }
+}
+
+/// `result.at("reading", path)`: an I/O result with its place.
+pub trait IoContext<T> {
+    fn at(self, action: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn at(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| Error::io(action, path, source))
+    }
+}

@@ -1,0 +1,368 @@
+//! What operations are asked and what they report: the types that cross to JavaScript, the command line and REST.
+//!
+//! Their JSON form (camelCase, sizes in bytes, times in milliseconds since the epoch) is the contract of `index.d.ts`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a backup was made. HOURLY, MANUAL, API and SAFETY are incremental; DAILY, WEEKLY and MONTHLY are full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum BackupType {
+    Manual,
+    Api,
+    Hourly,
+    Daily,
+    Weekly,
+    Monthly,
+    Safety,
+}
+
+impl BackupType {
+    pub const ALL: [BackupType; 7] = [
+        BackupType::Manual,
+        BackupType::Api,
+        BackupType::Hourly,
+        BackupType::Daily,
+        BackupType::Weekly,
+        BackupType::Monthly,
+        BackupType::Safety,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackupType::Manual => "MANUAL",
+            BackupType::Api => "API",
+            BackupType::Hourly => "HOURLY",
+            BackupType::Daily => "DAILY",
+            BackupType::Weekly => "WEEKLY",
+            BackupType::Monthly => "MONTHLY",
+            BackupType::Safety => "SAFETY",
+        }
+    }
+
+    /// Does this type re-read every byte by default?
+    pub fn is_full(self) -> bool {
+        matches!(self, BackupType::Daily | BackupType::Weekly | BackupType::Monthly)
+    }
+}
+
+impl std::fmt::Display for BackupType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for BackupType {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> crate::Result<BackupType> {
+        let wanted = text.to_ascii_uppercase();
+        BackupType::ALL.into_iter().find(|known| known.as_str() == wanted).ok_or_else(|| crate::Error::Config {
+            message: format!(
+                "{text:?} is not a type of backup. Use one of MANUAL, API, HOURLY, DAILY, WEEKLY, MONTHLY, SAFETY."
+            ),
+        })
+    }
+}
+
+/// What an item is to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    Database,
+    Config,
+    Logs,
+    Accounts,
+    Templates,
+    Session,
+    Media,
+    Data,
+}
+
+impl Category {
+    pub const ALL: [Category; 8] = [
+        Category::Database,
+        Category::Config,
+        Category::Logs,
+        Category::Accounts,
+        Category::Templates,
+        Category::Session,
+        Category::Media,
+        Category::Data,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::Database => "database",
+            Category::Config => "config",
+            Category::Logs => "logs",
+            Category::Accounts => "accounts",
+            Category::Templates => "templates",
+            Category::Session => "session",
+            Category::Media => "media",
+            Category::Data => "data",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemType {
+    File,
+    Dir,
+    Symlink,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct BackupOptions {
+    /// Re-read and re-hash every byte. Default: by the type.
+    pub full: Option<bool>,
+    /// A few words of the user's own, kept with the backup.
+    pub note: Option<String>,
+    /// Wait for a running operation instead of failing with `E_BUSY`.
+    pub wait: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    pub path: String,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupResult {
+    pub success: bool,
+    pub backup: String,
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    /// Bytes that this backup added to the vault.
+    pub size: u64,
+    /// Bytes of its items as they lie on disk.
+    pub total_size: u64,
+    pub items: u64,
+    /// Items that were new or changed since the backup before.
+    pub changed: u64,
+    /// Items of the backup before that are gone.
+    pub removed: u64,
+    pub full: bool,
+    pub duration_ms: u64,
+    /// Something could not be stored as it should be (a corrupt database, an unreadable file): see `warnings`.
+    pub degraded: bool,
+    pub warnings: Vec<Warning>,
+    /// `off`, `queued` or `synced`.
+    pub cloud: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryTotals {
+    pub items: u64,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupInfo {
+    pub backup: String,
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    pub timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub size: u64,
+    pub total_size: u64,
+    pub items: u64,
+    pub categories: BTreeMap<Category, CategoryTotals>,
+    pub full: bool,
+    pub degraded: bool,
+    pub pinned: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<i64>,
+    pub location: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ListFilter {
+    #[serde(rename = "type")]
+    pub kind: Option<BackupType>,
+    /// Milliseconds since the epoch, inclusive.
+    pub since: Option<i64>,
+    /// Milliseconds since the epoch, inclusive.
+    pub until: Option<i64>,
+    /// At most this many, the newest.
+    pub limit: Option<usize>,
+}
+
+/// One path of a backup, as users see it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ItemInfo {
+    pub path: String,
+    pub category: Category,
+    #[serde(rename = "type")]
+    pub kind: ItemType,
+    /// Bytes.
+    pub size: u64,
+    /// Milliseconds since the epoch.
+    pub mtime: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Which backup: by name, or the newest good one at or before an instant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BackupRef {
+    /// A backup's name, or `latest`.
+    Name(String),
+    At {
+        /// Milliseconds since the epoch.
+        at: i64,
+    },
+}
+
+/// What `init` did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitReport {
+    /// The vault's folder.
+    pub vault: std::path::PathBuf,
+    /// False where the vault was there already.
+    pub created: bool,
+    pub encrypted: bool,
+    /// The key file that was made or added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestoreOptions {
+    /// Paths, globs or categories; empty means everything.
+    pub items: Vec<String>,
+    /// The folder to restore into: it must not exist, or be empty.
+    pub target: std::path::PathBuf,
+    pub dry_run: bool,
+    pub wait: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RestorePlan {
+    pub create: Vec<String>,
+    pub replace: Vec<String>,
+    pub remove: Vec<String>,
+    pub unchanged: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreResult {
+    pub success: bool,
+    pub backup: String,
+    pub restored: Vec<String>,
+    pub timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_backup: Option<String>,
+    pub plan: RestorePlan,
+    pub dry_run: bool,
+    pub staged: bool,
+    pub duration_ms: u64,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Damage {
+    /// The object's path inside the vault.
+    pub object: String,
+    /// The backups that it hurts, oldest first.
+    pub backups: Vec<String>,
+    pub healed: bool,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    pub ok: bool,
+    pub backups: u64,
+    pub packs: u64,
+    /// Bytes that were read back and authenticated.
+    pub bytes: u64,
+    pub damaged: Vec<Damage>,
+    pub duration_ms: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    pub phase: String,
+    pub items: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_items: Option<u64>,
+    pub bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_ms: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: String,
+    pub message: String,
+    pub since: i64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageStatus {
+    /// Bytes of everything in the vault's folder.
+    pub used: u64,
+    /// The cap, `maxLocalStorage`.
+    pub limit: u64,
+    /// Bytes free on the vault's disk.
+    pub free: u64,
+    /// How many backups there are.
+    pub backups: u64,
+    /// Bytes of all backups' items, as if each were a plain copy.
+    pub source_bytes: u64,
+    /// Bytes of packs and snapshots that hold them.
+    pub stored_bytes: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScheduleStatus {
+    pub running: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub healthy: bool,
+    pub problems: Vec<Problem>,
+    pub last_success: BTreeMap<BackupType, i64>,
+    /// Milliseconds since the newest good backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<i64>,
+    /// What is running now, if anything: "BACKUP HOURLY", ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
+    pub storage: StorageStatus,
+    pub cloud: Vec<serde_json::Value>,
+    pub schedule: ScheduleStatus,
+}
+
+/// Who holds the vault's lock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    pub operation: String,
+    pub pid: u32,
+    /// Milliseconds since the epoch.
+    pub since: i64,
+}

@@ -1,0 +1,87 @@
+//! The language between host and worker: JSON lines over the worker's stdin and stdout.
+//!
+//! The host writes one [`Request`] line, and later perhaps [`Signal`] lines. The worker answers with any number of
+//! progress lines and then exactly one result or error line, and exits. When its stdin ends, its host is gone, and
+//! the worker cancels itself. Secrets travel here and nowhere else: never in arguments or the environment.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::report::{BackupOptions, BackupRef, BackupType, ListFilter, Progress, RestoreOptions};
+use crate::secret::MasterKey;
+
+/// The first line that the worker reads.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Request {
+    pub config: Config,
+    /// The vault's master key, where the host has it already: then no key is derived again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<MasterKey>,
+    pub operation: Operation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Operation {
+    /// Result: `BackupResult`.
+    CreateBackup {
+        #[serde(rename = "type")]
+        kind: BackupType,
+        #[serde(default)]
+        options: BackupOptions,
+    },
+    /// Result: `BackupInfo[]`, newest first.
+    ListBackups {
+        #[serde(default)]
+        filter: ListFilter,
+    },
+    /// Result: `ItemInfo[]`, in path order.
+    ListItems {
+        backup: String,
+        #[serde(default)]
+        items: Vec<String>,
+    },
+    /// Result: `RestoreResult`.
+    Restore { backup: BackupRef, options: RestoreOptions },
+    /// Result: `VerifyReport`.
+    Verify {
+        #[serde(default)]
+        backup: Option<String>,
+        #[serde(default)]
+        deep: bool,
+    },
+    /// Result: `Status`.
+    Status,
+}
+
+/// A later line from the host.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Signal {
+    /// `"cancel"`: stop at the next safe place and answer with `E_ABORTED`.
+    Cancel,
+}
+
+/// A line from the worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    Progress(Progress),
+    /// The master key that was unlocked by a passphrase, so that the host can hand it to its next worker.
+    Key(MasterKey),
+    Result(Value),
+    Error(Failure),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+impl From<&crate::Error> for Failure {
+    fn from(error: &crate::Error) -> Failure {
+        Failure { code: error.code().into(), message: error.to_string() }
+    }
+}
