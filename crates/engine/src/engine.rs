@@ -1,24 +1,33 @@
 //! The engine's front door: one method for each thing users ask for.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use crate::report::*;
-use crate::secret::MasterKey;
-use crate::{Config, Control, Result};
+use crate::seal::keyring::{self, Credentials};
+use crate::secret::{MasterKey, Secret};
+use crate::vault::lock::{self, Lock};
+use crate::vault::writer::lock as locked;
+use crate::vault::{self, Vault};
+use crate::{Config, Control, Error, Result, backup, restore, space, verify};
 
 /// One root and its vault.
 pub struct Engine {
     config: Config,
+    key: Option<MasterKey>,
+    /// The vault, once it has been opened.
+    opened: Mutex<Option<Vault>>,
 }
 
 impl Engine {
     /// Opens nothing yet. `config` comes from [`Config::of_root`], [`Config::from_file`] or [`Config::from_json`].
     pub fn new(config: Config) -> Engine {
-        Engine { config }
+        Engine { config, key: None, opened: Mutex::default() }
     }
 
     /// Uses a master key that is known already (the host keeps it for its workers) instead of deriving it again.
-    pub fn with_key(self, _key: MasterKey) -> Engine {
+    pub fn with_key(mut self, key: MasterKey) -> Engine {
+        self.key = Some(key);
         self
     }
 
@@ -28,46 +37,183 @@ impl Engine {
 
     /// The master key, once an operation has opened the vault by a passphrase; for the host to keep.
     pub fn unlocked_key(&self) -> Option<MasterKey> {
-        None
+        locked(&self.opened).as_ref().and_then(Vault::costly_key)
     }
 
-    /// Makes the vault, or adds the configured passphrase or a key file to one that exists.
-    /// `key_file`: made (32 random bytes, mode 0600) where it does not exist.
-    pub fn init(&self, _key_file: Option<&Path>) -> Result<InitReport> {
-        todo!()
+    /// Makes the vault, or lets one more passphrase or key file open a vault that exists.
+    ///
+    /// `key_file` is made (32 random bytes, mode 0600) where it does not exist.
+    pub fn init(&self, key_file: Option<&Path>) -> Result<InitReport> {
+        let mut credentials = self.credentials(key_file)?;
+        let report = |created| InitReport {
+            vault: self.config.backup_dir.clone(),
+            created,
+            encrypted: self.config.encryption,
+            key_file: key_file.map(Path::to_path_buf),
+        };
+        if key_file.is_some_and(|path| path.starts_with(&self.config.backup_dir)) {
+            return Err(Error::Config {
+                message: "The key file must not lie in the vault: whoever has the vault would have the key.".into(),
+            });
+        }
+        if Vault::exists(&self.config.backup_dir) {
+            let vault = Vault::open(&self.config.backup_dir, &credentials)?;
+            let _lock = self.lock("INIT", true, &Control::silent())?;
+            if let Some(path) = key_file.filter(|path| !path.exists()) {
+                let key_file = Some(keyring::make_key_file(path)?);
+                vault.add_credentials(&Credentials { key_file, ..Credentials::default() })?;
+            }
+            return Ok(report(false));
+        }
+        if let Some(path) = key_file.filter(|path| !path.exists()) {
+            credentials.key_file = Some(keyring::make_key_file(path)?);
+        }
+        self.make_vault(&credentials)?;
+        Ok(report(true))
     }
 
-    pub fn create_backup(
-        &self,
-        _kind: BackupType,
-        _options: &BackupOptions,
-        _control: &Control,
-    ) -> Result<BackupResult> {
-        todo!()
+    pub fn create_backup(&self, kind: BackupType, options: &BackupOptions, control: &Control) -> Result<BackupResult> {
+        if !self.config.root.is_dir() {
+            return Err(Error::Source {
+                message: format!("The folder {} does not exist, or is not a folder.", self.config.root.display()),
+                source: None,
+            });
+        }
+        let vault = match Vault::exists(&self.config.backup_dir) {
+            true => self.vault()?,
+            false => self.make_vault(&self.credentials(None)?)?,
+        };
+        let _lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
+        backup::run(&vault, &self.config, kind, options, control)
     }
 
     /// Newest first. Never waits.
-    pub fn list_backups(&self, _filter: &ListFilter) -> Result<Vec<BackupInfo>> {
-        todo!()
+    pub fn list_backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
+        if !Vault::exists(&self.config.backup_dir) {
+            return Ok(Vec::new());
+        }
+        let (mut infos, _) = self.vault()?.backups()?;
+        infos.retain(|info| {
+            filter.kind.is_none_or(|kind| kind == info.kind)
+                && filter.since.is_none_or(|since| info.timestamp >= since)
+                && filter.until.is_none_or(|until| info.timestamp <= until)
+        });
+        infos.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(infos)
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.
-    pub fn list_items(&self, _backup: &str, _items: &[String]) -> Result<Vec<ItemInfo>> {
-        todo!()
+    pub fn list_items(&self, backup: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
+        restore::select(&self.vault()?, backup, items)
     }
 
-    pub fn restore(&self, _backup: &BackupRef, _options: &RestoreOptions, _control: &Control) -> Result<RestoreResult> {
-        todo!()
+    pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
+        let threads = self.config.worker.effective_threads();
+        restore::run(&self.vault()?, backup, options, threads, control)
     }
 
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
-    /// re-hashes every item. Damage is in the report, not an error.
-    pub fn verify(&self, _backup: Option<&str>, _deep: bool, _control: &Control) -> Result<VerifyReport> {
-        todo!()
+    /// re-hashes every chunk. Damage is in the report, not an error.
+    pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
+        let vault = self.vault()?;
+        let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
+        verify::run(&vault, name.as_ref(), deep, self.config.worker.effective_threads(), control)
     }
 
     /// Never waits, never needs a key.
     pub fn status(&self) -> Result<Status> {
-        todo!()
+        let dir = &self.config.backup_dir;
+        let infos = match vault::catalog::Catalog::open_read_only(dir) {
+            Some(catalog) => catalog.backups().unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let names = vault::list_snapshots(dir)?;
+        let now = jiff::Timestamp::now().as_millisecond();
+        let mut last_success = std::collections::BTreeMap::new();
+        for name in &names {
+            last_success.insert(name.kind(), name.millis());
+        }
+        let age = names.last().map(|newest| now - newest.millis());
+        let (used, stored) = vault::usage(dir)?;
+        let mut problems = Vec::new();
+        let mut problem =
+            |code: &str, message: String| problems.push(Problem { code: code.into(), message, since: now });
+        let limit_hours = self.config.monitor.max_age_hours;
+        match age {
+            None => problem("E_NOT_FOUND", "There is no backup yet. Make one with `lifeboat backup`.".into()),
+            Some(age) if age as f64 > limit_hours * 3_600_000.0 => problem(
+                "E_NOT_FOUND",
+                format!("The newest backup is {} hours old; the limit is {limit_hours}.", age / 3_600_000),
+            ),
+            _ => {}
+        }
+        let limit = self.config.max_local_storage.0;
+        if used as f64 > limit as f64 * self.config.monitor.storage_warn_percent / 100.0 {
+            problem(
+                "E_STORAGE_LIMIT",
+                format!("The vault uses {} of {}.", bytesize::ByteSize(used), bytesize::ByteSize(limit)),
+            );
+        }
+        Ok(Status {
+            healthy: problems.is_empty(),
+            problems,
+            last_success,
+            age,
+            running: lock::holder(dir),
+            storage: StorageStatus {
+                used,
+                limit,
+                free: space::free(if dir.exists() { dir } else { &self.config.root }).unwrap_or(0),
+                backups: names.len() as u64,
+                source_bytes: infos.iter().map(|info| info.total_size).sum(),
+                stored_bytes: stored,
+            },
+            cloud: Vec::new(),
+            schedule: ScheduleStatus::default(),
+        })
+    }
+
+    /// The vault, opened once.
+    fn vault(&self) -> Result<Vault> {
+        let mut opened = locked(&self.opened);
+        if let Some(vault) = &*opened {
+            return Ok(vault.clone());
+        }
+        let vault = Vault::open(&self.config.backup_dir, &self.credentials(None)?)?;
+        Ok(opened.insert(vault).clone())
+    }
+
+    fn make_vault(&self, credentials: &Credentials) -> Result<Vault> {
+        let vault = Vault::create(&self.config.backup_dir, credentials, self.config.encryption)?;
+        Ok(locked(&self.opened).insert(vault).clone())
+    }
+
+    fn lock(&self, operation: &str, wait: bool, control: &Control) -> Result<Lock> {
+        Lock::acquire(&self.config.backup_dir, operation, wait, control)
+    }
+
+    /// Whatever may open the vault. `also`: a key file besides the configured one; it need not exist.
+    fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
+        let passphrase = match (&self.config.passphrase, &self.config.passphrase_file) {
+            (Some(passphrase), _) => Some(passphrase.clone()),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file).map_err(|error| Error::Config {
+                    message: format!("The passphrase file {} cannot be read: {error}.", file.display()),
+                })?;
+                Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
+            }
+            (None, None) => None,
+        };
+        if passphrase.as_ref().is_some_and(|passphrase| passphrase.expose().is_empty()) {
+            return Err(Error::Config { message: "The passphrase is empty.".into() });
+        }
+        let key_file = also.filter(|path| path.exists()).or(self.config.key_file.as_deref());
+        // A key file that init is to make need not be there yet.
+        let key_file = key_file.filter(|path| also != Some(*path) || path.exists());
+        Ok(Credentials {
+            passphrase,
+            key_file: key_file.map(keyring::read_key_file).transpose()?,
+            master: self.key.clone(),
+        })
     }
 }

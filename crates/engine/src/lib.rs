@@ -1,12 +1,40 @@
-//! Lifeboat's engine.
+//! Lifeboat's engine: it backs up a running app's folder and gives every byte back.
+//!
+//! Start at [`Engine`]: one method for each thing users ask for. What happens behind it, from the live root to the
+//! disk and back:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`capture`] | how a live root is read: the walk, the rules, SQLite databases under their writers |
+//! | [`backup`] | the pipeline from the root to a snapshot |
+//! | [`chunk`] | cutting content and compressing it |
+//! | [`seal`] | encryption, and what opens a vault |
+//! | [`vault`] | the objects on disk: packs, snapshots, item lists, the catalog, the lock |
+//! | [`restore`] | from a snapshot to files |
+//! | [`mod@verify`] | reading back what is stored |
+//! | [`supervise`] | the worker process and its protocol, from the host's end |
+//!
+//! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
+//! would drop the locks that the bot's SQLite holds.
+//!
+//! Inner modules return [`Error`]; each variant has a stable code and a sentence for the person who reads it.
 
+pub mod backup;
+pub mod capture;
+pub mod chunk;
 pub mod config;
 pub mod control;
 pub mod engine;
 pub mod error;
+pub mod path;
 pub mod report;
+pub mod restore;
+pub mod seal;
 pub mod secret;
+pub mod space;
 pub mod supervise;
+pub mod vault;
+pub mod verify;
 
 pub use config::Config;
 pub use control::Control;

@@ -1,0 +1,210 @@
+//! SQLite databases on their way into the vault: captured in blocks, checked, and described.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use super::file::{FileReader, is_changed};
+use super::pool::{Pending, Shared, Task};
+use crate::capture::sqlite::{self, BLOCK, BlockSink, Captured, Journal, Outcome};
+use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::walk::Entry;
+use crate::error::IoContext;
+use crate::report::ItemType;
+use crate::vault::durable;
+use crate::vault::item::{Database, Item, JournalMode, Side};
+use crate::vault::writer::Scratch;
+use crate::{Error, Result};
+
+/// Files that belong to a database and hold part of its state.
+const SIDES: [&str; 2] = ["-journal", "-wal"];
+
+/// Captures the database of `task` and emits its item.
+pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
+    let shared = reader.shared;
+    let path = &task.entry.absolute;
+    let reading = SystemTime::now();
+    // Before the capture: what changes from here on shows as a change to the next backup.
+    let (stat, wal) = match (Stat::of(path), Stat::of(&side(&task.entry, "-wal"))) {
+        (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == Kind::File)),
+        (Err(_), _) => {
+            shared.gone(task.seq);
+            return Ok(());
+        }
+    };
+    let mut options = sqlite::Options::new(shared.scratch_dir.clone());
+    options.threads = shared.threads;
+    let mut sink = Sink::new(shared, &mut reader.scratch, task.seq)?;
+    let outcome = match sqlite::capture(path, &options, &mut sink, &shared.control) {
+        Ok(outcome) => outcome,
+        Err(Error::Source { source: Some(error), .. }) if error.kind() == io::ErrorKind::NotFound => {
+            shared.gone(task.seq);
+            return Ok(());
+        }
+        Err(Error::Source { message, .. }) => {
+            shared.warn_degraded(&task.entry.path, format!("It is not in this backup: {message}"));
+            shared.gone(task.seq);
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.category);
+    stat.describe(&mut item);
+    item.racy = stat.is_racy(reading) || wal.is_some_and(|wal| wal.is_racy(reading));
+    let captured = match outcome {
+        Outcome::Consistent(captured) => captured,
+        Outcome::Raw { reason } => return store_raw(reader, task, item, &reason),
+    };
+    let (content, sha256) = sink.finished(&captured, &task.entry)?;
+    for problem in &captured.problems {
+        shared.warn_degraded(&task.entry.path, problem.clone());
+    }
+    let journal = match captured.journal {
+        Journal::Rollback => JournalMode::Rollback,
+        Journal::Wal => JournalMode::Wal,
+    };
+    item.size = captured.size;
+    item.sha256 = sha256;
+    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)) });
+    // The size that the file has on the disk is what the next backup compares: a WAL's pages may make the image larger.
+    if captured.size != stat.size {
+        item.racy = true;
+    }
+    let changed = is_changed(&item, task.previous.as_deref());
+    content.complete(shared, &mut reader.scratch, item, changed)
+}
+
+/// A database that SQLite cannot read is still somebody's data: it is stored as it lies, with what belongs to it.
+fn store_raw(reader: &mut FileReader<'_>, task: Task, mut item: Item, reason: &str) -> Result<()> {
+    let shared = reader.shared;
+    let message = format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal.");
+    shared.warn_degraded(&task.entry.path, message);
+    item.db = Some(Database { journal: JournalMode::Raw, wal: None });
+    for suffix in SIDES {
+        let path = side(&task.entry, suffix);
+        let Ok((file, stat)) = open_file(&path) else { continue };
+        let (chunks, _, size) = store_bytes(reader, &file, stat.size).at("reading", &path)??;
+        item.sides.push(Side { suffix: suffix.into(), size, chunks });
+    }
+    let read = open_file(&task.entry.absolute)
+        .and_then(|(file, stat)| store_bytes(reader, &file, stat.size))
+        .map_err(|error| Error::io("reading", &task.entry.absolute, error))?;
+    let (chunks, sha256, size) = read?;
+    item.size = size;
+    item.sha256 = Some(sha256);
+    let content = Pending::new(task.seq);
+    content.set(chunks);
+    let changed = is_changed(&item, task.previous.as_deref());
+    content.complete(shared, &mut reader.scratch, item, changed)
+}
+
+type Stored = (Vec<crate::chunk::ChunkId>, String, u64);
+
+/// Stores a file's first `size` bytes in blocks.
+fn store_bytes(reader: &mut FileReader<'_>, file: &File, size: u64) -> io::Result<Result<Stored>> {
+    let (mut chunks, mut sha256, mut done) = (Vec::new(), Sha256::new(), 0);
+    let mut block = vec![0; BLOCK];
+    while done < size {
+        let length = BLOCK.min((size - done) as usize);
+        match durable::read_at(file, &mut block[..length], done) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(error),
+        }
+        sha256.update(&block[..length]);
+        match reader.shared.writer.put(&mut reader.scratch, &block[..length]) {
+            Ok(id) => chunks.push(id),
+            Err(error) => return Ok(Err(error)),
+        }
+        done += length as u64;
+    }
+    Ok(Ok((chunks, hex::encode(sha256.finalize()), done)))
+}
+
+fn side(entry: &Entry, suffix: &str) -> PathBuf {
+    let mut path = entry.absolute.clone().into_os_string();
+    path.push(suffix);
+    path.into()
+}
+
+/// Takes a database's blocks into the pool.
+struct Sink<'a> {
+    shared: &'a Shared,
+    scratch: &'a mut Scratch,
+    seq: u64,
+    content: Arc<Pending>,
+    /// How many blocks were put, from the first on.
+    blocks: u64,
+    /// Over the blocks in order; `None` once a block was put a second time.
+    sha256: Option<Sha256>,
+    /// In a full backup, the image, for `PRAGMA quick_check` without a lock on the live database.
+    image: Option<tempfile::NamedTempFile>,
+}
+
+impl<'a> Sink<'a> {
+    fn new(shared: &'a Shared, scratch: &'a mut Scratch, seq: u64) -> Result<Sink<'a>> {
+        let image = if shared.full {
+            let image = tempfile::NamedTempFile::new_in(&shared.scratch_dir);
+            Some(image.at("writing in", &shared.scratch_dir)?)
+        } else {
+            None
+        };
+        let content = Pending::new(seq);
+        Ok(Sink { shared, scratch, seq, content, blocks: 0, sha256: Some(Sha256::new()), image })
+    }
+
+    /// The content, and its hash where it is known.
+    fn finished(self, captured: &Captured, entry: &Entry) -> Result<(Arc<Pending>, Option<String>)> {
+        let mut sha256 = self.sha256.filter(|_| captured.undisturbed).map(|sha256| hex::encode(sha256.finalize()));
+        if let Some(image) = &self.image {
+            if sha256.is_none() {
+                sha256 = Some(durable::sha256(image.as_file()).at("reading", image.path())?);
+            }
+            for problem in sqlite::quick_check(image.path())? {
+                self.shared.warn_degraded(&entry.path, format!("The database is damaged at its source: {problem}"));
+            }
+        }
+        Ok((self.content, sha256))
+    }
+}
+
+impl BlockSink for Sink<'_> {
+    fn put(&mut self, index: u64, block: Vec<u8>) -> Result<()> {
+        self.shared.check()?;
+        if let Some(image) = &self.image {
+            durable::write_at(image.as_file(), &block, index * BLOCK as u64).at("writing", image.path())?;
+        }
+        if index == self.blocks {
+            self.blocks += 1;
+            if let Some(sha256) = &mut self.sha256 {
+                sha256.update(&block);
+            }
+        } else {
+            // A correction must not be overtaken by what it corrects.
+            self.sha256 = None;
+            self.blocks = self.blocks.max(index + 1);
+            self.content.drain(self.shared, self.scratch)?;
+        }
+        self.content.put(self.shared, self.scratch, index as usize, block)
+    }
+
+    fn finish(&mut self, size: u64) -> Result<()> {
+        self.content.drain(self.shared, self.scratch)?;
+        self.content.truncate(size.div_ceil(BLOCK as u64) as usize);
+        if let Some(image) = &self.image {
+            image.as_file().set_len(size).at("writing", image.path())?;
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        // Chunks of the attempt before finish into nothing: their item never comes.
+        self.content = Pending::new(self.seq);
+        self.blocks = 0;
+        self.sha256 = Some(Sha256::new());
+    }
+}

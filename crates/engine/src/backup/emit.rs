@@ -1,0 +1,146 @@
+//! The end of the pipeline: items come in any order and leave in path order, into the item list and the totals.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::pool::Shared;
+use crate::Result;
+use crate::report::{Category, CategoryTotals, Progress};
+use crate::vault::item::Item;
+use crate::vault::list::ListWriter;
+use crate::vault::snapshot::ItemList;
+use crate::vault::writer::lock;
+
+/// So many items may be under way at once. The walker waits when the oldest is further behind.
+const WINDOW: u64 = 16_384;
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// What became of the path with a sequence number.
+pub enum Outcome {
+    Item {
+        item: Box<Item>,
+        changed: bool,
+    },
+    /// It vanished, or could not be read.
+    Gone,
+}
+
+pub enum Message {
+    Done(u64, Outcome),
+    /// The walk is over: so many sequence numbers were given out.
+    Total(u64),
+}
+
+#[derive(Default)]
+pub struct Totals {
+    pub items: u64,
+    pub bytes: u64,
+    pub changed: u64,
+    pub categories: BTreeMap<Category, CategoryTotals>,
+}
+
+/// Lets the walker wait for the emitter.
+#[derive(Default)]
+pub struct Window {
+    emitted: Mutex<u64>,
+    moved: Condvar,
+}
+
+impl Window {
+    /// Waits until `seq` may start; false if the backup has failed meanwhile.
+    pub fn wait_for(&self, seq: u64, shared: &Shared) -> bool {
+        let mut emitted = lock(&self.emitted);
+        while seq >= *emitted + WINDOW {
+            if shared.stopped() {
+                return false;
+            }
+            let waited = self.moved.wait_timeout(emitted, Duration::from_millis(50));
+            emitted = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn advance(&self, emitted: u64) {
+        *lock(&self.emitted) = emitted;
+        self.moved.notify_one();
+    }
+}
+
+/// Runs until every item has left, or the backup has failed.
+pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> Result<(ItemList, Totals)> {
+    let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
+    let (mut next, mut total) = (0, None);
+    let mut totals = Totals::default();
+    let mut reporter = Reporter::new(shared);
+    while total != Some(next) {
+        match inbox.recv_timeout(PROGRESS_EVERY) {
+            Ok(Message::Done(seq, outcome)) => {
+                waiting.insert(seq, outcome);
+            }
+            Ok(Message::Total(count)) => total = Some(count),
+            Err(RecvTimeoutError::Timeout) if !shared.stopped() => {}
+            Err(_) => return Err(shared.failure()),
+        }
+        let before = next;
+        while let Some(outcome) = waiting.remove(&next) {
+            next += 1;
+            if let Outcome::Item { item, changed } = outcome {
+                totals.add(&item, changed);
+                list.push(&item)?;
+            }
+        }
+        if next != before {
+            shared.window.advance(next);
+        }
+        reporter.tick(&totals, total.is_some());
+    }
+    Ok((list.finish()?, totals))
+}
+
+impl Totals {
+    fn add(&mut self, item: &Item, changed: bool) {
+        let bytes = item.size + item.sides.iter().map(|side| side.size).sum::<u64>();
+        self.items += 1;
+        self.bytes += bytes;
+        self.changed += u64::from(changed);
+        let category = self.categories.entry(item.category).or_default();
+        category.items += 1;
+        category.size += bytes;
+    }
+}
+
+struct Reporter<'a> {
+    shared: &'a Shared,
+    started: Instant,
+    last: Instant,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(shared: &'a Shared) -> Reporter<'a> {
+        Reporter { shared, started: Instant::now(), last: Instant::now() }
+    }
+
+    fn tick(&mut self, totals: &Totals, walked: bool) {
+        if self.last.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.last = Instant::now();
+        let (found_items, found_bytes) = self.shared.found();
+        let eta = (walked && totals.bytes > 0).then(|| {
+            let rest = found_bytes.saturating_sub(totals.bytes) as f64 / totals.bytes as f64;
+            (self.started.elapsed().as_millis() as f64 * rest) as u64
+        });
+        self.shared.control.report(&Progress {
+            phase: "reading".into(),
+            items: totals.items,
+            total_items: walked.then_some(found_items),
+            bytes: totals.bytes,
+            total_bytes: walked.then_some(found_bytes),
+            path: self.shared.current_path(),
+            eta_ms: eta,
+        });
+    }
+}

@@ -1,0 +1,386 @@
+//! Reading files so that what is stored is what the file was at one moment.
+//!
+//! stat, read, stat again; what changed meanwhile is read again. Small files go into bundles, larger ones are cut by
+//! content, and whatever turns out to be an SQLite database is captured as one.
+
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::database;
+use super::pool::{Job, Pending, Shared, Task};
+use crate::capture::sqlite;
+use crate::capture::stat::{Stat, open_file};
+use crate::capture::walk::Entry;
+use crate::report::ItemType;
+use crate::vault::item::Item;
+use crate::vault::writer::Scratch;
+use crate::{Error, Result};
+
+/// A file of at most this many bytes is read in one piece.
+pub const WHOLE: usize = 4 << 20;
+/// How often a file that changes while it is read is read again.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(5);
+/// An app that truncates and writes leaves a torn `.json` for moments: one that nobody wrote to for longer than this
+/// is simply not JSON.
+const TORN_AGE: Duration = Duration::from_secs(10);
+
+/// One thread's way to read files, with its memory.
+pub struct FileReader<'a> {
+    pub shared: &'a Shared,
+    pub scratch: Scratch,
+    pub buffer: Vec<u8>,
+    bundle: Bundle<(u64, Item, bool)>,
+}
+
+/// What reading a file in one piece came to. The bytes are in [`FileReader::buffer`].
+pub enum Whole {
+    Read {
+        item: Item,
+        hot: bool,
+    },
+    /// JSON that was probably caught half-written.
+    Torn {
+        item: Item,
+    },
+    Database,
+    TooLarge,
+    Gone,
+}
+
+impl<'a> FileReader<'a> {
+    pub fn new(shared: &'a Shared) -> FileReader<'a> {
+        FileReader { shared, scratch: Scratch::new(shared.level), buffer: Vec::new(), bundle: Bundle::default() }
+    }
+
+    pub fn run(&mut self, job: Job) -> Result<()> {
+        match job {
+            Job::Small(tasks) => {
+                for task in tasks {
+                    self.shared.check()?;
+                    self.small(task)?;
+                }
+                self.flush()
+            }
+            Job::Large(task) => self.large(task),
+        }
+    }
+
+    fn small(&mut self, task: Task) -> Result<()> {
+        match self.read(&task.entry)? {
+            Whole::Read { item, .. } => self.bundle(task, item),
+            Whole::Torn { .. } => {
+                self.shared.torn.send(task).map_err(|_| Error::internal("nobody waits for torn files"))
+            }
+            Whole::Database => database::store(self, task),
+            Whole::TooLarge => self.stream(task),
+            Whole::Gone => {
+                self.shared.gone(task.seq);
+                Ok(())
+            }
+        }
+    }
+
+    fn large(&mut self, task: Task) -> Result<()> {
+        if task.entry.stat.size > WHOLE as u64 {
+            return self.stream(task);
+        }
+        match self.read(&task.entry)? {
+            Whole::Read { item, .. } => self.store_whole(task, item),
+            Whole::Torn { .. } => {
+                self.shared.torn.send(task).map_err(|_| Error::internal("nobody waits for torn files"))
+            }
+            Whole::Database => database::store(self, task),
+            Whole::TooLarge => self.stream(task),
+            Whole::Gone => {
+                self.shared.gone(task.seq);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads a file of at most [`WHOLE`] bytes into the buffer, as it was at one moment.
+    pub fn read(&mut self, entry: &Entry) -> Result<Whole> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let reading = SystemTime::now();
+            let (stat, steady) = match self.read_once(entry) {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(Whole::TooLarge),
+                Err(error) => return self.unreadable(entry, &error),
+            };
+            if sqlite::is_database(&self.buffer) {
+                return Ok(Whole::Database);
+            }
+            if !steady && attempt < ATTEMPTS {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            if !steady {
+                self.shared.warn(&entry.path, "It changed each time it was read; what was stored may be a mixture.");
+            }
+            let mut item = Item::new(&entry.path, ItemType::File, entry.category);
+            stat.describe(&mut item);
+            item.racy = !steady || stat.is_racy(reading);
+            item.size = self.buffer.len() as u64;
+            item.sha256 = Some(hex::encode(Sha256::digest(&self.buffer)));
+            if is_json(entry) && !is_valid_json(&self.buffer) {
+                if age(&stat, reading) < TORN_AGE {
+                    return Ok(Whole::Torn { item });
+                }
+                self.shared.warn(&entry.path, "It is not valid JSON; it was stored as it is.");
+            }
+            return Ok(Whole::Read { item, hot: age(&stat, reading) < HOT });
+        }
+    }
+
+    /// One reading: the stat before it, and whether the stat after it is the same. `None`: it is too large.
+    fn read_once(&mut self, entry: &Entry) -> io::Result<Option<(Stat, bool)>> {
+        let (file, before) = open_file(&entry.absolute)?;
+        if before.size > WHOLE as u64 {
+            return Ok(None);
+        }
+        self.buffer.clear();
+        self.buffer.reserve(before.size as usize + 1);
+        (&file).take(WHOLE as u64 + 1).read_to_end(&mut self.buffer)?;
+        if self.buffer.len() > WHOLE {
+            return Ok(None);
+        }
+        let after = Stat::of_file(&file)?;
+        Ok(Some((before, before == after && self.buffer.len() as u64 == before.size)))
+    }
+
+    /// A file that vanished is no fault; one that cannot be read is.
+    fn unreadable(&self, entry: &Entry, error: &io::Error) -> Result<Whole> {
+        if error.kind() != io::ErrorKind::NotFound {
+            self.shared.warn_degraded(&entry.path, format!("It could not be read and is not in this backup: {error}."));
+        }
+        Ok(Whole::Gone)
+    }
+
+    /// Puts what is in the buffer into the bundle, unless the vault has it already.
+    fn bundle(&mut self, task: Task, mut item: Item) -> Result<()> {
+        let changed = is_changed(&item, task.previous.as_deref());
+        if self.keep_place(&mut item, task.previous.as_deref())? || self.buffer.is_empty() {
+            self.shared.emit(task.seq, item, changed);
+            return Ok(());
+        }
+        if self.bundle.len() + self.buffer.len() > self.shared.cutter.params().bundle {
+            self.flush()?;
+        }
+        self.bundle.add(&self.buffer, (task.seq, item, changed));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let shared = self.shared;
+        self.bundle.flush(shared, &mut self.scratch, |(seq, mut item, changed), place| {
+            item.bundle = Some(place);
+            shared.emit(seq, item, changed);
+        })
+    }
+
+    /// Stores what is in the buffer as chunks of its own.
+    pub fn store_whole(&mut self, task: Task, mut item: Item) -> Result<()> {
+        let changed = is_changed(&item, task.previous.as_deref());
+        if !self.keep_place(&mut item, task.previous.as_deref())? {
+            self.cut_whole(&mut item)?;
+        }
+        self.shared.emit(task.seq, item, changed);
+        Ok(())
+    }
+
+    /// Cuts and stores what is in the buffer.
+    pub fn cut_whole(&mut self, item: &mut Item) -> Result<()> {
+        let mut rest = &self.buffer[..];
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(self.shared.cutter.next(rest));
+            item.chunks.push(self.shared.writer.put(&mut self.scratch, chunk)?);
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// The same content as in the backup before keeps its place, so that a full backup does not store it again only
+    /// because its neighbours in a bundle changed.
+    pub fn keep_place(&self, item: &mut Item, previous: Option<&Item>) -> Result<bool> {
+        let Some(previous) = previous else { return Ok(false) };
+        if previous.sha256 != item.sha256 || previous.size != item.size || previous.db.is_some() {
+            return Ok(false);
+        }
+        if !self.shared.can_keep(previous)? {
+            return Ok(false);
+        }
+        item.bundle = previous.bundle;
+        item.chunks.clone_from(&previous.chunks);
+        Ok(true)
+    }
+
+    /// A file that is too large for one piece: read once through a window, cut by content, sealed by the whole pool.
+    pub fn stream(&mut self, task: Task) -> Result<()> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let reading = SystemTime::now();
+            let content = Pending::new(task.seq);
+            let streamed = match self.stream_once(&task, &content) {
+                Ok(Ok(Some(streamed))) => streamed,
+                Ok(Ok(None)) => return database::store(self, task),
+                Ok(Err(error)) => {
+                    self.unreadable(&task.entry, &error)?;
+                    self.shared.gone(task.seq);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            let Streamed { stat, size, sha256, steady } = streamed;
+            if !steady && attempt < ATTEMPTS {
+                content.drain(self.shared, &mut self.scratch)?;
+                continue;
+            }
+            if !steady {
+                self.shared
+                    .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
+            }
+            let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.category);
+            stat.describe(&mut item);
+            item.racy = !steady || stat.is_racy(reading);
+            item.size = size;
+            item.sha256 = Some(sha256);
+            let changed = is_changed(&item, task.previous.as_deref());
+            return content.complete(self.shared, &mut self.scratch, item, changed);
+        }
+    }
+
+    /// The inner result is the file's, the outer one the vault's. `None`: it is a database.
+    fn stream_once(&mut self, task: &Task, content: &std::sync::Arc<Pending>) -> Result<io::Result<Option<Streamed>>> {
+        let (mut file, before) = match open_file(&task.entry.absolute) {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (mut sha256, mut size, mut index) = (Sha256::new(), 0, 0);
+        let max = self.shared.cutter.params().max;
+        // Only what was there at the beginning: a log that grows faster than it is read would never end.
+        let mut rest = (&mut file).take(before.size);
+        let mut window = std::mem::take(&mut self.buffer);
+        window.clear();
+        let outcome = loop {
+            if let Err(error) = self.shared.check() {
+                break Err(error);
+            }
+            let wanted = WHOLE.max(max) - window.len();
+            let at = window.len();
+            match (&mut rest).take(wanted as u64).read_to_end(&mut window) {
+                Ok(_) => {}
+                Err(error) => break Ok(Err(error)),
+            }
+            sha256.update(&window[at..]);
+            size += (window.len() - at) as u64;
+            if index == 0 && sqlite::is_database(&window) {
+                break Ok(Ok(None));
+            }
+            let ended = window.len() < WHOLE.max(max);
+            let mut done = 0;
+            let mut put = Ok(());
+            while window.len() - done >= max || (ended && done < window.len()) {
+                let length = self.shared.cutter.next(&window[done..]);
+                put = content.put(self.shared, &mut self.scratch, index, window[done..done + length].to_vec());
+                if put.is_err() {
+                    break;
+                }
+                done += length;
+                index += 1;
+            }
+            if let Err(error) = put {
+                break Err(error);
+            }
+            window.drain(..done);
+            if ended {
+                let after = Stat::of_file(&file);
+                break Ok(after.map(|after| {
+                    let steady = after == before && size == before.size;
+                    Some(Streamed { stat: before, size, sha256: hex::encode(sha256.finalize()), steady })
+                }));
+            }
+        };
+        self.buffer = window;
+        outcome
+    }
+}
+
+struct Streamed {
+    stat: Stat,
+    size: u64,
+    sha256: String,
+    steady: bool,
+}
+
+/// A write within this time before the reading may hide another one behind the same time stamp.
+const HOT: Duration = Duration::from_millis(20);
+
+fn age(stat: &Stat, now: SystemTime) -> Duration {
+    let modified = SystemTime::UNIX_EPOCH + Duration::new(stat.mtime.0.max(0) as u64, stat.mtime.1);
+    now.duration_since(modified).unwrap_or_default()
+}
+
+fn is_json(entry: &Entry) -> bool {
+    entry.path.file_name().ends_with(b".json")
+}
+
+fn is_valid_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+/// Is it new, or other than in the backup before, in content or in what `stat` tells?
+pub fn is_changed(item: &Item, previous: Option<&Item>) -> bool {
+    previous.is_none_or(|previous| {
+        previous.sha256 != item.sha256
+            || item.sha256.is_none()
+            || (previous.size, previous.mtime, previous.mode, previous.uid, previous.gid)
+                != (item.size, item.mtime, item.mode, item.uid, item.gid)
+    })
+}
+
+/// Small files laid together, so that thousands of them compress as one and cost one read.
+pub struct Bundle<T> {
+    bytes: Vec<u8>,
+    members: Vec<(T, u64)>,
+}
+
+impl<T> Default for Bundle<T> {
+    fn default() -> Bundle<T> {
+        Bundle { bytes: Vec::new(), members: Vec::new() }
+    }
+}
+
+impl<T> Bundle<T> {
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn add(&mut self, bytes: &[u8], member: T) {
+        self.members.push((member, self.bytes.len() as u64));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Stores the bundle and tells each member its place.
+    pub fn flush(
+        &mut self,
+        shared: &Shared,
+        scratch: &mut Scratch,
+        mut placed: impl FnMut(T, (crate::chunk::ChunkId, u64)),
+    ) -> Result<()> {
+        if self.members.is_empty() {
+            return Ok(());
+        }
+        let id = shared.writer.put(scratch, &self.bytes)?;
+        self.bytes.clear();
+        for (member, offset) in self.members.drain(..) {
+            placed(member, (id, offset));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! A backup, from the live root to a snapshot in the vault.
+//!
+//! One thread walks the root in path order and compares it with the backup before. What is new or changed goes to a
+//! pool of threads that read, hash, compress and seal ([`pool`]); what is unchanged goes straight to the item list
+//! ([`emit`]). Packs become durable while the walk goes on, and the snapshot is written last: until then, nothing of
+//! this backup counts, and afterwards all of it does.
+//!
+//! Every queue is bounded: memory grows neither with the size of a file nor with the number of files.
+
+mod database;
+mod emit;
+mod file;
+mod pool;
+mod previous;
+mod set;
+mod settle;
+mod walker;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::capture::rules::Rules;
+use crate::capture::sqlite;
+use crate::capture::walk::Walk;
+use crate::config::Config;
+use crate::report::{BackupOptions, BackupResult, BackupType, Warning};
+use crate::vault::Vault;
+use crate::vault::name::BackupName;
+use crate::vault::snapshot::Snapshot;
+use crate::vault::writer::Writer;
+use crate::{Control, Error, Result};
+
+/// A snapshot keeps at most this many warnings; the last one then says how many more there were.
+const MAX_WARNINGS: usize = 1000;
+
+/// Makes a backup. The caller holds the vault's lock.
+pub fn run(
+    vault: &Vault,
+    config: &Config,
+    kind: BackupType,
+    options: &BackupOptions,
+    control: &Control,
+) -> Result<BackupResult> {
+    let started = Instant::now();
+    sqlite::check_library()?;
+    let rules = Rules::new(config)?;
+    vault.clean_up()?;
+    let (catalog, found) = vault.catalog_for_writing()?;
+    let full = options.full.unwrap_or(kind.is_full());
+    let holes = catalog.may_have_holes()?;
+    let name = new_name(vault, kind)?;
+
+    let writer = Arc::new(Writer::new(vault, catalog, full)?);
+    let captured = {
+        // The backup before is read while this one is written, so it has a catalog of its own.
+        let mut reader = vault.reader()?;
+        let (previous, mut warnings) = previous_snapshot(vault);
+        warnings.extend(found.damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
+        let walk = Walk::new(&config.root, &rules, vault.dir());
+        let job = walker::Job { vault, config, walk, writer: &writer, full, check_holes: holes || full, control };
+        job.run(&mut reader, previous.as_ref(), warnings)
+    };
+    let writer = Arc::into_inner(writer).ok_or_else(|| Error::internal("a thread still writes"))?;
+    let mut captured = match captured {
+        Ok(captured) => captured,
+        // What the committer died of is the cause; what the others noticed only follows from it.
+        Err(error) => return Err(writer.abandon().unwrap_or(error)),
+    };
+    let (added, mut catalog) = writer.finish()?;
+
+    let left_out = captured.warnings.len().saturating_sub(MAX_WARNINGS);
+    captured.warnings.truncate(MAX_WARNINGS);
+    if left_out > 0 {
+        captured
+            .warnings
+            .push(Warning { path: String::new(), message: format!("There were {left_out} more warnings.") });
+    }
+    let mut snapshot = Snapshot {
+        backup: name.to_string(),
+        kind,
+        timestamp: name.millis(),
+        note: options.note.clone(),
+        engine: env!("CARGO_PKG_VERSION").into(),
+        root: config.root.display().to_string(),
+        full,
+        degraded: captured.degraded,
+        items: captured.totals.items,
+        changed: captured.totals.changed,
+        removed: captured.removed,
+        size: added,
+        total_size: captured.totals.bytes,
+        categories: captured.totals.categories,
+        warnings: captured.warnings,
+        list: captured.list,
+    };
+    control.check()?;
+    snapshot.size += snapshot.write(vault.dir(), vault.keys())?;
+    // The backup exists. The catalog is only a cache of that.
+    if catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_holes(false)).is_err() {
+        crate::vault::catalog::Catalog::remove(vault.dir())?;
+    }
+    Ok(BackupResult {
+        success: true,
+        backup: snapshot.backup,
+        kind,
+        size: snapshot.size,
+        total_size: snapshot.total_size,
+        items: snapshot.items,
+        changed: snapshot.changed,
+        removed: snapshot.removed,
+        full,
+        duration_ms: started.elapsed().as_millis() as u64,
+        degraded: snapshot.degraded,
+        warnings: snapshot.warnings,
+        cloud: "off".into(),
+    })
+}
+
+/// The name of a backup that begins now. Two within a millisecond, or a clock that went back, take the next free one.
+fn new_name(vault: &Vault, kind: BackupType) -> Result<BackupName> {
+    let mut millis = jiff::Timestamp::now().as_millisecond();
+    loop {
+        let name = BackupName::new(kind, millis)?;
+        if !vault.dir().join("snapshots").join(name.as_str()).exists() {
+            return Ok(name);
+        }
+        millis += 1;
+    }
+}
+
+/// The newest backup that can be opened: what did not change since then need not be read again.
+fn previous_snapshot(vault: &Vault) -> (Option<Snapshot>, Vec<Warning>) {
+    let mut warnings = Vec::new();
+    for name in vault.list_snapshots().unwrap_or_default().iter().rev() {
+        match Snapshot::read(vault, name) {
+            Ok(snapshot) => return (Some(snapshot), warnings),
+            Err(error) => warnings.push(Warning { path: String::new(), message: error.to_string() }),
+        }
+    }
+    (None, warnings)
+}

@@ -1,0 +1,312 @@
+//! The pool: threads that read, hash, compress and seal.
+//!
+//! There are two queues. `jobs` are files to read; `chunks` are pieces of large files, already read, that any thread
+//! may compress and seal. Chunks go first. A reader that finds the queue of chunks full does the work itself, so that
+//! no thread ever waits for another and nothing can deadlock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
+
+use super::emit::{Message, Outcome, Window};
+use super::file;
+use super::previous::is_held;
+use crate::capture::walk::Entry;
+use crate::chunk::ChunkId;
+use crate::chunk::cut::Cutter;
+use crate::path::RelPath;
+use crate::report::Warning;
+use crate::vault::item::Item;
+use crate::vault::writer::{Scratch, Writer, lock};
+use crate::{Control, Error, Result};
+
+/// A file to read: its place in the list, and what the backup before says of it.
+pub struct Task {
+    pub seq: u64,
+    pub entry: Entry,
+    pub previous: Option<Box<Item>>,
+}
+
+pub enum Job {
+    /// Small files, in path order, for one bundle.
+    Small(Vec<Task>),
+    Large(Task),
+}
+
+/// What all threads of a backup share.
+pub struct Shared {
+    pub writer: Arc<Writer>,
+    pub cutter: Cutter,
+    pub control: Control,
+    pub full: bool,
+    pub level: u8,
+    pub threads: usize,
+    /// For captures that need a copy; inside the vault, emptied by the next operation.
+    pub scratch_dir: PathBuf,
+    pub window: Window,
+    pub emit: Sender<Message>,
+    /// JSON files that were caught half-written.
+    pub torn: Sender<Task>,
+    pub chunks: (Sender<ChunkTask>, Receiver<ChunkTask>),
+    failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
+    degraded: AtomicBool,
+    warnings: Mutex<Vec<Warning>>,
+    found_items: AtomicU64,
+    found_bytes: AtomicU64,
+    current: Mutex<Option<RelPath>>,
+}
+
+impl Shared {
+    pub fn new(job: &super::walker::Job<'_>, emit: Sender<Message>, torn: Sender<Task>) -> Shared {
+        let threads = job.config.worker.effective_threads();
+        Shared {
+            writer: job.writer.clone(),
+            cutter: Cutter::new(job.vault.chunker().clone(), job.vault.keys().chunker_seed),
+            control: job.control.clone(),
+            full: job.full,
+            level: job.config.compression.level(),
+            threads,
+            scratch_dir: job.vault.dir().join("tmp"),
+            window: Window::default(),
+            emit,
+            torn,
+            chunks: crossbeam_channel::bounded(threads * 2),
+            failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+            degraded: AtomicBool::new(false),
+            warnings: Mutex::default(),
+            found_items: AtomicU64::new(0),
+            found_bytes: AtomicU64::new(0),
+            current: Mutex::default(),
+        }
+    }
+
+    /// The first error counts; all threads stop soon.
+    pub fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    pub fn stopped(&self) -> bool {
+        if self.control.is_cancelled() {
+            self.fail(Error::Aborted);
+        }
+        self.failed.load(Ordering::Acquire)
+    }
+
+    pub fn failure(&self) -> Error {
+        lock(&self.failure).take().unwrap_or(Error::Aborted)
+    }
+
+    pub fn check(&self) -> Result<()> {
+        if self.stopped() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    pub fn warn(&self, path: &RelPath, message: impl Into<String>) {
+        lock(&self.warnings).push(Warning { path: path.display(), message: message.into() });
+    }
+
+    /// A warning about something that is missing from the backup, or is not as it should be.
+    pub fn warn_degraded(&self, path: &RelPath, message: impl Into<String>) {
+        self.degraded.store(true, Ordering::Relaxed);
+        self.warn(path, message);
+    }
+
+    pub fn add_warnings(&self, more: impl IntoIterator<Item = Warning>) {
+        lock(&self.warnings).extend(more);
+    }
+
+    /// The warnings in path order, and whether the backup is degraded.
+    pub fn verdict(&self) -> (Vec<Warning>, bool) {
+        let mut warnings = std::mem::take(&mut *lock(&self.warnings));
+        warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        (warnings, self.degraded.load(Ordering::Relaxed))
+    }
+
+    pub fn count_found(&self, bytes: u64) {
+        self.found_items.fetch_add(1, Ordering::Relaxed);
+        self.found_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn found(&self) -> (u64, u64) {
+        (self.found_items.load(Ordering::Relaxed), self.found_bytes.load(Ordering::Relaxed))
+    }
+
+    pub fn set_current(&self, path: &RelPath) {
+        *lock(&self.current) = Some(path.clone());
+    }
+
+    pub fn current_path(&self) -> Option<String> {
+        lock(&self.current).as_ref().map(RelPath::display)
+    }
+
+    pub fn emit(&self, seq: u64, item: Item, changed: bool) {
+        let _ = self.emit.send(Message::Done(seq, Outcome::Item { item: Box::new(item), changed }));
+    }
+
+    pub fn gone(&self, seq: u64) {
+        let _ = self.emit.send(Message::Done(seq, Outcome::Gone));
+    }
+
+    /// May `item` of the backup before keep its place in the vault? A full backup looks at every byte of it.
+    pub fn can_keep(&self, item: &Item) -> Result<bool> {
+        is_held(item, &self.writer)
+    }
+}
+
+/// A piece of a large file, on its way into a pack.
+pub struct ChunkTask {
+    pub plain: Vec<u8>,
+    pub index: usize,
+    pub content: Arc<Pending>,
+}
+
+/// A file whose chunks are under way. Whoever finishes the last of them emits the item.
+pub struct Pending {
+    seq: u64,
+    ids: Mutex<Vec<ChunkId>>,
+    /// Chunks under way, and one more while the reader is at it.
+    open: AtomicUsize,
+    item: Mutex<Option<(Item, bool)>>,
+}
+
+/// More chunks than this are listed in chunks of their own.
+const INLINE_CHUNKS: usize = 64;
+/// Ids in a chunk of ids.
+const LIST: usize = 512;
+
+impl Pending {
+    pub fn new(seq: u64) -> Arc<Pending> {
+        Arc::new(Pending { seq, ids: Mutex::default(), open: AtomicUsize::new(1), item: Mutex::default() })
+    }
+
+    /// Hands a chunk to the pool, or seals it here where all others are busy.
+    pub fn put(self: &Arc<Self>, shared: &Shared, scratch: &mut Scratch, index: usize, plain: Vec<u8>) -> Result<()> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let task = ChunkTask { plain, index, content: self.clone() };
+        match shared.chunks.0.try_send(task) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(task) | TrySendError::Disconnected(task)) => task.run(shared, scratch),
+        }
+    }
+
+    /// Helps until no chunk of this file is under way.
+    pub fn drain(&self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+        while self.open.load(Ordering::Acquire) > 1 {
+            shared.check()?;
+            match shared.chunks.1.try_recv() {
+                Ok(task) => task.run(shared, scratch)?,
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        Ok(())
+    }
+
+    /// These are all chunks, stored already.
+    pub fn set(&self, ids: Vec<ChunkId>) {
+        *lock(&self.ids) = ids;
+    }
+
+    /// The content has exactly so many chunks.
+    pub fn truncate(&self, chunks: usize) {
+        lock(&self.ids).truncate(chunks);
+    }
+
+    /// The reader is done: this is the item, once its chunks are in.
+    pub fn complete(&self, shared: &Shared, scratch: &mut Scratch, item: Item, changed: bool) -> Result<()> {
+        *lock(&self.item) = Some((item, changed));
+        self.release(shared, scratch)
+    }
+
+    fn release(&self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+        if self.open.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        // An attempt that was given up has no item.
+        let Some((mut item, changed)) = lock(&self.item).take() else { return Ok(()) };
+        let ids = std::mem::take(&mut *lock(&self.ids));
+        if ids.len() <= INLINE_CHUNKS {
+            item.chunks = ids;
+        } else {
+            for ids in ids.chunks(LIST) {
+                let bytes: Vec<u8> = ids.iter().flat_map(|id| id.0).collect();
+                item.lists.push(shared.writer.put(scratch, &bytes)?);
+            }
+        }
+        shared.emit(self.seq, item, changed);
+        Ok(())
+    }
+}
+
+impl ChunkTask {
+    fn run(self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+        let id = shared.writer.put(scratch, &self.plain)?;
+        {
+            let mut ids = lock(&self.content.ids);
+            if ids.len() <= self.index {
+                ids.resize(self.index + 1, ChunkId([0; 32]));
+            }
+            ids[self.index] = id;
+        }
+        self.content.release(shared, scratch)
+    }
+}
+
+/// One thread of the pool. It ends when `stop` is dropped, which happens once every item is emitted.
+pub fn work(shared: &Shared, mut jobs: Receiver<Job>, stop: Receiver<()>) {
+    let mut reader = file::FileReader::new(shared);
+    loop {
+        let step = match shared.chunks.1.try_recv() {
+            Ok(task) => Step::Chunk(task),
+            Err(_) => select! {
+                recv(shared.chunks.1) -> task => task.map_or(Step::Stop, Step::Chunk),
+                recv(jobs) -> job => job.map_or(Step::NoMoreJobs, Step::Job),
+                recv(stop) -> _ => Step::Stop,
+            },
+        };
+        if shared.stopped() {
+            // Keep emptying the queues, so that nobody waits for room in them.
+            if matches!(step, Step::Stop) {
+                return;
+            }
+            if matches!(step, Step::NoMoreJobs) {
+                jobs = never();
+            }
+            continue;
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| match step {
+            Step::Chunk(task) => task.run(shared, &mut reader.scratch).map(|()| true),
+            Step::Job(job) => reader.run(job).map(|()| true),
+            Step::NoMoreJobs => {
+                jobs = never();
+                Ok(true)
+            }
+            Step::Stop => Ok(false),
+        }));
+        match done {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return,
+            Ok(Err(error)) => shared.fail(error),
+            Err(_) => shared.fail(Error::internal("a thread of the backup panicked")),
+        }
+    }
+}
+
+enum Step {
+    Chunk(ChunkTask),
+    Job(Job),
+    NoMoreJobs,
+    Stop,
+}
+
+/// Does one piece of waiting work, if there is any: for a thread that would otherwise only wait.
+pub fn help(shared: &Shared, reader: &mut file::FileReader<'_>) -> Result<bool> {
+    match shared.chunks.1.try_recv() {
+        Ok(task) => task.run(shared, &mut reader.scratch).map(|()| true),
+        Err(_) => Ok(false),
+    }
+}

@@ -1,0 +1,100 @@
+//! The backup before, read alongside the walk: both are in path order, so one line in memory is enough.
+
+use std::collections::HashMap;
+use std::iter::Peekable;
+
+use crate::Result;
+use crate::capture::stat::Stat;
+use crate::path::RelPath;
+use crate::report::Warning;
+use crate::vault::item::{Item, JournalMode};
+use crate::vault::list::ListReader;
+use crate::vault::writer::Writer;
+
+pub struct Previous<'a> {
+    items: Option<Peekable<ListReader<'a>>>,
+    /// Items that the walk has passed without meeting them.
+    pub removed: u64,
+    pub damage: Option<Warning>,
+}
+
+impl<'a> Previous<'a> {
+    pub fn new(items: Option<ListReader<'a>>) -> Previous<'a> {
+        Previous { items: items.map(Iterator::peekable), removed: 0, damage: None }
+    }
+
+    /// The next item, if it is readable and `wanted`.
+    fn next_if(&mut self, wanted: impl Fn(&RelPath) -> bool) -> Option<(RelPath, Item)> {
+        let items = self.items.as_mut()?;
+        let path = match items.peek()? {
+            Ok(item) => item.rel_path(),
+            Err(_) => items.next()?.and_then(|item| item.rel_path()),
+        };
+        match path {
+            Ok(path) if wanted(&path) => Some((path, items.next()?.ok()?)),
+            Ok(_) => None,
+            Err(error) => {
+                // Nothing is lost: what it would have told is read from the root again.
+                let message = format!(
+                    "The item list of the backup before could not be read, so everything is read anew: {error}"
+                );
+                self.damage = Some(Warning { path: String::new(), message });
+                self.items = None;
+                None
+            }
+        }
+    }
+
+    /// The item of this path in the backup before. Paths are asked for in order.
+    pub fn take(&mut self, path: &RelPath) -> Option<Item> {
+        while self.next_if(|earlier| earlier < path).is_some() {
+            self.removed += 1;
+        }
+        self.next_if(|same| same == path).map(|(_, item)| item)
+    }
+
+    /// All items in a folder that is next in order, the folder itself among them.
+    pub fn take_under(&mut self, folder: &RelPath) -> HashMap<RelPath, Item> {
+        while self.next_if(|earlier| earlier < folder).is_some() {
+            self.removed += 1;
+        }
+        std::iter::from_fn(|| self.next_if(|path| path.starts_with(folder))).collect()
+    }
+
+    /// The walk is over: whatever is left was removed.
+    pub fn finish(&mut self) {
+        while self.next_if(|_| true).is_some() {
+            self.removed += 1;
+        }
+    }
+}
+
+/// Can `item` stand for the file as it is now, without reading it?
+pub fn still_stands(item: &Item, stat: &Stat, wal: impl FnOnce() -> Option<Stat>) -> bool {
+    if !stat.is_unchanged_from(item) {
+        return false;
+    }
+    match &item.db {
+        None => true,
+        Some(db) if db.journal == JournalMode::Raw => false,
+        // A write-ahead log holds commits that the database file does not show. For a database in rollback mode a
+        // log is none of ours, unless it changed its mode since, and that changes the file.
+        Some(db) => {
+            let now = wal().filter(|wal| wal.size > 0).map(|wal| (wal.size, wal.mtime));
+            now == db.wal.filter(|(size, _)| *size > 0)
+        }
+    }
+}
+
+/// Does the vault still hold what this item names? Where it cannot be told without reading more, the answer is no.
+pub fn is_held(item: &Item, writer: &Writer) -> Result<bool> {
+    if !item.lists.is_empty() {
+        return Ok(false);
+    }
+    for id in item.named_chunks() {
+        if !writer.is_stored(id)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,269 @@
+//! The walk of a backup: decides for each path whether it is read, and starts and stops the threads around it.
+
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
+
+use super::emit::{self, Message};
+use super::file::{FileReader, WHOLE};
+use super::pool::{self, Job as PoolJob, Shared, Task};
+use super::previous::{Previous, is_held, still_stands};
+use super::set::{self, Member};
+use super::settle;
+use crate::capture::stat::{Kind, Stat};
+use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::config::Config;
+use crate::path::RelPath;
+use crate::report::{ItemType, Warning};
+use crate::vault::Vault;
+use crate::vault::item::Item;
+use crate::vault::list::{ListReader, ListWriter};
+use crate::vault::reader::Reader;
+use crate::vault::snapshot::{ItemList, Snapshot};
+use crate::vault::writer::{Scratch, Writer};
+use crate::{Control, Error, Result};
+
+/// At most this many small files are handed over at once.
+const BATCH: usize = 1024;
+
+/// What a walk works with.
+pub struct Job<'a> {
+    pub vault: &'a Vault,
+    pub config: &'a Config,
+    pub walk: Walk<'a>,
+    pub writer: &'a Arc<Writer>,
+    pub full: bool,
+    /// The backup before may name chunks that are gone: look before keeping an item.
+    pub check_holes: bool,
+    pub control: &'a Control,
+}
+
+/// What a walk found.
+pub struct Captured {
+    pub list: ItemList,
+    pub totals: emit::Totals,
+    pub removed: u64,
+    pub degraded: bool,
+    pub warnings: Vec<Warning>,
+}
+
+impl Job<'_> {
+    pub fn run(self, reader: &mut Reader, previous: Option<&Snapshot>, warnings: Vec<Warning>) -> Result<Captured> {
+        let (emit, inbox) = unbounded();
+        let (torn_in, torn) = unbounded();
+        let (stop_in, stop) = bounded::<()>(0);
+        let shared = Shared::new(&self, emit, torn_in);
+        let (jobs_in, jobs) = bounded(shared.threads * 4);
+        shared.add_warnings(warnings);
+        let list = ListWriter::new(self.writer.clone(), Scratch::new(shared.level));
+        let (emitted, removed) = std::thread::scope(|scope| {
+            let shared = &shared;
+            for _ in 0..shared.threads {
+                let (jobs, stop) = (jobs.clone(), stop.clone());
+                scope.spawn(move || pool::work(shared, jobs, stop));
+            }
+            {
+                let stop = stop.clone();
+                scope.spawn(move || settle::run(shared, torn, stop).unwrap_or_else(|error| shared.fail(error)));
+            }
+            let emitter = scope.spawn(move || {
+                // Everything else stops when the last item has left.
+                let _stop = stop_in;
+                emit::run(shared, inbox, list).inspect_err(|_| shared.fail(Error::Aborted))
+            });
+            let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
+            let mut walker = Walker {
+                job: &self,
+                shared,
+                jobs: jobs_in,
+                previous: Previous::new(items),
+                reader: FileReader::new(shared),
+                next: 0,
+                batch: Vec::new(),
+                batch_bytes: 0,
+            };
+            let walked = self.walk.run(&mut walker).and_then(|()| walker.flush());
+            match walked {
+                Ok(()) => drop(shared.emit.send(Message::Total(walker.next))),
+                Err(error) => shared.fail(error),
+            }
+            walker.previous.finish();
+            let removed = walker.previous.removed;
+            shared.add_warnings(walker.previous.damage.take());
+            drop(walker);
+            let emitted = emitter.join().unwrap_or_else(|_| Err(Error::internal("the item list's thread panicked")));
+            (emitted, removed)
+        });
+        let (list, totals) = emitted.map_err(|error| match error {
+            Error::Aborted => shared.failure(),
+            other => other,
+        })?;
+        let (warnings, degraded) = shared.verdict();
+        Ok(Captured { list, totals, removed, degraded, warnings })
+    }
+}
+
+struct Walker<'a, 'p> {
+    job: &'a Job<'a>,
+    shared: &'a Shared,
+    jobs: Sender<PoolJob>,
+    previous: Previous<'p>,
+    reader: FileReader<'a>,
+    /// The next sequence number.
+    next: u64,
+    batch: Vec<Task>,
+    batch_bytes: u64,
+}
+
+impl Walker<'_, '_> {
+    fn next_seq(&mut self) -> Result<u64> {
+        let seq = self.next;
+        // What waits in the batch holds the window: it must not wait for itself.
+        if self.batch.first().is_some_and(|first| seq - first.seq >= BATCH as u64) {
+            self.flush()?;
+        }
+        if !self.shared.window.wait_for(seq, self.shared) {
+            return Err(Error::Aborted);
+        }
+        self.next += 1;
+        Ok(seq)
+    }
+
+    /// Need the file not be read, because `item` certainly says what it holds?
+    fn still_stands(&self, item: &Item, entry: &Entry) -> Result<bool> {
+        let wal = || Stat::of(&with_suffix(entry, "-wal")).ok();
+        Ok(still_stands(item, &entry.stat, wal) && trusts(self.job, self.shared, item)?)
+    }
+
+    fn file(&mut self, seq: u64, entry: Entry, previous: Option<Item>) -> Result<()> {
+        let previous = match previous {
+            Some(mut item) if self.still_stands(&item, &entry)? => {
+                item.category = entry.category;
+                self.shared.emit(seq, item, false);
+                return Ok(());
+            }
+            other => other,
+        };
+        let size = entry.stat.size;
+        let task = Task { seq, entry, previous: previous.map(Box::new) };
+        let params = self.shared.cutter.params();
+        if size >= params.small as u64 {
+            return self.send(PoolJob::Large(task));
+        }
+        if self.batch_bytes + size > params.bundle as u64 || self.batch.len() == BATCH {
+            self.flush()?;
+        }
+        self.batch_bytes += size;
+        self.batch.push(task);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() { Ok(()) } else { self.send(PoolJob::Small(batch)) }
+    }
+
+    fn send(&mut self, job: PoolJob) -> Result<()> {
+        let mut job = job;
+        loop {
+            self.shared.check()?;
+            match self.jobs.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Error::Aborted),
+                Err(TrySendError::Full(back)) => {
+                    job = back;
+                    // All threads have work: this one helps rather than waits.
+                    if !pool::help(self.shared, &mut self.reader)? {
+                        std::thread::sleep(std::time::Duration::from_micros(200));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A folder or a link: nothing to read but the link's target.
+    fn plain(&mut self, seq: u64, entry: &Entry, previous: Option<&Item>) -> Result<()> {
+        let kind = if entry.stat.kind == Kind::Dir { ItemType::Dir } else { ItemType::Symlink };
+        let mut item = Item::new(&entry.path, kind, entry.category);
+        entry.stat.describe(&mut item);
+        if kind == ItemType::Symlink {
+            match std::fs::read_link(&entry.absolute) {
+                Ok(target) => item.set_link(target.as_os_str().as_encoded_bytes()),
+                Err(_) => {
+                    self.shared.gone(seq);
+                    return Ok(());
+                }
+            }
+        }
+        let changed = previous.is_none_or(|previous| *previous != item);
+        self.shared.emit(seq, item, changed);
+        Ok(())
+    }
+}
+
+impl Visitor for Walker<'_, '_> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        self.shared.check()?;
+        let seq = self.next_seq()?;
+        self.shared.count_found(if entry.stat.kind == Kind::File { entry.stat.size } else { 0 });
+        if entry.stat.kind == Kind::Dir || entry.stat.size > WHOLE as u64 {
+            self.shared.set_current(&entry.path);
+        }
+        let previous = self.previous.take(&entry.path);
+        match entry.stat.kind {
+            Kind::File => self.file(seq, entry, previous),
+            _ => self.plain(seq, &entry, previous.as_ref()),
+        }
+    }
+
+    fn set(&mut self, folder: Entry) -> Result<()> {
+        self.shared.set_current(&folder.path);
+        let previous = self.previous.take_under(&folder.path);
+        let (job, shared) = (self.job, self.shared);
+        let trust = |item: &Item| trusts(job, shared, item);
+        let members = set::capture(&mut self.reader, &job.walk, &folder, &previous, trust)?;
+        let mut met = 0;
+        for member in members {
+            let seq = self.next_seq()?;
+            match member {
+                Member::File { item, changed } => {
+                    met += u64::from(item.rel_path().is_ok_and(|path| previous.contains_key(&path)));
+                    shared.count_found(item.size);
+                    shared.emit(seq, *item, changed);
+                }
+                Member::Other(entry) => {
+                    let earlier = previous.get(&entry.path);
+                    met += u64::from(earlier.is_some());
+                    shared.count_found(0);
+                    match entry.stat.kind {
+                        Kind::File => {
+                            let task = Task { seq, entry, previous: earlier.cloned().map(Box::new) };
+                            self.send(PoolJob::Large(task))?;
+                        }
+                        _ => self.plain(seq, &entry, earlier)?,
+                    }
+                }
+            }
+        }
+        self.previous.removed += previous.len() as u64 - met;
+        Ok(())
+    }
+
+    fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()> {
+        self.shared.warn_degraded(path, format!("It could not be read and is not in this backup: {error}."));
+        Ok(())
+    }
+}
+
+/// May an item whose file looks unchanged be kept without reading the file?
+fn trusts(job: &Job<'_>, shared: &Shared, item: &Item) -> Result<bool> {
+    Ok(!job.full && (!job.check_holes || is_held(item, &shared.writer)?))
+}
+
+fn with_suffix(entry: &Entry, suffix: &str) -> std::path::PathBuf {
+    let mut path = entry.absolute.clone().into_os_string();
+    path.push(suffix);
+    path.into()
+}

@@ -1,0 +1,6 @@
+//! Capture: how a live root is read, without disturbing it and without believing it too early.
+
+pub mod rules;
+pub mod sqlite;
+pub mod stat;
+pub mod walk;

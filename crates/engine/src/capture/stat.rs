@@ -1,0 +1,139 @@
+//! What the file system says about a path, the same on every system.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::report::ItemType;
+use crate::vault::item::{Item, Time};
+
+/// Time stamps this close to the moment of reading prove nothing: file systems tick in up to 2 s (FAT), and a second
+/// write within a tick leaves no trace.
+const TICK: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Dir,
+    Symlink,
+    /// A socket, pipe or device: never taken.
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    pub kind: Kind,
+    pub size: u64,
+    pub mtime: Time,
+    pub ctime: Time,
+    pub ino: u64,
+    pub dev: u64,
+    /// Permission bits.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl Stat {
+    /// Of the path itself, not of what a link leads to.
+    pub fn of(path: &Path) -> io::Result<Stat> {
+        std::fs::symlink_metadata(path).map(|metadata| Stat::from(&metadata))
+    }
+
+    pub fn of_file(file: &File) -> io::Result<Stat> {
+        file.metadata().map(|metadata| Stat::from(&metadata))
+    }
+
+    /// Is the content certainly the one that `item` was stored from?
+    pub fn is_unchanged_from(&self, item: &Item) -> bool {
+        !item.racy
+            && item.kind == ItemType::File
+            && self.size == item.size
+            && self.mtime == item.mtime
+            && Some(self.ctime) == item.ctime
+            && Some(self.ino) == item.ino
+    }
+
+    /// Did it change so shortly before `reading` that the next backup must not trust its time stamps?
+    pub fn is_racy(&self, reading: SystemTime) -> bool {
+        let limit = reading.checked_sub(TICK).unwrap_or(UNIX_EPOCH);
+        let limit = limit.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let limit = (limit.as_secs() as i64, limit.subsec_nanos());
+        self.mtime >= limit || self.ctime >= limit
+    }
+
+    /// Copies what is not content into an item.
+    pub fn describe(&self, item: &mut Item) {
+        (item.mode, item.uid, item.gid, item.mtime) = (self.mode, self.uid, self.gid, self.mtime);
+        if self.kind == Kind::File {
+            (item.ctime, item.ino) = (Some(self.ctime), Some(self.ino));
+        }
+    }
+}
+
+#[cfg(unix)]
+impl From<&Metadata> for Stat {
+    fn from(metadata: &Metadata) -> Stat {
+        use std::os::unix::fs::MetadataExt;
+        Stat {
+            kind: kind(metadata),
+            size: metadata.size(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec() as u32),
+            ctime: (metadata.ctime(), metadata.ctime_nsec() as u32),
+            ino: metadata.ino(),
+            dev: metadata.dev(),
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl From<&Metadata> for Stat {
+    fn from(metadata: &Metadata) -> Stat {
+        let time = |time: io::Result<SystemTime>| {
+            let since = time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            (since.as_secs() as i64, since.subsec_nanos())
+        };
+        Stat {
+            kind: kind(metadata),
+            size: metadata.len(),
+            mtime: time(metadata.modified()),
+            ctime: time(metadata.created()),
+            ino: 0,
+            dev: 0,
+            mode: if metadata.permissions().readonly() { 0o444 } else { 0o644 },
+            uid: 0,
+            gid: 0,
+        }
+    }
+}
+
+fn kind(metadata: &Metadata) -> Kind {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        Kind::File
+    } else if kind.is_dir() {
+        Kind::Dir
+    } else if kind.is_symlink() {
+        Kind::Symlink
+    } else {
+        Kind::Other
+    }
+}
+
+/// Opens a regular file for reading. A link or a pipe that took its place meanwhile is neither followed nor waited for.
+pub fn open_file(path: &Path) -> io::Result<(File, Stat)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    let stat = Stat::of_file(&file)?;
+    if stat.kind != Kind::File {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "it is no longer a regular file"));
+    }
+    Ok((file, stat))
+}

@@ -1,0 +1,86 @@
+//! What a file is besides its content: owner, mode, time; and making links.
+//!
+//! Ownership is given back where this user may do so (root); elsewhere the files belong to whoever restores.
+
+use std::fs::{File, FileTimes};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::Result;
+use crate::error::IoContext;
+use crate::vault::item::{Item, Time};
+
+fn system_time(time: Time) -> SystemTime {
+    let nanos = Duration::from_nanos(u64::from(time.1.min(999_999_999)));
+    let seconds = Duration::from_secs(time.0.unsigned_abs());
+    let whole = if time.0 >= 0 {
+        SystemTime::UNIX_EPOCH.checked_add(seconds)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_sub(seconds)
+    };
+    // A time that this system cannot express came from nobody's file.
+    whole.and_then(|whole| whole.checked_add(nanos)).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+pub fn apply_to_file(file: &File, place: &Path, item: &Item) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt, fchown};
+        // The owner before the mode: changing the owner clears set-uid bits.
+        if may_chown() {
+            let _ = fchown(file, Some(item.uid), Some(item.gid));
+        }
+        file.set_permissions(std::fs::Permissions::from_mode(item.mode & 0o7777)).at("setting the mode of", place)?;
+    }
+    file.set_times(FileTimes::new().set_modified(system_time(item.mtime))).at("setting the time of", place)
+}
+
+#[cfg(unix)]
+pub fn apply_to_folder(place: &Path, item: &Item) -> Result<()> {
+    let folder = File::open(place).at("opening", place)?;
+    apply_to_file(&folder, place, item)
+}
+
+/// Windows sets a folder's time only through a handle that `std` does not give; the time of making stays.
+#[cfg(not(unix))]
+pub fn apply_to_folder(_place: &Path, _item: &Item) -> Result<()> {
+    Ok(())
+}
+
+/// A link's own owner and time, as far as this system lets them be set: the link itself is what matters.
+pub fn apply_to_link(place: &Path, item: &Item) {
+    #[cfg(unix)]
+    {
+        if may_chown() {
+            let _ = std::os::unix::fs::lchown(place, Some(item.uid), Some(item.gid));
+        }
+        let time = rustix::fs::Timespec { tv_sec: item.mtime.0, tv_nsec: item.mtime.1.into() };
+        let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+        let _ = rustix::fs::utimensat(rustix::fs::CWD, place, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    }
+    #[cfg(not(unix))]
+    let _ = (place, item);
+}
+
+#[cfg(unix)]
+fn may_chown() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(unix)]
+pub fn make_link(target: &[u8], place: &Path) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), place)
+}
+
+#[cfg(windows)]
+pub fn make_link(target: &[u8], place: &Path) -> io::Result<()> {
+    let target = String::from_utf8_lossy(target).replace('/', "\\");
+    // Whether it leads to a folder is known only where that exists.
+    if place.parent().is_some_and(|parent| parent.join(&target).is_dir()) {
+        std::os::windows::fs::symlink_dir(target, place)
+    } else {
+        std::os::windows::fs::symlink_file(target, place)
+    }
+}

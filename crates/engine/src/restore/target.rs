@@ -1,0 +1,138 @@
+//! The folder that a restore fills: it must be empty or not exist, and stays so unless the restore succeeds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::IoContext;
+use crate::vault::durable;
+use crate::{Error, Result};
+
+/// The staging folder's name. A restore that was killed leaves one behind; the next one removes it.
+const STAGE: &str = ".lifeboat-restore";
+
+/// A folder that may be filled.
+pub struct Target {
+    path: PathBuf,
+    existed: bool,
+}
+
+impl Target {
+    pub fn check(path: &Path) -> Result<Target> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::Config { message: "A restore needs a folder to restore into (`--to DIR`).".into() });
+        }
+        let path = std::path::absolute(path).at("using", path)?;
+        let existed = match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(Error::Restore { message: format!("{} is not a folder.", path.display()) });
+            }
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(Error::io("reading", path, error)),
+        };
+        if let Some(other) = durable::list(&path)?.iter().find(|inner| inner.file_name() != Some(STAGE.as_ref())) {
+            return Err(Error::Restore {
+                message: format!(
+                    "{} is not empty (it holds {:?}). Choose an empty or a new folder.",
+                    path.display(),
+                    other.file_name().unwrap_or_default()
+                ),
+            });
+        }
+        Ok(Target { path, existed })
+    }
+
+    /// Is there room for so many bytes?
+    pub fn check_space(&self, bytes: u64) -> Result<()> {
+        let mut folder = self.path.as_path();
+        while !folder.exists() {
+            folder = folder.parent().unwrap_or(Path::new("/"));
+        }
+        match crate::space::free(folder) {
+            Some(free) if free < bytes => Err(Error::Restore {
+                message: format!(
+                    "{} has {} free, and the restore needs {}. Free some space, or choose another folder.",
+                    folder.display(),
+                    bytesize::ByteSize(free),
+                    bytesize::ByteSize(bytes)
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder, and a fresh one inside to stage in.
+    pub fn begin(self) -> Result<Staging> {
+        let folder = self.path.join(STAGE);
+        let staging = Staging { folder, target: self, done: false };
+        remove(&staging.folder)?;
+        fs::create_dir_all(&staging.folder).at("making the folder", &staging.folder)?;
+        Ok(staging)
+    }
+}
+
+/// A target while it is filled. Dropped before [`Staging::commit`], it removes everything that it made.
+pub struct Staging {
+    folder: PathBuf,
+    target: Target,
+    done: bool,
+}
+
+impl Staging {
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Everything is staged, verified and durable: move it into place.
+    pub fn commit(mut self) -> Result<()> {
+        let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for from in durable::list(&self.folder)? {
+            let to = self.target.path.join(from.file_name().unwrap_or_default());
+            if let Err(error) = fs::rename(&from, &to) {
+                for (from, to) in moved {
+                    let _ = fs::rename(to, from);
+                }
+                return Err(Error::io("moving into place", to, error));
+            }
+            moved.push((from, to));
+        }
+        self.done = true;
+        fs::remove_dir(&self.folder).at("removing", &self.folder)?;
+        durable::sync_dir(&self.target.path)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = remove(&self.folder);
+            if !self.target.existed {
+                let _ = fs::remove_dir(&self.target.path);
+            }
+        }
+    }
+}
+
+/// Removes a tree, even where it holds folders that nobody may write to.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            #[cfg(unix)]
+            unlock(folder);
+            fs::remove_dir_all(folder).at("removing", folder)
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", folder, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn unlock(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for inner in durable::list(folder).unwrap_or_default() {
+        if inner.is_dir() && !inner.is_symlink() {
+            unlock(&inner);
+        }
+    }
+}

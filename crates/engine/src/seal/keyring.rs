@@ -1,0 +1,238 @@
+//! The key files in `keys/`: the master key, wrapped once for each passphrase and key file that opens the vault.
+//!
+//! Changing a passphrase rewrites one small file; the data stays as it is. A wrong passphrase and a wrong key file
+//! give the same answer, and nothing tells which part was wrong.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Cipher, hkdf, random};
+use crate::error::IoContext;
+use crate::secret::{MasterKey, Secret};
+use crate::vault::checked_json;
+use crate::vault::durable;
+use crate::{Error, Result};
+
+/// What may open a vault.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    pub passphrase: Option<Secret>,
+    /// The 32 bytes of a key file.
+    pub key_file: Option<MasterKey>,
+    /// The master key itself, from a host that has opened the vault before.
+    pub master: Option<MasterKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    id: String,
+    kind: String,
+    created: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kdf: Option<Kdf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped: Option<String>,
+    /// Only in a vault that is not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    master: Option<MasterKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "name")]
+enum Kdf {
+    #[serde(rename = "scrypt")]
+    Scrypt { n: u64, r: u32, p: u32, salt: String },
+    #[serde(rename = "hkdf-sha256")]
+    Hkdf { salt: String },
+}
+
+/// scrypt's cost: N = 2^17, r = 8, p = 1 (RFC 7914): 128 MiB, about 0.4 s, and `recover.mjs` has it in Node.
+const LOG_N: u8 = 17;
+const R: u32 = 8;
+const P: u32 = 1;
+/// A key file that asks for more than this was not written by us: it would only eat the memory.
+const MAX_LOG_N: u32 = 20;
+
+/// The master key, opened by whatever of `credentials` fits.
+pub struct Unlocked {
+    pub master: MasterKey,
+    /// It cost a key derivation, so it is worth keeping.
+    pub by_passphrase: bool,
+}
+
+/// Opens the vault whose key files lie in `dir`.
+pub fn unlock(dir: &Path, vault_id: &[u8; 16], credentials: &Credentials) -> Result<Unlocked> {
+    let mut damaged = None;
+    let mut files = Vec::new();
+    for path in durable::list(dir)? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".json")) else {
+            continue;
+        };
+        let object = format!("keys/{name}");
+        let bytes = durable::read_small(&path, checked_json::MAX_LEN)?;
+        match checked_json::from_bytes::<KeyFile>(&object, &bytes) {
+            Ok(file) if object == format!("keys/{}.json", file.id) => files.push(file),
+            Ok(_) => damaged = Some(Error::corrupt(object, "it has another key's name")),
+            Err(error) => damaged = Some(error),
+        }
+    }
+    if let Some(master) = files.iter().find(|file| file.kind == "none").and_then(|file| file.master.clone()) {
+        return Ok(Unlocked { master, by_passphrase: false });
+    }
+    if let Some(master) = &credentials.master {
+        return Ok(Unlocked { master: master.clone(), by_passphrase: false });
+    }
+    // The cheap way first: a key file costs nothing, a passphrase 0.4 s.
+    for file in &files {
+        let (Some(key), Some(Kdf::Hkdf { salt })) = (&credentials.key_file, &file.kdf) else { continue };
+        let wrapping = hkdf(key.expose(), &decode(&file.id, salt)?, "lifeboat v1 wrap");
+        if let Some(master) = unwrap(file, &wrapping, vault_id)? {
+            return Ok(Unlocked { master, by_passphrase: false });
+        }
+    }
+    for file in &files {
+        let (Some(passphrase), Some(Kdf::Scrypt { n, r, p, salt })) = (&credentials.passphrase, &file.kdf) else {
+            continue;
+        };
+        if !n.is_power_of_two() || n.ilog2() > MAX_LOG_N || *r == 0 || *r > 16 || *p == 0 || *p > 4 {
+            return Err(Error::Format { message: format!("keys/{}.json asks for an absurd key derivation.", file.id) });
+        }
+        let wrapping = derive(passphrase, &decode(&file.id, salt)?, n.ilog2() as u8, *r, *p)?;
+        if let Some(master) = unwrap(file, &wrapping, vault_id)? {
+            return Ok(Unlocked { master, by_passphrase: true });
+        }
+    }
+    if let Some(error) = damaged {
+        return Err(error);
+    }
+    if files.is_empty() {
+        return Err(Error::corrupt("keys", "there is no key file in it"));
+    }
+    Err(Error::Passphrase {
+        hint: if credentials.passphrase.is_none() && credentials.key_file.is_none() {
+            "it is encrypted, and neither a passphrase nor a key file was given. Set BACKUP_PASSPHRASE or BACKUP_KEY_FILE, or name one in the configuration."
+        } else {
+            "the passphrase or key file does not fit."
+        },
+    })
+}
+
+/// Adds a key file to `dir` for each of `credentials`; `encryption: false` stores the master key in the clear.
+pub fn add(
+    dir: &Path,
+    vault_id: &[u8; 16],
+    master: &MasterKey,
+    credentials: &Credentials,
+    encryption: bool,
+) -> Result<()> {
+    if !encryption {
+        return write(dir, KeyFile { kind: "none".into(), master: Some(master.clone()), ..KeyFile::new()? });
+    }
+    if let Some(passphrase) = &credentials.passphrase {
+        let salt = random::<32>()?;
+        let wrapping = derive(passphrase, &salt, LOG_N, R, P)?;
+        let kdf = Kdf::Scrypt { n: 1 << LOG_N, r: R, p: P, salt: BASE64.encode(salt) };
+        write(
+            dir,
+            wrap(
+                KeyFile { kind: "passphrase".into(), kdf: Some(kdf), ..KeyFile::new()? },
+                &wrapping,
+                vault_id,
+                master,
+            )?,
+        )?;
+    }
+    if let Some(key) = &credentials.key_file {
+        let salt = random::<32>()?;
+        let wrapping = hkdf(key.expose(), &salt, "lifeboat v1 wrap");
+        let kdf = Kdf::Hkdf { salt: BASE64.encode(salt) };
+        write(
+            dir,
+            wrap(KeyFile { kind: "keyfile".into(), kdf: Some(kdf), ..KeyFile::new()? }, &wrapping, vault_id, master)?,
+        )?;
+    }
+    Ok(())
+}
+
+impl KeyFile {
+    fn new() -> Result<KeyFile> {
+        Ok(KeyFile {
+            id: hex::encode(random::<8>()?),
+            kind: String::new(),
+            created: jiff::Timestamp::now().as_millisecond(),
+            kdf: None,
+            nonce: None,
+            wrapped: None,
+            master: None,
+        })
+    }
+}
+
+fn write(dir: &Path, file: KeyFile) -> Result<()> {
+    let path = dir.join(format!("{}.json", file.id));
+    durable::write_private(&path, &checked_json::to_bytes(&file)?)
+}
+
+fn aad(vault_id: &[u8; 16], key_id: &str) -> String {
+    format!("lifeboat key {} {key_id}", hex::encode(vault_id))
+}
+
+fn wrap(mut file: KeyFile, wrapping: &[u8; 32], vault_id: &[u8; 16], master: &MasterKey) -> Result<KeyFile> {
+    let nonce = random::<12>()?;
+    let mut wrapped = master.expose().to_vec();
+    Cipher::new(wrapping).seal(nonce, aad(vault_id, &file.id).as_bytes(), &mut wrapped);
+    file.nonce = Some(BASE64.encode(nonce));
+    file.wrapped = Some(BASE64.encode(wrapped));
+    Ok(file)
+}
+
+fn unwrap(file: &KeyFile, wrapping: &[u8; 32], vault_id: &[u8; 16]) -> Result<Option<MasterKey>> {
+    let broken = || Error::Format { message: format!("keys/{}.json is not understood.", file.id) };
+    let nonce = decode(&file.id, file.nonce.as_deref().ok_or_else(broken)?)?.try_into().map_err(|_| broken())?;
+    let mut wrapped = Zeroizing::new(decode(&file.id, file.wrapped.as_deref().ok_or_else(broken)?)?);
+    let opened = Cipher::new(wrapping).open(nonce, aad(vault_id, &file.id).as_bytes(), &mut wrapped);
+    Ok(opened.ok().and_then(|master| <[u8; 32]>::try_from(&*master).ok()).map(MasterKey::new))
+}
+
+fn decode(id: &str, text: &str) -> Result<Vec<u8>> {
+    BASE64.decode(text).map_err(|_| Error::Format { message: format!("keys/{id}.json holds bad base64.") })
+}
+
+fn derive(passphrase: &Secret, salt: &[u8], log_n: u8, r: u32, p: u32) -> Result<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    let params = scrypt::Params::new(log_n, r, p).map_err(|error| Error::internal(error.to_string()))?;
+    scrypt::scrypt(passphrase.expose().as_bytes(), salt, &params, &mut *key)
+        .map_err(|error| Error::internal(error.to_string()))?;
+    Ok(key)
+}
+
+/// Reads a user's key file: exactly 32 bytes.
+pub fn read_key_file(path: &Path) -> Result<MasterKey> {
+    let unusable = |detail: String| Error::Config {
+        message: format!(
+            "The key file {} {detail}. It was made by `lifeboat init --key-file` and must be kept as it is.",
+            path.display()
+        ),
+    };
+    let bytes = Zeroizing::new(fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?);
+    let key: [u8; 32] =
+        bytes.as_slice().try_into().map_err(|_| unusable(format!("has {} bytes instead of 32", bytes.len())))?;
+    Ok(MasterKey::new(key))
+}
+
+/// Makes a user's key file: 32 random bytes, readable by nobody else.
+pub fn make_key_file(path: &Path) -> Result<MasterKey> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).at("making the folder", parent)?;
+    }
+    let key = MasterKey::new(random()?);
+    durable::write_private(path, key.expose())?;
+    Ok(key)
+}

@@ -1,0 +1,300 @@
+//! The catalog: a local SQLite index of the vault. A cache: whatever happens to it, it is rebuilt from the vault.
+//!
+//! It knows which chunk lies where in which pack, and the facts of each backup that a list shows. It knows no paths.
+//! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
+//! that it does not know are read. Readers open it read-only and never wait.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::Vault;
+use super::pack::{Entry, PackCipher, PackId};
+use super::snapshot::Snapshot;
+use crate::chunk::ChunkId;
+use crate::report::BackupInfo;
+use crate::{Error, Result};
+
+const FILE: &str = "catalog.sqlite";
+/// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE packs (pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
+    CREATE TABLE chunks (
+        id BLOB NOT NULL, pack INTEGER NOT NULL, ordinal INTEGER NOT NULL, offset INTEGER NOT NULL,
+        sealed INTEGER NOT NULL, plain INTEGER NOT NULL, PRIMARY KEY (id, pack)
+    ) WITHOUT ROWID;
+    CREATE INDEX chunks_of_pack ON chunks (pack);
+    CREATE TABLE backups (name TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, info TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Where a chunk lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub pack: PackId,
+    pub entry: Entry,
+}
+
+pub struct Catalog {
+    db: Connection,
+}
+
+/// What a comparison with the folder found.
+#[derive(Default)]
+pub struct Reconciled {
+    /// Objects that could not be read, with the error.
+    pub damaged: Vec<Error>,
+}
+
+impl Catalog {
+    /// Opens it for writing; the caller holds the vault's lock. A missing, damaged or foreign catalog is made anew.
+    pub fn open(vault: &Path) -> Result<Catalog> {
+        let path = vault.join(FILE);
+        match Catalog::try_open(&path) {
+            Ok(Some(catalog)) => return Ok(catalog),
+            Ok(None) => {}
+            Err(error) if is_damage(&error) => {}
+            Err(error) => return Err(trouble(&path, error)),
+        }
+        Catalog::remove(vault)?;
+        let db = Connection::open(&path).and_then(|db| {
+            settings(&db)?;
+            db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))?;
+            Ok(db)
+        });
+        Ok(Catalog { db: db.map_err(|error| trouble(&path, error))? })
+    }
+
+    /// Removes it from the disk: it will be rebuilt.
+    pub fn remove(vault: &Path) -> Result<()> {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let file = vault.join(format!("{FILE}{suffix}"));
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("removing the damaged", file, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// `None`: it is not there, or has other tables than ours.
+    fn try_open(path: &Path) -> rusqlite::Result<Option<Catalog>> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        settings(&db)?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        Ok((version == SCHEMA_VERSION).then_some(Catalog { db }))
+    }
+
+    /// Opens it for reading beside whoever writes. `None` where there is none that can be used.
+    pub fn open_read_only(vault: &Path) -> Option<Catalog> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let db = Connection::open_with_flags(vault.join(FILE), flags).ok()?;
+        db.busy_timeout(std::time::Duration::from_millis(200)).ok()?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).ok()?;
+        (version == SCHEMA_VERSION).then_some(Catalog { db })
+    }
+
+    /// A catalog of its own for one reader, gone when it is dropped. SQLite keeps it in memory while it is small.
+    pub fn temporary() -> Result<Catalog> {
+        let db = Connection::open("").and_then(|db| {
+            db.execute_batch(SCHEMA)?;
+            Ok(db)
+        });
+        Ok(Catalog { db: db.map_err(|error| trouble(Path::new(FILE), error))? })
+    }
+
+    /// Makes the catalog say what the folder holds.
+    pub fn reconcile(&mut self, vault: &Vault) -> Result<Reconciled> {
+        let mut found = Reconciled::default();
+        self.reconcile_packs(vault, &mut found)?;
+        self.reconcile_backups(vault, &mut found)?;
+        Ok(found)
+    }
+
+    pub fn reconcile_packs(&mut self, vault: &Vault, found: &mut Reconciled) -> Result<()> {
+        let mut known = self.packs()?;
+        for (id, size) in vault.list_packs()? {
+            if known.remove(&id) == Some(size) {
+                continue;
+            }
+            let cipher = PackCipher::new(vault.keys(), id);
+            let index = File::open(id.path(vault.dir()))
+                .map_err(|error| Error::io("reading", id.path(vault.dir()), error))
+                .and_then(|file| cipher.read_index(&file));
+            match index {
+                Ok(entries) => self.add_pack(id, size, &entries)?,
+                Err(error) => {
+                    self.forget_pack(id)?;
+                    found.damaged.push(error);
+                }
+            }
+        }
+        for id in known.into_keys() {
+            self.forget_pack(id)?;
+        }
+        Ok(())
+    }
+
+    fn reconcile_backups(&mut self, vault: &Vault, found: &mut Reconciled) -> Result<()> {
+        let mut known: std::collections::HashSet<String> = self.names()?.into_iter().collect();
+        for name in vault.list_snapshots()? {
+            if known.remove(name.as_str()) {
+                continue;
+            }
+            match Snapshot::read(vault, &name) {
+                Ok(snapshot) => self.add_backup(&snapshot.info())?,
+                Err(error) => found.damaged.push(error),
+            }
+        }
+        for name in known {
+            self.run("DELETE FROM backups WHERE name = ?1", params![name])?;
+        }
+        Ok(())
+    }
+
+    fn packs(&self) -> Result<HashMap<PackId, u64>> {
+        self.query("SELECT id, size FROM packs", params![], |row| {
+            Ok((PackId(row.get(0)?), row.get::<_, i64>(1)? as u64))
+        })
+        .map(|rows| rows.into_iter().collect())
+    }
+
+    /// Every pack's id and size, for a verification.
+    pub fn all_packs(&self) -> Result<Vec<(PackId, u64)>> {
+        let mut packs: Vec<_> = self.packs()?.into_iter().collect();
+        packs.sort();
+        Ok(packs)
+    }
+
+    pub fn add_pack(&mut self, id: PackId, size: u64, entries: &[Entry]) -> Result<()> {
+        let add = || -> rusqlite::Result<()> {
+            let transaction = self.db.unchecked_transaction()?;
+            transaction.execute("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", [&id.0])?;
+            transaction
+                .execute("INSERT OR REPLACE INTO packs (id, size) VALUES (?1, ?2)", params![id.0, size as i64])?;
+            let pack = transaction.last_insert_rowid();
+            let mut insert =
+                transaction.prepare_cached("INSERT OR REPLACE INTO chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for entry in entries {
+                insert.execute(params![
+                    entry.id.0,
+                    pack,
+                    entry.ordinal,
+                    entry.offset as i64,
+                    entry.sealed,
+                    entry.plain
+                ])?;
+            }
+            drop(insert);
+            transaction.commit()
+        };
+        add().map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    /// A pack is gone or cannot be read: what leaned on it is no longer to be trusted unseen.
+    fn forget_pack(&mut self, id: PackId) -> Result<()> {
+        self.set_holes(true)?;
+        self.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
+        self.run("DELETE FROM packs WHERE id = ?1", params![id.0])
+    }
+
+    /// May an earlier backup name chunks that are not there? True for a new catalog, and since a pack went missing,
+    /// until a backup has looked at every chunk that it names.
+    pub fn may_have_holes(&self) -> Result<bool> {
+        let value: Option<i64> = self.get("SELECT value FROM meta WHERE key = 'holes'", params![])?;
+        Ok(value != Some(0))
+    }
+
+    pub fn set_holes(&mut self, holes: bool) -> Result<()> {
+        self.run("INSERT OR REPLACE INTO meta VALUES ('holes', ?1)", params![i64::from(holes)])
+    }
+
+    pub fn contains(&self, id: ChunkId) -> Result<bool> {
+        Ok(self.get::<i64>("SELECT 1 FROM chunks WHERE id = ?1 LIMIT 1", params![id.0])?.is_some())
+    }
+
+    /// Every place where a chunk lies, the newest first.
+    pub fn places(&self, id: ChunkId) -> Result<Vec<Place>> {
+        let sql = "SELECT p.id, c.ordinal, c.offset, c.sealed, c.plain FROM chunks c JOIN packs p USING (pack)
+                   WHERE c.id = ?1 ORDER BY c.pack DESC";
+        self.query(sql, params![id.0], |row| {
+            Ok(Place {
+                pack: PackId(row.get(0)?),
+                entry: Entry {
+                    id,
+                    ordinal: row.get(1)?,
+                    offset: row.get::<_, i64>(2)? as u64,
+                    sealed: row.get(3)?,
+                    plain: row.get(4)?,
+                },
+            })
+        })
+    }
+
+    pub fn add_backup(&mut self, info: &BackupInfo) -> Result<()> {
+        let text = serde_json::to_string(info).map_err(|error| Error::internal(error.to_string()))?;
+        self.run("INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3)", params![info.backup, info.timestamp, text])
+    }
+
+    /// All backups, the newest first.
+    pub fn backups(&self) -> Result<Vec<BackupInfo>> {
+        let texts = self.query("SELECT info FROM backups ORDER BY timestamp DESC, name", params![], |row| {
+            row.get::<_, String>(0)
+        })?;
+        // A row that is not understood is as good as none: the reader falls back on the snapshot.
+        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        self.query("SELECT name FROM backups", params![], |row| row.get(0))
+    }
+
+    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<()> {
+        let run = || self.db.prepare_cached(sql)?.execute(params);
+        run().map(drop).map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    fn get<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<T>> {
+        let get = || self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional();
+        get().map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    fn query<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let query = || self.db.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<Vec<T>>>();
+        query().map_err(|error| trouble(Path::new(FILE), error))
+    }
+}
+
+fn settings(db: &Connection) -> rusqlite::Result<()> {
+    // NORMAL in WAL mode cannot corrupt; what the last moments lose, reconciling finds again.
+    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;")
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::*;
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | TypeMismatch))
+}
+
+fn trouble(path: &Path, error: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::*;
+    match error.sqlite_error_code() {
+        Some(DiskFull) => Error::NoSpace { path: PathBuf::from(path), source: std::io::ErrorKind::StorageFull.into() },
+        Some(DatabaseCorrupt | NotADatabase) => {
+            Error::corrupt(FILE, format!("{error}; it is rebuilt by the next operation that writes"))
+        }
+        _ => Error::internal(format!("{}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,122 @@
+//! Writing so that it lasts: temporary file, fsync, rename, fsync of the folder.
+//!
+//! A kill at any line leaves either the old file or the new one, and at worst a temporary file that the next
+//! operation removes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::IoContext;
+use crate::{Error, Result};
+
+/// How temporary files beside their destination are called.
+pub const TEMPORARY: &str = ".lifeboat-";
+
+/// Writes a file that only its owner can read, all or nothing.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent).at("writing in", parent)?;
+    temporary.write_all(bytes).at("writing", path)?;
+    persist(temporary, path)
+}
+
+/// fsync, rename to `path`, fsync of the folder.
+pub fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> Result<()> {
+    temporary.as_file().sync_all().at("writing", path)?;
+    temporary.persist(path).map_err(|error| Error::io("writing", path, error.error))?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a folder last.
+#[cfg(unix)]
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).at("syncing the folder", dir)
+}
+
+/// Windows keeps names in its journal; a folder cannot be flushed there.
+#[cfg(not(unix))]
+pub fn sync_dir(_dir: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// A new file that must not exist yet.
+pub fn create_new(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).read(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).at("creating", path)
+}
+
+/// Reads a file of at most `max` bytes; a larger one is not what it claims to be.
+pub fn read_small(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(max + 1).read_to_end(&mut bytes)).at("reading", path)?;
+    if bytes.len() as u64 > max {
+        return Err(Error::Format { message: format!("{} is far too large for what it is.", path.display()) });
+    }
+    Ok(bytes)
+}
+
+/// The entries of a folder, sorted; empty where there is no such folder.
+pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("reading the folder", dir, error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.at("reading the folder", dir)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads exactly `buffer.len()` bytes at `offset`, without a file position, so that threads can share the file.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset);
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < buffer.len() {
+            match std::os::windows::fs::FileExt::seek_read(file, &mut buffer[done..], offset + done as u64)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                n => done += n,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes all of `bytes` at `offset`, without a file position, so that threads can share the file.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < bytes.len() {
+            done += std::os::windows::fs::FileExt::seek_write(file, &bytes[done..], offset + done as u64)?;
+        }
+        Ok(())
+    }
+}
+
+/// The SHA-256 of a whole file, in hex.
+pub fn sha256(file: &File) -> std::io::Result<String> {
+    let (mut hasher, mut offset, mut rest) = (Sha256::new(), 0, file.metadata()?.len());
+    let mut buffer = vec![0; 1 << 20];
+    while rest > 0 {
+        let length = rest.min(buffer.len() as u64) as usize;
+        read_at(file, &mut buffer[..length], offset)?;
+        hasher.update(&buffer[..length]);
+        offset += length as u64;
+        rest -= length as u64;
+    }
+    Ok(hex::encode(hasher.finalize()))
+}

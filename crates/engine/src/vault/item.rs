@@ -1,0 +1,220 @@
+//! Items: what a backup says about each path, one JSON line each, in path order.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::ChunkId;
+use crate::path::RelPath;
+use crate::report::{Category, ItemInfo, ItemType};
+use crate::{Error, Result};
+
+/// Seconds and nanoseconds since the epoch.
+pub type Time = (i64, u32);
+
+/// One line of an item list. The fields are those of `docs/format.md`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    path: String,
+    /// Base64 of the true bytes where the path is not valid UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: ItemType,
+    pub category: Category,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctime: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ino: Option<u64>,
+    /// It changed so shortly before it was read that an unchanged time stamp proves nothing: read it again next time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub racy: bool,
+    #[serde(default)]
+    pub size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chunks: Vec<ChunkId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ChunkId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<(ChunkId, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link_raw: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db: Option<Database>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sides: Vec<Side>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What is known about an item that is an SQLite database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Database {
+    pub journal: JournalMode,
+    /// How the write-ahead log lay there, for finding out whether anything changed: size and modification time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal: Option<(u64, Time)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalMode {
+    Rollback,
+    Wal,
+    /// SQLite could not read it: stored as it lay, with the files that belong to it.
+    Raw,
+}
+
+/// A file that belongs to a raw database: its `-wal` or `-journal`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    pub suffix: String,
+    pub size: u64,
+    pub chunks: Vec<ChunkId>,
+}
+
+/// Where an item's bytes are.
+pub enum Content<'a> {
+    Empty,
+    Chunks(&'a [ChunkId]),
+    /// The ids of chunks that hold the ids of the content's chunks.
+    Lists(&'a [ChunkId]),
+    Bundle(ChunkId, u64),
+}
+
+impl Item {
+    /// An item without content; the caller fills in what is known.
+    pub fn new(path: &RelPath, kind: ItemType, category: Category) -> Item {
+        let (path, raw) = text_and_raw(path.as_bytes());
+        Item {
+            path,
+            raw,
+            kind,
+            category,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            mtime: (0, 0),
+            ctime: None,
+            ino: None,
+            racy: false,
+            size: 0,
+            sha256: None,
+            chunks: Vec::new(),
+            lists: Vec::new(),
+            bundle: None,
+            link: None,
+            link_raw: None,
+            db: None,
+            sides: Vec::new(),
+        }
+    }
+
+    /// The checked path.
+    pub fn rel_path(&self) -> Result<RelPath> {
+        match &self.raw {
+            None => RelPath::parse(self.path.as_bytes()),
+            Some(raw) => {
+                let bytes = BASE64.decode(raw).map_err(|_| Error::UnsafePath {
+                    path: self.path.clone(),
+                    reason: "its true bytes are not base64",
+                })?;
+                RelPath::parse(&bytes)
+            }
+        }
+    }
+
+    /// The path for people.
+    pub fn display_path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn set_link(&mut self, target: &[u8]) {
+        let (link, raw) = text_and_raw(target);
+        (self.link, self.link_raw) = (Some(link), raw);
+    }
+
+    /// A symlink's target.
+    pub fn link_target(&self) -> Result<Vec<u8>> {
+        let refuse = |reason| Error::UnsafePath { path: self.path.clone(), reason };
+        let bytes = match (&self.link, &self.link_raw) {
+            (_, Some(raw)) => BASE64.decode(raw).map_err(|_| refuse("its link target is not base64"))?,
+            (Some(link), None) => link.as_bytes().to_vec(),
+            (None, None) => return Err(refuse("it is a link without a target")),
+        };
+        if bytes.is_empty() || bytes.contains(&0) {
+            return Err(refuse("its link target is not a path"));
+        }
+        Ok(bytes)
+    }
+
+    pub fn content(&self) -> Content<'_> {
+        match self.bundle {
+            Some((id, offset)) => Content::Bundle(id, offset),
+            None if !self.lists.is_empty() => Content::Lists(&self.lists),
+            None if !self.chunks.is_empty() => Content::Chunks(&self.chunks),
+            None => Content::Empty,
+        }
+    }
+
+    /// The ids of all chunks that this item names itself (not those that its `lists` hold).
+    pub fn named_chunks(&self) -> impl Iterator<Item = ChunkId> + '_ {
+        let own =
+            self.bundle.iter().map(|(id, _)| *id).chain(self.chunks.iter().copied()).chain(self.lists.iter().copied());
+        own.chain(self.sides.iter().flat_map(|side| side.chunks.iter().copied()))
+    }
+
+    pub fn info(&self) -> ItemInfo {
+        ItemInfo {
+            path: self.path.clone(),
+            category: self.category,
+            kind: self.kind,
+            size: self.size,
+            mtime: self.mtime.0 * 1000 + i64::from(self.mtime.1 / 1_000_000),
+            sha256: self.sha256.clone(),
+        }
+    }
+}
+
+fn text_and_raw(bytes: &[u8]) -> (String, Option<String>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(BASE64.encode(bytes))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_utf8_survives_its_line() {
+        let path = RelPath::parse(b"uploads/\xff\n\"x").unwrap();
+        let mut item = Item::new(&path, ItemType::Symlink, Category::Media);
+        item.set_link(b"\xfe/y");
+        let line = serde_json::to_string(&item).unwrap();
+        assert!(!line.contains('\n'));
+        let back: Item = serde_json::from_str(&line).unwrap();
+        assert_eq!(back.rel_path().unwrap(), path);
+        assert_eq!(back.link_target().unwrap(), b"\xfe/y");
+    }
+
+    #[test]
+    fn a_hostile_path_is_refused() {
+        let line =
+            r#"{"path":"../../etc/passwd","type":"file","category":"data","mode":420,"uid":0,"gid":0,"mtime":[0,0]}"#;
+        let item: Item = serde_json::from_str(line).unwrap();
+        assert_eq!(item.rel_path().unwrap_err().code(), "E_UNSAFE_PATH");
+    }
+}

@@ -1,0 +1,378 @@
+//! The vault: where backups live. Immutable sealed objects in a folder, as `docs/format.md` describes them.
+//!
+//! A vault is opened by a key; everything in it is found by name and trusted only once it authenticates. What writes
+//! holds the [`lock::Lock`]; what reads never waits for it.
+
+pub mod catalog;
+pub mod checked_json;
+pub mod durable;
+pub mod item;
+pub mod list;
+pub mod lock;
+pub mod name;
+pub mod pack;
+pub mod reader;
+pub mod snapshot;
+pub mod writer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::ChunkerParams;
+use crate::error::IoContext;
+use crate::report::{BackupInfo, BackupRef};
+use crate::seal::keyring::{self, Credentials};
+use crate::seal::{Keys, random};
+use crate::secret::MasterKey;
+use crate::{Error, Result};
+
+use catalog::Catalog;
+use name::BackupName;
+use pack::PackId;
+use reader::Reader;
+use snapshot::Snapshot;
+
+const MAJOR: u32 = 1;
+const MINOR: u32 = 0;
+const DESCRIPTION: &str = "vault.json";
+
+/// `vault.json`: public facts.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format: String,
+    version: Version,
+    id: String,
+    created: i64,
+    chunker: ChunkerParams,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Version {
+    major: u32,
+    minor: u32,
+}
+
+/// An opened vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    id: [u8; 16],
+    master: MasterKey,
+    by_passphrase: bool,
+    keys: Arc<Keys>,
+    chunker: ChunkerParams,
+}
+
+impl Vault {
+    /// Is there a vault in this folder?
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(DESCRIPTION).is_file()
+    }
+
+    pub fn open(dir: &Path, credentials: &Credentials) -> Result<Vault> {
+        let description = read_description(dir)?;
+        let id = parse_id(&description)?;
+        let unlocked = keyring::unlock(&dir.join("keys"), &id, credentials)?;
+        Ok(Vault {
+            inner: Arc::new(Inner {
+                dir: dir.to_path_buf(),
+                id,
+                keys: Arc::new(Keys::derive(&unlocked.master, &id)),
+                master: unlocked.master,
+                by_passphrase: unlocked.by_passphrase,
+                chunker: description.chunker,
+            }),
+        })
+    }
+
+    /// Makes a vault in `dir`, which must be empty or not exist. `vault.json` comes last: without it there is no vault.
+    pub fn create(dir: &Path, credentials: &Credentials, encryption: bool) -> Result<Vault> {
+        if encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
+            return Err(Error::Passphrase {
+                hint: "a new vault needs a passphrase or a key file. Set BACKUP_PASSPHRASE, or make a key file with `lifeboat init --key-file FILE`; write it down somewhere that is not this server. (`encryption: false` makes a vault without.)",
+            });
+        }
+        fs::create_dir_all(dir).at("making the folder", dir)?;
+        refuse_foreign(dir)?;
+        restrict(dir)?;
+        for folder in ["keys", "packs", "snapshots", "tmp"] {
+            fs::create_dir_all(dir.join(folder)).at("making the folder", dir.join(folder))?;
+        }
+        // A creation that was cut off left keys of a master key that nothing was ever sealed with.
+        for leftover in durable::list(&dir.join("keys"))? {
+            fs::remove_file(&leftover).at("removing", &leftover)?;
+        }
+        let id = random::<16>()?;
+        let master = MasterKey::new(random()?);
+        keyring::add(&dir.join("keys"), &id, &master, credentials, encryption)?;
+        durable::write_private(&dir.join("recover.mjs"), RECOVER_SCRIPT.as_bytes())?;
+        durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())?;
+        let description = Description {
+            format: "lifeboat".into(),
+            version: Version { major: MAJOR, minor: MINOR },
+            id: hex::encode(id),
+            created: jiff::Timestamp::now().as_millisecond(),
+            chunker: ChunkerParams::default(),
+        };
+        durable::write_private(&dir.join(DESCRIPTION), &checked_json::to_bytes(&description)?)?;
+        if let Some(parent) = dir.parent() {
+            durable::sync_dir(parent)?;
+        }
+        Vault::open(dir, &Credentials { master: Some(master), ..Credentials::default() })
+    }
+
+    /// Lets `credentials` open this vault too.
+    pub fn add_credentials(&self, credentials: &Credentials) -> Result<()> {
+        keyring::add(&self.dir().join("keys"), &self.inner.id, &self.inner.master, credentials, true)
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.inner.dir
+    }
+
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.inner.keys
+    }
+
+    pub fn chunker(&self) -> &ChunkerParams {
+        &self.inner.chunker
+    }
+
+    /// The master key, where opening the vault cost a key derivation.
+    pub fn costly_key(&self) -> Option<MasterKey> {
+        self.inner.by_passphrase.then(|| self.inner.master.clone())
+    }
+
+    /// Every pack in the folder with its size.
+    pub fn list_packs(&self) -> Result<Vec<(PackId, u64)>> {
+        let mut packs = Vec::new();
+        for folder in durable::list(&self.dir().join("packs"))? {
+            for path in durable::list(&folder)? {
+                let id = path.file_name().and_then(|name| name.to_str()).and_then(PackId::parse);
+                if let Some(id) = id.filter(|id| id.path(self.dir()) == path) {
+                    packs.push((id, fs::metadata(&path).at("reading", &path)?.len()));
+                }
+            }
+        }
+        Ok(packs)
+    }
+
+    /// The names of all snapshots, oldest first.
+    pub fn list_snapshots(&self) -> Result<Vec<BackupName>> {
+        list_snapshots(self.dir())
+    }
+
+    /// Opens the catalog for writing, in line with the folder. The caller holds the lock.
+    pub fn catalog_for_writing(&self) -> Result<(Catalog, catalog::Reconciled)> {
+        let attempt = || {
+            let mut catalog = Catalog::open(self.dir())?;
+            catalog.reconcile(self).map(|found| (catalog, found))
+        };
+        match attempt() {
+            // Damage that shows only inside: throw it away, and build it from the vault.
+            Err(Error::Corrupt { .. }) => {
+                Catalog::remove(self.dir())?;
+                attempt()
+            }
+            other => other,
+        }
+    }
+
+    /// A catalog for reading, without a lock: the one on disk where it knows the folder as it is, else one in memory.
+    pub fn catalog_for_reading(&self) -> Result<Catalog> {
+        if let Some(catalog) = Catalog::open_read_only(self.dir()) {
+            let mut on_disk = self.list_packs()?;
+            on_disk.sort();
+            if catalog.all_packs().is_ok_and(|known| known == on_disk) {
+                return Ok(catalog);
+            }
+        }
+        let mut catalog = Catalog::temporary()?;
+        catalog.reconcile_packs(self, &mut catalog::Reconciled::default())?;
+        Ok(catalog)
+    }
+
+    pub fn reader(&self) -> Result<Reader> {
+        Ok(Reader::new(self.clone(), Arc::new(Mutex::new(self.catalog_for_reading()?))))
+    }
+
+    /// All backups that can be opened, newest first, and the errors of those that cannot.
+    pub fn backups(&self) -> Result<(Vec<BackupInfo>, Vec<Error>)> {
+        let mut known: std::collections::HashMap<String, BackupInfo> = Catalog::open_read_only(self.dir())
+            .and_then(|catalog| catalog.backups().ok())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|info| (info.backup.clone(), info))
+            .collect();
+        let (mut infos, mut damaged) = (Vec::new(), Vec::new());
+        for name in self.list_snapshots()? {
+            match known.remove(name.as_str()) {
+                Some(info) => infos.push(info),
+                None => match Snapshot::read(self, &name) {
+                    Ok(snapshot) => infos.push(snapshot.info()),
+                    Err(error) => damaged.push(error),
+                },
+            }
+        }
+        infos.reverse();
+        Ok((infos, damaged))
+    }
+
+    /// The name that `reference` stands for: itself, the latest, or the newest at or before an instant.
+    pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
+        match reference {
+            BackupRef::Name(text) if text == "latest" => self.list_snapshots()?.pop().ok_or_else(|| Error::NotFound {
+                message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
+            }),
+            BackupRef::Name(text) => {
+                let name: BackupName = text.parse()?;
+                if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
+            }
+            BackupRef::At { at } => {
+                let (infos, _) = self.backups()?;
+                let found = infos.iter().find(|info| info.timestamp <= *at && !info.degraded);
+                let found = found.or_else(|| infos.iter().find(|info| info.timestamp <= *at));
+                match found {
+                    Some(info) => info.backup.parse(),
+                    None => Err(Error::NotFound { message: "No backup is that old.".into() }),
+                }
+            }
+        }
+    }
+
+    /// `E_NOT_FOUND` with the name that comes nearest.
+    pub fn no_such_backup(&self, name: &str) -> Error {
+        let names = self.list_snapshots().unwrap_or_default();
+        let nearest = names
+            .iter()
+            .max_by(|a, b| strsim::jaro_winkler(a.as_str(), name).total_cmp(&strsim::jaro_winkler(b.as_str(), name)));
+        let hint =
+            nearest.map_or("There is no backup in this vault yet.".into(), |near| format!("The nearest is {near}."));
+        Error::NotFound { message: format!("There is no backup {name:?}. {hint}") }
+    }
+
+    /// Removes what an operation that was killed left behind. The caller holds the lock.
+    pub fn clean_up(&self) -> Result<()> {
+        let tmp = self.dir().join("tmp");
+        fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
+        for leftover in durable::list(&tmp)? {
+            let removed = if leftover.is_dir() { fs::remove_dir_all(&leftover) } else { fs::remove_file(&leftover) };
+            removed.at("removing", &leftover)?;
+        }
+        for folder in [self.dir().to_path_buf(), self.dir().join("keys"), self.dir().join("snapshots")] {
+            for path in durable::list(&folder)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                if name.starts_with(durable::TEMPORARY) {
+                    fs::remove_file(&path).at("removing", &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of all snapshots in a vault's folder, oldest first. Needs no key.
+pub fn list_snapshots(dir: &Path) -> Result<Vec<BackupName>> {
+    let mut names: Vec<BackupName> = durable::list(&dir.join("snapshots"))?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .collect();
+    names.sort_by(|a, b| (a.millis(), a.as_str()).cmp(&(b.millis(), b.as_str())));
+    Ok(names)
+}
+
+const RECOVER_SCRIPT: &str = include_str!("recover/recover.mjs");
+const RECOVER_PAGE: &str = include_str!("recover/RECOVER.md");
+
+fn read_description(dir: &Path) -> Result<Description> {
+    let path = dir.join(DESCRIPTION);
+    if !path.is_file() {
+        return Err(Error::NotFound {
+            message: format!(
+                "There is no vault in {}. The first backup makes one, and so does `lifeboat init`.",
+                dir.display()
+            ),
+        });
+    }
+    let bytes = durable::read_small(&path, checked_json::MAX_LEN)?;
+    let description: Description = checked_json::from_bytes(DESCRIPTION, &bytes)?;
+    if description.format != "lifeboat" {
+        return Err(Error::Format { message: format!("{} is not a Lifeboat vault.", dir.display()) });
+    }
+    if description.version.major != MAJOR {
+        return Err(Error::Format {
+            message: format!(
+                "The vault has format version {}, this Lifeboat reads version {MAJOR}. Use a newer Lifeboat.",
+                description.version.major
+            ),
+        });
+    }
+    if !description.chunker.is_sane() {
+        return Err(Error::Format { message: "vault.json asks for chunks that this Lifeboat cannot cut.".into() });
+    }
+    Ok(description)
+}
+
+fn parse_id(description: &Description) -> Result<[u8; 16]> {
+    let mut id = [0; 16];
+    hex::decode_to_slice(&description.id, &mut id)
+        .map_err(|_| Error::Format { message: "vault.json has an id that is not 32 hex digits.".into() })?;
+    Ok(id)
+}
+
+/// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files.
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    const OURS: [&str; 7] = ["keys", "packs", "snapshots", "tmp", "lock", "recover.mjs", "RECOVER.md"];
+    for path in durable::list(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !OURS.contains(&name.as_str()) && !name.starts_with(durable::TEMPORARY) {
+            return Err(Error::Config {
+                message: format!(
+                    "{} holds {name:?}, which is not a vault's. Empty it, or choose another folder as backupDir.",
+                    dir.display()
+                ),
+            });
+        }
+    }
+    match durable::list(&dir.join("packs"))?.is_empty() && durable::list(&dir.join("snapshots"))?.is_empty() {
+        true => Ok(()),
+        false => Err(Error::corrupt(DESCRIPTION, "it is missing, but there are packs or snapshots beside its place")),
+    }
+}
+
+/// Nobody but the owner looks into a vault.
+fn restrict(dir: &Path) -> Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).at("restricting", dir)?;
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+/// Bytes of everything in a vault's folder, and of its packs and snapshots alone. Needs no key.
+pub fn usage(dir: &Path) -> Result<(u64, u64)> {
+    let (mut used, mut stored) = (0, 0);
+    let mut folders = vec![(dir.to_path_buf(), false)];
+    while let Some((folder, holds_backups)) = folders.pop() {
+        for path in durable::list(&folder)? {
+            // What vanishes meanwhile uses nothing.
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let name = path.file_name().unwrap_or_default();
+            let holds_backups = holds_backups || (folder == dir && (name == "packs" || name == "snapshots"));
+            if metadata.is_dir() {
+                folders.push((path, holds_backups));
+            } else {
+                used += metadata.len();
+                stored += if holds_backups { metadata.len() } else { 0 };
+            }
+        }
+    }
+    Ok((used, stored))
+}

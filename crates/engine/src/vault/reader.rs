@@ -1,0 +1,120 @@
+//! Fetching chunks: find, read, authenticate, decompress, and check the id. Wrong data never leaves this module.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, Mutex};
+
+use super::Vault;
+use super::catalog::{Catalog, Place};
+use super::durable;
+use super::pack::{PackCipher, PackId};
+use super::writer::lock;
+use crate::chunk::ChunkId;
+use crate::chunk::gzip::Inflater;
+use crate::{Error, Result};
+
+/// Packs that are kept open: enough for the threads of a restore, few enough for any limit on open files.
+const OPEN_PACKS: usize = 32;
+
+/// One thread's way to the chunks. The catalog is shared; open files are not.
+pub struct Reader {
+    vault: Vault,
+    catalog: Arc<Mutex<Catalog>>,
+    packs: HashMap<PackId, (File, PackCipher)>,
+    inflater: Inflater,
+    sealed: Vec<u8>,
+}
+
+/// Why a chunk could not be had.
+enum Fault {
+    /// The object and what is wrong with it.
+    Damaged(String, &'static str),
+    Failed(Error),
+}
+
+impl Reader {
+    pub fn new(vault: Vault, catalog: Arc<Mutex<Catalog>>) -> Reader {
+        Reader { vault, catalog, packs: HashMap::new(), inflater: Inflater::default(), sealed: Vec::new() }
+    }
+
+    /// Another reader of the same vault, for another thread.
+    pub fn another(&self) -> Reader {
+        Reader::new(self.vault.clone(), self.catalog.clone())
+    }
+
+    /// The plaintext of a chunk, from whichever pack has it whole. `E_CORRUPT` names the object that has it damaged.
+    pub fn get(&mut self, id: ChunkId) -> Result<Vec<u8>> {
+        let mut fault = None;
+        let places = lock(&self.catalog).places(id)?;
+        for place in places {
+            match self.plain(&place) {
+                Ok(plain) => return Ok(plain),
+                Err(Fault::Failed(error)) => return Err(error),
+                Err(Fault::Damaged(object, detail)) => fault = Some((object, detail)),
+            }
+        }
+        Err(match fault {
+            Some((object, detail)) => Error::corrupt(object, detail),
+            None => missing(id),
+        })
+    }
+
+    /// The length of a chunk's plaintext, if some pack names it; `E_CORRUPT` otherwise. Reads nothing.
+    pub fn expect(&self, id: ChunkId) -> Result<u32> {
+        let places = lock(&self.catalog).places(id)?;
+        places.first().map(|place| place.entry.plain).ok_or_else(|| missing(id))
+    }
+
+    /// Does at least one pack hold this chunk as it was sealed? Reads and authenticates it.
+    pub fn is_whole(&mut self, id: ChunkId) -> Result<bool> {
+        let places = lock(&self.catalog).places(id)?;
+        for place in places {
+            match self.load(&place) {
+                Ok(_) => return Ok(true),
+                Err(Fault::Failed(error)) => return Err(error),
+                Err(Fault::Damaged(..)) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn plain(&mut self, place: &Place) -> Result<Vec<u8>, Fault> {
+        let member = self.load(place)?;
+        let entry = &place.entry;
+        let plain = self
+            .inflater
+            .plain(&self.sealed[..member], entry.plain as usize)
+            .filter(|plain| ChunkId::of(&self.vault.keys().ids, plain) == entry.id);
+        plain.ok_or_else(|| Fault::Damaged(place.pack.object(), "a chunk in it is not what its index says"))
+    }
+
+    /// The gzip member of a chunk, in the first bytes of `self.sealed`.
+    fn load(&mut self, place: &Place) -> Result<usize, Fault> {
+        let (pack, entry) = (place.pack, &place.entry);
+        if !self.packs.contains_key(&pack) {
+            if self.packs.len() >= OPEN_PACKS {
+                self.packs.clear();
+            }
+            let path = pack.path(self.vault.dir());
+            let file = File::open(&path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Fault::Damaged(pack.object(), "it is missing"),
+                _ => Fault::Failed(Error::io("reading", path, error)),
+            })?;
+            self.packs.insert(pack, (file, PackCipher::new(self.vault.keys(), pack)));
+        }
+        let (file, cipher) = &self.packs[&pack];
+        self.sealed.resize(entry.sealed as usize, 0);
+        durable::read_at(file, &mut self.sealed, entry.offset).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Fault::Damaged(pack.object(), "it is cut off"),
+            _ => Fault::Failed(Error::io("reading", pack.object(), error)),
+        })?;
+        cipher
+            .open_chunk(entry.ordinal, &mut self.sealed)
+            .map(|member| member.len())
+            .ok_or_else(|| Fault::Damaged(pack.object(), "a chunk in it does not authenticate"))
+    }
+}
+
+fn missing(id: ChunkId) -> Error {
+    Error::corrupt("packs", format!("a pack is missing: none has the chunk {id}"))
+}

@@ -1,0 +1,127 @@
+//! Snapshots: the immutable sealed record that says what one backup is made of. Its existence is the backup.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::BackupName;
+use super::pack::newer;
+use super::{Vault, durable};
+use crate::chunk::ChunkId;
+use crate::report::{BackupInfo, BackupType, Category, CategoryTotals, Warning};
+use crate::seal::{Keys, random};
+use crate::{Error, Result};
+
+const MAGIC: &[u8; 6] = b"LBSNAP";
+const MAJOR: u8 = 1;
+const MINOR: u8 = 0;
+const HEADER: usize = 8 + 32;
+/// A snapshot names the chunks of its item list: 64 MiB of them describe a billion items.
+const MAX_LEN: u64 = 64 << 20;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    pub backup: String,
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    /// When it began, milliseconds since the epoch.
+    pub timestamp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The engine's version.
+    pub engine: String,
+    pub root: String,
+    pub full: bool,
+    pub degraded: bool,
+    pub items: u64,
+    pub changed: u64,
+    pub removed: u64,
+    /// Bytes that this backup added in packs.
+    pub size: u64,
+    pub total_size: u64,
+    pub categories: BTreeMap<Category, CategoryTotals>,
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+    pub list: ItemList,
+}
+
+/// Where the item list is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ItemList {
+    pub chunks: Vec<ChunkId>,
+    /// Bytes of the whole list.
+    pub size: u64,
+}
+
+impl Snapshot {
+    pub fn info(&self) -> BackupInfo {
+        BackupInfo {
+            backup: self.backup.clone(),
+            kind: self.kind,
+            timestamp: self.timestamp,
+            note: self.note.clone(),
+            size: self.size,
+            total_size: self.total_size,
+            items: self.items,
+            categories: self.categories.clone(),
+            full: self.full,
+            degraded: self.degraded,
+            pinned: false,
+            verified_at: None,
+            location: vec!["local".into()],
+        }
+    }
+
+    /// Seals and writes it, durably. From here on, the backup exists.
+    pub fn write(&self, vault: &Path, keys: &Keys) -> Result<u64> {
+        let salt = random::<32>()?;
+        let mut body = serde_json::to_vec(self).map_err(|error| Error::internal(error.to_string()))?;
+        keys.snapshot(&salt).seal([0; 12], aad(MAJOR, MINOR, &self.backup).as_bytes(), &mut body);
+        let mut bytes = Vec::with_capacity(HEADER + body.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[MAJOR, MINOR]);
+        bytes.extend_from_slice(&salt);
+        bytes.extend_from_slice(&body);
+        durable::write_private(&vault.join("snapshots").join(&self.backup), &bytes)?;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Opens and checks the snapshot of that name.
+    pub fn read(vault: &Vault, name: &BackupName) -> Result<Snapshot> {
+        let object = format!("snapshots/{name}");
+        let damaged = |detail: &str| Error::Corrupt {
+            object: object.clone(),
+            detail: detail.into(),
+            backups: vec![name.to_string()],
+        };
+        let path = vault.dir().join(&object);
+        if !path.exists() {
+            return Err(vault.no_such_backup(name.as_str()));
+        }
+        let mut bytes = durable::read_small(&path, MAX_LEN)?;
+        if bytes.len() < HEADER || bytes[..6] != *MAGIC {
+            return Err(damaged("it does not look like a snapshot"));
+        }
+        let (header, body) = bytes.split_at_mut(HEADER);
+        let mut salt = [0; 32];
+        salt.copy_from_slice(&header[8..]);
+        let opened = vault.keys().snapshot(&salt).open([0; 12], aad(MAJOR, header[7], name.as_str()).as_bytes(), body);
+        if header[6] != MAJOR {
+            // What opens under our rules was written by them: then only its version byte is damaged.
+            return Err(if opened.is_ok() { damaged("its version is damaged") } else { newer(&object, header[6]) });
+        }
+        let plain = opened.map_err(|_| damaged("it does not authenticate"))?;
+        let snapshot: Snapshot = serde_json::from_slice(plain)
+            .map_err(|error| Error::Format { message: format!("{object} is not understood: {error}.") })?;
+        if snapshot.backup != name.as_str() {
+            return Err(damaged("it is another backup's"));
+        }
+        Ok(snapshot)
+    }
+}
+
+fn aad(major: u8, minor: u8, name: &str) -> String {
+    format!("lifeboat snapshot {major}.{minor} {name}")
+}

@@ -1,0 +1,235 @@
+//! Storing chunks: deduplicate, compress, seal, and lay into packs, from many threads at once.
+//!
+//! One pack is open at a time. A thread compresses its chunk, reserves a place (offset and ordinal) under a short
+//! lock, then encrypts and writes outside it. A full pack is handed to a thread of its own that writes the index,
+//! syncs, renames and tells the catalog; only then may a later backup lean on it. A kill at any instant leaves
+//! temporary files, which the next operation removes, and whole packs, which the next backup uses.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::catalog::Catalog;
+use super::pack::{Entry, HEADER, PackCipher, PackId};
+use super::reader::Reader;
+use super::{Vault, durable};
+use crate::chunk::gzip::Deflater;
+use crate::chunk::{ChunkId, MAX_CHUNK};
+use crate::error::IoContext;
+use crate::seal::{Keys, TAG, random};
+use crate::{Error, Result};
+
+/// A pack is closed once it holds this many bytes: few enough objects for a cloud, small enough to fetch one.
+const PACK_SIZE: u64 = 16 << 20;
+/// Full packs that may wait for their fsync before the sealing threads have to wait too.
+const WAITING_PACKS: usize = 2;
+
+/// Takes chunks from any thread; [`Writer::finish`] makes them durable.
+pub struct Writer {
+    keys: Arc<Keys>,
+    dir: PathBuf,
+    /// Look at the stored bytes before leaning on a chunk of an earlier backup.
+    recheck: Option<Mutex<Reader>>,
+    catalog: Arc<Mutex<Catalog>>,
+    /// Chunks of packs that the catalog does not know yet.
+    claimed: Arc<Mutex<HashSet<ChunkId>>>,
+    open: Mutex<Option<Arc<OpenPack>>>,
+    full: Sender<Arc<OpenPack>>,
+    committer: JoinHandle<Result<()>>,
+    added: Arc<AtomicU64>,
+}
+
+struct OpenPack {
+    cipher: PackCipher,
+    file: File,
+    temporary: PathBuf,
+    /// What is reserved so far: the entries, and where the next chunk goes.
+    reserved: Mutex<(Vec<Entry>, u64)>,
+    /// Writes under way, and one more while the pack is open. Whoever takes it to zero hands the pack on.
+    pending: AtomicUsize,
+}
+
+/// One thread's memory for sealing.
+pub struct Scratch {
+    deflater: Deflater,
+    buffer: Vec<u8>,
+}
+
+impl Scratch {
+    pub fn new(level: u8) -> Scratch {
+        Scratch { deflater: Deflater::new(level), buffer: Vec::new() }
+    }
+}
+
+impl Writer {
+    /// `recheck`: read back and authenticate what earlier backups stored before leaning on it (a full backup).
+    pub fn new(vault: &Vault, catalog: Catalog, recheck: bool) -> Result<Writer> {
+        let catalog = Arc::new(Mutex::new(catalog));
+        let claimed = Arc::<Mutex<HashSet<ChunkId>>>::default();
+        let added = Arc::<AtomicU64>::default();
+        let (full, waiting) = bounded::<Arc<OpenPack>>(WAITING_PACKS);
+        let committer = {
+            let (dir, catalog, claimed, added) =
+                (vault.dir().to_path_buf(), catalog.clone(), claimed.clone(), added.clone());
+            std::thread::Builder::new()
+                .name("pack-committer".into())
+                .spawn(move || {
+                    let mut folders = HashSet::new();
+                    for pack in waiting {
+                        let size = pack.commit(&dir, &mut folders)?;
+                        added.fetch_add(size, Ordering::Relaxed);
+                        let (entries, _) = &*lock(&pack.reserved);
+                        lock(&catalog).add_pack(pack.cipher.id, size, entries)?;
+                        let mut claimed = lock(&claimed);
+                        for entry in entries {
+                            claimed.remove(&entry.id);
+                        }
+                    }
+                    folders.iter().try_for_each(|folder| durable::sync_dir(folder))
+                })
+                .at("starting a thread for", vault.dir())?
+        };
+        Ok(Writer {
+            keys: vault.keys().clone(),
+            dir: vault.dir().to_path_buf(),
+            recheck: recheck.then(|| Mutex::new(Reader::new(vault.clone(), Arc::clone(&catalog)))),
+            catalog,
+            claimed,
+            open: Mutex::default(),
+            full,
+            committer,
+            added,
+        })
+    }
+
+    /// Stores `plain` unless the vault has it, and returns its id.
+    pub fn put(&self, scratch: &mut Scratch, plain: &[u8]) -> Result<ChunkId> {
+        debug_assert!(plain.len() <= MAX_CHUNK);
+        let id = ChunkId::of(&self.keys.ids, plain);
+        // First the claim, then the catalog: a chunk leaves the claims only after the catalog has it.
+        if !lock(&self.claimed).insert(id) {
+            return Ok(id);
+        }
+        if self.is_stored(id)? {
+            lock(&self.claimed).remove(&id);
+            return Ok(id);
+        }
+        scratch.deflater.member(plain, &mut scratch.buffer, TAG);
+        let sealed_len = scratch.buffer.len() + TAG;
+        let (pack, entry) = self.reserve(id, sealed_len as u32, plain.len() as u32)?;
+        pack.cipher.seal_chunk(entry.ordinal, &mut scratch.buffer);
+        let written = durable::write_at(&pack.file, &scratch.buffer, entry.offset).at("writing", &pack.temporary);
+        self.release(pack)?;
+        written.map(|()| id)
+    }
+
+    /// Is this chunk there to lean on? A full backup reads and authenticates it.
+    pub fn is_stored(&self, id: ChunkId) -> Result<bool> {
+        match &self.recheck {
+            None => lock(&self.catalog).contains(id),
+            Some(reader) => Ok(lock(reader).is_whole(id)?),
+        }
+    }
+
+    fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<(Arc<OpenPack>, Entry)> {
+        let mut open = lock(&self.open);
+        if let Some(pack) = open.take_if(|pack| lock(&pack.reserved).1 + u64::from(sealed) > PACK_SIZE) {
+            self.release(pack)?;
+        }
+        let pack = match &*open {
+            Some(pack) => pack.clone(),
+            None => open.insert(Arc::new(OpenPack::create(&self.keys, &self.dir)?)).clone(),
+        };
+        let mut reserved = lock(&pack.reserved);
+        let entry = Entry { id, ordinal: reserved.0.len() as u32, offset: reserved.1, sealed, plain };
+        reserved.0.push(entry);
+        reserved.1 += u64::from(sealed);
+        pack.pending.fetch_add(1, Ordering::Relaxed);
+        drop(reserved);
+        Ok((pack, entry))
+    }
+
+    fn release(&self, pack: Arc<OpenPack>) -> Result<()> {
+        if pack.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // A closed channel means that the committer failed; finish() returns its error.
+            self.full.send(pack).map_err(|_| Error::internal("the packs could not be written"))?;
+        }
+        Ok(())
+    }
+
+    /// Closes the last pack and waits until everything is durable. Returns the bytes that were added, and the catalog.
+    pub fn finish(self) -> Result<(u64, Catalog)> {
+        let Writer { recheck, catalog, open, full, committer, added, .. } = self;
+        drop(recheck);
+        if let Some(pack) = lock(&open).take()
+            && pack.pending.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            // Where this fails the committer has failed, and says why below.
+            let _ = full.send(pack);
+        }
+        drop(full);
+        committer.join().map_err(|_| Error::internal("the thread that writes packs panicked"))??;
+        let catalog = Arc::into_inner(catalog).ok_or_else(|| Error::internal("the catalog is still in use"))?;
+        Ok((added.load(Ordering::Relaxed), catalog.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Gives up: whole packs stay for the next backup, the rest is removed. Returns the error of the committer, if
+    /// that is what went wrong.
+    pub fn abandon(self) -> Option<Error> {
+        let Writer { open, full, committer, .. } = self;
+        if let Some(pack) = lock(&open).take() {
+            let _ = std::fs::remove_file(&pack.temporary);
+        }
+        drop(full);
+        committer.join().ok().and_then(Result::err)
+    }
+
+    /// Bytes in finished packs so far.
+    pub fn added(&self) -> u64 {
+        self.added.load(Ordering::Relaxed)
+    }
+}
+
+impl OpenPack {
+    fn create(keys: &Keys, dir: &std::path::Path) -> Result<OpenPack> {
+        let id = PackId(random()?);
+        let cipher = PackCipher::new(keys, id);
+        let temporary = dir.join("tmp").join(format!("{id}.pack"));
+        let file = durable::create_new(&temporary)?;
+        durable::write_at(&file, &cipher.header(), 0).at("writing", &temporary)?;
+        Ok(OpenPack {
+            cipher,
+            file,
+            temporary,
+            reserved: Mutex::new((Vec::new(), HEADER as u64)),
+            pending: AtomicUsize::new(1),
+        })
+    }
+
+    /// Index, footer, fsync, rename. The folder is synced by the caller, once for all packs in it.
+    fn commit(&self, dir: &std::path::Path, folders: &mut HashSet<PathBuf>) -> Result<u64> {
+        let (entries, end) = &*lock(&self.reserved);
+        let tail = self.cipher.tail(entries, *end);
+        durable::write_at(&self.file, &tail, *end).at("writing", &self.temporary)?;
+        self.file.sync_all().at("writing", &self.temporary)?;
+        let path = self.cipher.id.path(dir);
+        let folder = path.parent().unwrap_or(dir).to_path_buf();
+        if !folders.contains(&folder) && !folder.exists() {
+            std::fs::create_dir_all(&folder).at("making the folder", &folder)?;
+            folders.insert(dir.join("packs"));
+        }
+        std::fs::rename(&self.temporary, &path).at("writing", &path)?;
+        folders.insert(folder);
+        Ok(end + tail.len() as u64)
+    }
+}
+
+/// A panic elsewhere ends the operation by itself; the data behind a mutex stays usable.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,301 @@
+//! Verification: read back what is stored, and say which backups any damage hurts.
+//!
+//! Every pack that the verified backups need is read from end to end and every sealed byte of it authenticated; every
+//! snapshot and item list is opened; every chunk that an item names must exist. `deep` also decompresses every chunk
+//! and computes its id again. Damage is reported, not thrown.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::chunk::ChunkId;
+use crate::chunk::gzip::Inflater;
+use crate::error::IoContext;
+use crate::report::{Damage, Progress, VerifyReport};
+use crate::vault::Vault;
+use crate::vault::catalog::{Catalog, Place, Reconciled};
+use crate::vault::durable;
+use crate::vault::list;
+use crate::vault::name::BackupName;
+use crate::vault::pack::{PackCipher, PackId};
+use crate::vault::reader::Reader;
+use crate::vault::snapshot::Snapshot;
+use crate::vault::writer::lock;
+use crate::{Control, Error, Result};
+
+/// What is wrong with the vault's objects, by object.
+#[derive(Default)]
+struct Findings {
+    damage: BTreeMap<String, (String, BTreeSet<String>)>,
+}
+
+impl Findings {
+    fn add(&mut self, object: &str, message: impl Into<String>) {
+        self.damage.entry(object.to_owned()).or_insert_with(|| (message.into(), BTreeSet::new()));
+    }
+
+    fn hurts(&mut self, object: &str, message: &str, backup: &BackupName) {
+        self.add(object, message);
+        if let Some((_, backups)) = self.damage.get_mut(object) {
+            backups.insert(backup.to_string());
+        }
+    }
+}
+
+/// Verifies one backup, or the whole vault.
+pub fn run(
+    vault: &Vault,
+    backup: Option<&BackupName>,
+    deep: bool,
+    threads: usize,
+    control: &Control,
+) -> Result<VerifyReport> {
+    let started = Instant::now();
+    let mut findings = Findings::default();
+    let backups = match backup {
+        Some(name) => vec![name.clone()],
+        None => vault.list_snapshots()?,
+    };
+    // A catalog of its own, from what the packs say of themselves: the one on disk is not what is verified.
+    let mut catalog = Catalog::temporary()?;
+    let mut found = Reconciled::default();
+    catalog.reconcile_packs(vault, &mut found)?;
+    for error in found.damaged {
+        match error {
+            Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
+            Error::Format { message } => findings.add("packs", message),
+            other => return Err(other),
+        }
+    }
+    let mut packs = catalog.all_packs()?;
+    let catalog = Arc::new(Mutex::new(catalog));
+    let mut check = ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog);
+    if backup.is_some() {
+        let needed = check.packs_of(vault, &backups)?;
+        packs.retain(|(id, _)| needed.contains(id));
+    }
+    let read = read_packs(vault, &packs, deep, threads, control)?;
+    for (pack, message) in &read.damaged {
+        findings.add(&pack.object(), message.clone());
+    }
+    check.damaged = read.damaged_chunks;
+    let mut bytes = read.bytes;
+    for name in &backups {
+        control.check()?;
+        bytes += check.backup(vault, name, &mut findings)?;
+    }
+    let damaged: Vec<Damage> = findings
+        .damage
+        .into_iter()
+        .map(|(object, (message, backups))| Damage {
+            object,
+            backups: backups.into_iter().collect(),
+            healed: false,
+            message,
+        })
+        .collect();
+    Ok(VerifyReport {
+        ok: damaged.is_empty(),
+        backups: backups.len() as u64,
+        packs: packs.len() as u64,
+        bytes,
+        damaged,
+        duration_ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+/// An object and what is wrong with it.
+type Fault = (String, String);
+
+/// Checks that everything a backup names is there and whole.
+struct ListCheck {
+    reader: Reader,
+    catalog: Arc<Mutex<Catalog>>,
+    damaged: HashSet<(PackId, u32)>,
+    /// By chunk of an item list: most backups share most of theirs.
+    checked: HashMap<ChunkId, Arc<[Fault]>>,
+}
+
+impl ListCheck {
+    fn new(reader: Reader, catalog: Arc<Mutex<Catalog>>) -> ListCheck {
+        ListCheck { reader, catalog, damaged: HashSet::new(), checked: HashMap::new() }
+    }
+
+    /// The bytes of the snapshot; what is wrong goes to `findings`.
+    fn backup(&mut self, vault: &Vault, name: &BackupName, findings: &mut Findings) -> Result<u64> {
+        let object = format!("snapshots/{name}");
+        let snapshot = match Snapshot::read(vault, name) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let (object, message) = fault(error, &object)?;
+                findings.hurts(&object, &message, name);
+                return Ok(0);
+            }
+        };
+        for id in &snapshot.list.chunks {
+            for (object, message) in self.list_chunk(*id, &object)?.iter() {
+                findings.hurts(object, message, name);
+            }
+        }
+        Ok(std::fs::metadata(vault.dir().join(&object)).map_or(0, |metadata| metadata.len()))
+    }
+
+    fn list_chunk(&mut self, id: ChunkId, snapshot: &str) -> Result<Arc<[Fault]>> {
+        if let Some(faults) = self.checked.get(&id) {
+            return Ok(faults.clone());
+        }
+        let mut faults = BTreeSet::new();
+        match read_list(&mut self.reader, id) {
+            Ok(named) => {
+                for id in named {
+                    faults.extend(self.chunk(id)?);
+                }
+            }
+            Err(error) => drop(faults.insert(fault(error, snapshot)?)),
+        }
+        let faults: Arc<[Fault]> = faults.into_iter().collect();
+        self.checked.insert(id, faults.clone());
+        Ok(faults)
+    }
+
+    /// What is wrong with a chunk that an item names: no pack has it, or none has it whole.
+    fn chunk(&self, id: ChunkId) -> Result<Vec<Fault>> {
+        let places = lock(&self.catalog).places(id)?;
+        if places.is_empty() {
+            return Ok(vec![(
+                "packs".into(),
+                "a pack is missing or its index is damaged: some chunks are nowhere".into(),
+            )]);
+        }
+        let is_damaged = |place: &Place| self.damaged.contains(&(place.pack, place.entry.ordinal));
+        if !places.iter().all(is_damaged) {
+            return Ok(Vec::new());
+        }
+        Ok(places.iter().map(|place| (place.pack.object(), "a chunk in it is damaged".into())).collect())
+    }
+
+    /// The packs that these backups lean on.
+    fn packs_of(&mut self, vault: &Vault, backups: &[BackupName]) -> Result<HashSet<PackId>> {
+        let mut packs = HashSet::new();
+        for name in backups {
+            let Ok(snapshot) = Snapshot::read(vault, name) else { continue };
+            for list in &snapshot.list.chunks {
+                let named = read_list(&mut self.reader, *list).unwrap_or_default();
+                for id in named.into_iter().chain([*list]) {
+                    packs.extend(lock(&self.catalog).places(id)?.into_iter().map(|place| place.pack));
+                }
+            }
+        }
+        Ok(packs)
+    }
+}
+
+/// An error of reading as a finding; what is no damage stays an error.
+fn fault(error: Error, snapshot: &str) -> Result<Fault> {
+    match error {
+        Error::Corrupt { object, detail, .. } => Ok((object, detail)),
+        Error::Format { message } => Ok((snapshot.to_owned(), message)),
+        Error::UnsafePath { path, reason } => {
+            Ok((snapshot.to_owned(), format!("the path {path:?} is unsafe: {reason}")))
+        }
+        other => Err(other),
+    }
+}
+
+/// The chunks that the items of one list chunk name.
+fn read_list(reader: &mut Reader, id: ChunkId) -> Result<HashSet<ChunkId>> {
+    let mut named = HashSet::new();
+    for item in list::parse(&reader.get(id)?)? {
+        item.rel_path()?;
+        named.extend(item.named_chunks());
+        for id in &item.lists {
+            named.extend(list::ids(&reader.get(*id)?)?);
+        }
+    }
+    Ok(named)
+}
+
+/// What reading packs from end to end found.
+#[derive(Default)]
+struct PacksRead {
+    bytes: u64,
+    damaged: BTreeMap<PackId, String>,
+    damaged_chunks: HashSet<(PackId, u32)>,
+}
+
+fn read_packs(
+    vault: &Vault,
+    packs: &[(PackId, u64)],
+    deep: bool,
+    threads: usize,
+    control: &Control,
+) -> Result<PacksRead> {
+    let next = AtomicUsize::new(0);
+    let bytes = AtomicU64::new(0);
+    let total: u64 = packs.iter().map(|(_, size)| size).sum();
+    let found = Mutex::new(PacksRead::default());
+    let failure = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                let mut inflater = Inflater::default();
+                while let Some((id, size)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = control.check().and_then(|()| read_pack(vault, *id, deep, &mut inflater));
+                    match result {
+                        Ok(bad) if bad.is_empty() => {}
+                        Ok(bad) => {
+                            let mut found = lock(&found);
+                            found.damaged.insert(*id, format!("{} of its chunks do not authenticate", bad.len()));
+                            found.damaged_chunks.extend(bad.into_iter().map(|ordinal| (*id, ordinal)));
+                        }
+                        Err(Error::Corrupt { detail, .. }) => drop(lock(&found).damaged.insert(*id, detail)),
+                        Err(error) => {
+                            lock(&failure).get_or_insert(error);
+                            return;
+                        }
+                    }
+                    let done = bytes.fetch_add(*size, Ordering::Relaxed) + size;
+                    control.report(&Progress {
+                        phase: "verifying".into(),
+                        items: next.load(Ordering::Relaxed).min(packs.len()) as u64,
+                        total_items: Some(packs.len() as u64),
+                        bytes: done,
+                        total_bytes: Some(total),
+                        ..Progress::default()
+                    });
+                }
+            });
+        }
+    });
+    if let Some(error) = failure.into_inner().unwrap_or_default() {
+        return Err(error);
+    }
+    let mut found = found.into_inner().unwrap_or_default();
+    found.bytes = bytes.into_inner();
+    Ok(found)
+}
+
+/// The ordinals of a pack's chunks that are not what was written.
+fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> Result<Vec<u32>> {
+    let path = id.path(vault.dir());
+    let file = File::open(&path).at("reading", &path)?;
+    let cipher = PackCipher::new(vault.keys(), id);
+    let mut bad = Vec::new();
+    let mut sealed = Vec::new();
+    for entry in cipher.read_index(&file)? {
+        sealed.resize(entry.sealed as usize, 0);
+        durable::read_at(&file, &mut sealed, entry.offset).at("reading", &path)?;
+        let whole = cipher.open_chunk(entry.ordinal, &mut sealed).is_some_and(|member| {
+            !deep
+                || inflater
+                    .plain(member, entry.plain as usize)
+                    .is_some_and(|plain| ChunkId::of(&vault.keys().ids, &plain) == entry.id)
+        });
+        if !whole {
+            bad.push(entry.ordinal);
+        }
+    }
+    Ok(bad)
+}
