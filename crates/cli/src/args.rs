@@ -27,7 +27,11 @@ Environment:
   NO_COLOR            plain output
 
 Exit codes:
-  0  done      1  failed      2  wrong usage      3  another operation is running      4  damaged data was found";
+  0  done
+  1  failed
+  2  wrong usage
+  3  another operation is running
+  4  damaged data was found";
 
 /// Encrypted, deduplicated backups of a running Node.js app: its SQLite databases, JSON files, session and uploads.
 #[derive(Debug, Parser)]

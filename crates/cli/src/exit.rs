@@ -26,8 +26,10 @@ pub fn code_of(error: &Error) -> u8 {
 pub fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|arg| arg == "--json");
     if json && error.use_stderr() {
-        let message = error.render().to_string();
-        let failure = Failure { code: "E_CONFIG".into(), message: message.trim_end().into() };
+        // clap speaks to a terminal: what is wrong stands in its first paragraph, after a label.
+        let text = error.render().to_string();
+        let message = text.split("\n\n").next().unwrap_or(&text).trim().trim_start_matches("error: ");
+        let failure = Failure { code: "E_CONFIG".into(), message: message.into() };
         output::print_json(&output::ErrorDocument { error: failure });
     } else if error.print().is_err() {
         // The reader of the help went away: nothing is left to say, and nobody to say it to.
