@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and a closed terminal: the first asks the running operation to stop at the next safe place, which
 //! ends it with `E_ABORTED`; the second ends the process at once. Both leave every earlier backup whole.
 
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lifeboat_engine::Control;
@@ -9,11 +10,16 @@ use crate::exit;
 
 static RUNNING: Mutex<Option<Control>> = Mutex::new(None);
 
-/// Call once, before anything is started.
-pub fn install() {
+/// Call once, before anything is started. `announce` tells a person at the terminal that their Ctrl-C was heard.
+pub fn install(announce: bool) {
     // Where no handler can be had, the operating system's own behaviour remains: the process ends, the vault is whole.
-    let _ = ctrlc::set_handler(|| match running().as_ref() {
-        Some(control) if !control.is_cancelled() => control.cancel(),
+    let _ = ctrlc::set_handler(move || match running().as_ref() {
+        Some(control) if !control.is_cancelled() => {
+            control.cancel();
+            if announce {
+                let _ = io::stderr().write_all(b"\nStopping at the next safe place. Ctrl-C again stops at once.\n");
+            }
+        }
         _ => std::process::exit(exit::FAILED.into()),
     });
 }

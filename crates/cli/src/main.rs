@@ -43,8 +43,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
-    interrupt::install();
     let output = Output::new(&cli.global);
+    interrupt::install(output.has_person());
     let session = Session::new(cli.global, output);
     match exit::caught(|| commands::run(&cli.command, &session)) {
         Ok(code) => code.into(),

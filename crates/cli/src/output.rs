@@ -40,12 +40,19 @@ impl Output {
         !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Does a person watch, who wants to be told how it goes?
+    pub fn has_person(&self) -> bool {
+        !self.json && !self.quiet && io::stderr().is_terminal()
+    }
+
     /// Who watches an operation's progress.
     pub fn progress(&self) -> Relay {
-        match (self.quiet, self.json) {
-            (true, _) => Relay::silent(),
-            (false, true) => progress::json_lines(),
-            (false, false) => progress::bar(),
+        if self.has_person() {
+            progress::bar()
+        } else if self.json && !self.quiet {
+            progress::json_lines()
+        } else {
+            Relay::silent()
         }
     }
 

@@ -3,7 +3,7 @@
 //! The engine's threads only leave the newest state and go on; a thread of the relay hands it over, at most ten times a
 //! second. So a terminal that hangs or a host that does not read can never hold up a backup.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -111,11 +111,8 @@ pub fn json_lines() -> Relay {
     })
 }
 
-/// A progress bar on stderr, where that is a terminal.
+/// A progress bar on stderr.
 pub fn bar() -> Relay {
-    if !io::stderr().is_terminal() {
-        return Relay::silent();
-    }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_finish(ProgressFinish::AndClear);
     let mut measured = None;
     Relay::start(move |progress| {
