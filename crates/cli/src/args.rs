@@ -1,0 +1,267 @@
+//! What may be typed, and the help that teaches it. Nothing here touches a file.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use lifeboat_engine::report::BackupType;
+
+use crate::time;
+
+const TOUR: &str = "\
+Two minutes to the first backup:
+  cd /srv/bot
+  export BACKUP_PASSPHRASE='several words that you will not forget'
+  lifeboat backup                                the first backup makes the vault, backups/
+  lifeboat list                                  what there is
+  lifeboat restore latest --to /tmp/look         everything, into a new folder
+  lifeboat restore latest config.json 'database/*' --to /tmp/some
+  lifeboat verify                                is every stored byte still good?
+
+Lifeboat may run while the bot runs: databases are captured whole, and the bot is not stopped.
+Without the passphrase (or a key file) nobody can read the backups, nor can you: keep it somewhere else, too.
+
+Environment:
+  BACKUP_PASSPHRASE   the passphrase that opens the vault
+  BACKUP_KEY_FILE     a key file that opens the vault without a passphrase
+  NO_COLOR            plain output
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage
+  3  another operation is running
+  4  damaged data was found";
+
+/// Encrypted, deduplicated backups of a running Node.js app: its SQLite databases, JSON files, session and uploads.
+#[derive(Debug, Parser)]
+#[command(name = "lifeboat", version, after_long_help = TOUR, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The folder that is backed up [default: the configuration's, else this folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The vault, where backups live [default: the configuration's, else backups/ in the root].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+    /// The configuration [default: config/backup-config.json in the root, where there is one].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON document on stdout, and progress as JSON lines on stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the vault, or add a way to open it.
+    ///
+    /// The first backup makes the vault by itself; `init` is for making it earlier, or with a key file. On a vault
+    /// that exists it adds the passphrase or the key file as another way to open it.
+    #[command(after_help = "\
+Examples:
+  lifeboat init                                     asks for a new passphrase, twice
+  lifeboat init --key-file /etc/lifeboat/bot.key    unattended: no passphrase needed from then on")]
+    Init(InitArgs),
+
+    /// Back up the root, while its app keeps running.
+    ///
+    /// Stores what is new or changed; what an earlier backup stored already is not stored again, and still every
+    /// backup is complete by itself. HOURLY, MANUAL, API and SAFETY trust a file that looks unchanged; DAILY, WEEKLY
+    /// and MONTHLY read every byte again, as --full does.
+    #[command(after_help = "\
+Examples:
+  lifeboat backup
+  lifeboat backup daily --quiet                     for cron: speaks only when it fails
+  lifeboat backup --note 'before the upgrade'
+  lifeboat backup --wait                            waits when another operation is running")]
+    Backup(BackupArgs),
+
+    /// Show the backups, newest first.
+    ///
+    /// TOTAL is what a backup holds, ADDED what it cost in the vault. It never waits for a running backup.
+    #[command(after_help = "\
+Examples:
+  lifeboat list
+  lifeboat list --type daily --since 2w
+  lifeboat list --since yesterday --json")]
+    List(ListArgs),
+
+    /// Show what is in a backup.
+    ///
+    /// One line an item: size, time of the last change, category and path. Name paths, globs or categories (database,
+    /// config, logs, accounts, templates, session, media, data) to see only those.
+    #[command(after_help = "\
+Examples:
+  lifeboat items latest
+  lifeboat items latest database                    a category
+  lifeboat items latest 'uploads/reports/2026/**'   a glob, in quotes so that the shell leaves it alone
+  lifeboat items backup_DAILY_2026-11-23T02-00-00-000Z config.json")]
+    Items(ItemsArgs),
+
+    /// Write a backup, or some of its items, into a new folder.
+    ///
+    /// Nothing live is touched: the folder must not exist, or be empty. All that is needed is checked before the first
+    /// file is written, and every file is compared with its hash afterwards. Choose the backup by name, by `latest`, or
+    /// by --at, which takes the newest one at or before that time.
+    #[command(
+        override_usage = "lifeboat restore [OPTIONS] --to <DIR> <BACKUP> [ITEM]...\n       \
+                          lifeboat restore [OPTIONS] --to <DIR> --at <TIME> [ITEM]...",
+        after_help = "\
+Examples:
+  lifeboat restore latest --to /tmp/look
+  lifeboat restore latest database config.json --to /tmp/some
+  lifeboat restore --at '2026-11-23 14:00' --to /tmp/before
+  lifeboat restore --at 3h session --to /tmp/session --dry-run"
+    )]
+    Restore(RestoreArgs),
+
+    /// Read everything back and prove that it is whole.
+    ///
+    /// Authenticates every stored byte of one backup, or of the whole vault. --deep also unpacks every item and compares
+    /// its hash: a restore without the writing. Damage ends in exit code 4 and a list of the backups that it hurts.
+    #[command(after_help = "\
+Examples:
+  lifeboat verify
+  lifeboat verify latest --deep
+  lifeboat verify --quiet || mail -s 'backups are damaged' me@example.com")]
+    Verify(VerifyArgs),
+
+    /// Tell how the backups are doing: age, space, problems and what to do about them.
+    ///
+    /// Needs no passphrase and never waits. It exits with 0 also where there are problems: scripts read `healthy` from
+    /// --json.
+    #[command(after_help = "\
+Examples:
+  lifeboat status
+  lifeboat status --json | jq .healthy")]
+    Status,
+
+    /// The engine as a process of its own, for a host that speaks its protocol over stdin and stdout.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Open the vault by this file; it is made (32 random bytes, mode 0600) where it does not exist.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Why this backup is made.
+    #[arg(value_name = "TYPE", default_value = "MANUAL", value_parser = backup_type(), ignore_case = true)]
+    pub kind: BackupType,
+    /// Read and hash every byte again, whatever the type.
+    #[arg(long)]
+    pub full: bool,
+    /// A few words of your own, kept with the backup.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only backups of this type.
+    #[arg(long = "type", value_name = "TYPE", value_parser = backup_type(), ignore_case = true)]
+    pub kind: Option<BackupType>,
+    /// Only backups since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub since: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ItemsArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
+    /// Paths, globs or categories; none means everything.
+    #[arg(value_name = "ITEM")]
+    pub items: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A backup's name, or `latest`.
+    #[arg(required_unless_present = "at")]
+    pub backup: Option<String>,
+    /// Paths, globs or categories; none means everything.
+    #[arg(value_name = "ITEM")]
+    pub items: Vec<String>,
+    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its first moment.
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub at: Option<i64>,
+    /// The folder to write to.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Only tell what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A backup's name, or `latest`; none means the whole vault.
+    pub backup: Option<String>,
+    /// Also unpack every item and compare its hash.
+    #[arg(long)]
+    pub deep: bool,
+}
+
+fn backup_type() -> impl TypedValueParser<Value = BackupType> {
+    PossibleValuesParser::new(BackupType::ALL.map(BackupType::as_str)).try_map(|name| name.parse::<BackupType>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_explained_and_has_examples() {
+        for command in <Cli as clap::CommandFactory>::command().get_subcommands().filter(|one| !one.is_hide_set()) {
+            assert!(command.get_long_about().is_some(), "{} has no paragraph", command.get_name());
+            assert!(command.get_after_help().is_some(), "{} has no examples", command.get_name());
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [["lifeboat", "--json", "status"], ["lifeboat", "status", "--json"]] {
+            assert!(Cli::try_parse_from(line).unwrap().global.json);
+        }
+    }
+
+    #[test]
+    fn a_type_is_read_in_any_case() {
+        for word in ["daily", "DAILY", "Daily"] {
+            let Command::Backup(args) = Cli::try_parse_from(["lifeboat", "backup", word]).unwrap().command else {
+                panic!("not a backup");
+            };
+            assert_eq!(args.kind, BackupType::Daily);
+        }
+        assert!(Cli::try_parse_from(["lifeboat", "backup", "yearly"]).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! `lifeboat backup`: takes one, and says in a few lines what it was and what it cost.
+
+use std::io::{self, Write};
+
+use console::style;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{BackupOptions, BackupResult};
+
+use crate::args::BackupArgs;
+use crate::output::{count, ratio, size, warnings};
+use crate::session::{Session, Vault};
+use crate::{exit, priority, time};
+
+pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
+    let options = BackupOptions { full: args.full.then_some(true), note: args.note.clone(), wait: args.wait };
+    priority::lower(session.config()?.worker.nice);
+    let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control))?;
+    session.output.result(&result, |out| show(out, &result))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {
+    let mark = if result.degraded { style("!").yellow().bold() } else { style("✓").green().bold() };
+    writeln!(out, "{mark} {}", style(&result.backup).bold())?;
+    let mut news = vec![match result.changed {
+        0 => "nothing new or changed".to_string(),
+        some => format!("{} new or changed", count(some, "item", "items")),
+    }];
+    if result.removed > 0 {
+        news.push(format!("{} gone", count(result.removed, "item", "items")));
+    }
+    writeln!(out, "  {} of {}", news.join(", "), count(result.items, "item", "items"))?;
+    let saved = ratio(result.total_size, result.size).map(|ratio| format!(" ({ratio})")).unwrap_or_default();
+    writeln!(out, "  {} added to the vault for {} of data{saved}", size(result.size), size(result.total_size))?;
+    let how = if result.full { ", every byte read again" } else { "" };
+    writeln!(out, "  took {}{how}", time::took(result.duration_ms))?;
+    if result.degraded {
+        writeln!(out, "  Not everything could be stored as it should be:")?;
+    }
+    warnings(out, &result.warnings)
+}

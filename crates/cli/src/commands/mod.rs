@@ -1,0 +1,29 @@
+//! The commands: one file each, which calls the engine and shows what it said.
+
+mod backup;
+mod init;
+mod items;
+mod list;
+mod restore;
+mod status;
+mod verify;
+
+use lifeboat_engine::Result;
+
+use crate::args::Command;
+use crate::session::Session;
+use crate::worker;
+
+/// Runs a command, and returns the exit code of one that did its work.
+pub fn run(command: &Command, session: &Session) -> Result<u8> {
+    match command {
+        Command::Init(args) => init::run(args, session),
+        Command::Backup(args) => backup::run(args, session),
+        Command::List(args) => list::run(args, session),
+        Command::Items(args) => items::run(args, session),
+        Command::Restore(args) => restore::run(args, session),
+        Command::Verify(args) => verify::run(args, session),
+        Command::Status => status::run(session),
+        Command::Worker => Ok(worker::run()),
+    }
+}

@@ -1,0 +1,60 @@
+//! `lifeboat status`: healthy or not, why, and what to do.
+
+use std::io::{self, Write};
+
+use console::style;
+use lifeboat_engine::report::Status;
+use lifeboat_engine::{Config, Result};
+
+use crate::output::{count, escaped, ratio, size};
+use crate::session::{Session, Vault};
+use crate::{exit, time};
+
+pub fn run(session: &Session) -> Result<u8> {
+    let (status, config) =
+        session.engine(Vault::MustExist, |engine| Ok((engine.status()?, engine.config().clone())))?;
+    session.output.result(&status, |out| show(out, &status, &config))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()> {
+    let newest = match status.age {
+        Some(age) => format!("the newest good backup was made {}", time::age(age)),
+        None => "there is no backup yet".into(),
+    };
+    if status.healthy {
+        writeln!(out, "{}: {newest}.", style("✓ Healthy").green().bold())?;
+    } else {
+        writeln!(out, "{}: {newest}.", style("✗ Not healthy").red().bold())?;
+    }
+    for problem in &status.problems {
+        writeln!(out, "  {} {} ({})", style("!").yellow().bold(), escaped(&problem.message), problem.code)?;
+    }
+    writeln!(out)?;
+    let mut line = |name: &str, text: String| writeln!(out, "  {:<9} {}", name, escaped(&text));
+    line("Root", config.root.display().to_string())?;
+    line("Vault", config.backup_dir.display().to_string())?;
+    if let Some(running) = &status.running {
+        line(
+            "Running",
+            format!("{} since {} (process {})", running.operation, time::show(running.since), running.pid),
+        )?;
+    }
+    let storage = &status.storage;
+    let mut backups = count(storage.backups, "backup", "backups");
+    if let Some(ratio) = ratio(storage.source_bytes, storage.stored_bytes) {
+        let (data, stored) = (size(storage.source_bytes), size(storage.stored_bytes));
+        backups += &format!(", {data} of data stored in {stored} ({ratio})");
+    }
+    line("Backups", backups)?;
+    let limit = match storage.limit {
+        0 => String::new(),
+        some => format!(" of {} ({:.0} %)", size(some), storage.used as f64 * 100.0 / some as f64),
+    };
+    line("Space", format!("{} used{limit}, {} free on the disk", size(storage.used), size(storage.free)))?;
+    for (index, (kind, at)) in status.last_success.iter().enumerate() {
+        let name = if index == 0 { "Last good" } else { "" };
+        line(name, format!("{kind:<8} {} ({})", time::show(*at), time::ago(*at)))?;
+    }
+    Ok(())
+}

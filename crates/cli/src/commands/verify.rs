@@ -1,0 +1,53 @@
+//! `lifeboat verify`: is every stored byte still good? Damage is exit code 4.
+
+use std::io::{self, Write};
+
+use console::style;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::VerifyReport;
+
+use crate::args::VerifyArgs;
+use crate::output::{count, escaped, size};
+use crate::session::{Session, Vault};
+use crate::{exit, priority, time};
+
+pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
+    priority::lower(session.config()?.worker.nice);
+    let backup = args.backup.as_deref();
+    let report = session.long(Vault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
+    session.output.result(&report, |out| show(out, &report, args.deep))?;
+    if !report.ok {
+        // For `--quiet`: damage is the one thing that must be heard.
+        session.output.alarm("Damaged data was found in the vault: run `lifeboat verify` to see what it hurts.");
+    }
+    Ok(if report.ok { exit::DONE } else { exit::DAMAGED })
+}
+
+fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()> {
+    let read = format!(
+        "{} in {}, {} read back in {}",
+        count(report.backups, "backup", "backups"),
+        count(report.packs, "pack", "packs"),
+        size(report.bytes),
+        time::took(report.duration_ms)
+    );
+    if report.ok {
+        let depth = if deep { "All is whole, down to every item" } else { "All is whole" };
+        return writeln!(out, "{} {depth}: {read}.", style("✓").green().bold());
+    }
+    let damaged = count(report.damaged.len() as u64, "object is", "objects are");
+    writeln!(out, "{} {damaged} damaged: {read}.", style("✗").red().bold())?;
+    for damage in &report.damaged {
+        writeln!(out, "  {}: {}", escaped(&damage.object), escaped(&damage.message))?;
+        match damage.backups.as_slice() {
+            _ if damage.healed => writeln!(out, "    healed from another copy")?,
+            [] => writeln!(out, "    hurts no backup")?,
+            hurt => writeln!(out, "    hurts {}", hurt.join(", "))?,
+        }
+    }
+    writeln!(
+        out,
+        "\n  Backups that are not named here are whole. Make a fresh one now: `lifeboat backup --full` reads"
+    )?;
+    writeln!(out, "  everything again and stores anew what is damaged. Then look at the disk's health.")
+}

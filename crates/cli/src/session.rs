@@ -1,0 +1,116 @@
+//! From what was typed to an engine: folders, configuration, credentials, progress and Ctrl-C, in one place.
+
+use std::path::{Path, PathBuf};
+
+use lifeboat_engine::config::{Config, DEFAULT_FILE};
+use lifeboat_engine::secret::Secret;
+use lifeboat_engine::{Control, Engine, Error, Result};
+use zeroize::Zeroizing;
+
+use crate::args::Global;
+use crate::output::Output;
+use crate::{credentials, interrupt};
+
+/// A person may mistype a passphrase; a program that guesses gets no more tries than this.
+const TRIES: usize = 3;
+
+pub struct Session {
+    global: Global,
+    pub output: Output,
+}
+
+/// Does a command make the vault where there is none?
+#[derive(Clone, Copy, PartialEq)]
+pub enum Vault {
+    MustExist,
+    MayBeNew,
+}
+
+impl Session {
+    pub fn new(global: Global, output: Output) -> Session {
+        Session { global, output }
+    }
+
+    /// The configuration that is in force: the file's, then the options over it, then the environment.
+    pub fn config(&self) -> Result<Config> {
+        let root = absolute(self.global.root.as_deref().unwrap_or(Path::new(".")))?;
+        let file = match &self.global.config {
+            Some(file) => Some(absolute(file)?),
+            None => Some(root.join(DEFAULT_FILE)).filter(|file| file.is_file()),
+        };
+        let mut config = match &file {
+            Some(file) => Config::from_file(file, &root)?,
+            None => Config::of_root(&root)?,
+        };
+        if self.global.root.is_some() || self.global.vault.is_some() {
+            config = self.overridden(file.as_deref(), root)?;
+        }
+        credentials::from_environment(&mut config)?;
+        Ok(config)
+    }
+
+    /// Lays `--root` and `--vault` over the file's fields *before* relative paths are resolved: the `backups/` of the
+    /// root that a file names must not become the vault of the root that was typed.
+    fn overridden(&self, file: Option<&Path>, root: PathBuf) -> Result<Config> {
+        let mut config = match file {
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map(Zeroizing::new);
+                let text = text.map_err(|error| Error::io("reading", file, error))?;
+                serde_json::from_str(&text).map_err(|error| Error::Config { message: error.to_string() })?
+            }
+            None => Config::default(),
+        };
+        if let Some(vault) = &self.global.vault {
+            config.backup_dir = absolute(vault)?;
+        }
+        if self.global.root.is_some() {
+            config.root = root.clone();
+        }
+        config.resolved(&root)
+    }
+
+    /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
+    pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
+        let config = self.config()?;
+        if credentials::given(&config) || !self.output.may_ask() {
+            return operation(&Engine::new(config));
+        }
+        let with = |passphrase: Secret| {
+            let mut config = config.clone();
+            config.passphrase = Some(passphrase);
+            operation(&Engine::new(config))
+        };
+        if vault == Vault::MayBeNew && config.encryption && !config.backup_dir.join("vault.json").exists() {
+            return with(credentials::ask_new()?);
+        }
+        // Not every vault is encrypted and not every operation needs the key: ask only when the engine says so.
+        let mut outcome = operation(&Engine::new(config.clone()));
+        for attempt in 0..TRIES {
+            match outcome {
+                Err(Error::Passphrase { .. }) => {
+                    if attempt > 0 {
+                        eprintln!("That did not open it. Once more:");
+                    }
+                    outcome = with(credentials::ask()?);
+                }
+                other => return other,
+            }
+        }
+        outcome
+    }
+
+    /// Runs a long operation: with progress, and cancelled by Ctrl-C.
+    pub fn long<T>(&self, vault: Vault, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
+        self.engine(vault, |engine| {
+            let relay = self.output.progress();
+            let _watch = interrupt::watch(relay.control());
+            operation(engine, relay.control())
+        })
+    }
+}
+
+/// Relative paths that were typed start from the folder one stands in.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|error| Error::Config { message: format!("{} is not a usable path: {error}.", path.display()) })
+}

@@ -1,0 +1,194 @@
+//! The worker: one operation for a host, in a process of its own. The protocol is `lifeboat_engine::supervise::protocol`.
+//!
+//! It promises: progress lines at most ten times a second, then exactly one result or error line, also after a panic
+//! in the engine; and an end within ten seconds of its host's, so that nothing goes on that nobody asked for any more.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use lifeboat_engine::report::Progress;
+use lifeboat_engine::supervise::protocol::{Answer, Failure, Operation, Request, Signal};
+use lifeboat_engine::{Control, Engine, Error, Result};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::progress::Relay;
+use crate::{exit, interrupt, priority};
+
+/// A request holds a configuration and a list of items: what is longer is not a request.
+const LONGEST_REQUEST: u64 = 64 << 20;
+const LONGEST_SIGNAL: u64 = 1 << 10;
+/// How long a cancelled operation may take to clean up once nobody waits for it.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+type Line = Zeroizing<Vec<u8>>;
+
+/// Serves one request, and returns the exit code; the host reads the answer and not this.
+pub fn run() -> u8 {
+    let relay = Relay::start(send_progress);
+    let control = relay.control().clone();
+    let _watch = interrupt::watch(&control);
+    let (give, requests) = mpsc::channel();
+    let listener = control.clone();
+    std::thread::spawn(move || listen(BufReader::new(io::stdin()), give, &listener));
+    let outcome = requests
+        .recv()
+        .map_err(|_| refused("it ended before its first line did"))
+        .and_then(|line| parse(line?))
+        .and_then(|request| exit::caught(|| serve(request, &control)));
+    // No progress after the result.
+    drop(relay);
+    let (sent, code) = match outcome {
+        Ok(json) => (send_result(&json), exit::DONE),
+        Err(error) => (send(&Answer::Error(Failure::from(&error))), exit::code_of(&error)),
+    };
+    if sent.is_ok() { code } else { exit::FAILED }
+}
+
+fn serve(request: Request, control: &Control) -> Result<String> {
+    let Request { config, key, operation } = request;
+    priority::lower(config.worker.nice);
+    let host_has_key = key.is_some();
+    let engine = Engine::new(config);
+    let engine = match key {
+        Some(key) => engine.with_key(key),
+        None => engine,
+    };
+    let outcome = perform(&engine, operation, control);
+    // Also after a failure: deriving the key is what costs time, and the host's next worker needs it again.
+    if !host_has_key
+        && let Some(key) = engine.unlocked_key()
+        && send(&Answer::Key(key)).is_err()
+    {
+        control.cancel();
+    }
+    outcome
+}
+
+fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<String> {
+    match operation {
+        Operation::CreateBackup { kind, options } => json(&engine.create_backup(kind, &options, control)?),
+        Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
+        Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
+        Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),
+        Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
+        Operation::Status => json(&engine.status()?),
+    }
+}
+
+fn json<T: Serialize + ?Sized>(result: &T) -> Result<String> {
+    serde_json::to_string(result).map_err(|error| Error::internal(format!("a result has no JSON form: {error}")))
+}
+
+/// Reads stdin to its end, on a thread of its own: first the request, then signals. Its end is the host's end.
+fn listen(mut stdin: impl BufRead, requests: mpsc::Sender<Result<Line>>, control: &Control) {
+    let first = match line(&mut stdin, LONGEST_REQUEST) {
+        Ok(line) => line.map(Ok),
+        Err(error) => Some(Err(error)),
+    };
+    if let Some(first) = first
+        && requests.send(first).is_ok()
+    {
+        while let Ok(Some(line)) = line(&mut stdin, LONGEST_SIGNAL) {
+            // What a newer host may say besides is not for this worker.
+            if let Ok(Signal::Cancel) = serde_json::from_slice(&line) {
+                control.cancel();
+            }
+        }
+    }
+    // Where no request came, nothing else will tell the main thread.
+    drop(requests);
+    control.cancel();
+    std::thread::sleep(LAST_WORDS);
+    std::process::exit(exit::FAILED.into());
+}
+
+/// One line without its end; `None` where there is no whole one any more.
+fn line(stdin: &mut impl BufRead, longest: u64) -> Result<Option<Line>> {
+    let mut line = Line::default();
+    stdin.take(longest + 1).read_until(b'\n', &mut line).map_err(|error| Error::io("reading", "stdin", error))?;
+    if line.pop() == Some(b'\n') {
+        Ok(Some(line))
+    } else if line.len() as u64 >= longest {
+        Err(refused(&format!("a line is longer than {longest} bytes")))
+    } else {
+        Ok(None)
+    }
+}
+
+/// The message tells the place of an error but not the text there: it may be a secret.
+fn parse(line: Line) -> Result<Request> {
+    serde_json::from_slice(&line).map_err(|error| {
+        let kind = match error.classify() {
+            serde_json::error::Category::Data => "it is JSON, but not a request of this version",
+            _ => "it is not JSON",
+        };
+        refused(&format!("{kind} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+fn refused(why: &str) -> Error {
+    Error::Worker {
+        message: format!("The worker cannot read its request: {why}. Are host and worker of the same version?"),
+    }
+}
+
+fn send_progress(progress: &Progress) -> io::Result<()> {
+    send(&Answer::Progress(progress.clone()))
+}
+
+fn send(answer: &Answer) -> io::Result<()> {
+    let mut line = Zeroizing::new(serde_json::to_vec(answer)?);
+    line.push(b'\n');
+    write(&[&line])
+}
+
+/// As `Answer::Result`, without taking a list of a million items apart into a `Value` first.
+fn send_result(json: &str) -> io::Result<()> {
+    write(&[b"{\"result\":", json.as_bytes(), b"}\n"])
+}
+
+/// Whole lines only: the lock keeps those of other threads out of this one.
+fn write(parts: &[&[u8]]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    parts.iter().try_for_each(|part| out.write_all(part))?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_whole_or_not_at_all() {
+        let mut input = io::Cursor::new(b"one\n\nlonger\nrest".to_vec());
+        assert_eq!(line(&mut input, 5).unwrap().unwrap().as_slice(), b"one");
+        assert_eq!(line(&mut input, 5).unwrap().unwrap().as_slice(), b"");
+        assert_eq!(line(&mut input, 5).unwrap_err().code(), "E_WORKER");
+        assert!(line(&mut io::Cursor::new(b"rest"), 5).unwrap().is_none(), "a host that died in the middle of a line");
+        assert!(line(&mut io::Cursor::new(b""), 5).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_line_of_exactly_the_greatest_length_is_read() {
+        assert_eq!(line(&mut io::Cursor::new(b"12345\n"), 5).unwrap().unwrap().as_slice(), b"12345");
+        assert!(line(&mut io::Cursor::new(b"123456\n"), 5).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_does_not_quote_it() {
+        for text in ["{\"config\":{\"passphrase\":\"open sesame\"},\"operation\":{\"op\":\"dance\"}}", "open sesame"] {
+            let error = parse(Zeroizing::new(text.as_bytes().to_vec())).unwrap_err();
+            assert_eq!(error.code(), "E_WORKER");
+            assert!(!error.to_string().contains("sesame"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_the_line_that_the_protocol_says() {
+        let line = format!("{{\"result\":{}}}", json(&vec!["a", "b"]).unwrap());
+        let Answer::Result(value) = serde_json::from_str(&line).unwrap() else { panic!("not a result: {line}") };
+        assert_eq!(value, serde_json::json!(["a", "b"]));
+    }
+}

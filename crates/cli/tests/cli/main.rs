@@ -1,0 +1,8 @@
+//! The command line as scripts and people meet it: the real executable, on real folders and real vaults.
+
+mod bot;
+mod commands;
+mod credentials;
+mod exit_codes;
+mod usage;
+mod worker;
