@@ -212,9 +212,6 @@ pub struct RestoreArgs {
     /// Only tell what would be written.
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait for a running operation instead of failing with exit code 3.
-    #[arg(long)]
-    pub wait: bool,
 }
 
 #[derive(Debug, Args)]

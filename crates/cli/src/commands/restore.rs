@@ -14,7 +14,7 @@ use crate::{exit, time};
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let (backup, items) = what(args)?;
     let target = absolute(&args.to)?;
-    let options = RestoreOptions { items, target, dry_run: args.dry_run, wait: args.wait };
+    let options = RestoreOptions { items, target, dry_run: args.dry_run, ..RestoreOptions::default() };
     let result = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, &options, control))?;
     session.output.result(&result, |out| show(out, &result, &options))?;
     Ok(exit::DONE)
