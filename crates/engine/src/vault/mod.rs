@@ -125,7 +125,12 @@ impl Vault {
         if let Some(parent) = dir.parent() {
             durable::sync_dir(parent)?;
         }
-        Vault::open(dir, &Credentials { master: Some(master), ..Credentials::default() })
+        let mut vault = Vault::open(dir, &Credentials { master: Some(master), ..Credentials::default() })?;
+        // Whoever made it with a passphrase would have to derive the key again for the next operation.
+        if let Some(inner) = Arc::get_mut(&mut vault.inner) {
+            inner.by_passphrase = encryption && credentials.passphrase.is_some() && credentials.key_file.is_none();
+        }
+        Ok(vault)
     }
 
     /// Lets `credentials` open this vault too.
