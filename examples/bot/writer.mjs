@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Keeps writing to a bot's folder as the bot does, until it is stopped: money moves between rows of a database in
-// rollback mode, quota between rows of one in WAL mode, so that both sums stay the same; JSON files are rewritten in
-// place; the session's keys move on; logs grow.
+// rollback mode, quota between rows of one in WAL mode, so that both sums stay the same, and each such transaction
+// also adds a row to the database's log table; JSON files are rewritten in place; the session's keys move on; logs grow.
 //
 //   node examples/bot/writer.mjs FOLDER [--seed TEXT]
 //
@@ -23,6 +23,18 @@ import { openSession } from './session.mjs'
 export const WRITTEN_DATABASES = ['database/saldo.sqlite', 'database/activity_logs.sqlite', 'database/users.sqlite']
 const WRITTEN_JSON = ['requests.json', 'wifi_change_logs.json', 'statistics.json', 'cron.json']
 const WRITTEN_LOG = 'logs/bot.log'
+const MONEY = {
+  file: 'database/saldo.sqlite',
+  table: 'user_saldo',
+  column: 'saldo',
+  log: "INSERT INTO saldo_transactions (type, description, created_at) VALUES ('transfer', ?, ?)"
+}
+const QUOTA = {
+  file: 'database/activity_logs.sqlite',
+  table: 'message_quota',
+  column: 'remaining',
+  log: "INSERT INTO activity_logs (command, message, created_at) VALUES ('kuota', ?, ?)"
+}
 
 /** Whether a path, in the form that items have, is one that the writer may change. */
 export function isWritten(path) {
@@ -36,7 +48,8 @@ export function isWritten(path) {
 
 /**
  * Starts the writer in its own process and waits for its first commit.
- * `stats()` tells what it did since the last call: { commits, slowestMs, errors }; `stop()` ends it.
+ * `stats()` tells what it did: { commits, slowestMs, errors } since the last call, and in `added` how many rows each
+ * database's log table has been given since the start. `stop()` ends it, with the same answer.
  */
 export async function startWriter(root, { seed = 'writer' } = {}) {
   const child = fork(fileURLToPath(import.meta.url), [root, '--seed', seed], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -71,6 +84,7 @@ class Writer {
   #root
   #random
   #stopped = false
+  #added = { 'database/saldo.sqlite': 0, 'database/activity_logs.sqlite': 0 }
   #since = { commits: 0, slowestMs: 0, errors: [] }
 
   constructor(root, seed) {
@@ -79,7 +93,7 @@ class Writer {
   }
 
   takeStats() {
-    const taken = this.#since
+    const taken = { ...this.#since, added: { ...this.#added } }
     this.#since = { commits: 0, slowestMs: 0, errors: [] }
     return taken
   }
@@ -94,8 +108,8 @@ class Writer {
     const session = await openSession(join(this.#root, SESSION), 'writer')
     try {
       for (let round = 0; !this.#stopped; round++) {
-        await this.#transfer(saldo, 'user_saldo', 'saldo')
-        await this.#transfer(activity, 'message_quota', 'remaining')
+        await this.#transfer(saldo, MONEY)
+        await this.#transfer(activity, QUOTA)
         if (round % 5 === 0) await this.#commit(() => users.run('UPDATE users SET last_seen = ? WHERE id = ?', [new Date().toISOString(), this.#random.int(1, 200)]))
         if (round % 3 === 0) await session.receive()
         if (round % 20 === 0) await session.renew()
@@ -109,21 +123,23 @@ class Writer {
     }
   }
 
-  /** Moves an amount from one row to another: both updates in one transaction. */
-  async #transfer(db, table, column) {
+  /** Moves an amount from one row to another and logs it: all in one transaction. */
+  async #transfer(db, { file, table, column, log }) {
     const amount = this.#random.int(1, 50)
     const [from, to] = [this.#random.int(1, 200), this.#random.int(1, 200)]
-    await this.#commit(async () => {
+    const done = await this.#commit(async () => {
       await db.run('BEGIN IMMEDIATE')
       try {
         await db.run(`UPDATE ${table} SET ${column} = ${column} - ? WHERE id = ?`, [amount, from])
         await db.run(`UPDATE ${table} SET ${column} = ${column} + ? WHERE id = ?`, [amount, to])
+        await db.run(log, [`${amount} dari ${from} ke ${to}`, new Date().toISOString()])
         await db.run('COMMIT')
       } catch (error) {
         await db.run('ROLLBACK').catch(() => {})
         throw error
       }
     })
+    if (done) this.#added[file]++
   }
 
   async #commit(write) {
@@ -131,10 +147,13 @@ class Writer {
     try {
       await write()
       this.#since.commits++
+      return true
     } catch (error) {
       this.#since.errors.push(error.message)
+      return false
+    } finally {
+      this.#since.slowestMs = Math.max(this.#since.slowestMs, performance.now() - begin)
     }
-    this.#since.slowestMs = Math.max(this.#since.slowestMs, performance.now() - begin)
   }
 
   // In place, without a temporary file: the bot does so, and a reader can meet an empty or torn file.
