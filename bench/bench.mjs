@@ -41,7 +41,10 @@ async function main() {
   if (options.json) {
     const summary = Object.fromEntries(Object.entries(results).map(([tool, phases]) => [tool, summarise(phases)]))
     const versions = Object.fromEntries(tools.map(({ name, versionText }) => [name, versionText]))
-    await writeFile(options.json, `${JSON.stringify({ at: new Date().toISOString(), about, files, bytes, versions, summary, results }, null, 2)}\n`)
+    await writeFile(
+      options.json,
+      `${JSON.stringify({ at: new Date().toISOString(), about, files, bytes, versions, summary, results }, null, 2)}\n`
+    )
   }
   const failed = Object.entries(results).filter(([, phases]) => PHASE_NAMES.some((phase) => phases[phase]?.failed))
   if (failed.length > 0) {
@@ -76,7 +79,10 @@ async function oneRun({ run, options, tools, dataset, results }) {
     }
   }
 
-  const backup = (n) => ({ phases }) => (typeof phases.backup === 'function' ? phases.backup(n) : phases.backup)
+  const backup =
+    (n) =>
+    ({ phases }) =>
+      typeof phases.backup === 'function' ? phases.backup(n) : phases.backup
   await each('first', backup(1))
   await each('unchanged', backup(2))
   await dataset.passAnHour()
@@ -106,7 +112,14 @@ async function enter(tool, folder, root) {
   const phases = tool.open(place)
   const { PATH, TMPDIR, LANG } = process.env
   const env = { PATH, LANG: LANG ?? 'C.UTF-8', ...(TMPDIR && { TMPDIR }), HOME: place.home, ...phases.env }
-  const entrant = { name: tool.name, vault: place.vault, target: join(folder, 'restored'), scratch: join(folder, 'cost'), phases, env }
+  const entrant = {
+    name: tool.name,
+    vault: place.vault,
+    target: join(folder, 'restored'),
+    scratch: join(folder, 'cost'),
+    phases,
+    env
+  }
   for (const command of phases.prepare) await measure(command, entrant)
   return entrant
 }
@@ -134,7 +147,13 @@ function readOptions() {
   const [scale, runs] = [Number(values.scale), Number(values.runs)]
   if (!(scale > 0)) return usage('--scale takes a number above 0.')
   if (!(Number.isInteger(runs) && runs > 0)) return usage('--runs takes a whole number above 0.')
-  return { scale, runs, only: values.only?.split(',').map((name) => name.trim()), data: resolve(values.data), json: values.json && resolve(values.json) }
+  return {
+    scale,
+    runs,
+    only: values.only?.split(',').map((name) => name.trim()),
+    data: resolve(values.data),
+    json: values.json && resolve(values.json)
+  }
 }
 
 /** The tools that are here. Those that are not are named, with how to get them. */
@@ -164,7 +183,10 @@ function printNotes(tools, missing) {
   for (const line of missing) console.log(line)
 }
 
-const summarise = (phases) => Object.fromEntries(PHASE_NAMES.filter((phase) => Array.isArray(phases[phase])).map((phase) => [phase, medians(phases[phase])]))
+const summarise = (phases) =>
+  Object.fromEntries(
+    PHASE_NAMES.filter((phase) => Array.isArray(phases[phase])).map((phase) => [phase, medians(phases[phase])])
+  )
 
 function say(text) {
   process.stderr.write(`${text}\n`)

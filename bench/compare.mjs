@@ -29,7 +29,11 @@ async function list(folder) {
   const found = new Map()
   for (const entry of entries) {
     const path = join(entry.parentPath, entry.name)
-    const what = entry.isDirectory() ? 'a folder' : entry.isSymbolicLink() ? `a link to ${await readlink(path)}` : (await stat(path)).size
+    const what = entry.isDirectory()
+      ? 'a folder'
+      : entry.isSymbolicLink()
+        ? `a link to ${await readlink(path)}`
+        : (await stat(path)).size
     found.set(relative(folder, path), what)
   }
   return found

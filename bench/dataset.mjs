@@ -58,7 +58,13 @@ export class Dataset {
   #sizes() {
     const times = (n) => Math.max(1, Math.round(n * this.#scale))
     const { databaseBytes, sessionFiles, photos, logBytes } = SCALE_1
-    return { ...SCALE_1, databaseBytes: times(databaseBytes), sessionFiles: times(sessionFiles), photos: times(photos), logBytes: times(logBytes) }
+    return {
+      ...SCALE_1,
+      databaseBytes: times(databaseBytes),
+      sessionFiles: times(sessionFiles),
+      photos: times(photos),
+      logBytes: times(logBytes)
+    }
   }
 
   /** Puts the folder back to what it was before any hour passed. It is then in the page cache. */
@@ -81,9 +87,15 @@ export class Dataset {
       ;[names[i], names[at]] = [names[at], names[i]]
       await writeFile(join(session, names[i]), sessionRecord(random))
     }
-    await makePhotos(this.root, { count: times(HOUR.photos), bytes: sizes.photoBytes, seed: 'hour', first: sizes.photos })
+    await makePhotos(this.root, {
+      count: times(HOUR.photos),
+      bytes: sizes.photoBytes,
+      seed: 'hour',
+      first: sizes.photos
+    })
     for (let i = 0; i < 2; i++) await growLog(join(this.root, 'logs', logName(i)), times(HOUR.logBytes) / 2, random)
-    for (const file of JSON_FILES.slice(0, HOUR.jsonFiles)) await writeFile(join(this.root, 'database', file), jsonFile(file, random))
+    for (const file of JSON_FILES.slice(0, HOUR.jsonFiles))
+      await writeFile(join(this.root, 'database', file), jsonFile(file, random))
   }
 }
 

@@ -9,7 +9,11 @@ import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const PASSWORD = 'correct horse battery staple'
-const LIFEBOAT = resolve(fileURLToPath(import.meta.url), '../../bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
+const LIFEBOAT = resolve(
+  fileURLToPath(import.meta.url),
+  '../../bin',
+  process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat'
+)
 
 /** @typedef {{ name: string, program: string, install: string, version: (program: string) => string, note?: string, open: (place: Place) => Phases }} Tool */
 /** @typedef {{ program: string, root: string, vault: string, home: string }} Place what a tool works with in one run */
@@ -21,7 +25,8 @@ export const TOOLS = [
     program: LIFEBOAT,
     install: 'npm install   (builds bin/lifeboat)',
     version: (program) => firstLine(program, '--version'),
-    open: (place) => lifeboat(place, { BACKUP_KEY_FILE: join(place.home, 'key') }, ['init', '--key-file', join(place.home, 'key')])
+    open: (place) =>
+      lifeboat(place, { BACKUP_KEY_FILE: join(place.home, 'key') }, ['init', '--key-file', join(place.home, 'key')])
   },
   {
     // Every command pays scrypt once. Measured apart: the host hands the opened key to its workers.
@@ -90,7 +95,8 @@ export const TOOLS = [
     program: 'tar',
     needs: ['gzip', 'openssl', 'bash'],
     install: 'apt-get install tar gzip openssl bash',
-    version: (program) => `tar | gzip | openssl (${firstLine(program, '--version')}, ${firstLine('openssl', 'version')})`,
+    version: (program) =>
+      `tar | gzip | openssl (${firstLine(program, '--version')}, ${firstLine('openssl', 'version')})`,
     note: 'tar | gzip | openssl keeps whole copies and authenticates nothing: its verify finds only what breaks the gzip checksum. Its memory is that of the largest of the three.',
     open: ({ program, root, vault, home }) => {
       const cipher = (flags) => `openssl enc ${flags} -aes-256-ctr -pbkdf2 -pass file:${quote(passwordFile(home))}`
@@ -120,7 +126,10 @@ function lifeboat({ program, root, vault }, env, init) {
 
 /** The full path of a program, or null. */
 export function find(program) {
-  const candidates = program.includes('/') || program.includes('\\') ? [program] : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program))
+  const candidates =
+    program.includes('/') || program.includes('\\')
+      ? [program]
+      : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program))
   for (const candidate of candidates) {
     try {
       accessSync(candidate, constants.X_OK)
@@ -139,4 +148,7 @@ function passwordFile(home) {
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`
 
-const firstLine = (program, ...args) => execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0].trim()
+const firstLine = (program, ...args) =>
+  execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    .split('\n')[0]
+    .trim()

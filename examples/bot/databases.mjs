@@ -20,8 +20,18 @@ const DATABASES = [
     tables: [
       {
         name: 'reports',
-        columns: 'ticket TEXT, jid TEXT, customer TEXT, body TEXT, status TEXT, technician TEXT, created_at TEXT, closed_at TEXT',
-        row: (r, id) => [`TKT${String(id).padStart(7, '0')}`, jid(r), name(r), message(r), status(r), r.chance(0.6) ? name(r) : null, moment(r), r.chance(0.5) ? moment(r) : null],
+        columns:
+          'ticket TEXT, jid TEXT, customer TEXT, body TEXT, status TEXT, technician TEXT, created_at TEXT, closed_at TEXT',
+        row: (r, id) => [
+          `TKT${String(id).padStart(7, '0')}`,
+          jid(r),
+          name(r),
+          message(r),
+          status(r),
+          r.chance(0.6) ? name(r) : null,
+          moment(r),
+          r.chance(0.5) ? moment(r) : null
+        ],
         update: "status = 'selesai', closed_at = ?"
       }
     ]
@@ -32,8 +42,21 @@ const DATABASES = [
     tables: [
       {
         name: 'users',
-        columns: 'name TEXT, phone_number TEXT, address TEXT, latitude REAL, longitude REAL, device_id TEXT, subscription TEXT, price INTEGER, paid INTEGER, username TEXT, password TEXT, last_seen TEXT',
-        row: (r) => [name(r), phone(r), address(r), -(r.int(600000, 899999) / 1e5), r.int(10600000, 11299999) / 1e5, `${r.hex(6).toUpperCase()}-HG8245H-48575443${r.hex(8).toUpperCase()}`, ...r.pick(PACKAGES), r.int(0, 1), `pppoe-${r.digits(6)}`, `$2b$10$${r.bytes(39).toString('base64')}`, moment(r)],
+        columns:
+          'name TEXT, phone_number TEXT, address TEXT, latitude REAL, longitude REAL, device_id TEXT, subscription TEXT, price INTEGER, paid INTEGER, username TEXT, password TEXT, last_seen TEXT',
+        row: (r) => [
+          name(r),
+          phone(r),
+          address(r),
+          -(r.int(600000, 899999) / 1e5),
+          r.int(10600000, 11299999) / 1e5,
+          `${r.hex(6).toUpperCase()}-HG8245H-48575443${r.hex(8).toUpperCase()}`,
+          ...r.pick(PACKAGES),
+          r.int(0, 1),
+          `pppoe-${r.digits(6)}`,
+          `$2b$10$${r.bytes(39).toString('base64')}`,
+          moment(r)
+        ],
         update: 'paid = 1 - paid, last_seen = ?'
       }
     ],
@@ -43,11 +66,25 @@ const DATABASES = [
     file: 'database/saldo.sqlite',
     share: 0.2,
     tables: [
-      { name: 'user_saldo', columns: 'jid TEXT, pushname TEXT, saldo INTEGER NOT NULL, updated_at TEXT', rows: 2000, row: (r) => [jid(r), name(r), r.int(0, 500) * 1000, moment(r)] },
+      {
+        name: 'user_saldo',
+        columns: 'jid TEXT, pushname TEXT, saldo INTEGER NOT NULL, updated_at TEXT',
+        rows: 2000,
+        row: (r) => [jid(r), name(r), r.int(0, 500) * 1000, moment(r)]
+      },
       {
         name: 'saldo_transactions',
-        columns: 'user_id INTEGER, type TEXT, amount INTEGER, balance_after INTEGER, description TEXT, reference TEXT, created_at TEXT',
-        row: (r) => [r.int(1, 2000), r.pick(['topup', 'voucher', 'transfer', 'tagihan']), r.int(1, 500) * 1000, r.int(0, 2000) * 500, `${r.pick(['Topup via', 'Pembelian', 'Transfer ke', 'Bayar'])} ${r.pick(['BCA', 'BRI', 'Dana', 'voucher 7 hari', name(r)])}`, `TRX-${r.hex(12)}`, moment(r)],
+        columns:
+          'user_id INTEGER, type TEXT, amount INTEGER, balance_after INTEGER, description TEXT, reference TEXT, created_at TEXT',
+        row: (r) => [
+          r.int(1, 2000),
+          r.pick(['topup', 'voucher', 'transfer', 'tagihan']),
+          r.int(1, 500) * 1000,
+          r.int(0, 2000) * 500,
+          `${r.pick(['Topup via', 'Pembelian', 'Transfer ke', 'Bayar'])} ${r.pick(['BCA', 'BRI', 'Dana', 'voucher 7 hari', name(r)])}`,
+          `TRX-${r.hex(12)}`,
+          moment(r)
+        ],
         update: "description = description || ' (dikoreksi)', created_at = ?"
       }
     ],
@@ -58,11 +95,26 @@ const DATABASES = [
     share: 0.34,
     wal: true,
     tables: [
-      { name: 'message_quota', columns: 'agent TEXT, remaining INTEGER NOT NULL', rows: AGENTS, row: (r) => [name(r), QUOTA] },
+      {
+        name: 'message_quota',
+        columns: 'agent TEXT, remaining INTEGER NOT NULL',
+        rows: AGENTS,
+        row: (r) => [name(r), QUOTA]
+      },
       {
         name: 'activity_logs',
-        columns: 'jid TEXT, pushname TEXT, command TEXT, message TEXT, result TEXT, duration_ms INTEGER, ip TEXT, created_at TEXT',
-        row: (r) => [jid(r), name(r), r.pick(COMMANDS), message(r), JSON.stringify({ ok: r.chance(0.95), messageId: `3EB0${r.hex(16).toUpperCase()}` }), r.int(12, 4000), `10.${r.int(0, 9)}.${r.int(0, 255)}.${r.int(1, 254)}`, moment(r)],
+        columns:
+          'jid TEXT, pushname TEXT, command TEXT, message TEXT, result TEXT, duration_ms INTEGER, ip TEXT, created_at TEXT',
+        row: (r) => [
+          jid(r),
+          name(r),
+          r.pick(COMMANDS),
+          message(r),
+          JSON.stringify({ ok: r.chance(0.95), messageId: `3EB0${r.hex(16).toUpperCase()}` }),
+          r.int(12, 4000),
+          `10.${r.int(0, 9)}.${r.int(0, 255)}.${r.int(1, 254)}`,
+          moment(r)
+        ],
         update: 'duration_ms = duration_ms + 1, created_at = ?'
       }
     ],
@@ -74,8 +126,19 @@ const DATABASES = [
     tables: [
       {
         name: 'psb_records',
-        columns: 'customer TEXT, phone TEXT, address TEXT, package TEXT, price INTEGER, odp TEXT, port INTEGER, ktp_path TEXT, status TEXT, installed_at TEXT',
-        row: (r, id) => [name(r), phone(r), address(r), ...r.pick(PACKAGES), `ODP-${r.pick(['SKM', 'SDM', 'KRA', 'TJS'])}-${r.int(1, 90)}`, r.int(1, 16), `uploads/psb/${id}/ktp.jpg`, status(r), moment(r)],
+        columns:
+          'customer TEXT, phone TEXT, address TEXT, package TEXT, price INTEGER, odp TEXT, port INTEGER, ktp_path TEXT, status TEXT, installed_at TEXT',
+        row: (r, id) => [
+          name(r),
+          phone(r),
+          address(r),
+          ...r.pick(PACKAGES),
+          `ODP-${r.pick(['SKM', 'SDM', 'KRA', 'TJS'])}-${r.int(1, 90)}`,
+          r.int(1, 16),
+          `uploads/psb/${id}/ktp.jpg`,
+          status(r),
+          moment(r)
+        ],
         update: "status = 'aktif', installed_at = ?"
       }
     ]
@@ -94,8 +157,12 @@ export async function openDatabase(file, mode = sqlite3.OPEN_READWRITE | sqlite3
   const db = await new Promise((resolve, reject) => {
     const opened = new sqlite3.Database(file, mode, (error) => (error ? reject(error) : resolve(opened)))
   })
-  const promised = (method) => (sql, ...parameters) =>
-    new Promise((resolve, reject) => db[method](sql, ...parameters, (error, rows) => (error ? reject(error) : resolve(rows))))
+  const promised =
+    (method) =>
+    (sql, ...parameters) =>
+      new Promise((resolve, reject) =>
+        db[method](sql, ...parameters, (error, rows) => (error ? reject(error) : resolve(rows)))
+      )
   return {
     run: promised('run'),
     all: promised('all'),
@@ -122,7 +189,8 @@ export async function makeDatabases(root, { bytes, seed }) {
 
 async function fill(db, database, bytes, random) {
   await db.run('BEGIN')
-  for (const table of database.tables) await db.run(`CREATE TABLE ${table.name} (id INTEGER PRIMARY KEY, ${table.columns})`)
+  for (const table of database.tables)
+    await db.run(`CREATE TABLE ${table.name} (id INTEGER PRIMARY KEY, ${table.columns})`)
   if (database.index) await db.run(database.index)
   for (const table of database.tables) {
     const names = table.columns.split(', ').map((column) => column.split(' ')[0])
@@ -155,7 +223,10 @@ export async function updateRows(root, { updates, seed }) {
       const before = DATABASES.slice(0, index).reduce((sum, { share }) => sum + share, 0)
       const count = Math.round(updates * (before + database.share)) - Math.round(updates * before)
       for (let i = 0; i < count; i++) {
-        await db.run(`UPDATE ${table.name} SET ${table.update} WHERE id = ?`, [timestamp(NOW + i * 1000), random.int(1, rows)])
+        await db.run(`UPDATE ${table.name} SET ${table.update} WHERE id = ?`, [
+          timestamp(NOW + i * 1000),
+          random.int(1, rows)
+        ])
       }
       await db.run('COMMIT')
     } finally {

@@ -32,15 +32,39 @@ export function jsonFile(file, random, rows = 40) {
   if (stem.endsWith('_templates')) {
     return pretty(
       Object.fromEntries(
-        (TEMPLATES[kind] ?? []).map((key) => [key, { name: key.replaceAll('_', ' '), template: `Halo *\${nama}*,\n\n${message(random)}\n\nSalam, *RAF NET*`, enabled: true }])
+        (TEMPLATES[kind] ?? []).map((key) => [
+          key,
+          {
+            name: key.replaceAll('_', ' '),
+            template: `Halo *\${nama}*,\n\n${message(random)}\n\nSalam, *RAF NET*`,
+            enabled: true
+          }
+        ])
       )
     )
   }
   if (stem === 'accounts') {
-    return pretty(Array.from({ length: 6 }, (_, id) => ({ id, username: name(random).toLowerCase().replaceAll(' ', '.'), password: `$2b$10$${random.bytes(39).toString('base64')}`, role: random.pick(['owner', 'admin', 'teknisi']) })))
+    return pretty(
+      Array.from({ length: 6 }, (_, id) => ({
+        id,
+        username: name(random).toLowerCase().replaceAll(' ', '.'),
+        password: `$2b$10$${random.bytes(39).toString('base64')}`,
+        role: random.pick(['owner', 'admin', 'teknisi'])
+      }))
+    )
   }
   return pretty(
-    Array.from({ length: rows }, (_, id) => ({ id: `${kind.toUpperCase()}-${random.hex(10)}`, no: id + 1, user: jid(random), name: name(random), address: address(random), package: random.pick(PACKAGES)[0], amount: `Rp${rupiah(random.int(5, 900) * 1000)}`, note: message(random), at: moment(random) }))
+    Array.from({ length: rows }, (_, id) => ({
+      id: `${kind.toUpperCase()}-${random.hex(10)}`,
+      no: id + 1,
+      user: jid(random),
+      name: name(random),
+      address: address(random),
+      package: random.pick(PACKAGES)[0],
+      amount: `Rp${rupiah(random.int(5, 900) * 1000)}`,
+      note: message(random),
+      at: moment(random)
+    }))
   )
 }
 
@@ -51,16 +75,47 @@ export function logLine(random, ms = NOW - random.int(0, 86_400_000 * 30)) {
 
 export async function makeJson(root, { seed, rows }) {
   await mkdir(join(root, 'database'), { recursive: true })
-  for (const file of JSON_FILES) await writeFile(join(root, 'database', file), jsonFile(file, new Random(`${seed}/${file}`), rows))
+  for (const file of JSON_FILES)
+    await writeFile(join(root, 'database', file), jsonFile(file, new Random(`${seed}/${file}`), rows))
 }
 
 export async function makeSettings(root, { seed }) {
   const random = new Random(`${seed}/settings`)
-  await put(root, 'config.json', pretty({ nama: 'RAF NET', ownerNumber: [jid(random), jid(random)], site_url_bot: 'https://bot.example.id', telfon: phone(random), ipaymu: { va: random.digits(16), secret: random.hex(32).toUpperCase() }, jam_operasional: { mulai: '08:00', selesai: '20:00' } }))
-  await put(root, '.env', `NODE_ENV=production\nPORT=3100\nJWT_SECRET=${random.hex(64)}\nMIKROTIK_PASSWORD=${random.hex(16)}\nTZ=Asia/Jakarta\n`)
+  await put(
+    root,
+    'config.json',
+    pretty({
+      nama: 'RAF NET',
+      ownerNumber: [jid(random), jid(random)],
+      site_url_bot: 'https://bot.example.id',
+      telfon: phone(random),
+      ipaymu: { va: random.digits(16), secret: random.hex(32).toUpperCase() },
+      jam_operasional: { mulai: '08:00', selesai: '20:00' }
+    })
+  )
+  await put(
+    root,
+    '.env',
+    `NODE_ENV=production\nPORT=3100\nJWT_SECRET=${random.hex(64)}\nMIKROTIK_PASSWORD=${random.hex(16)}\nTZ=Asia/Jakarta\n`
+  )
   await put(root, 'config/cron.json', pretty({ tagihan: '0 8 1 * *', isolir: '0 0 10 * *', pengingat: '0 9 5 * *' }))
-  await put(root, 'config/genieacs.json', pretty({ url: 'http://10.0.0.2:7557', timeout: 15000, parameters: Array.from({ length: 8 }, (_, i) => `InternetGatewayDevice.LANDevice.1.WLANConfiguration.${i + 1}.SSID`) }))
-  await put(root, 'templates/invoice.html', `<!doctype html><html lang="id"><title>Tagihan</title><body>${Array.from({ length: 40 }, () => `<p>${message(random)}</p>`).join('\n')}</body></html>\n`)
+  await put(
+    root,
+    'config/genieacs.json',
+    pretty({
+      url: 'http://10.0.0.2:7557',
+      timeout: 15000,
+      parameters: Array.from(
+        { length: 8 },
+        (_, i) => `InternetGatewayDevice.LANDevice.1.WLANConfiguration.${i + 1}.SSID`
+      )
+    })
+  )
+  await put(
+    root,
+    'templates/invoice.html',
+    `<!doctype html><html lang="id"><title>Tagihan</title><body>${Array.from({ length: 40 }, () => `<p>${message(random)}</p>`).join('\n')}</body></html>\n`
+  )
   await put(root, 'index.js', "process.env.TZ = 'Asia/Jakarta'\n")
   await put(root, 'package.json', pretty({ name: 'raf-bot', version: '1.0.0', main: 'index.js' }))
   await mkdir(join(root, 'public/uploads/kosong'), { recursive: true })
@@ -72,7 +127,8 @@ export async function makeSettings(root, { seed }) {
 
 export async function makeLogs(root, { files, bytes, seed }) {
   await mkdir(join(root, 'logs'), { recursive: true })
-  for (let i = 0; i < files; i++) await growLog(join(root, 'logs', logName(i)), bytes / files, new Random(`${seed}/log/${i}`))
+  for (let i = 0; i < files; i++)
+    await growLog(join(root, 'logs', logName(i)), bytes / files, new Random(`${seed}/log/${i}`))
 }
 
 export const logName = (index) => (index === 0 ? 'bot.log' : `bot-2026-11-${String(23 - index).padStart(2, '0')}.log`)
@@ -111,11 +167,11 @@ const JPEG_START = Buffer.from(
 function photo(random, length) {
   const data = random.bytes(length)
   JPEG_START.copy(data)
-  for (let at = data.indexOf(0xff, JPEG_START.length); at !== -1 && at < length - 1; at = data.indexOf(0xff, at + 2)) data[at + 1] = 0
+  for (let at = data.indexOf(0xff, JPEG_START.length); at !== -1 && at < length - 1; at = data.indexOf(0xff, at + 2))
+    data[at + 1] = 0
   data.writeUInt16BE(0xffd9, length - 2)
   return data
 }
-
 
 const pretty = (value) => `${JSON.stringify(value, null, 2)}\n`
 

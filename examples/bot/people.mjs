@@ -29,14 +29,16 @@ export const COMMANDS =
   )
 
 const MESSAGES = [
-  (r) => `Selamat ${r.pick(['pagi', 'siang', 'sore', 'malam'])} kak, internet di rumah saya mati sejak jam ${r.int(1, 12)}, mohon dibantu ya`,
-  (r) => `cek saldo`,
+  (r) =>
+    `Selamat ${r.pick(['pagi', 'siang', 'sore', 'malam'])} kak, internet di rumah saya mati sejak jam ${r.int(1, 12)}, mohon dibantu ya`,
+  () => 'cek saldo',
   (r) => `Sudah transfer Rp${rupiah(r.int(20, 600) * 1000)} ke rekening BCA a.n. RAF NET, mohon dicek`,
   (r) => `ganti sandi wifi jadi ${r.pick(FIRST).toLowerCase()}${r.int(100, 99999)}`,
   (r) => `Lampu LOS modem merah berkedip, sudah saya restart ${r.int(2, 5)} kali tetap tidak bisa`,
   (r) => `beli voucher ${r.pick(['3 jam', '12 jam', '1 hari', '7 hari', '30 hari'])} ${r.int(1, 5)} lembar`,
   (r) => `Terima kasih ${r.pick(['kak', 'mas', 'pak', 'bu'])}, sudah normal lagi 🙏`,
-  (r) => `Teknisi jadi datang hari ini? Alamat ${address(r)}, patokan dekat ${r.pick(['masjid', 'warung', 'SD', 'balai desa', 'pos ronda'])}`,
+  (r) =>
+    `Teknisi jadi datang hari ini? Alamat ${address(r)}, patokan dekat ${r.pick(['masjid', 'warung', 'SD', 'balai desa', 'pos ronda'])}`,
   (r) => `tagihan bulan ini berapa ya? nama ${name(r)}`,
   (r) => `Internetnya lambat sekali, speedtest cuma ${r.int(1, 9)}.${r.int(10, 99)} Mbps padahal ${r.pick(PACKAGES)[0]}`
 ]

@@ -15,7 +15,8 @@ export async function makeSession(folder, { files, seed }) {
 
   const keys = []
   const one = (type, id, value) => keys.push({ [type]: { [id]: value } })
-  for (const id of ['critical_block', 'regular_high', 'regular', 'regular_low']) one('app-state-sync-version', id, appState(random))
+  for (const id of ['critical_block', 'regular_high', 'regular', 'regular_low'])
+    one('app-state-sync-version', id, appState(random))
   for (let i = 0; i < 6; i++) one('app-state-sync-key', random.bytes(6).toString('base64'), syncKey(random))
   for (let id = 1; keys.length < files - 1; id++) {
     const kind = id % 20
@@ -24,7 +25,8 @@ export async function makeSession(folder, { files, seed }) {
     else one('sender-key', `${random.digits(18)}@g.us::${phone(random)}::0`, senderKey(random))
   }
   keys.length = Math.max(0, files - 1)
-  for (let i = 0; i < keys.length; i += ABREAST) await Promise.all(keys.slice(i, i + ABREAST).map((key) => state.keys.set(key)))
+  for (let i = 0; i < keys.length; i += ABREAST)
+    await Promise.all(keys.slice(i, i + ABREAST).map((key) => state.keys.set(key)))
 }
 
 /** Opens an existing session as the bot does, to go on writing to it. */
@@ -56,7 +58,11 @@ function credentials(random, files) {
     registrationId: random.int(1, 16380),
     advSecretKey: random.bytes(32).toString('base64'),
     me: { id: `${number}:12@s.whatsapp.net`, name: name(random), lid: `${random.digits(15)}:12@lid` },
-    account: { details: random.bytes(20).toString('base64'), accountSignature: random.bytes(64).toString('base64'), deviceSignature: random.bytes(64).toString('base64') },
+    account: {
+      details: random.bytes(20).toString('base64'),
+      accountSignature: random.bytes(64).toString('base64'),
+      deviceSignature: random.bytes(64).toString('base64')
+    },
     platform: 'android',
     nextPreKeyId: files + 1,
     firstUnuploadedPreKeyId: files + 1,
@@ -84,8 +90,21 @@ function session(random) {
           previousCounter: random.int(0, 40),
           rootKey: b64(random, 32)
         },
-        indexInfo: { baseKey: base, baseKeyType: 2, closed: -1, used, created: used - random.int(0, 9e9), remoteIdentityKey: b64(random, 33) },
-        _chains: { [b64(random, 33)]: { chainKey: { counter: random.int(0, 400), key: b64(random, 32) }, chainType: 1, messageKeys: {} } }
+        indexInfo: {
+          baseKey: base,
+          baseKeyType: 2,
+          closed: -1,
+          used,
+          created: used - random.int(0, 9e9),
+          remoteIdentityKey: b64(random, 33)
+        },
+        _chains: {
+          [b64(random, 33)]: {
+            chainKey: { counter: random.int(0, 400), key: b64(random, 32) },
+            chainType: 1,
+            messageKeys: {}
+          }
+        }
       }
     },
     version: 'v1'
@@ -105,7 +124,11 @@ function senderKey(random) {
   )
 }
 
-const syncKey = (random) => ({ keyData: random.bytes(32), fingerprint: { rawId: random.uint32(), currentIndex: 1, deviceIndexes: [0, 1] }, timestamp: String(NOW) })
+const syncKey = (random) => ({
+  keyData: random.bytes(32),
+  fingerprint: { rawId: random.uint32(), currentIndex: 1, deviceIndexes: [0, 1] },
+  timestamp: String(NOW)
+})
 
 function appState(random) {
   const indexValueMap = {}

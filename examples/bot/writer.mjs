@@ -52,7 +52,9 @@ export function isWritten(path) {
  * database's log table has been given since the start. `stop()` ends it, with the same answer.
  */
 export async function startWriter(root, { seed = 'writer' } = {}) {
-  const child = fork(fileURLToPath(import.meta.url), [root, '--seed', seed], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(fileURLToPath(import.meta.url), [root, '--seed', seed], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  })
   let exited = null
   child.once('exit', (code, signal) => {
     exited = `The writer ended by itself (${signal ?? `exit code ${code}`}).`
@@ -104,13 +106,21 @@ class Writer {
 
   /** Runs until `stop`; `started` is called after the first round of everything. */
   async run(started) {
-    const [saldo, activity, users] = await Promise.all(WRITTEN_DATABASES.map((file) => openDatabase(join(this.#root, file))))
+    const [saldo, activity, users] = await Promise.all(
+      WRITTEN_DATABASES.map((file) => openDatabase(join(this.#root, file)))
+    )
     const session = await openSession(join(this.#root, SESSION), 'writer')
     try {
       for (let round = 0; !this.#stopped; round++) {
         await this.#transfer(saldo, MONEY)
         await this.#transfer(activity, QUOTA)
-        if (round % 5 === 0) await this.#commit(() => users.run('UPDATE users SET last_seen = ? WHERE id = ?', [new Date().toISOString(), this.#random.int(1, 200)]))
+        if (round % 5 === 0)
+          await this.#commit(() =>
+            users.run('UPDATE users SET last_seen = ? WHERE id = ?', [
+              new Date().toISOString(),
+              this.#random.int(1, 200)
+            ])
+          )
         if (round % 3 === 0) await session.receive()
         if (round % 20 === 0) await session.renew()
         if (round % 10 === 0) this.#rewriteJson()
@@ -164,7 +174,10 @@ class Writer {
 }
 
 async function main() {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string', default: 'writer' } } })
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: 'string', default: 'writer' } }
+  })
   if (positionals.length !== 1) {
     console.error('Usage: node writer.mjs FOLDER [--seed TEXT]')
     process.exit(2)

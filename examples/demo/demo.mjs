@@ -14,7 +14,23 @@ import { parseArgs } from 'node:util'
 import { inspectDatabases, openDatabase } from '../bot/databases.mjs'
 import { makeBot, SESSION } from '../bot/make-bot.mjs'
 import { isWritten, startWriter } from '../bot/writer.mjs'
-import { bold, count, dim, fact, green, number, percent, progressLine, proof, red, size, step, table, time, title } from './print.mjs'
+import {
+  bold,
+  count,
+  dim,
+  fact,
+  green,
+  number,
+  percent,
+  progressLine,
+  proof,
+  red,
+  size,
+  step,
+  table,
+  time,
+  title
+} from './print.mjs'
 import { differencesFromItems, differencesFromOriginals, fingerprint, tornJson } from './proof.mjs'
 
 const { BackupEngine } = createRequire(import.meta.url)('../../index.js')
@@ -30,13 +46,17 @@ async function demo(folder, passphrase) {
   step('A bot')
   await makeBot(root)
   const before = await inspectDatabases(root)
-  const originals = new Map([...(await fingerprint(root))].filter(([path, { type }]) => type !== 'dir' && !isWritten(path)))
+  const originals = new Map(
+    [...(await fingerprint(root))].filter(([path, { type }]) => type !== 'dir' && !isWritten(path))
+  )
   describe(await fingerprint(root), before, performance.now() - begin)
 
   step('It is running')
   const writer = await startWriter(root)
   try {
-    fact(`Process ${writer.pid} moves money and quota between rows, rewrites JSON, session keys and logs, without a pause.`)
+    fact(
+      `Process ${writer.pid} moves money and quota between rows, rewrites JSON, session keys and logs, without a pause.`
+    )
     await sleep(1000)
     const { commits } = await writer.stats()
     fact(`In its first second it made ${count(commits, 'commit')}.`)
@@ -60,12 +80,16 @@ async function demo(folder, passphrase) {
     progress.clear()
     const tree = await fingerprint(target)
     const bytes = sum([...tree.values()].map((file) => file.size ?? 0))
-    fact(`${count(tree.size, 'item')}, ${size(bytes)} in ${time(restored.durationMs)}: ${size((bytes / Math.max(1, restored.durationMs)) * 1000)}/s. Every byte was authenticated.`)
+    fact(
+      `${count(tree.size, 'item')}, ${size(bytes)} in ${time(restored.durationMs)}: ${size((bytes / Math.max(1, restored.durationMs)) * 1000)}/s. Every byte was authenticated.`
+    )
 
     step('Is it exact?')
     const exact = await prove({ engine, first, second, originals, before, target, tree })
     const elapsed = time(performance.now() - begin)
-    title(exact ? `${green('Yes.')} The whole story took ${elapsed}.` : `${red('No.')} A proof failed, after ${elapsed}.`)
+    title(
+      exact ? `${green('Yes.')} The whole story took ${elapsed}.` : `${red('No.')} A proof failed, after ${elapsed}.`
+    )
     return exact
   } finally {
     await writer.stop().catch((error) => console.error(red(error.message)))
@@ -77,8 +101,12 @@ function describe(tree, databases, ms) {
   const below = (prefix) => files.filter(([path]) => path.startsWith(prefix))
   const bytes = (some) => size(sum(some.map(([, file]) => file.size)))
   const sqlite = files.filter(([path]) => path.endsWith('.sqlite'))
-  fact(`${count(files.length, 'file')}, ${bytes(files)}, made in ${time(ms)}: ${databases.length} SQLite databases (${bytes(sqlite)}, one in WAL mode),`)
-  fact(`${count(below(`${SESSION}/`).length, 'file')} of a WhatsApp session, ${count(below('uploads/').length, 'photo')} (${bytes(below('uploads/'))}), JSON, logs, settings, an empty folder, a link.`)
+  fact(
+    `${count(files.length, 'file')}, ${bytes(files)}, made in ${time(ms)}: ${databases.length} SQLite databases (${bytes(sqlite)}, one in WAL mode),`
+  )
+  fact(
+    `${count(below(`${SESSION}/`).length, 'file')} of a WhatsApp session, ${count(below('uploads/').length, 'photo')} (${bytes(below('uploads/'))}), JSON, logs, settings, an empty folder, a link.`
+  )
 }
 
 /** One backup, and what the bot and the host felt of it. */
@@ -94,8 +122,14 @@ async function backUp(engine, writer, note) {
   progress.clear()
   const felt = await writer.stats()
   fact(`${bold(result.backup)} in ${time(result.durationMs)}`)
-  fact(`${count(result.items, 'item')}, ${size(result.totalSize)}; ${number(result.changed)} new or changed; ${size(result.size)} added to the vault (${percent(result.size / result.totalSize)}).`)
-  fact(dim(`Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}; this process's event loop was late by ${time(loop.max / 1e6)} at most.`))
+  fact(
+    `${count(result.items, 'item')}, ${size(result.totalSize)}; ${number(result.changed)} new or changed; ${size(result.size)} added to the vault (${percent(result.size / result.totalSize)}).`
+  )
+  fact(
+    dim(
+      `Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}; this process's event loop was late by ${time(loop.max / 1e6)} at most.`
+    )
+  )
   for (const { path, message } of result.warnings) fact(red(`Warning: ${path}: ${message}`))
   return { result, felt, atStart }
 }
@@ -122,11 +156,25 @@ async function list(engine, vault) {
   const backups = await engine.listBackups()
   table([
     ['backup', 'note', 'items', 'holds', 'added'],
-    ...backups.map((backup) => [backup.backup, backup.note ?? '', number(backup.items), size(backup.totalSize), size(backup.size)])
+    ...backups.map((backup) => [
+      backup.backup,
+      backup.note ?? '',
+      number(backup.items),
+      size(backup.totalSize),
+      size(backup.size)
+    ])
   ])
-  const stored = sum(await Promise.all((await readdir(vault, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)))
+  const stored = sum(
+    await Promise.all(
+      (await readdir(vault, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
+    )
+  )
   const held = sum(backups.map(({ totalSize }) => totalSize))
-  fact(`${count(backups.length, 'complete backup')} of ${size(held)} lie in ${size(stored)} on disk, encrypted: ${percent(stored / held)}.`)
+  fact(
+    `${count(backups.length, 'complete backup')} of ${size(held)} lie in ${size(stored)} on disk, encrypted: ${percent(stored / held)}.`
+  )
 }
 
 async function prove({ engine, first, second, originals, before, target, tree }) {
@@ -134,33 +182,60 @@ async function prove({ engine, first, second, originals, before, target, tree })
   const claim = (differences, text) => proofs.push(proof(differences.length === 0, text, some(differences)))
 
   const backups = (await engine.listBackups()).map(({ backup }) => backup)
-  claim([first, second].map(({ result }) => result.backup).filter((name) => !backups.includes(name)), 'Both backups are listed.')
+  claim(
+    [first, second].map(({ result }) => result.backup).filter((name) => !backups.includes(name)),
+    'Both backups are listed.'
+  )
 
   const items = await engine.listItems(first.result.backup)
   const files = items.filter(({ type }) => type === 'file')
-  claim(differencesFromItems(items, tree), `All ${count(items.length, 'item')} of the backup are there and nothing else; ${count(files.length, 'file')} have the sha256 that the backup names.`)
-  claim(differencesFromOriginals(originals, tree), `${count(originals.size, 'file')} that the bot did not write to are the bytes that they were before the accident.`)
+  claim(
+    differencesFromItems(items, tree),
+    `All ${count(items.length, 'item')} of the backup are there and nothing else; ${count(files.length, 'file')} have the sha256 that the backup names.`
+  )
+  claim(
+    differencesFromOriginals(originals, tree),
+    `${count(originals.size, 'file')} that the bot did not write to are the bytes that they were before the accident.`
+  )
 
   const { json, torn } = await tornJson(target, tree)
   claim(torn, `None of ${count(json.length, 'JSON file')} is torn, though the bot rewrote some in place.`)
 
   // Last, so that the databases were hashed before anything opened them.
   const after = await inspectDatabases(target)
-  claim(after.filter(({ sound }) => !sound).map(({ file, check }) => `${file}: ${check}`), `PRAGMA integrity_check says ok for ${count(after.length, 'database')}.`)
+  claim(
+    after.filter(({ sound }) => !sound).map(({ file, check }) => `${file}: ${check}`),
+    `PRAGMA integrity_check says ok for ${count(after.length, 'database')}.`
+  )
   const sums = before.filter(({ total }) => total !== null)
   const unbalanced = sums.filter(({ file, total }) => after.find((other) => other.file === file).total !== total)
-  claim(unbalanced.map(({ file }) => `${file}: the sum is another one`), `Money (rollback mode) and quota (WAL mode) add up to ${sums.map(({ total }) => number(total)).join(' and ')}, as before: no half transfer.`)
-  const gone = Object.entries(first.atStart).filter(([file, added]) => rowsOf(after, file) < rowsOf(before, file) + added)
-  claim(gone.map(([file]) => `${file}: rows that were committed before the backup are not in it`), `All ${number(sum(Object.values(first.atStart)))} transactions that were committed before the backup began are in it, also those still in the WAL.`)
+  claim(
+    unbalanced.map(({ file }) => `${file}: the sum is another one`),
+    `Money (rollback mode) and quota (WAL mode) add up to ${sums.map(({ total }) => number(total)).join(' and ')}, as before: no half transfer.`
+  )
+  const gone = Object.entries(first.atStart).filter(
+    ([file, added]) => rowsOf(after, file) < rowsOf(before, file) + added
+  )
+  claim(
+    gone.map(([file]) => `${file}: rows that were committed before the backup are not in it`),
+    `All ${number(sum(Object.values(first.atStart)))} transactions that were committed before the backup began are in it, also those still in the WAL.`
+  )
 
   const errors = [first, second].flatMap(({ felt }) => felt.errors)
-  claim(errors, `The bot saw no error in ${count(first.felt.commits + second.felt.commits, 'commit')} during the backups.`)
-  claim([first, second].filter(({ result }) => result.degraded).map(({ result }) => `${result.backup} is degraded`), 'No backup is degraded.')
+  claim(
+    errors,
+    `The bot saw no error in ${count(first.felt.commits + second.felt.commits, 'commit')} during the backups.`
+  )
+  claim(
+    [first, second].filter(({ result }) => result.degraded).map(({ result }) => `${result.backup} is degraded`),
+    'No backup is degraded.'
+  )
   return proofs.every(Boolean)
 }
 
 const rowsOf = (databases, file) => databases.find((database) => database.file === file).rows
-const some = (lines) => [...lines.slice(0, 5), ...(lines.length > 5 ? [`and ${lines.length - 5} more`] : [])].join('\n       ')
+const some = (lines) =>
+  [...lines.slice(0, 5), ...(lines.length > 5 ? [`and ${lines.length - 5} more`] : [])].join('\n       ')
 const sum = (numbers) => numbers.reduce((total, value) => total + value, 0)
 
 async function main() {
@@ -177,7 +252,11 @@ async function main() {
   if (values.keep || !exact) {
     fact(`All of it is in ${folder}: bot, vault, restored. Look with the command line:`)
     // Printed because it opens nothing but this vault, which was made for a look.
-    fact(dim(`BACKUP_PASSPHRASE=${passphrase} npx lifeboat --root ${join(folder, 'bot')} --vault ${join(folder, 'vault')} list`))
+    fact(
+      dim(
+        `BACKUP_PASSPHRASE=${passphrase} npx lifeboat --root ${join(folder, 'bot')} --vault ${join(folder, 'vault')} list`
+      )
+    )
   } else {
     await rm(folder, { recursive: true, force: true })
   }

@@ -51,7 +51,9 @@ export function progressLine() {
 export function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   for (const [index, row] of rows.entries()) {
-    const line = row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('   ')
+    const line = row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join('   ')
     fact(index === 0 ? dim(line) : line)
   }
 }

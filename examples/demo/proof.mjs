@@ -58,14 +58,17 @@ export function differencesFromOriginals(originals, restored) {
   for (const [path, original] of originals) {
     const there = restored.get(path)
     if (!there) wrong.push(`${path} is missing`)
-    else if (there.type !== original.type || there.sha256 !== original.sha256 || there.link !== original.link) wrong.push(`${path} is not what it was`)
+    else if (there.type !== original.type || there.sha256 !== original.sha256 || there.link !== original.link)
+      wrong.push(`${path} is not what it was`)
   }
   return wrong
 }
 
 /** The JSON files of a folder that do not parse: a torn one is the classic loss of a copy taken from a running app. */
 export async function tornJson(folder, restored) {
-  const json = [...restored].filter(([path, { type }]) => type === 'file' && path.endsWith('.json')).map(([path]) => path)
+  const json = [...restored]
+    .filter(([path, { type }]) => type === 'file' && path.endsWith('.json'))
+    .map(([path]) => path)
   const torn = []
   for (const path of json) {
     try {
