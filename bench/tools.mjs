@@ -119,7 +119,7 @@ function lifeboat({ program, root, vault }, env, init) {
     env,
     prepare: [run(...init)],
     backup: run('backup'),
-    restore: (target) => ({ ...run('restore', '--at', new Date().toISOString(), '--to', target) }),
+    restore: (target) => run('restore', 'latest', '--to', target),
     verify: run('verify', '--deep')
   }
 }

@@ -197,10 +197,10 @@ async function fill(db, database, bytes, random) {
     // One statement and one parameter for 2,000 rows: the driver's cost for each call would otherwise be most of the time.
     const insert = `INSERT INTO ${table.name} (${names}) SELECT ${names.map((_, i) => `value ->> ${i}`)} FROM json_each(?)`
     let id = 1
-    while (table.rows ? id <= table.rows : (await sizeOf(db)) < bytes) {
+    do {
       const batch = Math.min(table.rows ?? BATCH, BATCH, Math.max(20, Math.round(bytes / 2000)))
       await db.run(insert, JSON.stringify(Array.from({ length: batch }, () => table.row(random, id++))))
-    }
+    } while (table.rows ? id <= table.rows : (await sizeOf(db)) < bytes)
   }
   await db.run('COMMIT')
 }
