@@ -198,7 +198,7 @@ async function fill(db, database, bytes, random) {
     const insert = `INSERT INTO ${table.name} (${names}) SELECT ${names.map((_, i) => `value ->> ${i}`)} FROM json_each(?)`
     let id = 1
     do {
-      const batch = Math.min(table.rows ?? BATCH, BATCH, Math.max(20, Math.round(bytes / 2000)))
+      const batch = Math.min(table.rows ? table.rows + 1 - id : BATCH, BATCH, Math.max(20, Math.round(bytes / 2000)))
       await db.run(insert, JSON.stringify(Array.from({ length: batch }, () => table.row(random, id++))))
     } while (table.rows ? id <= table.rows : (await sizeOf(db)) < bytes)
   }
