@@ -126,10 +126,9 @@ function lifeboat({ program, root, vault }, env, init) {
 
 /** The full path of a program, or null. */
 export function find(program) {
-  const candidates =
-    program.includes('/') || program.includes('\\')
-      ? [program]
-      : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program))
+  const names = process.platform === 'win32' ? [program, `${program}.exe`] : [program]
+  const folders = program.includes('/') || program.includes('\\') ? [''] : (process.env.PATH ?? '').split(delimiter)
+  const candidates = folders.flatMap((folder) => names.map((name) => join(folder, name)))
   for (const candidate of candidates) {
     try {
       accessSync(candidate, constants.X_OK)
