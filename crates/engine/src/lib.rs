@@ -1,5 +1,6 @@
 //! Lifeboat's engine.
 
+pub mod capture;
 pub mod config;
 pub mod control;
 pub mod engine;

@@ -1,0 +1,3 @@
+//! How a live root is read.
+
+pub mod sqlite;

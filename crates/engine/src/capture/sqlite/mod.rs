@@ -1,0 +1,256 @@
+//! Reads a live SQLite database into one consistent image, without hurting whoever writes to it.
+//!
+//! | state of the file | how it is read | module |
+//! |---|---|---|
+//! | rollback journal (delete, truncate, persist, memory) | copied without a lock, then compared under a short read lock | [`rollback`] |
+//! | a `-wal` with content | through SQLite, inside one pinned read transaction | [`wal`] |
+//! | WAL in the header, but no `-wal` | plainly, as long as it holds still | [`settled`] |
+//! | a hot journal, or a `-wal` without its `-shm`: left by a crash | on a copy outside the root, where SQLite may recover it | [`scratch`] |
+//!
+//! Promises: nothing in the database's folder is created, changed or deleted ([`guard`] makes SQLite unable to); a lock
+//! is held for milliseconds; the image is what a reader would have seen at one instant. It must run in the worker,
+//! never in a process that uses the database: closing any descriptor of a file drops all POSIX locks that the process
+//! holds on it. For the same reason nobody in the worker may open or close the database while [`capture`] runs on it;
+//! two captures of one file (two hard links) wait for each other.
+
+mod check;
+mod claim;
+mod guard;
+mod header;
+mod reader;
+mod rollback;
+mod scan;
+mod scratch;
+mod settled;
+mod source;
+mod wal;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::IoContext;
+use crate::{Control, Error, Result};
+
+pub use check::{check_library, quick_check};
+pub use header::is_database;
+
+/// Bytes of a block. Every page size of SQLite divides it, so no page is cut in two.
+pub const BLOCK: usize = 64 * 1024;
+
+/// Receives a database's content in blocks of [`BLOCK`] bytes (the last may be shorter), aligned with its pages.
+pub trait BlockSink {
+    /// May be called again for an index that was put before: the last one counts. Blocks come with ascending index
+    /// within a pass.
+    fn put(&mut self, index: u64, block: Vec<u8>) -> Result<()>;
+    /// The database has exactly this many bytes; blocks beyond are void. Called last.
+    fn finish(&mut self, size: u64) -> Result<()>;
+    /// Forget everything put so far; a new attempt starts.
+    fn restart(&mut self);
+}
+
+/// How a database keeps its transactions whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    Rollback,
+    Wal,
+}
+
+/// What was captured, and what it cost the database's writers.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    pub journal: Journal,
+    pub page_size: u32,
+    /// Bytes of the image.
+    pub size: u64,
+    /// Each block was put exactly once, in order: a hash computed along the way is the hash of the content.
+    pub undisturbed: bool,
+    /// The longest time for which writers were kept from committing.
+    pub longest_lock: Duration,
+    /// How often a read lock was taken.
+    pub locks: u32,
+    /// Blocks that were put again because they had changed since the first pass.
+    pub corrected: u64,
+    /// Why it was read on a copy, if it was: most often, a crash had left it in the middle of a transaction, and SQLite
+    /// could not recover it without writing to the root.
+    pub recovered: Option<String>,
+    /// What does not add up in the header. A cheap check: [`quick_check`] is the thorough one.
+    pub problems: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Consistent(Captured),
+    /// SQLite cannot read it. The sink is empty; the caller stores the file as it lies, with its `-wal` and `-journal`.
+    Raw {
+        reason: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A folder outside the root, on a disk with room for a copy of a database that a crash has left unclean.
+    pub scratch_dir: PathBuf,
+    /// Threads that compare blocks while the lock is held.
+    pub threads: usize,
+    /// How long to wait for a read lock before the database is taken as somebody's exclusive property.
+    pub lock_timeout: Duration,
+    /// A lock is released after this time, and the comparison goes on under the next one.
+    pub lock_limit: Duration,
+    /// Bytes of changed blocks that are held in memory while the lock is held.
+    pub memory_limit: usize,
+    /// Bytes by which a WAL may grow while it is pinned. Default: the size of the database, at least 64 MiB.
+    pub wal_growth_limit: Option<u64>,
+}
+
+impl Options {
+    pub fn new(scratch_dir: impl Into<PathBuf>) -> Options {
+        Options {
+            scratch_dir: scratch_dir.into(),
+            threads: std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8),
+            lock_timeout: Duration::from_secs(10),
+            lock_limit: Duration::from_millis(200),
+            memory_limit: 32 << 20,
+            wal_growth_limit: None,
+        }
+    }
+}
+
+/// Why an attempt ended without an image.
+#[derive(Debug)]
+enum Trouble {
+    /// Locked by a writer at this moment.
+    Busy(String),
+    /// Changed too much meanwhile: another attempt may succeed.
+    Again(String),
+    /// Gone, or another file lies there now.
+    Moved(std::io::Error),
+    /// Cannot be read without writing beside it: SQLite has to recover it, on a copy.
+    Recover(String),
+    /// Not a sound database.
+    Unreadable(String),
+    /// The capture as a whole fails.
+    Failed(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Failed(error)
+    }
+}
+
+type Attempt<T> = std::result::Result<T, Trouble>;
+
+/// Attempts before a database that will not hold still is copied instead.
+const ATTEMPTS: u32 = 6;
+/// Attempts to find a file that has vanished: it may be in the middle of being replaced by a rename.
+const MOVES: u32 = 4;
+
+/// Reads the database at `path` into `sink`. A file that has vanished for good is `E_SOURCE`, with a source of kind
+/// `NotFound`.
+pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control: &Control) -> Result<Outcome> {
+    let path = std::path::absolute(path).at("reading", path)?;
+    let (mut attempts, mut moves) = (0, 0);
+    let reason = loop {
+        control.check()?;
+        let last = attempts + 1 == ATTEMPTS;
+        let trouble = match attempt(&path, last, options, sink, control) {
+            Ok(captured) => return Ok(Outcome::Consistent(captured)),
+            Err(trouble) => trouble,
+        };
+        sink.restart();
+        match trouble {
+            Trouble::Busy(reason) | Trouble::Again(reason) => {
+                attempts += 1;
+                if attempts == ATTEMPTS {
+                    break reason;
+                }
+            }
+            Trouble::Moved(source) => {
+                moves += 1;
+                if moves == MOVES {
+                    let message = format!("{} vanished while it was read: {source}.", path.display());
+                    return Err(Error::Source { message, source: Some(source) });
+                }
+            }
+            Trouble::Recover(reason) => break reason,
+            Trouble::Unreadable(reason) => return Ok(Outcome::Raw { reason }),
+            Trouble::Failed(error) => return Err(error),
+        }
+        std::thread::sleep(Duration::from_millis(20 << (attempts + moves).min(4)));
+    };
+    match scratch::recover(&path, &reason, options, sink, control) {
+        Ok(captured) => Ok(Outcome::Consistent(captured)),
+        Err(Trouble::Failed(error)) => Err(error),
+        Err(Trouble::Moved(source)) => {
+            let message = format!("{} vanished while it was read: {source}.", path.display());
+            Err(Error::Source { message, source: Some(source) })
+        }
+        Err(Trouble::Busy(more) | Trouble::Again(more) | Trouble::Recover(more) | Trouble::Unreadable(more)) => {
+            sink.restart();
+            let reason = if more == reason { reason } else { format!("{reason}; {more}") };
+            Ok(Outcome::Raw { reason })
+        }
+    }
+}
+
+/// How the file has to be read.
+#[derive(PartialEq, Eq)]
+enum Way {
+    Empty,
+    Rollback,
+    Wal,
+    Settled,
+}
+
+impl Way {
+    fn of(source: &source::Source) -> Attempt<Way> {
+        if source.stamp_now()?.size == 0 {
+            return Ok(Way::Empty);
+        }
+        // SQLite uses a `-wal` that exists, whatever the header says.
+        Ok(match (source::content_of(&source.path, "-wal")?, source.header()?.journal) {
+            (1.., _) => Way::Wal,
+            (0, Journal::Wal) => Way::Settled,
+            (0, Journal::Rollback) => Way::Rollback,
+        })
+    }
+}
+
+/// One attempt, by the way that fits the state of the files.
+fn attempt(
+    path: &Path,
+    last: bool,
+    options: &Options,
+    sink: &mut dyn BlockSink,
+    control: &Control,
+) -> Attempt<Captured> {
+    let source = source::Source::open(path)?;
+    let way = Way::of(&source)?;
+    let outcome = match way {
+        Way::Empty => sink.finish(0).map_err(Trouble::from).map(|()| Captured::new(Journal::Rollback, 0, 0)),
+        Way::Rollback => rollback::capture(&source, options, sink, control),
+        Way::Wal => wal::capture(&source, last, options, sink, control),
+        Way::Settled => settled::capture(&source, sink, control),
+    };
+    match outcome {
+        // The last connection has just closed the WAL, or the first has made one.
+        Err(Trouble::Recover(reason)) if Way::of(&source)? != way => Err(Trouble::Again(reason)),
+        other => other,
+    }
+}
+
+impl Captured {
+    fn new(journal: Journal, page_size: u32, size: u64) -> Captured {
+        Captured {
+            journal,
+            page_size,
+            size,
+            undisturbed: true,
+            longest_lock: Duration::ZERO,
+            locks: 0,
+            corrected: 0,
+            recovered: None,
+            problems: Vec::new(),
+        }
+    }
+}
