@@ -41,7 +41,7 @@ fn a_writer_that_stays_is_not_waited_for_forever() {
     let spiller = Process::start("spill", &bank);
     let mut options = stage.options();
     options.lock_timeout = Duration::from_millis(300);
-    let (captured, image) = stage.capture_with(&bank, &options);
+    let (captured, image) = stage.capture_with(&bank, &options, Duration::ZERO);
     assert!(captured.recovered.unwrap().contains("another process has kept it locked"));
     image.check_bank(3_000);
     assert_eq!(spiller.stop(), "rolled back");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lifeboat_engine::capture::sqlite::{BLOCK, BlockSink, Captured, Options, Outcome, capture, quick_check};
 use lifeboat_engine::{Control, Result};
@@ -38,11 +39,11 @@ impl Stage {
     }
 
     pub fn capture(&self, database: &Path) -> (Captured, Image) {
-        self.capture_with(database, &self.options())
+        self.capture_with(database, &self.options(), Duration::ZERO)
     }
 
-    pub fn capture_with(&self, database: &Path, options: &Options) -> (Captured, Image) {
-        let mut image = Image::default();
+    pub fn capture_with(&self, database: &Path, options: &Options, pace: Duration) -> (Captured, Image) {
+        let mut image = Image { pace, ..Image::default() };
         match capture(database, options, &mut image, &Control::silent()).unwrap() {
             Outcome::Consistent(captured) => {
                 assert_eq!(image.size, Some(captured.size));
@@ -52,18 +53,6 @@ impl Stage {
                 (captured, image)
             }
             Outcome::Raw { reason } => panic!("raw: {reason}"),
-        }
-    }
-
-    pub fn capture_raw(&self, database: &Path) -> String {
-        let mut image = Image::default();
-        match capture(database, &self.options(), &mut image, &Control::silent()).unwrap() {
-            Outcome::Raw { reason } => {
-                assert!(image.blocks.is_empty() && image.size.is_none(), "the sink was not emptied");
-                self.is_clean();
-                reason
-            }
-            Outcome::Consistent(captured) => panic!("consistent: {captured:?}"),
         }
     }
 
@@ -117,6 +106,8 @@ pub struct Image {
     /// Not each block came once, in order.
     crooked: bool,
     pub restarts: u32,
+    /// How long each block takes: as if it were compressed and encrypted.
+    pub pace: Duration,
 }
 
 impl BlockSink for Image {
@@ -124,6 +115,7 @@ impl BlockSink for Image {
         assert!(!block.is_empty() && block.len() <= BLOCK && self.size.is_none());
         self.crooked |= index != self.blocks.len() as u64;
         self.blocks.insert(index, block);
+        std::thread::sleep(self.pace);
         Ok(())
     }
 
@@ -136,7 +128,7 @@ impl BlockSink for Image {
     }
 
     fn restart(&mut self) {
-        *self = Image { restarts: self.restarts + 1, ..Image::default() };
+        *self = Image { restarts: self.restarts + 1, pace: self.pace, ..Image::default() };
     }
 }
 
