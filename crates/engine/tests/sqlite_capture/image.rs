@@ -56,6 +56,19 @@ impl Stage {
         }
     }
 
+    /// The reason why the database can only be stored as it lies.
+    pub fn capture_raw(&self, database: &Path, options: &Options) -> String {
+        let mut image = Image::default();
+        match capture(database, options, &mut image, &Control::silent()).unwrap() {
+            Outcome::Raw { reason } => {
+                assert!(image.blocks.is_empty() && image.size.is_none(), "the sink was not emptied");
+                self.is_clean();
+                reason
+            }
+            Outcome::Consistent(captured) => panic!("consistent: {captured:?}"),
+        }
+    }
+
     fn is_clean(&self) {
         assert_eq!(std::fs::read_dir(&self.scratch).unwrap().count(), 0, "something was left in the scratch folder");
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lifeboat_engine::capture::sqlite::{Captured, Journal};
 
-use crate::image::Stage;
+use crate::image::{BALANCE, Stage};
 use crate::process::Process;
 
 /// The sink takes so long for a block: a pipeline of 130 MB a second.
@@ -128,8 +128,32 @@ fn a_wal_that_grows_too_fast_is_given_up_and_the_last_attempt_has_no_limit() {
     let writer = Process::start("grow:PRAGMA synchronous = off; PRAGMA journal_size_limit = 0", &bank);
     let mut options = stage.options();
     options.wal_growth_limit = Some(0);
-    let (captured, image) = stage.capture_with(&bank, &options, Duration::ZERO);
+    let (captured, image) = stage.capture_with(&bank, &options, PACE);
     assert_eq!(captured.journal, Journal::Wal);
+    assert!(image.restarts > 0, "it was not given up");
     image.check_bank(20_000);
     assert_eq!(writer.stop(), "grown");
+}
+
+#[test]
+fn a_database_that_its_app_keeps_for_itself_is_copied_while_it_rests_and_raw_while_it_does_not() {
+    let mut options = Stage::new().options();
+    options.lock_timeout = Duration::from_millis(200);
+    for mode in ["delete", "wal"] {
+        let stage = Stage::new();
+        options.scratch_dir = stage.scratch.clone();
+        let bank = stage.bank(3_000, "");
+        let pragmas = format!("PRAGMA locking_mode = exclusive; PRAGMA journal_mode = {mode}");
+        let resting = Process::start(&format!("wal:{pragmas}"), &bank);
+        let (captured, image) = stage.capture_with(&bank, &options, Duration::ZERO);
+        assert!(captured.recovered.is_some());
+        image.check_bank(3_000);
+        assert_eq!(image.balance(1), BALANCE + 1);
+        assert_eq!(resting.stop(), "left");
+
+        let restless = Process::start(&format!("transfer:{pragmas}; PRAGMA synchronous = off"), &bank);
+        let reason = stage.capture_raw(&bank, &options);
+        assert!(reason.contains("does not hold still"), "{reason}");
+        assert!(restless.stop().ends_with(" 0"));
+    }
 }

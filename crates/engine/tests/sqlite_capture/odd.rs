@@ -10,7 +10,8 @@ use crate::image::{Image, Stage};
 
 #[test]
 fn what_sqlite_cannot_read_is_left_to_be_stored_raw() {
-    let broken: [(&str, fn(&mut Vec<u8>)); 7] = [
+    type Damage = fn(&mut Vec<u8>);
+    let broken: [(&str, Damage); 7] = [
         ("magic", |bytes| bytes[0] = b'X'),
         ("page size", |bytes| bytes[16] = 0x33),
         ("version", |bytes| bytes[19] = 77),

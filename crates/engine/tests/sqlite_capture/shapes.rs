@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lifeboat_engine::capture::sqlite::{BlockSink, Journal, Outcome, capture};
 use lifeboat_engine::{Control, Result};
@@ -115,7 +115,7 @@ impl BlockSink for Meddler {
     }
 }
 
-fn meddle(stage: &Stage, bank: &PathBuf, deed: impl FnOnce() + 'static) -> (Result<Outcome>, Image) {
+fn meddle(stage: &Stage, bank: &Path, deed: impl FnOnce() + 'static) -> (Result<Outcome>, Image) {
     let mut sink = Meddler { image: Image::default(), at: 100, deed: Some(Box::new(deed)) };
     let outcome = capture(bank, &stage.options(), &mut sink, &Control::silent());
     assert!(sink.deed.is_none(), "the block was never read");
@@ -175,6 +175,22 @@ fn a_wal_database_that_comes_to_life_while_it_is_read_plainly_is_read_again() {
     assert!(matches!(outcome.unwrap(), Outcome::Consistent(_)));
     assert_eq!(image.restarts, 1);
     image.check_bank(1_000);
+}
+
+#[test]
+fn a_database_that_is_being_written_like_any_file_is_awaited() {
+    let stage = Stage::new();
+    let bank = stage.bank(2_000, "");
+    let whole = fs::read(&bank).unwrap();
+    fs::write(&bank, &whole[..whole.len() / 2]).unwrap();
+    let path = bank.clone();
+    let rest = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(path, whole).unwrap();
+    });
+    let (_, image) = stage.capture(&bank);
+    rest.join().unwrap();
+    image.check_bank(2_000);
 }
 
 #[test]
