@@ -51,9 +51,9 @@ fn register() -> Option<*mut ffi::sqlite3_vfs> {
         guard.xDelete = Some(delete);
         #[cfg(unix)]
         if let (3.., Some(set)) = ((*system).iVersion, (*system).xSetSystemCall) {
-            let replacement: unsafe extern "C" fn(c_int, libc::uid_t, libc::gid_t) -> c_int = fchown;
-            // SQLite knows all system calls as functions without arguments, and casts each to its true type.
-            set(system, c"fchown".as_ptr(), Some(std::mem::transmute::<_, unsafe extern "C" fn()>(replacement)));
+            // SQLite keeps all system calls as functions without arguments, and casts each to its true type to call it.
+            type Fchown = unsafe extern "C" fn(c_int, libc::uid_t, libc::gid_t) -> c_int;
+            set(system, c"fchown".as_ptr(), Some(std::mem::transmute::<Fchown, unsafe extern "C" fn()>(fchown)));
         }
         (ffi::sqlite3_vfs_register(guard, 0) == ffi::SQLITE_OK).then_some(system)
     }

@@ -50,6 +50,14 @@ impl Header {
         Ok(Header { page_size, journal, version, pages: (pages > 0 && counter == valid_for).then_some(pages) })
     }
 
+    /// `Err` is why a file of `size` bytes cannot be a database of whole pages.
+    pub fn check_size(&self, size: u64) -> Result<(), String> {
+        if size.is_multiple_of(u64::from(self.page_size)) {
+            return Ok(());
+        }
+        Err(format!("its size, {size} bytes, is not a multiple of its page size, {}", self.page_size))
+    }
+
     /// The cheap check of an image of `size` bytes. A longer file than the header says is no damage: a writer with
     /// `SQLITE_FCNTL_CHUNK_SIZE` lets it grow in steps.
     pub fn problems(&self, size: u64) -> Vec<String> {

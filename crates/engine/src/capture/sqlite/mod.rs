@@ -144,12 +144,14 @@ type Attempt<T> = std::result::Result<T, Trouble>;
 const ATTEMPTS: u32 = 6;
 /// Attempts to find a file that has vanished: it may be in the middle of being replaced by a rename.
 const MOVES: u32 = 4;
+/// Looks at a file before it is given up as unreadable.
+const LOOKS: u32 = 4;
 
 /// Reads the database at `path` into `sink`. A file that has vanished for good is `E_SOURCE`, with a source of kind
 /// `NotFound`.
 pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control: &Control) -> Result<Outcome> {
     let path = std::path::absolute(path).at("reading", path)?;
-    let (mut attempts, mut moves) = (0, 0);
+    let (mut attempts, mut moves, mut unreadable) = (0, 0, 0);
     let reason = loop {
         control.check()?;
         let last = attempts + 1 == ATTEMPTS;
@@ -168,29 +170,35 @@ pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control
             Trouble::Moved(source) => {
                 moves += 1;
                 if moves == MOVES {
-                    let message = format!("{} vanished while it was read: {source}.", path.display());
-                    return Err(Error::Source { message, source: Some(source) });
+                    return Err(vanished(&path, source));
                 }
             }
             Trouble::Recover(reason) => break reason,
-            Trouble::Unreadable(reason) => return Ok(Outcome::Raw { reason }),
+            // Some apps (sql.js) write a database as they write any file: there is a moment when it is half there.
+            Trouble::Unreadable(reason) => {
+                unreadable += 1;
+                if unreadable == LOOKS {
+                    return Ok(Outcome::Raw { reason });
+                }
+            }
             Trouble::Failed(error) => return Err(error),
         }
-        std::thread::sleep(Duration::from_millis(20 << (attempts + moves).min(4)));
+        std::thread::sleep(Duration::from_millis(20 << (attempts + moves + unreadable).min(4)));
     };
     match scratch::recover(&path, &reason, options, sink, control) {
         Ok(captured) => Ok(Outcome::Consistent(captured)),
         Err(Trouble::Failed(error)) => Err(error),
-        Err(Trouble::Moved(source)) => {
-            let message = format!("{} vanished while it was read: {source}.", path.display());
-            Err(Error::Source { message, source: Some(source) })
-        }
+        Err(Trouble::Moved(source)) => Err(vanished(&path, source)),
         Err(Trouble::Busy(more) | Trouble::Again(more) | Trouble::Recover(more) | Trouble::Unreadable(more)) => {
             sink.restart();
             let reason = if more == reason { reason } else { format!("{reason}; {more}") };
             Ok(Outcome::Raw { reason })
         }
     }
+}
+
+fn vanished(path: &Path, source: std::io::Error) -> Error {
+    Error::Source { message: format!("{} vanished while it was read: {source}.", path.display()), source: Some(source) }
 }
 
 /// How the file has to be read.

@@ -226,10 +226,7 @@ impl Pass<'_> {
         if version.header.journal != Journal::Rollback {
             return Err(Trouble::Again("it was switched to WAL while it was read".into()));
         }
-        if version.stamp.size % u64::from(version.header.page_size) != 0 {
-            let (size, page) = (version.stamp.size, version.header.page_size);
-            return Err(Trouble::Unreadable(format!("its size, {size} bytes, is not a multiple of its pages, {page}")));
-        }
+        version.header.check_size(version.stamp.size).map_err(Trouble::Unreadable)?;
         Ok(version)
     }
 

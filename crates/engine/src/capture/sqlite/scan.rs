@@ -84,7 +84,10 @@ impl Scan<'_> {
         std::thread::scope(|scope| {
             let helpers: Vec<_> = (1..self.threads.min(runs)).map(|_| scope.spawn(work)).collect();
             let own = work();
-            helpers.into_iter().map(|helper| helper.join().expect("a scan does not panic")).fold(own, Attempt::and)
+            let join = |helper: std::thread::ScopedJoinHandle<_>| {
+                helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            helpers.into_iter().map(join).fold(own, Attempt::and)
         })?;
         let mut changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
         changed.sort_unstable_by_key(|changed| changed.index);

@@ -28,10 +28,7 @@ pub(super) fn capture(source: &Source, sink: &mut dyn BlockSink, control: &Contr
 /// Puts the file as it lies.
 pub(super) fn read(source: &Source, sink: &mut dyn BlockSink, control: &Control) -> Attempt<Captured> {
     let (size, header) = (source.stamp_now()?.size, source.header()?);
-    if size % u64::from(header.page_size) != 0 {
-        let page = header.page_size;
-        return Err(Trouble::Unreadable(format!("its size, {size} bytes, is not a multiple of its pages, {page}")));
-    }
+    header.check_size(size).map_err(Trouble::Unreadable)?;
     for index in 0..size.div_ceil(BLOCK as u64) {
         control.check()?;
         let block = source.block(index, size)?;
