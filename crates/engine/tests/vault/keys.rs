@@ -1,0 +1,113 @@
+//! What opens a vault, and what does not.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use lifeboat_engine::report::*;
+use lifeboat_engine::secret::Secret;
+use lifeboat_engine::{Control, Engine};
+
+use crate::support::*;
+
+fn encrypted() -> Bot {
+    let mut bot = Bot::new();
+    bot.config.encryption = true;
+    bot
+}
+
+#[test]
+fn a_vault_needs_a_passphrase_or_a_key_file_unless_told_otherwise() {
+    let bot = encrypted();
+    let error = bot.try_backup(BackupType::Manual).unwrap_err();
+    assert_eq!(error.code(), "E_PASSPHRASE");
+    assert!(!bot.vault().join("vault.json").exists(), "nothing was made");
+}
+
+#[test]
+fn a_wrong_passphrase_and_a_wrong_key_file_get_the_same_answer_and_write_nothing() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("kapal penyelamat"));
+    bot.config.key_file = Some(bot.dir.path().join("key"));
+    bot.engine().init(bot.config.key_file.clone().as_deref()).unwrap();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let before = tree(&bot.vault());
+
+    let mut answers = Vec::new();
+    let other = bot.dir.path().join("other-key");
+    fs::write(&other, [9; 32]).unwrap();
+    for (passphrase, key_file) in [(Some("kapal penyelamaT"), None), (Some(" "), None), (None, Some(other.clone()))] {
+        let mut wrong = bot.config.clone();
+        (wrong.passphrase, wrong.key_file) = (passphrase.map(Secret::new), key_file);
+        let engine = Engine::new(wrong);
+        let target = RestoreOptions { target: bot.dir.path().join("never"), ..RestoreOptions::default() };
+        let control = Control::silent();
+        answers.push(engine.create_backup(BackupType::Manual, &BackupOptions::default(), &control).unwrap_err());
+        answers.push(engine.list_backups(&ListFilter::default()).unwrap_err());
+        answers.push(engine.verify(None, false, &control).unwrap_err());
+        answers.push(engine.restore(&BackupRef::Name(backup.clone()), &target, &control).unwrap_err());
+    }
+    let texts: std::collections::BTreeSet<String> = answers.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(answers.iter().all(|error| error.code() == "E_PASSPHRASE"));
+    assert_same_tree(&before, &tree(&bot.vault()));
+}
+
+#[test]
+fn each_of_several_passphrases_and_key_files_opens_it() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("satu"));
+    let backup = bot.backup(BackupType::Manual).backup;
+    for name in ["key-a", "key-b"] {
+        bot.engine().init(Some(&bot.dir.path().join(name))).unwrap();
+    }
+    let expected = tree(&bot.root());
+    for name in ["key-a", "key-b"] {
+        let key = bot.dir.path().join(name);
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&key).unwrap().len(), 32);
+        let mut config = bot.config.clone();
+        (config.passphrase, config.key_file) = (None, Some(key));
+        let by_key = Bot { config, dir: tempfile::tempdir().unwrap() };
+        assert_same_tree(&expected, &tree(&by_key.restore(&backup)));
+    }
+    assert_eq!(fs::read_dir(bot.vault().join("keys")).unwrap().count(), 3);
+}
+
+#[test]
+fn neither_names_nor_content_lie_in_the_vault_in_the_clear() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("rahasia sekali"));
+    let marker = "PELANGGAN-RAHASIA-12345";
+    bot.write(&format!("{marker}.txt"), marker.repeat(10).as_bytes());
+    bot.write("uploads/big.jpg", &[noise(200_000, 3), marker.as_bytes().to_vec(), noise(200_000, 4)].concat());
+    bot.backup(BackupType::Manual);
+    for (path, _) in tree(&bot.vault()) {
+        let path = bot.vault().join(path);
+        if path.is_file() {
+            let bytes = fs::read(&path).unwrap();
+            for secret in [marker.as_bytes(), b"rahasia sekali"] {
+                assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{path:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("jangan dicetak"));
+    let request = lifeboat_engine::supervise::protocol::Request {
+        config: bot.config.clone(),
+        key: Some(lifeboat_engine::secret::MasterKey::new([0xab; 32])),
+        operation: lifeboat_engine::supervise::protocol::Operation::Status,
+    };
+    let printed = format!("{request:?} {:?}", bot.config);
+    assert!(!printed.contains("jangan") && !printed.contains("abab") && !printed.contains("171, 171"), "{printed}");
+}
+
+#[test]
+fn a_key_file_inside_the_vault_is_refused() {
+    let bot = encrypted();
+    let error = bot.engine().init(Some(&bot.vault().join("key"))).unwrap_err();
+    assert_eq!(error.code(), "E_CONFIG");
+}

@@ -1,0 +1,11 @@
+//! The promises of the vault, on real folders and real databases: what goes in comes out, damage is found and named,
+//! and nothing that goes wrong takes an earlier backup with it.
+
+mod damage;
+mod failure;
+mod hostile;
+mod incremental;
+mod keys;
+mod odd_files;
+mod roundtrip;
+mod support;
