@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, presets};
 use console::style;
 use humansize::{DECIMAL, FormatSizeOptions, format_size};
 use indicatif::HumanCount;
@@ -135,7 +135,7 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 
 /// "2.5 : 1": how much data lies in how few stored bytes. Nothing where that says nothing.
 pub fn ratio(data: u64, stored: u64) -> Option<String> {
-    (data > 0 && stored > 0).then(|| {
+    (stored > 0 && data > stored).then(|| {
         let ratio = data as f64 / stored as f64;
         if ratio < 100.0 { format!("{ratio:.1} : 1") } else { format!("{} : 1", HumanCount(ratio as u64)) }
     })
@@ -161,7 +161,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &[usize]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(head.map(|name| Cell::new(style(name).dim())));
+    table.set_header(head);
     for row in rows {
         table.add_row(row);
     }
@@ -171,7 +171,11 @@ pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    let mut lines = table.lines();
+    // Coloured after it was measured: the table would count the colour as width.
+    let head = lines.next().unwrap_or_default();
+    let text = format!("{}\n", style(head.trim_end()).dim());
+    lines.fold(text, |text, line| text + line.trim_end() + "\n")
 }
 
 /// The warnings of an operation: all that fit on a screen.
@@ -204,6 +208,7 @@ mod tests {
         assert_eq!(ratio(1000, 400).as_deref(), Some("2.5 : 1"));
         assert_eq!(ratio(12_345_000, 1000).as_deref(), Some("12,345 : 1"));
         assert_eq!(ratio(1000, 0), None);
+        assert_eq!(ratio(5, 1000), None);
     }
 
     #[test]
@@ -215,7 +220,6 @@ mod tests {
     #[test]
     fn a_table_lines_up_and_ends_its_lines_with_their_text() {
         let text = table(["NAME", "SIZE"], vec![["a".into(), "1 B".into()], ["bcdef".into(), "20 kB".into()]], &[1]);
-        let plain = console::strip_ansi_codes(&text);
-        assert_eq!(plain, "NAME    SIZE\na        1 B\nbcdef  20 kB\n");
+        assert_eq!(console::strip_ansi_codes(&text), "NAME    SIZE\na        1 B\nbcdef  20 kB\n");
     }
 }

@@ -113,21 +113,25 @@ pub fn json_lines() -> Relay {
 
 /// A progress bar on stderr.
 pub fn bar() -> Relay {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_finish(ProgressFinish::AndClear);
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        .with_style(style(false))
+        .with_finish(ProgressFinish::AndClear);
     let mut measured = None;
     Relay::start(move |progress| {
-        let measurable = progress.total_bytes.is_some_and(|total| total > 0);
-        if measured != Some(measurable) {
-            bar.set_style(style(measurable));
-            bar.enable_steady_tick(INTERVAL);
-            measured = Some(measurable);
-        }
         bar.set_prefix(escaped(&progress.phase).into_owned());
         bar.set_message(detail(progress));
         if let Some(total) = progress.total_bytes {
             bar.set_length(total);
         }
         bar.set_position(progress.bytes);
+        let measurable = progress.total_bytes.is_some_and(|total| total > 0);
+        if measured != Some(measurable) {
+            bar.set_style(style(measurable));
+        }
+        // The spinner turns also where a large file makes no progress; it starts when there is something to tell.
+        if measured.replace(measurable).is_none() {
+            bar.enable_steady_tick(INTERVAL);
+        }
         Ok(())
     })
 }

@@ -69,10 +69,11 @@ pub fn age(milliseconds: i64) -> String {
     }
 }
 
-/// How long something took: "0.18 s", "42 s", "3 min 05 s", "2 h 10 min".
+/// How long something took: "4 ms", "0.18 s", "42 s", "3 min 05 s", "2 h 10 min".
 pub fn took(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
+        0 if milliseconds < 100 => format!("{} ms", milliseconds.max(1)),
         0..10 => format!("{:.2} s", milliseconds as f64 / 1000.0),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
@@ -131,6 +132,7 @@ mod tests {
 
     #[test]
     fn lengths_read_well() {
+        assert_eq!(took(4), "4 ms");
         assert_eq!(took(184), "0.18 s");
         assert_eq!(took(42_900), "42 s");
         assert_eq!(took(185_000), "3 min 05 s");

@@ -44,32 +44,39 @@ impl Engine {
     ///
     /// `key_file` is made (32 random bytes, mode 0600) where it does not exist.
     pub fn init(&self, key_file: Option<&Path>) -> Result<InitReport> {
-        let mut credentials = self.credentials(key_file)?;
-        let report = |created| InitReport {
-            vault: self.config.backup_dir.clone(),
-            created,
-            encrypted: self.config.encryption,
-            key_file: key_file.map(Path::to_path_buf),
-        };
         if key_file.is_some_and(|path| path.starts_with(&self.config.backup_dir)) {
             return Err(Error::Config {
                 message: "The key file must not lie in the vault: whoever has the vault would have the key.".into(),
             });
         }
-        if Vault::exists(&self.config.backup_dir) {
-            let vault = Vault::open(&self.config.backup_dir, &credentials)?;
-            let _lock = self.lock("INIT", true, &Control::silent())?;
-            if let Some(path) = key_file.filter(|path| !path.exists()) {
-                let key_file = Some(keyring::make_key_file(path)?);
-                vault.add_credentials(&Credentials { key_file, ..Credentials::default() })?;
-            }
-            return Ok(report(false));
-        }
+        let report = |vault: &Vault, created| InitReport {
+            vault: self.config.backup_dir.clone(),
+            created,
+            encrypted: vault.is_encrypted(),
+            key_file: key_file.map(Path::to_path_buf),
+        };
+        let exists = Vault::exists(&self.config.backup_dir);
+        let mut credentials = self.credentials(key_file)?;
+        // Opened before anything is made: who cannot open the vault leaves no key file behind.
+        let opened = match exists {
+            true => Some(Vault::open(&self.config.backup_dir, &credentials).or_else(|error| match error {
+                // The named key file is to be added: the configured one opens.
+                Error::Passphrase { .. } if key_file.is_some() => self.vault(),
+                other => Err(other),
+            })?),
+            false => None,
+        };
         if let Some(path) = key_file.filter(|path| !path.exists()) {
             credentials.key_file = Some(keyring::make_key_file(path)?);
         }
-        self.make_vault(&credentials)?;
-        Ok(report(true))
+        match opened {
+            Some(vault) => {
+                let _lock = self.lock("INIT", true, &Control::silent())?;
+                vault.add_credentials(&credentials)?;
+                Ok(report(&vault, false))
+            }
+            None => Ok(report(&self.make_vault(&credentials)?, true)),
+        }
     }
 
     pub fn create_backup(&self, kind: BackupType, options: &BackupOptions, control: &Control) -> Result<BackupResult> {

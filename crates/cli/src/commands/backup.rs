@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use console::style;
+use indicatif::HumanCount;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{BackupOptions, BackupResult};
 
@@ -22,14 +23,16 @@ pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
 fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {
     let mark = if result.degraded { style("!").yellow().bold() } else { style("✓").green().bold() };
     writeln!(out, "{mark} {}", style(&result.backup).bold())?;
-    let mut news = vec![match result.changed {
-        0 => "nothing new or changed".to_string(),
-        some => format!("{} new or changed", count(some, "item", "items")),
-    }];
-    if result.removed > 0 {
-        news.push(format!("{} gone", count(result.removed, "item", "items")));
-    }
-    writeln!(out, "  {} of {}", news.join(", "), count(result.items, "item", "items"))?;
+    let items = count(result.items, "item", "items");
+    let news = match result.changed {
+        0 => format!("nothing new or changed in {items}"),
+        some => format!("{} of {items} new or changed", HumanCount(some)),
+    };
+    let gone = match result.removed {
+        0 => String::new(),
+        some => format!(", {} gone", HumanCount(some)),
+    };
+    writeln!(out, "  {news}{gone}")?;
     let saved = ratio(result.total_size, result.size).map(|ratio| format!(" ({ratio})")).unwrap_or_default();
     writeln!(out, "  {} added to the vault for {} of data{saved}", size(result.size), size(result.total_size))?;
     let how = if result.full { ", every byte read again" } else { "" };

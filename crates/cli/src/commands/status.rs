@@ -31,7 +31,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
         writeln!(out, "  {} {} ({})", style("!").yellow().bold(), escaped(&problem.message), problem.code)?;
     }
     writeln!(out)?;
-    let mut line = |name: &str, text: String| writeln!(out, "  {:<9} {}", name, escaped(&text));
+    let mut line = |name: &str, text: String| writeln!(out, "  {:<10} {}", name, escaped(&text));
     line("Root", config.root.display().to_string())?;
     line("Vault", config.backup_dir.display().to_string())?;
     if let Some(running) = &status.running {

@@ -45,9 +45,13 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()
             hurt => writeln!(out, "    hurts {}", hurt.join(", "))?,
         }
     }
-    writeln!(
-        out,
-        "\n  Backups that are not named here are whole. Make a fresh one now: `lifeboat backup --full` reads"
-    )?;
-    writeln!(out, "  everything again and stores anew what is damaged. Then look at the disk's health.")
+    let hurt = report.damaged.iter().any(|damage| !damage.healed && !damage.backups.is_empty());
+    let advice = if hurt {
+        "Backups that are not named here are whole. Now run `lifeboat backup --full`: it reads the root\n  \
+         again and stores anew what is damaged. Then look at the health of the disk."
+    } else {
+        "Every backup is whole: what is damaged is stored elsewhere, too, or is not needed.\n  \
+         But look at the health of the disk."
+    };
+    writeln!(out, "\n  {advice}")
 }

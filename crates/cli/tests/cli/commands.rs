@@ -17,7 +17,10 @@ fn a_backup_says_what_it_was_and_what_it_cost() {
 
     bot.write("config.json", "{}");
     let (second, _) = texts(&mut bot.lifeboat(["backup", "hourly"]), 0);
-    assert!(second.contains("backup_HOURLY_") && second.contains("1 item new or changed"), "{second}");
+    assert!(
+        second.contains("backup_HOURLY_") && second.contains("  1 of ") && second.contains(" items new or changed"),
+        "{second}"
+    );
 }
 
 #[test]

@@ -78,3 +78,30 @@ fn init_adds_a_key_file_to_a_vault_that_a_passphrase_opens() {
     texts(bot.locked_out(["verify"]).env("BACKUP_KEY_FILE", &key), 0);
     texts(bot.locked_out(["verify"]).env("BACKUP_PASSPHRASE", PASSPHRASE), 0);
 }
+
+#[test]
+fn init_adds_a_passphrase_or_a_second_key_file_to_a_vault_that_a_key_file_opens() {
+    let bot = Bot::new();
+    bot.backup();
+    let report = document(bot.lifeboat(["init", "--json"]).env("BACKUP_PASSPHRASE", PASSPHRASE), 0);
+    assert_eq!(report["created"], false);
+    texts(bot.locked_out(["verify"]).env("BACKUP_PASSPHRASE", PASSPHRASE), 0);
+    let keys = bot.objects("keys").len();
+    texts(bot.lifeboat(["init"]).env("BACKUP_PASSPHRASE", PASSPHRASE), 0);
+    assert_eq!(bot.objects("keys").len(), keys, "what opens it already is not added again");
+
+    let second = bot.beside("second.key");
+    fs::write(&second, [7; 32]).unwrap();
+    texts(bot.lifeboat(["init", "--key-file"]).arg(&second), 0);
+    texts(bot.locked_out(["verify"]).env("BACKUP_KEY_FILE", &second), 0);
+}
+
+#[test]
+fn init_by_somebody_who_cannot_open_the_vault_leaves_no_key_file() {
+    let bot = Bot::new();
+    bot.backup();
+    let key = bot.beside("made.key");
+    let error = document(bot.locked_out(["init", "--json", "--key-file"]).arg(&key), 1);
+    assert_eq!(error["error"]["code"], "E_PASSPHRASE");
+    assert!(!key.exists());
+}

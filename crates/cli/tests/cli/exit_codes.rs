@@ -77,14 +77,20 @@ fn a_flipped_bit_is_4_and_the_report_names_the_object_and_the_backup() {
 
     let (out, _) = texts(&mut bot.lifeboat(["verify"]), 4);
     assert!(out.contains("damaged") && out.contains(&name), "{out}");
-    let (out, err) = texts(&mut bot.lifeboat(["verify", "--quiet"]), 4);
-    assert_eq!(out, "");
+    let (silence, err) = texts(&mut bot.lifeboat(["verify", "--quiet"]), 4);
+    assert_eq!(silence, "");
     assert!(err.contains("Damaged"), "quiet, but not about this: {err}");
 
     let target = bot.beside("restored");
     let error = document(bot.lifeboat(["restore", "latest", "--json", "--to"]).arg(&target), 4);
     assert_eq!(error["error"]["code"], "E_CORRUPT");
     assert!(!target.exists() || fs::read_dir(&target).unwrap().next().is_none(), "nothing was written");
+
+    assert!(out.contains("lifeboat backup --full"), "{out}");
+    texts(&mut bot.lifeboat(["backup", "--full"]), 0);
+    let (out, _) = texts(&mut bot.lifeboat(["verify"]), 4);
+    assert!(out.contains("Every backup is whole"), "the advice helped: {out}");
+    texts(bot.lifeboat(["restore", &name, "--to"]).arg(&target), 0);
 }
 
 fn make_writable(path: &std::path::Path) {

@@ -133,9 +133,27 @@ impl Vault {
         Ok(vault)
     }
 
-    /// Lets `credentials` open this vault too.
+    /// Lets `credentials` open this vault too, each of them that does not yet.
     pub fn add_credentials(&self, credentials: &Credentials) -> Result<()> {
-        keyring::add(&self.dir().join("keys"), &self.inner.id, &self.inner.master, credentials, true)
+        let keys = self.dir().join("keys");
+        let opens = |alone: Credentials| match keyring::unlock(&keys, &self.inner.id, &alone) {
+            Ok(_) => Ok(true),
+            Err(Error::Passphrase { .. }) => Ok(false),
+            Err(error) => Err(error),
+        };
+        let mut new = Credentials { master: None, ..credentials.clone() };
+        if opens(Credentials { passphrase: new.passphrase.clone(), ..Credentials::default() })? {
+            new.passphrase = None;
+        }
+        if opens(Credentials { key_file: new.key_file.clone(), ..Credentials::default() })? {
+            new.key_file = None;
+        }
+        keyring::add(&keys, &self.inner.id, &self.inner.master, &new, true)
+    }
+
+    /// Could anybody open this vault?
+    pub fn is_encrypted(&self) -> bool {
+        keyring::unlock(&self.dir().join("keys"), &self.inner.id, &Credentials::default()).is_err()
     }
 
     pub fn dir(&self) -> &Path {
