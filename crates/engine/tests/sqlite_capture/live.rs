@@ -84,6 +84,35 @@ fn large_wal() {
     back_up_a_busy_bank(108_000, 10, "PRAGMA journal_mode = wal");
 }
 
+/// A writer that spills, rolls back, vacuums, grows, shrinks and switches journal modes, all at random.
+fn follow_a_wild_database(role: &str, captures: u32) {
+    let stage = Stage::new();
+    let bank = stage.bank(15_000, "");
+    let writer = Process::start(role, &bank);
+    let mut ways = std::collections::BTreeMap::new();
+    for _ in 0..captures {
+        let (captured, image) = stage.capture_with(&bank, &stage.options(), Duration::from_micros(100));
+        let way = format!("{:?}, recovered: {:?}, locks: {}", captured.journal, captured.recovered, captured.locks);
+        *ways.entry(way).or_insert(0) += 1;
+        image.check_bank(15_000);
+    }
+    println!("{ways:#?}");
+    assert_eq!(writer.stop(), "tamed");
+}
+
+#[test]
+fn a_wild_database_is_captured_whole() {
+    follow_a_wild_database("wild", 5);
+    follow_a_wild_database("wild with wal", 5);
+}
+
+#[test]
+#[ignore = "large: two minutes of it; run by hand"]
+fn large_wild() {
+    follow_a_wild_database("wild", 200);
+    follow_a_wild_database("wild with wal", 100);
+}
+
 #[test]
 fn an_open_write_transaction_neither_stops_a_capture_nor_loses_its_lock() {
     for pragmas in ["", "PRAGMA journal_mode = wal"] {
