@@ -69,19 +69,19 @@ fn writers_that_keep_truncate_or_have_no_journal_file_are_no_different() {
 #[test]
 #[ignore = "large: 120 MB, ten captures; run by hand for its figures"]
 fn large_rollback() {
-    back_up_a_busy_bank(108_000, 10, "");
+    back_up_a_busy_bank(118_000, 10, "");
 }
 
 #[test]
 #[ignore = "large: 120 MB, ten captures; run by hand for its figures"]
 fn large_rollback_without_fsync() {
-    back_up_a_busy_bank(108_000, 10, "PRAGMA synchronous = off");
+    back_up_a_busy_bank(118_000, 10, "PRAGMA synchronous = off");
 }
 
 #[test]
 #[ignore = "large: 120 MB, ten captures; run by hand for its figures"]
 fn large_wal() {
-    back_up_a_busy_bank(108_000, 10, "PRAGMA journal_mode = wal");
+    back_up_a_busy_bank(118_000, 10, "PRAGMA journal_mode = wal");
 }
 
 /// A writer that spills, rolls back, vacuums, grows, shrinks and switches journal modes, all at random.
