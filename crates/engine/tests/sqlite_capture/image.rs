@@ -43,29 +43,30 @@ impl Stage {
     }
 
     pub fn capture_with(&self, database: &Path, options: &Options, pace: Duration) -> (Captured, Image) {
+        self.try_capture(database, options, pace).unwrap()
+    }
+
+    /// `Err` is the reason why the database can only be stored as it lies.
+    pub fn try_capture(
+        &self,
+        database: &Path,
+        options: &Options,
+        pace: Duration,
+    ) -> std::result::Result<(Captured, Image), String> {
         let mut image = Image { pace, ..Image::default() };
-        match capture(database, options, &mut image, &Control::silent()).unwrap() {
+        let outcome = capture(database, options, &mut image, &Control::silent()).unwrap();
+        self.is_clean();
+        match outcome {
             Outcome::Consistent(captured) => {
                 assert_eq!(image.size, Some(captured.size));
                 assert!(!captured.undisturbed || !image.crooked, "undisturbed, but not put in order");
                 assert!(captured.problems.is_empty(), "{:?}", captured.problems);
-                self.is_clean();
-                (captured, image)
+                Ok((captured, image))
             }
-            Outcome::Raw { reason } => panic!("raw: {reason}"),
-        }
-    }
-
-    /// The reason why the database can only be stored as it lies.
-    pub fn capture_raw(&self, database: &Path, options: &Options) -> String {
-        let mut image = Image::default();
-        match capture(database, options, &mut image, &Control::silent()).unwrap() {
             Outcome::Raw { reason } => {
                 assert!(image.blocks.is_empty() && image.size.is_none(), "the sink was not emptied");
-                self.is_clean();
-                reason
+                Err(reason)
             }
-            Outcome::Consistent(captured) => panic!("consistent: {captured:?}"),
         }
     }
 

@@ -95,9 +95,22 @@ fn role() {
         "wal" => leave_in_wal(&db),
         "write once" => write_once(&db),
         "grow" => grow(&db),
+        "wild" => wild(&db, false),
+        "wild with wal" => wild(&db, true),
         other => panic!("no such role: {other}"),
     }
     std::process::exit(0);
+}
+
+/// Xorshift, always from the same seed.
+fn random() -> impl FnMut() -> u64 {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
 }
 
 /// 200 transfers a second between random accounts, until its input ends. Says: commits, slowest in ms, busy errors.
@@ -111,13 +124,8 @@ fn transfer(db: &Connection) {
     say("ready");
     let accounts: i64 = db.query_row("SELECT max(id) FROM account", [], |row| row.get(0)).unwrap();
     let (mut commits, mut busy, mut slowest) = (0u32, 0u32, Duration::ZERO);
-    let mut random = 0x9E37_79B9_7F4A_7C15u64;
-    let mut next = || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % accounts as u64) as i64 + 1
-    };
+    let mut random = random();
+    let mut next = || (random() % accounts as u64) as i64 + 1;
     let started = Instant::now();
     while !ENDED.load(Ordering::Relaxed) {
         let (from, to) = (next(), next());
@@ -184,5 +192,40 @@ fn grow(db: &Connection) {
     loop {
         db.execute("INSERT INTO heap VALUES (zeroblob(?))", params![256 << 10]).unwrap();
         db.execute("DELETE FROM heap", []).unwrap();
+    }
+}
+
+/// All that a database can go through, at random, without a pause. The accounts and their sum stay.
+fn wild(db: &Connection, wal: bool) {
+    std::thread::spawn(|| {
+        wait_for_end_of_input();
+        say("tamed");
+        std::process::exit(0);
+    });
+    db.execute_batch("PRAGMA synchronous = off; PRAGMA cache_size = 50; CREATE TABLE IF NOT EXISTS heap (bytes)")
+        .unwrap();
+    let mut random = random();
+    say("ready");
+    loop {
+        let number = random() >> 20;
+        let deed = match number % 100 {
+            0..50 => {
+                "BEGIN; UPDATE account SET balance = balance - 1 WHERE id = 1;
+                      UPDATE account SET balance = balance + 1 WHERE id = (SELECT max(id) FROM account); COMMIT"
+            }
+            // Spills its cache, and takes it back.
+            50..65 => "BEGIN; UPDATE account SET balance = balance + 1 WHERE id % 7 = 0; ROLLBACK",
+            65..80 => "INSERT INTO heap VALUES (zeroblob(3000000))",
+            80..93 => "DELETE FROM heap",
+            93..95 => "VACUUM",
+            95..97 if wal => "PRAGMA journal_mode = wal",
+            95..98 => "PRAGMA journal_mode = delete",
+            98 => "PRAGMA journal_mode = persist",
+            _ => "PRAGMA journal_mode = truncate",
+        };
+        // Some find the database busy. So be it.
+        if db.execute_batch(deed).is_err() {
+            let _ = db.execute_batch("ROLLBACK");
+        }
     }
 }

@@ -7,8 +7,8 @@
 //! each `-wal`, `-shm` and `-journal` that it opens to the owner of the database, which moves the file's `ctime` and may
 //! move its owner; now only those that it opens for writing.
 //!
-//! It matters most where SQLite recovers a copy: a rollback journal may name any file as its super-journal, and SQLite
-//! deletes that file when it is done. A hostile journal would choose one of ours.
+//! It matters also where SQLite recovers a copy: a rollback journal may name any file as its super-journal, and SQLite
+//! deletes that file when it is done. A recent SQLite first looks hard at the name and the content; we need not rely on it.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
