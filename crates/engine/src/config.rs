@@ -182,6 +182,9 @@ impl Worker {
 impl Config {
     /// Parses a configuration given as JSON text. `base` is the folder that a relative `root` starts from.
     pub fn from_json(text: &str, base: &Path) -> Result<Config> {
+        if !text.trim_start().starts_with('{') {
+            return Err(Error::Config { message: "The configuration is not valid: it must be a JSON object.".into() });
+        }
         let mut unknown: Option<String> = None;
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let parsed: Result<Config, _> = serde_ignored::deserialize(&mut deserializer, |path| {

@@ -350,9 +350,13 @@ fn parse_id(description: &Description) -> Result<[u8; 16]> {
     Ok(id)
 }
 
-/// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files.
+/// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,
+/// and never takes the place of a vault that has lost its description.
 fn refuse_foreign(dir: &Path) -> Result<()> {
     const OURS: [&str; 7] = ["keys", "packs", "snapshots", "tmp", "lock", "recover.mjs", "RECOVER.md"];
+    if !durable::list(&dir.join("packs"))?.is_empty() || !durable::list(&dir.join("snapshots"))?.is_empty() {
+        return Err(Error::corrupt(DESCRIPTION, "it is missing, but there are packs or snapshots beside its place"));
+    }
     for path in durable::list(dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !OURS.contains(&name.as_str()) && !name.starts_with(durable::TEMPORARY) {
@@ -364,10 +368,7 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
             });
         }
     }
-    match durable::list(&dir.join("packs"))?.is_empty() && durable::list(&dir.join("snapshots"))?.is_empty() {
-        true => Ok(()),
-        false => Err(Error::corrupt(DESCRIPTION, "it is missing, but there are packs or snapshots beside its place")),
-    }
+    Ok(())
 }
 
 /// Nobody but the owner looks into a vault.
