@@ -34,7 +34,7 @@ pub struct Writer {
     keys: Arc<Keys>,
     dir: PathBuf,
     /// Look at the stored bytes before leaning on a chunk of an earlier backup.
-    recheck: Option<Mutex<Reader>>,
+    recheck: Option<Rechecker>,
     catalog: Arc<Mutex<Catalog>>,
     /// Chunks of packs that the catalog does not know yet.
     claimed: Arc<Mutex<HashSet<ChunkId>>>,
@@ -42,6 +42,12 @@ pub struct Writer {
     full: Sender<Arc<OpenPack>>,
     committer: JoinHandle<Result<()>>,
     added: Arc<AtomicU64>,
+}
+
+/// Readers for the threads that look at what is stored, one each.
+struct Rechecker {
+    vault: Vault,
+    idle: Mutex<Vec<Reader>>,
 }
 
 struct OpenPack {
@@ -97,7 +103,7 @@ impl Writer {
         Ok(Writer {
             keys: vault.keys().clone(),
             dir: vault.dir().to_path_buf(),
-            recheck: recheck.then(|| Mutex::new(Reader::new(vault.clone(), Arc::clone(&catalog)))),
+            recheck: recheck.then(|| Rechecker { vault: vault.clone(), idle: Mutex::default() }),
             catalog,
             claimed,
             open: Mutex::default(),
@@ -132,7 +138,13 @@ impl Writer {
     pub fn is_stored(&self, id: ChunkId) -> Result<bool> {
         match &self.recheck {
             None => lock(&self.catalog).contains(id),
-            Some(reader) => Ok(lock(reader).is_whole(id)?),
+            Some(recheck) => {
+                let idle = lock(&recheck.idle).pop();
+                let mut reader = idle.unwrap_or_else(|| Reader::new(recheck.vault.clone(), self.catalog.clone()));
+                let whole = reader.is_whole(id);
+                lock(&recheck.idle).push(reader);
+                whole
+            }
         }
     }
 
