@@ -26,7 +26,6 @@ const TAG = 16
 const MAX_CHUNK = 16 << 20
 const KEPT_CHUNKS = 16
 const ZEROS = Buffer.alloc(MAX_CHUNK)
-const SIDES = ['-wal', '-shm', '-journal']
 /** After these there is no use in going on with the next item: the disk is full, or nobody reads the tar. */
 const HOPELESS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EPIPE', 'BROKEN', 'NEWER']
 
@@ -45,18 +44,6 @@ function open(key, nonce, aad, sealed) {
     return Buffer.concat([cipher.update(sealed.subarray(0, sealed.length - TAG)), cipher.final()])
   } catch {
     return null
-  }
-}
-
-function writeAll(fd, bytes, at = null) {
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += fs.writeSync(fd, bytes, done, bytes.length - done, at === null ? null : at + done)
-    } catch (error) {
-      if (error.code !== 'EAGAIN') throw error
-      // A pipe that is full, and that somebody made non-blocking.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-    }
   }
 }
 
@@ -80,31 +67,29 @@ function readChecked(vault, object) {
   return value ?? {}
 }
 
-/** The master key, by the first key file that opens. */
+/** The master key, by the first key that opens. */
 async function unlock(vault, vaultId) {
-  const keys = []
+  const keys = { none: [], keyfile: [], passphrase: [] }
   for (const name of fs.readdirSync(path.join(vault, 'keys')).filter((name) => name.endsWith('.json'))) {
     try {
-      keys.push({ ...readChecked(vault, `keys/${name}`), id: name.slice(0, -5) })
+      const key = readChecked(vault, `keys/${name}`)
+      keys[key.kind]?.push({ ...key, aad: `lifeboat key ${vaultId} ${name.slice(0, -5)}` })
     } catch (error) {
       warn(error.message)
     }
   }
-  const ofKind = (kind) => keys.filter((key) => key.kind === kind)
-  const unwrap = (key, wrapping) =>
-    open(wrapping, base64(key.nonce), `lifeboat key ${vaultId} ${key.id}`, base64(key.wrapped))
-
-  for (const key of ofKind('none')) return Buffer.from(key.master, 'hex')
+  if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
   const secret = process.env.BACKUP_KEY_FILE && fs.readFileSync(process.env.BACKUP_KEY_FILE)
-  for (const key of secret ? ofKind('keyfile') : []) {
-    const master = unwrap(key, hkdf(secret, base64(key.kdf.salt), 'lifeboat v1 wrap'))
+  for (const { kdf, nonce, aad, wrapped } of secret ? keys.keyfile : []) {
+    const master = open(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'), base64(nonce), aad, base64(wrapped))
     if (master) return master
   }
-  const passphrase = ofKind('passphrase').length > 0 && (process.env.BACKUP_PASSPHRASE || (await ask()))
-  for (const key of ofKind('passphrase')) {
-    const { n, r, p, salt } = key.kdf
-    if (!(n <= 2 ** 20 && r <= 16 && p <= 4)) throw new Error(`keys/${key.id}.json asks for an absurd key derivation`)
-    const master = unwrap(key, crypto.scryptSync(passphrase, base64(salt), 32, { N: n, r, p, maxmem: 256 * n * r }))
+  const passphrase = keys.passphrase.length > 0 && (process.env.BACKUP_PASSPHRASE || (await ask()))
+  for (const { kdf, nonce, aad, wrapped } of keys.passphrase) {
+    const { n: N, r, p, salt } = kdf
+    if (!(N <= 2 ** 20 && r <= 16 && p <= 4)) throw new Error('A key in keys/ asks for an absurd key derivation')
+    const wrapping = crypto.scryptSync(passphrase, base64(salt), 32, { N, r, p, maxmem: 256 * N * r })
+    const master = open(wrapping, base64(nonce), aad, base64(wrapped))
     if (master) return master
   }
   throw new Error('The passphrase or key file does not open this vault (BACKUP_PASSPHRASE, BACKUP_KEY_FILE).')
@@ -115,10 +100,9 @@ function ask() {
   process.stderr.write('Passphrase of the vault: ')
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = readline.createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY === true })
-  lines.once('line', () => lines.close())
   lines.once('close', () => process.stderr.write('\n'))
   return new Promise((resolve, reject) => {
-    lines.once('line', resolve)
+    lines.once('line', (line) => resolve(line) ?? lines.close())
     lines.once('close', () => reject(new Error('No passphrase was given.')))
   })
 }
@@ -131,59 +115,55 @@ class Packs {
   kept = new Map()
 
   constructor(vault, key) {
-    this.vault = vault
-    for (const prefix of fs.readdirSync(path.join(vault, 'packs')).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
-      for (const id of fs.readdirSync(path.join(vault, 'packs', prefix))) {
-        if (!/^[0-9a-f]{64}$/.test(id) || !id.startsWith(prefix)) continue
-        const object = `packs/${prefix}/${id}`
+    const folder = path.join(vault, 'packs')
+    for (const prefix of fs.readdirSync(folder).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
+      for (const id of fs.readdirSync(path.join(folder, prefix)).filter((name) => /^[0-9a-f]{64}$/.test(name))) {
+        const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
+        const pack = { id, key: own, object: `packs/${prefix}/${id}`, file: path.join(folder, prefix, id) }
         try {
-          this.index({ id, object, key: hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack') })
+          this.index(pack)
         } catch (error) {
           if (error.code === 'NEWER') throw error
-          warn(`${object} is damaged: ${error.message}. What only this pack holds is lost.`)
+          warn(`${pack.object} is damaged: ${error.message}. What only this pack holds is lost.`)
         }
       }
     }
   }
 
   index(pack) {
-    const length = fs.statSync(path.join(this.vault, pack.object)).size
-    const header = this.readAt(pack, 40, 0)
-    const footer = this.readAt(pack, 24, length - 24)
+    const { size } = fs.statSync(pack.file)
+    const [header, footer] = [this.readAt(pack, 40, 0), this.readAt(pack, 24, size - 24)]
     const magic = header.toString('latin1', 0, 6) + footer.toString('latin1', 16, 22)
     if (magic !== 'LBPACKLBPACK') throw new Error('it does not look like a pack')
     if (header[6] > MAJOR && header[6] === footer[22]) throw newer(pack.object)
-    const [indexLength, count] = [footer.readUInt32LE(0), footer.readUInt32LE(4)]
-    const at = length - 24 - indexLength
-    if (footer.readBigUInt64LE(8) !== BigInt(length) || indexLength !== count * 40 + TAG || at < 40) {
+    const [length, count] = [footer.readUInt32LE(0), footer.readUInt32LE(4)]
+    if (footer.readBigUInt64LE(8) !== BigInt(size) || length !== count * 40 + TAG || length + 64 > size) {
       throw new Error('its footer does not fit its length')
     }
-    const sealed = this.readAt(pack, indexLength, at)
+    const sealed = this.readAt(pack, length, size - 24 - length)
     const index = open(pack.key, Buffer.alloc(12, 0xff), `lifeboat index ${pack.id}`, sealed)
     if (!index) throw new Error('its index does not authenticate')
-    let offset = 40
-    for (let ordinal = 0; ordinal < count; ordinal++) {
-      const entry = index.subarray(ordinal * 40, ordinal * 40 + 40)
-      const [id, length, plain] = [entry.toString('hex', 0, 32), entry.readUInt32LE(32), entry.readUInt32LE(36)]
-      if (plain > MAX_CHUNK || length > MAX_CHUNK * 1.1) throw new Error('its index states a chunk larger than any')
+    for (let at = 0, offset = 40; at < index.length; at += 40) {
+      const [id, length, plain] = [
+        index.toString('hex', at, at + 32),
+        index.readUInt32LE(at + 32),
+        index.readUInt32LE(at + 36)
+      ]
       // A chunk may lie in several packs, and be damaged in one of them.
-      this.places.set(id, { pack, ordinal, offset, length, plain, other: this.places.get(id) })
+      this.places.set(id, { pack, ordinal: at / 40, offset, length, plain, other: this.places.get(id) })
       offset += length
     }
   }
 
   readAt(pack, length, position) {
-    const bytes = Buffer.alloc(length)
-    const fd = fs.openSync(path.join(this.vault, pack.object))
+    if (position < 0 || length > 2 * MAX_CHUNK) throw new Error('its length is wrong')
+    const [fd, bytes] = [fs.openSync(pack.file), Buffer.alloc(length)]
     try {
-      for (let done = 0, read; done < length; done += read) {
-        read = fs.readSync(fd, bytes, done, length - done, position + done)
-        if (read === 0) throw new Error('it is cut off')
-      }
+      if (fs.readSync(fd, bytes, 0, length, position) < length) throw new Error('it is cut off')
+      return bytes
     } finally {
       fs.closeSync(fd)
     }
-    return bytes
   }
 
   /** The plain bytes of a chunk, from whichever pack has it whole. */
@@ -198,8 +178,6 @@ class Packs {
       }
     }
     if (!plain) throw new Error(fault)
-    // The one that was used last is the last to go.
-    this.kept.delete(id)
     this.kept.set(id, plain)
     if (this.kept.size > KEPT_CHUNKS) this.kept.delete(this.kept.keys().next().value)
     return plain
@@ -210,7 +188,7 @@ class Packs {
     nonce.writeUInt32BE(ordinal, 8)
     const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, this.readAt(pack, length, offset))
     if (!member) throw new Error(`chunk ${ordinal} does not authenticate`)
-    const bytes = zlib.gunzipSync(member, { maxOutputLength: Math.max(plain, 1) })
+    const bytes = zlib.gunzipSync(member, { maxOutputLength: MAX_CHUNK })
     if (bytes.length !== plain) throw new Error(`chunk ${ordinal} has another length than its index says`)
     return bytes
   }
@@ -241,52 +219,43 @@ class Packs {
 
 // ---- snapshots and item lists ----
 
-const snapshotNames = (vault) =>
-  fs
-    .readdirSync(path.join(vault, 'snapshots'))
-    .filter((name) => /^backup_[A-Z]+_[0-9TZ-]+$/.test(name))
-    .sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
-
 function readSnapshot(vault, key, name) {
-  const object = `snapshots/${name}`
-  const bytes = fs.readFileSync(path.join(vault, object))
-  if (bytes.toString('latin1', 0, 6) !== 'LBSNAP') throw new Error(`${object} is damaged: it is not a snapshot`)
+  const bytes = fs.readFileSync(path.join(vault, 'snapshots', name))
   const [own, version] = [hkdf(key, bytes.subarray(8, 40), 'lifeboat v1 snapshot'), `${bytes[6]}.${bytes[7]}`]
   const json = open(own, Buffer.alloc(12), `lifeboat snapshot ${version} ${name}`, bytes.subarray(40))
-  if (!json) throw bytes[6] > MAJOR ? newer(object) : new Error(`${object} is damaged: it does not authenticate`)
+  if (bytes.toString('latin1', 0, 6) !== 'LBSNAP') throw new Error(`snapshots/${name} is damaged: it is no snapshot`)
+  if (bytes[6] > MAJOR) throw newer(`snapshots/${name}`)
+  if (!json) throw new Error(`snapshots/${name} is damaged: it does not authenticate`)
   return JSON.parse(json.toString())
 }
 
 /** The items of a backup, as far as its list can be read; `damaged` hears about the rest. */
 function* readItems(packs, list, damaged) {
-  let [rest, last, link] = [Buffer.alloc(0), Buffer.alloc(0), null]
+  let [rest, last, link] = [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(1)]
   for (const [number, id] of list.chunks.entries()) {
-    let lines = Buffer.alloc(0)
+    let [lines, start, item] = [Buffer.alloc(0), 0]
     try {
       lines = Buffer.concat([rest, packs.chunk(id)])
     } catch (error) {
       damaged(`part ${number + 1} of ${list.chunks.length} of the item list, with all items in it`, error)
     }
-    let start = 0
     for (let end = lines.indexOf(10); end >= 0; end = lines.indexOf(10, start)) {
-      const line = lines.toString('utf8', start, end)
-      start = end + 1
-      let item
       try {
-        item = JSON.parse(line)
+        item = JSON.parse(lines.toString('utf8', start, end))
+        start = end + 1
         item.bytes = item.raw === undefined ? Buffer.from(item.path) : base64(item.raw)
         checkPath(item.bytes)
         // Sorted, each once, none inside of a link: what is not was not written by Lifeboat. '/' sorts first.
         const key = Buffer.from(item.bytes.map((byte) => (byte === 0x2f ? 0 : byte)))
         if (Buffer.compare(last, key) >= 0) throw new Error('its path is out of order or there twice')
-        if (link && key.subarray(0, link.length).equals(link)) throw new Error('its path leads through a link')
+        if (key.subarray(0, link.length).equals(link)) throw new Error('its path leads through a link')
         last = key
         if (item.type === 'symlink') link = Buffer.concat([key, Buffer.alloc(1)])
+        yield item
       } catch (error) {
+        start = end + 1
         damaged(item?.path ?? 'a line of the item list', error)
-        continue
       }
-      yield item
     }
     rest = lines.subarray(start)
   }
@@ -307,34 +276,42 @@ function linkTarget(item) {
 
 // ---- where it goes: a folder or an archive ----
 
-class FolderOutput {
-  constructor(folder) {
-    if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0) {
-      throw new Error(`${folder} is not empty. Choose an empty or a new folder.`)
+function writeAll(fd, bytes, at = null) {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += fs.writeSync(fd, bytes, done, bytes.length - done, at === null ? null : at + done)
+    } catch (error) {
+      // A full pipe that somebody made non-blocking: wait for its reader.
+      if (error.code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
     }
-    fs.mkdirSync(folder, { recursive: true })
+  }
+}
+
+/** Node takes a negative number for "now", but not a negative date. */
+const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
+
+class FolderOutput {
+  asOwner = process.getuid?.() === 0
+
+  constructor(folder) {
+    const isNew = !fs.existsSync(folder) || fs.readdirSync(folder).length === 0
+    if (!isNew) throw new Error(`${folder} is not empty. Choose an empty or a new folder.`)
     this.folder = Buffer.from(path.resolve(folder) + path.sep)
-    this.asOwner = process.getuid?.() === 0
+    this.dir({ bytes: Buffer.alloc(0) })
   }
 
-  place(bytes) {
+  place({ bytes }) {
     const place = Buffer.concat([this.folder, bytes])
     return process.platform === 'win32' ? place.toString() : place
   }
 
-  dir(item) {
-    fs.mkdirSync(this.place(item.bytes), { recursive: true })
-  }
-
-  parent(item) {
-    const end = item.bytes.lastIndexOf(0x2f)
-    if (end > 0) fs.mkdirSync(this.place(item.bytes.subarray(0, end)), { recursive: true })
-  }
+  dir = (item) => fs.mkdirSync(this.place(item), { recursive: true })
+  parent = ({ bytes }) => this.dir({ bytes: bytes.subarray(0, Math.max(bytes.lastIndexOf(0x2f), 0)) })
 
   file(item, content) {
     this.parent(item)
-    const place = this.place(item.bytes)
-    const fd = fs.openSync(place, 'wx', 0o600)
+    const fd = fs.openSync(this.place(item), 'wx', 0o600)
     try {
       let at = 0
       for (const piece of content()) {
@@ -343,142 +320,100 @@ class FolderOutput {
         at += piece.length
       }
       fs.ftruncateSync(fd, at)
-    } catch (error) {
-      fs.unlinkSync(place)
-      throw error
-    } finally {
       fs.closeSync(fd)
+    } catch (error) {
+      fs.closeSync(fd)
+      fs.unlinkSync(this.place(item))
+      throw error
     }
     this.finish(item)
   }
 
   /** Owner, mode and time. The owner comes first, because changing it clears bits of the mode. */
   finish(item) {
-    const place = this.place(item.bytes)
-    if (this.asOwner) fs.chownSync(place, item.uid, item.gid)
-    fs.chmodSync(place, item.mode & 0o7777)
-    fs.utimesSync(place, seconds(item.mtime), seconds(item.mtime))
+    if (this.asOwner) fs.chownSync(this.place(item), item.uid, item.gid)
+    fs.chmodSync(this.place(item), item.mode & 0o7777)
+    fs.utimesSync(this.place(item), seconds(item.mtime), seconds(item.mtime))
   }
 
   link(item) {
-    const place = this.place(item.bytes)
-    fs.symlinkSync(linkTarget(item), place)
-    if (this.asOwner) fs.lchownSync(place, item.uid, item.gid)
-    fs.lutimesSync(place, seconds(item.mtime), seconds(item.mtime))
+    fs.symlinkSync(linkTarget(item), this.place(item))
+    if (this.asOwner) fs.lchownSync(this.place(item), item.uid, item.gid)
+    fs.lutimesSync(this.place(item), seconds(item.mtime), seconds(item.mtime))
   }
 }
 
-/** Node takes a negative number for "now", but not a negative date. */
-const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
-
-/** A tar archive to stdout: ustar, and pax headers for what does not fit into that. */
+/** A tar archive to stdout: ustar, and pax headers for what does not fit into that. Text is latin1: a byte a letter. */
 class TarOutput {
   written = 0
 
-  write(bytes) {
+  write(bytes, block = 1) {
+    const padding = (block - ((this.written + bytes.length) % block)) % block
     writeAll(1, bytes)
-    this.written += bytes.length
-  }
-
-  pad(block) {
-    this.write(ZEROS.subarray(0, (block - (this.written % block)) % block))
+    writeAll(1, ZEROS.subarray(0, padding))
+    this.written += bytes.length + padding
   }
 
   header(kind, name, { size = 0, mode = 0o644, uid = 0, gid = 0, mtime = [0] }, link = '') {
-    const header = Buffer.alloc(512)
-    // What has no room in a field stands in a pax header.
-    const octal = (at, width, value) =>
-      header.write((value >= 0 && value < 8 ** (width - 1) ? value : 0).toString(8).padStart(width - 1, '0'), at)
-    Buffer.from(name).copy(header, 0, 0, 100)
-    octal(100, 8, mode & 0o7777)
-    octal(108, 8, uid)
-    octal(116, 8, gid)
-    octal(124, 12, size)
-    octal(136, 12, mtime[0])
-    header.write(`        ${kind}`, 148)
-    Buffer.from(link).copy(header, 157, 0, 100)
-    header.write('ustar\x0000', 257)
-    octal(
-      148,
-      7,
-      header.reduce((sum, byte) => sum + byte, 0)
-    )
-    header[154] = 0
-    this.write(header)
+    const text = (value, width) => value.slice(0, width).padEnd(width, '\0')
+    const fit = (value, width) => (value >= 0 && value < 8 ** width ? value : 0)
+    const octal = (value, width) => `${fit(value, width).toString(8).padStart(width, '0')}\0`
+    const owner = `${octal(mode & 0o7777, 7)}${octal(uid, 7)}${octal(gid, 7)}`
+    const before = `${text(name, 100)}${owner}${octal(size, 11)}${octal(mtime[0], 11)}`
+    const after = `${kind}${text(link, 100)}ustar\x0000`
+    const sum = Buffer.from(before + after, 'latin1').reduce((sum, byte) => sum + byte, 8 * 32)
+    this.write(Buffer.from(`${before}${octal(sum, 6)} ${after}`, 'latin1'), 512)
   }
 
   extra(kind, body) {
     this.header(kind, '././@Header', { size: body.length })
-    this.write(body)
-    this.pad(512)
+    this.write(Buffer.from(body, 'latin1'), 512)
   }
 
-  entry(kind, name, item, link = Buffer.alloc(0)) {
-    const records = []
+  entry(kind, name, item, link = '') {
+    let records = ''
     const pax = (key, value) => {
-      const record = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')])
+      const record = ` ${key}=${value}\n`
       // A record begins with its length, which counts its own digits.
       let length = record.length + 1
       while (String(length).length + record.length > length) length++
-      records.push(Buffer.from(String(length)), record)
+      records += length + record
     }
-    const long = (bytes, key, gnu) => {
-      const text = bytes.toString()
-      if (!Buffer.from(text).equals(bytes)) {
-        // pax is UTF-8. What is not goes the GNU way, which has no encoding.
-        if (bytes.length > 100) this.extra(gnu, Buffer.concat([bytes, Buffer.alloc(1)]))
-      } else if (bytes.length > 100 || /[^ -~]/.test(text)) pax(key, bytes)
+    const long = (value, key, gnu) => {
+      const isUtf8 = Buffer.from(Buffer.from(value, 'latin1').toString()).toString('latin1') === value
+      if (isUtf8 && (value.length > 100 || /[^ -~]/.test(value))) pax(key, value)
+      // pax is UTF-8. A long name that is not goes the GNU way, which has no encoding.
+      else if (value.length > 100) this.extra(gnu, `${value}\0`)
     }
     long(name, 'path', 'L')
     long(link, 'linkpath', 'K')
     const time = BigInt(item.mtime[0]) * 10n ** 9n + BigInt(item.mtime[1])
     const digits = String(time < 0 ? -time : time).padStart(10, '0')
     if (item.mtime[1] || time < 0) pax('mtime', `${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`)
-    if (item.size >= 8 ** 11) pax('size', String(item.size))
-    for (const key of ['uid', 'gid']) if (item[key] >= 8 ** 7) pax(key, String(item[key]))
-    if (records.length > 0) this.extra('x', Buffer.concat(records))
+    for (const key of ['size', 'uid', 'gid']) if (item[key] >= (key === 'size' ? 8 ** 11 : 8 ** 7)) pax(key, item[key])
+    if (records) this.extra('x', records)
     this.header(kind, name, item, link)
-  }
-
-  dir(item) {
-    this.entry('5', Buffer.concat([item.bytes, Buffer.from('/')]), { ...item, size: 0 })
   }
 
   file(item, content) {
     // A header can't be taken back: everything is read and checked once before it is written.
     for (const _piece of content());
-    this.entry('0', item.bytes, item)
+    this.entry('0', item.bytes.toString('latin1'), item)
     try {
       for (const piece of content()) this.write(piece)
     } catch (error) {
       throw Object.assign(error, { code: 'BROKEN' })
     }
-    this.pad(512)
+    this.write(Buffer.alloc(0), 512)
   }
 
-  link(item) {
-    this.entry('2', item.bytes, { ...item, size: 0 }, linkTarget(item))
-  }
-
-  end() {
-    this.write(ZEROS.subarray(0, 1024))
-    this.pad(10240)
-  }
+  dir = (item) => this.entry('5', `${item.bytes.toString('latin1')}/`, { ...item, size: 0 })
+  link = (item) =>
+    this.entry('2', item.bytes.toString('latin1'), { ...item, size: 0 }, linkTarget(item).toString('latin1'))
+  end = () => this.write(Buffer.alloc(1024), 10240)
 }
 
 // ---- what it does ----
-
-function listBackups(vault, key) {
-  for (const name of snapshotNames(vault)) {
-    try {
-      const { items, totalSize, degraded, note = '' } = readSnapshot(vault, key, name)
-      console.log(`${name}  ${items} items  ${(totalSize / 1e6).toFixed(1)} MB  ${degraded ? 'degraded  ' : ''}${note}`)
-    } catch (error) {
-      console.log(`${name}  CAN'T BE READ: ${error.message}`)
-      process.exitCode = 1
-    }
-  }
-}
 
 function recover(packs, snapshot, output) {
   const [faults, links, dirs] = [[], [], []]
@@ -489,36 +424,34 @@ function recover(packs, snapshot, output) {
   /** What is wrong with one item doesn't stop the rest. */
   const attempt = (item, work) => {
     try {
-      work()
+      work?.(item)
     } catch (error) {
       damaged(item.path, error)
     }
   }
-  let [count, bytes] = [0, 0]
+  const writeFile = (file) => output.file(file, () => packs.content(file))
+  let count = 0
   for (const item of readItems(packs, snapshot.list, damaged)) {
     count++
-    if (item.type === 'symlink') links.push(item)
-    else if (item.type === 'dir') {
-      dirs.push(item)
-      attempt(item, () => output.dir(item))
-    } else {
-      for (const part of [{ ...item, suffix: '' }, ...(item.sides ?? [])]) {
-        const beside = { ...item, path: item.path + part.suffix, size: part.size }
-        beside.bytes = Buffer.concat([item.bytes, Buffer.from(part.suffix)])
-        attempt(beside, () => {
-          if (!['', ...SIDES].includes(part.suffix)) throw new Error('no database has such a file beside it')
-          output.file(beside, () => packs.content(part))
-          bytes += part.size
-        })
-      }
+    // An archive is extracted in its order, and a folder's time is set when its last entry was there.
+    if (item.type === 'symlink' && output instanceof TarOutput) attempt(item, output.link)
+    else if (item.type === 'symlink') links.push(item)
+    if (item.type === 'dir') dirs.push(item)
+    if (item.type === 'dir') attempt(item, (dir) => output.dir(dir))
+    if (item.type === 'file') attempt(item, writeFile)
+    for (const { suffix, size, chunks } of item.sides ?? []) {
+      if (!['-wal', '-shm', '-journal'].includes(suffix)) continue
+      const bytes = Buffer.concat([item.bytes, Buffer.from(suffix)])
+      const { mode, uid, gid, mtime } = item
+      attempt({ path: item.path + suffix, bytes, mode, uid, gid, mtime, size, chunks }, writeFile)
     }
   }
   // First all folders that links lie in, while there is no link yet that could lead out.
-  for (const item of links) attempt(item, () => output.parent?.(item))
-  for (const item of links) attempt(item, () => output.link(item))
-  for (const item of dirs.reverse()) attempt(item, () => output.finish?.(item))
+  for (const item of links) attempt(item, output.parent)
+  for (const item of links) attempt(item, (link) => output.link(link))
+  for (const item of dirs.reverse()) attempt(item, (dir) => output.finish?.(dir))
   output.end?.()
-  process.stderr.write(`${snapshot.backup}: ${count} items, ${(bytes / 1e6).toFixed(1)} MB.\n`)
+  process.stderr.write(`${snapshot.backup}: ${count} items.\n`)
   if (faults.length > 0) process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
   process.exitCode = faults.length > 0 ? 1 : 0
 }
@@ -526,8 +459,8 @@ function recover(packs, snapshot, output) {
 async function main(args) {
   const at = args.indexOf('--vault')
   const vault = at < 0 ? path.dirname(fileURLToPath(import.meta.url)) : args.splice(at, 2)[1]
-  if (args.includes('--help') || args.includes('-h')) return console.log(USAGE)
-  if (!vault || args.length === 1 || args.length > 2 || args.some((arg) => arg.startsWith('--'))) {
+  if (args.includes('--help')) return console.log(USAGE)
+  if (!vault || ![0, 2].includes(args.length) || args.some((arg) => arg.startsWith('--'))) {
     console.error(USAGE)
     process.exitCode = 2
     return
@@ -537,13 +470,24 @@ async function main(args) {
   if (!(version?.major <= MAJOR)) throw newer('This vault')
   const master = await unlock(vault, id)
   const subKey = (purpose) => hkdf(master, Buffer.from(id, 'hex'), `lifeboat v1 ${purpose}`)
-  if (args.length === 0) return listBackups(vault, subKey('snapshots'))
-  const names = snapshotNames(vault)
-  const name = args[0] === 'latest' ? names.at(-1) : args[0]
-  if (!names.includes(name))
-    throw new Error(`There is no backup ${args[0]}. Without arguments, this lists what there is.`)
-  const snapshot = readSnapshot(vault, subKey('snapshots'), name)
-  recover(new Packs(vault, subKey('packs')), snapshot, args[1] === '-' ? new TarOutput() : new FolderOutput(args[1]))
+  const all = fs.readdirSync(path.join(vault, 'snapshots')).filter((name) => /^backup_[A-Z]+_[0-9TZ-]+$/.test(name))
+  all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
+  if (args.length === 2) {
+    const name = args[0] === 'latest' ? all.at(-1) : args[0]
+    if (!all.includes(name)) throw new Error(`There is no backup ${name}. Without arguments, this lists what there is.`)
+    const snapshot = readSnapshot(vault, subKey('snapshots'), name)
+    const packs = new Packs(vault, subKey('packs'))
+    return recover(packs, snapshot, args[1] === '-' ? new TarOutput() : new FolderOutput(args[1]))
+  }
+  for (const name of all) {
+    try {
+      const { items, totalSize, degraded, note = '' } = readSnapshot(vault, subKey('snapshots'), name)
+      console.log(`${name}  ${items} items  ${(totalSize / 1e6).toFixed(1)} MB  ${degraded ? 'degraded  ' : ''}${note}`)
+    } catch (error) {
+      console.log(`${name}  CAN'T BE READ: ${error.message}`)
+      process.exitCode = 1
+    }
+  }
 }
 
 main(process.argv.slice(2)).catch((error) => {
