@@ -90,6 +90,12 @@ impl Engine {
             true => self.vault()?,
             false => self.make_vault(&self.credentials(None)?)?,
         };
+        // A key in the clear may also have been put there by somebody who wants to read what comes next.
+        if self.config.encryption && !vault.is_encrypted() {
+            return Err(Error::Config {
+                message: "The vault is not encrypted, but the configuration asks for encryption. Set \"encryption\": false, or use another backupDir.".into(),
+            });
+        }
         let _lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
         backup::run(&vault, &self.config, kind, options, control)
     }

@@ -68,7 +68,10 @@ pub struct Unlocked {
 }
 
 /// Opens the vault whose key files lie in `dir`.
-pub fn unlock(dir: &Path, vault_id: &[u8; 16], credentials: &Credentials) -> Result<Unlocked> {
+///
+/// `check` is the vault's [`key_check`]: a master key that does not give it belongs to another vault.
+pub fn unlock(dir: &Path, vault_id: &[u8; 16], check: &str, credentials: &Credentials) -> Result<Unlocked> {
+    let fits = |master: &MasterKey| key_check(master, vault_id) == check;
     let mut damaged = None;
     let mut files = Vec::new();
     for path in durable::list(dir)? {
@@ -83,17 +86,15 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], credentials: &Credentials) -> Res
             Err(error) => damaged = Some(error),
         }
     }
-    if let Some(master) = files.iter().find(|file| file.kind == "none").and_then(|file| file.master.clone()) {
-        return Ok(Unlocked { master, by_passphrase: false });
-    }
-    if let Some(master) = &credentials.master {
+    let open = files.iter().filter(|file| file.kind == "none").filter_map(|file| file.master.as_ref());
+    if let Some(master) = open.chain(&credentials.master).find(|master| fits(master)) {
         return Ok(Unlocked { master: master.clone(), by_passphrase: false });
     }
     // The cheap way first: a key file costs nothing, a passphrase 0.4 s.
     for file in &files {
         let (Some(key), Some(Kdf::Hkdf { salt })) = (&credentials.key_file, &file.kdf) else { continue };
         let wrapping = hkdf(key.expose(), &decode(&file.id, salt)?, "lifeboat v1 wrap");
-        if let Some(master) = unwrap(file, &wrapping, vault_id)? {
+        if let Some(master) = unwrap(file, &wrapping, vault_id)?.filter(fits) {
             return Ok(Unlocked { master, by_passphrase: false });
         }
     }
@@ -105,7 +106,7 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], credentials: &Credentials) -> Res
             return Err(Error::Format { message: format!("keys/{}.json asks for an absurd key derivation.", file.id) });
         }
         let wrapping = derive(passphrase, &decode(&file.id, salt)?, n.ilog2() as u8, *r, *p)?;
-        if let Some(master) = unwrap(file, &wrapping, vault_id)? {
+        if let Some(master) = unwrap(file, &wrapping, vault_id)?.filter(fits) {
             return Ok(Unlocked { master, by_passphrase: true });
         }
     }
@@ -122,6 +123,11 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], credentials: &Credentials) -> Res
             "the passphrase or key file does not fit."
         },
     })
+}
+
+/// Tells whether a master key is this vault's, and nothing about the key. Written in `vault.json`.
+pub fn key_check(master: &MasterKey, vault_id: &[u8; 16]) -> String {
+    hex::encode(&hkdf(master.expose(), vault_id, "lifeboat v1 check")[..16])
 }
 
 /// Adds a key file to `dir` for each of `credentials`; `encryption: false` stores the master key in the clear.

@@ -27,7 +27,7 @@ use crate::report::{BackupInfo, BackupRef};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, random};
 use crate::secret::MasterKey;
-use crate::{Error, Result};
+use crate::{Control, Error, Result};
 
 use catalog::Catalog;
 use name::BackupName;
@@ -41,10 +41,13 @@ const DESCRIPTION: &str = "vault.json";
 
 /// `vault.json`: public facts.
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Description {
     format: String,
     version: Version,
     id: String,
+    /// Which master key is this vault's: [`keyring::key_check`].
+    key_check: String,
     created: i64,
     chunker: ChunkerParams,
 }
@@ -64,6 +67,7 @@ pub struct Vault {
 struct Inner {
     dir: PathBuf,
     id: [u8; 16],
+    key_check: String,
     master: MasterKey,
     by_passphrase: bool,
     keys: Arc<Keys>,
@@ -79,11 +83,12 @@ impl Vault {
     pub fn open(dir: &Path, credentials: &Credentials) -> Result<Vault> {
         let description = read_description(dir)?;
         let id = parse_id(&description)?;
-        let unlocked = keyring::unlock(&dir.join("keys"), &id, credentials)?;
+        let unlocked = keyring::unlock(&dir.join("keys"), &id, &description.key_check, credentials)?;
         Ok(Vault {
             inner: Arc::new(Inner {
                 dir: dir.to_path_buf(),
                 id,
+                key_check: description.key_check,
                 keys: Arc::new(Keys::derive(&unlocked.master, &id)),
                 master: unlocked.master,
                 by_passphrase: unlocked.by_passphrase,
@@ -92,7 +97,9 @@ impl Vault {
         })
     }
 
-    /// Makes a vault in `dir`, which must be empty or not exist. `vault.json` comes last: without it there is no vault.
+    /// Makes a vault in `dir`, which must be empty or not exist, and opens it. Of two at the same time, one makes it.
+    ///
+    /// `vault.json` comes last: without it there is no vault.
     pub fn create(dir: &Path, credentials: &Credentials, encryption: bool) -> Result<Vault> {
         if encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
             return Err(Error::Passphrase {
@@ -102,6 +109,10 @@ impl Vault {
         fs::create_dir_all(dir).at("making the folder", dir)?;
         refuse_foreign(dir)?;
         restrict(dir)?;
+        let _lock = lock::Lock::acquire(dir, "INIT", true, &Control::silent())?;
+        if Vault::exists(dir) {
+            return Vault::open(dir, credentials);
+        }
         for folder in ["keys", "packs", "snapshots", "tmp"] {
             fs::create_dir_all(dir.join(folder)).at("making the folder", dir.join(folder))?;
         }
@@ -118,6 +129,7 @@ impl Vault {
             format: "lifeboat".into(),
             version: Version { major: MAJOR, minor: MINOR },
             id: hex::encode(id),
+            key_check: keyring::key_check(&master, &id),
             created: jiff::Timestamp::now().as_millisecond(),
             chunker: ChunkerParams::default(),
         };
@@ -136,7 +148,7 @@ impl Vault {
     /// Lets `credentials` open this vault too, each of them that does not yet.
     pub fn add_credentials(&self, credentials: &Credentials) -> Result<()> {
         let keys = self.dir().join("keys");
-        let opens = |alone: Credentials| match keyring::unlock(&keys, &self.inner.id, &alone) {
+        let opens = |alone: Credentials| match keyring::unlock(&keys, &self.inner.id, &self.inner.key_check, &alone) {
             Ok(_) => Ok(true),
             Err(Error::Passphrase { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -153,7 +165,8 @@ impl Vault {
 
     /// Could anybody open this vault?
     pub fn is_encrypted(&self) -> bool {
-        keyring::unlock(&self.dir().join("keys"), &self.inner.id, &Credentials::default()).is_err()
+        let keys = self.dir().join("keys");
+        keyring::unlock(&keys, &self.inner.id, &self.inner.key_check, &Credentials::default()).is_err()
     }
 
     pub fn dir(&self) -> &Path {

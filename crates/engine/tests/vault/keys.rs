@@ -74,6 +74,55 @@ fn each_of_several_passphrases_and_key_files_opens_it() {
 }
 
 #[test]
+fn a_master_key_of_another_vault_is_never_used() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("satu"));
+    let engine = bot.engine();
+    engine.create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap();
+    let key = engine.unlocked_key().unwrap();
+    // The vault is thrown away and made anew while a host still holds the old key.
+    fs::remove_dir_all(bot.vault()).unwrap();
+    bot.backup(BackupType::Manual);
+    let stale = bot.engine().with_key(key.clone());
+    let backup = stale.create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap().backup;
+    assert_same_tree(&tree(&bot.root()), &tree(&bot.restore(&backup)));
+    bot.config.passphrase = None;
+    let error = bot.engine().with_key(key).list_backups(&ListFilter::default()).unwrap_err();
+    assert_eq!(error.code(), "E_PASSPHRASE");
+}
+
+#[test]
+fn a_key_in_the_clear_that_somebody_planted_is_not_used() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("satu"));
+    bot.backup(BackupType::Manual);
+    let open = Bot::new();
+    open.backup(BackupType::Manual);
+    let planted = fs::read_dir(open.vault().join("keys")).unwrap().next().unwrap().unwrap().path();
+    fs::copy(&planted, bot.vault().join("keys").join(planted.file_name().unwrap())).unwrap();
+    let backup = bot.backup(BackupType::Manual).backup;
+    assert_same_tree(&tree(&bot.root()), &tree(&bot.restore(&backup)));
+    // A whole vault in the clear in the place of an encrypted one.
+    bot.config.backup_dir = open.vault();
+    assert_eq!(bot.try_backup(BackupType::Manual).unwrap_err().code(), "E_CONFIG");
+}
+
+#[test]
+fn of_two_first_backups_at_once_one_makes_the_vault() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("satu"));
+    let options = BackupOptions { wait: true, ..BackupOptions::default() };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| bot.engine().create_backup(BackupType::Manual, &options, &Control::silent()).unwrap());
+        }
+    });
+    assert_eq!(bot.engine().list_backups(&ListFilter::default()).unwrap().len(), 4);
+    assert_eq!(fs::read_dir(bot.vault().join("keys")).unwrap().count(), 1);
+    assert!(bot.verify(true).ok);
+}
+
+#[test]
 fn neither_names_nor_content_lie_in_the_vault_in_the_clear() {
     let mut bot = encrypted();
     bot.config.passphrase = Some(Secret::new("rahasia sekali"));
