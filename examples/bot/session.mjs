@@ -1,7 +1,7 @@
 // The WhatsApp session folder, laid down by Baileys' own multi-file auth state. Only the keys in it are invented.
 
 import { useMultiFileAuthState } from 'baileys'
-import { name, NOW, phone } from './people.mjs'
+import { NOW, name, phone } from './people.mjs'
 import { Random } from './random.mjs'
 
 const ABREAST = 200
