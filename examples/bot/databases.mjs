@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import sqlite3 from 'sqlite3'
-import { address, COMMANDS, jid, message, moment, name, NOW, PACKAGES, phone, timestamp } from './people.mjs'
+import { address, COMMANDS, jid, message, moment, NOW, name, PACKAGES, phone, timestamp } from './people.mjs'
 import { Random } from './random.mjs'
 
 const BATCH = 2000

@@ -2,7 +2,7 @@
 
 import { appendFile, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { address, COMMANDS, jid, message, moment, name, NOW, PACKAGES, phone, rupiah, timestamp } from './people.mjs'
+import { address, COMMANDS, jid, message, moment, NOW, name, PACKAGES, phone, rupiah, timestamp } from './people.mjs'
 import { Random } from './random.mjs'
 
 const MONTHS = ['09', '10', '11']

@@ -1,7 +1,7 @@
 // The WhatsApp session folder, laid down by Baileys' own multi-file auth state. Only the keys in it are invented.
 
 import { useMultiFileAuthState } from 'baileys'
-import { name, NOW, phone } from './people.mjs'
+import { NOW, name, phone } from './people.mjs'
 import { Random } from './random.mjs'
 
 const ABREAST = 200
@@ -29,13 +29,14 @@ export async function makeSession(folder, { files, seed }) {
     await Promise.all(keys.slice(i, i + ABREAST).map((key) => state.keys.set(key)))
 }
 
-/** Opens an existing session as the bot does, to go on writing to it. */
-export async function openSession(folder, seed) {
+/** Opens an existing session as the bot does, to go on writing to it: `contacts` people write to it in turn. */
+export async function openSession(folder, { seed, contacts = 30 }) {
   const random = new Random(`${seed}/live`)
+  const people = Array.from({ length: contacts }, () => phone(random))
   const { state, saveCreds } = await useMultiFileAuthState(folder)
   return {
-    /** What a received message does: one ratchet moves on. */
-    receive: () => state.keys.set({ session: { [`${phone(random)}.0`]: session(random) } }),
+    /** What a received message does: the sender's ratchet moves on. */
+    receive: () => state.keys.set({ session: { [`${random.pick(people)}.0`]: session(random) } }),
     /** What a new contact does: a pre-key is used up and the next one is made. */
     renew: async () => {
       const id = state.creds.nextPreKeyId++

@@ -19,7 +19,7 @@ import { SESSION } from './make-bot.mjs'
 import { Random } from './random.mjs'
 import { openSession } from './session.mjs'
 
-/** Below the root: what the writer touches. Everything else stays as it was made. */
+/** Below the root: what the writer touches. Everything else that was made stays as it was. */
 export const WRITTEN_DATABASES = ['database/saldo.sqlite', 'database/activity_logs.sqlite', 'database/users.sqlite']
 const WRITTEN_JSON = ['requests.json', 'wifi_change_logs.json', 'statistics.json', 'cron.json']
 const WRITTEN_LOG = 'logs/bot.log'
@@ -42,7 +42,7 @@ export function isWritten(path) {
     WRITTEN_DATABASES.some((file) => path.startsWith(file)) ||
     WRITTEN_JSON.some((file) => path === `database/${file}`) ||
     path === WRITTEN_LOG ||
-    path.startsWith(`${SESSION}/`)
+    path === `${SESSION}/creds.json`
   )
 }
 
@@ -109,7 +109,7 @@ class Writer {
     const [saldo, activity, users] = await Promise.all(
       WRITTEN_DATABASES.map((file) => openDatabase(join(this.#root, file)))
     )
-    const session = await openSession(join(this.#root, SESSION), 'writer')
+    const session = await openSession(join(this.#root, SESSION), { seed: 'writer' })
     try {
       for (let round = 0; !this.#stopped; round++) {
         await this.#transfer(saldo, MONEY)
@@ -121,8 +121,8 @@ class Writer {
               this.#random.int(1, 200)
             ])
           )
-        if (round % 3 === 0) await session.receive()
-        if (round % 20 === 0) await session.renew()
+        if (round % 15 === 0) await session.receive()
+        if (round % 60 === 0) await session.renew()
         if (round % 10 === 0) this.#rewriteJson()
         appendFileSync(join(this.#root, WRITTEN_LOG), logLine(this.#random, Date.now()))
         if (round === 0) started()

@@ -29,7 +29,8 @@ import {
   step,
   table,
   time,
-  title
+  title,
+  yellow
 } from './print.mjs'
 import { differencesFromItems, differencesFromOriginals, fingerprint, tornJson } from './proof.mjs'
 
@@ -130,25 +131,28 @@ async function backUp(engine, writer, note) {
       `Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}; this process's event loop was late by ${time(loop.max / 1e6)} at most.`
     )
   )
-  for (const { path, message } of result.warnings) fact(red(`Warning: ${path}: ${message}`))
+  for (const { path, message } of result.warnings) fact(yellow(`Warning: ${path}: ${message}`))
   return { result, felt, atStart }
 }
 
-/** What happens to bots: an emptied table, a torn file, a deleted session, a cleaned-up folder, a bad edit. */
+/** What happens to bots: an emptied table, a torn file, lost session keys, a cleaned-up folder, a bad edit. */
 async function haveAnAccident(root) {
   const psb = await openDatabase(join(root, 'database/psb_database.sqlite'))
   const [{ rows }] = await psb.all('SELECT count(*) AS rows FROM psb_records')
   await psb.run('DELETE FROM psb_records')
   await psb.close()
   await truncate(join(root, 'database/accounts.json'), 100)
-  await unlink(join(root, SESSION, 'creds.json'))
+  const session = join(root, SESSION)
+  const senderKeys = (await readdir(session)).filter((name) => name.startsWith('sender-key-'))
+  await Promise.all(senderKeys.map((name) => unlink(join(session, name))))
   const month = join(root, 'uploads/reports/2026/10')
   const tickets = await readdir(month)
   await rm(month, { recursive: true })
   await writeFile(join(root, 'config.json'), '{}\n')
   return [
-    `DELETE FROM psb_records: ${count(rows, 'customer')} gone.  accounts.json: cut off after 100 bytes.  creds.json: deleted.`,
-    `uploads/reports/2026/10: ${count(tickets.length, 'ticket')} of photos deleted.  config.json: overwritten with {}.`
+    `DELETE FROM psb_records without a WHERE: ${count(rows, 'customer')} gone.`,
+    `uploads/reports/2026/10: ${count(tickets.length, 'ticket')} of photos deleted.  ${count(senderKeys.length, 'session key')} deleted.`,
+    'accounts.json: cut off after 100 bytes.  config.json: overwritten with {}.'
   ]
 }
 
