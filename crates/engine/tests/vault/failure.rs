@@ -150,37 +150,27 @@ fn a_restore_onto_a_full_disk_leaves_the_folder_as_it_was() {
 #[test]
 #[ignore = "the child of an_unreadable_file, without root's rights"]
 fn backup_once() {
-    let result =
-        child_engine().create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap();
-    fs::write(
-        std::env::var_os("TEST_ROOT").unwrap().into_string().unwrap() + "/../result.json",
-        serde_json::to_vec(&result).unwrap(),
-    )
-    .unwrap();
+    let engine = child_engine();
+    let result = engine.create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap();
+    fs::write(engine.config().root.with_file_name("result.json"), serde_json::to_vec(&result).unwrap()).unwrap();
 }
 
 #[test]
 fn an_unreadable_file_is_named_and_the_rest_is_taken() {
     let bot = Bot::new();
-    fs::set_permissions(bot.path("config.json"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bot.path("config.json"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::create_dir(bot.path("closed")).unwrap();
-    fs::set_permissions(bot.path("closed"), fs::Permissions::from_mode(0)).unwrap();
-    let mut command = child("backup_once", &bot.root(), &bot.vault());
+    fs::set_permissions(bot.path("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads everything: run as somebody who may not, from where he may.
+    let program = bot.dir.path().join("test");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let inherited = child("backup_once", &bot.root(), &bot.vault());
+    let mut unprivileged = Command::new(&program);
+    unprivileged.args(inherited.get_args());
+    unprivileged.envs(inherited.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if rustix::process::geteuid().is_root() {
-        // Root reads everything: run as somebody who may not.
         let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(bot.dir.path()).status().unwrap();
         assert!(owned.success());
-        command.uid(65534).gid(65534);
-    }
-    let copy = bot.dir.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut unprivileged = Command::new(&copy);
-    unprivileged.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        unprivileged.env(name, value.unwrap());
-    }
-    if rustix::process::geteuid().is_root() {
         unprivileged.uid(65534).gid(65534);
     }
     assert!(unprivileged.stdout(Stdio::null()).status().unwrap().success());
