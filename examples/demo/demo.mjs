@@ -34,9 +34,7 @@ import {
 } from './print.mjs'
 import { differencesFromItems, differencesFromOriginals, fingerprint, tornJson } from './proof.mjs'
 
-const { BackupEngine } = createRequire(import.meta.url)('../../index.js')
-
-async function demo(folder, passphrase) {
+async function demo(BackupEngine, folder, passphrase) {
   const root = join(folder, 'bot')
   const vault = join(folder, 'vault')
   const target = join(folder, 'restored')
@@ -94,6 +92,17 @@ async function demo(folder, passphrase) {
     return exact
   } finally {
     await writer.stop().catch((error) => console.error(red(error.message)))
+  }
+}
+
+function loadAddon() {
+  try {
+    return createRequire(import.meta.url)('../../index.js')
+  } catch (error) {
+    console.error(
+      red(`The addon cannot be loaded: ${error.message.split('\n')[0]}. Run npm install first, which builds it.`)
+    )
+    process.exit(1)
   }
 }
 
@@ -244,11 +253,12 @@ const sum = (numbers) => numbers.reduce((total, value) => total + value, 0)
 
 async function main() {
   const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
+  const { BackupEngine } = loadAddon()
   const folder = await mkdtemp(join(tmpdir(), 'lifeboat-demo-'))
   const passphrase = randomBytes(18).toString('base64url')
   let exact = false
   try {
-    exact = await demo(folder, passphrase)
+    exact = await demo(BackupEngine, folder, passphrase)
   } catch (error) {
     console.error(`\n${red(`The demo stopped: ${error.code ? `${error.code}: ` : ''}${error.message}`)}`)
     if (!error.code) console.error(dim(error.stack))

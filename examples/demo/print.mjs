@@ -38,9 +38,10 @@ export function progressLine() {
   return {
     show: ({ phase, items, totalItems, bytes, totalBytes }) => {
       if (!terminal) return
-      const part = totalBytes ? Math.min(1, bytes / totalBytes) : totalItems ? Math.min(1, items / totalItems) : 0
-      const bar = '█'.repeat(Math.round(part * width)).padEnd(width, '░')
-      process.stdout.write(`\r\u001b[K   ${blue(bar)} ${phase}  ${count(items, 'item')}  ${size(bytes)}`)
+      // A first backup does not know yet how much there is: then there is no bar.
+      const part = totalBytes ? bytes / totalBytes : totalItems ? items / totalItems : null
+      const bar = part === null ? '' : `${'█'.repeat(Math.min(width, Math.round(part * width))).padEnd(width, '░')} `
+      process.stdout.write(`\r\u001b[K   ${blue(bar)}${phase}  ${count(items, 'item')}  ${size(bytes)}`)
     },
     clear: () => {
       if (terminal) process.stdout.write('\r\u001b[K')
