@@ -1,0 +1,164 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { mkdirSync, readFileSync, writeFileSync } = require('node:fs')
+const { join } = require('node:path')
+const test = require('node:test')
+const lifeboat = require('..')
+const { folder, makeRoot } = require('./root.js')
+
+const { BackupEngine, BackupError } = lifeboat
+const UNENCRYPTED = { encryption: false }
+
+/** Is it a BackupError of the caller's realm, with this code and these words? */
+const fails = (code, words = /./) => (error) => {
+  assert.ok(error instanceof BackupError, `${error?.stack}`)
+  assert.ok(error instanceof Error)
+  assert.equal(error.code, code)
+  assert.match(error.message, words)
+  return true
+}
+
+test('a backup is made, listed, looked into, verified and restored', async (t) => {
+  const root = makeRoot(t)
+  const engine = new BackupEngine({ root, ...UNENCRYPTED })
+  const made = await engine.createBackup('DAILY', { note: 'the first' })
+  assert.equal(made.success, true)
+  assert.equal(made.type, 'DAILY')
+  assert.equal(made.full, true)
+  assert.equal(made.degraded, false)
+
+  const [info, ...others] = await engine.listBackups()
+  assert.equal(others.length, 0)
+  assert.equal(info.backup, made.backup)
+  assert.equal(info.note, 'the first')
+  assert.deepEqual(await engine.listBackups({ since: new Date(Date.now() + 60_000) }), [])
+  assert.deepEqual(await engine.listBackups({ type: 'HOURLY' }), [])
+
+  const items = await engine.listItems('latest', { items: ['session'] })
+  assert.equal(items.filter((item) => item.type === 'file').length, 50)
+  assert.ok(items.every((item) => item.category === 'session'))
+  assert.equal((await engine.verify(made.backup, { deep: true })).ok, true)
+  assert.equal((await engine.status()).storage.backups, 1)
+
+  const target = join(folder(t), 'out')
+  const restored = await engine.restore({ at: new Date() }, { target })
+  assert.equal(restored.backup, made.backup)
+  assert.deepEqual(readFileSync(join(target, 'config.json')), readFileSync(join(root, 'config.json')))
+  // Numbers and not BigInts: a bot sends its results as JSON.
+  assert.doesNotThrow(() => JSON.stringify({ made, info, items, restored }))
+})
+
+test('a restore without a target says that it is not in this version', async (t) => {
+  const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
+  await assert.rejects(engine.restore('latest'), fails('E_CONFIG', /`target`.*does not restore in place yet/))
+})
+
+test('wrong arguments reject, and the message says what is wrong', async (t) => {
+  const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
+  const wrong = [
+    [() => engine.createBackup('YEARLY'), /type of backup must be one of .*not "YEARLY"/],
+    [() => engine.createBackup('MANUAL', { nota: 'x' }), /has no "nota"\. It knows .*note/],
+    [() => engine.createBackup('MANUAL', { full: 'yes' }), /full must be true or false, not "yes"/],
+    [() => engine.createBackup('MANUAL', null), /must be an object, not null/],
+    [() => engine.createBackup('MANUAL', { onProgress: 1 }), /onProgress must be a function, not 1/],
+    [() => engine.createBackup('MANUAL', { signal: {} }), /signal must be an AbortSignal/],
+    [() => engine.listBackups({ limit: -1 }), /limit must be a whole number/],
+    [() => engine.listBackups({ since: 'yesterday' }), /since must be a Date/],
+    [() => engine.listItems(), /backup must be a path/],
+    [() => engine.listItems('latest', { items: [1] }), /items must be an array of strings/],
+    [() => engine.restore({ at: 'noon-ish' }, { target: 'x' }), /`at` must be a Date/],
+    [() => engine.restore('latest', { target: 'x', selective: true }), /needs `items`/],
+    [() => engine.verify(7), /backup must be/]
+  ]
+  for (const [call, words] of wrong) {
+    let promise
+    assert.doesNotThrow(() => (promise = call()), 'it must reject, not throw')
+    await assert.rejects(promise, fails('E_CONFIG', words))
+  }
+})
+
+test('a misspelt field of the configuration is named with its nearest', () => {
+  assert.throws(() => new BackupEngine({ encrytion: true }), fails('E_CONFIG', /"encrytion".*"encryption"/))
+  assert.throws(() => lifeboat.configure(42), fails('E_CONFIG', /not 42/))
+  assert.throws(() => lifeboat.configure('/nowhere/config.json'), fails('E_CONFIG', /nowhere/))
+})
+
+test('what is not in the vault is E_NOT_FOUND, and a root that is not there is E_SOURCE', async (t) => {
+  const root = makeRoot(t)
+  const engine = new BackupEngine({ root, ...UNENCRYPTED })
+  await engine.createBackup()
+  await assert.rejects(engine.listItems('backup_DAILY_2020-01-01T00-00-00-000Z'), fails('E_NOT_FOUND'))
+  const lost = new BackupEngine({ root: join(root, 'nothing'), ...UNENCRYPTED })
+  await assert.rejects(lost.createBackup(), fails('E_SOURCE', /nothing/))
+})
+
+test('configure replaces the default engine, and leaves it as it was where the configuration is wrong', async (t) => {
+  const root = makeRoot(t)
+  lifeboat.configure({ root, ...UNENCRYPTED })
+  const made = await lifeboat.createBackup()
+  assert.throws(() => lifeboat.configure({ rot: 1 }), fails('E_CONFIG'))
+  assert.equal((await lifeboat.listBackups())[0].backup, made.backup)
+
+  const file = join(folder(t), 'elsewhere.json')
+  writeFileSync(file, `\uFEFF${JSON.stringify({ root: makeRoot(t), ...UNENCRYPTED })}`)
+  lifeboat.configure(file)
+  assert.deepEqual(await lifeboat.listBackups(), [])
+})
+
+test('the default engine reads config/backup-config.json under the current folder', async (t) => {
+  const root = makeRoot(t)
+  mkdirSync(join(root, 'config'))
+  writeFileSync(join(root, 'config/backup-config.json'), JSON.stringify({ backupDir: 'vault', ...UNENCRYPTED }))
+  const before = process.cwd()
+  t.after(() => process.chdir(before))
+  process.chdir(root)
+  const path = require.resolve('..')
+  const cached = require.cache[path]
+  delete require.cache[path]
+  t.after(() => (require.cache[path] = cached))
+  const fresh = require('..')
+  await fresh.createBackup()
+  assert.ok(readFileSync(join(root, 'vault/vault.json')))
+})
+
+test('the passphrase comes from process.env as it is at the call; a wrong one opens nothing, also later', async (t) => {
+  const engine = new BackupEngine({ root: makeRoot(t) })
+  t.after(() => delete process.env.BACKUP_PASSPHRASE)
+  await assert.rejects(engine.createBackup(), fails('E_PASSPHRASE'))
+  process.env.BACKUP_PASSPHRASE = 'right'
+  await engine.createBackup()
+  process.env.BACKUP_PASSPHRASE = 'wrong'
+  await assert.rejects(engine.listBackups(), fails('E_PASSPHRASE', /^(?!.*wrong)/))
+  process.env.BACKUP_PASSPHRASE = 'right'
+  assert.equal((await engine.listBackups()).length, 1)
+})
+
+test('events tell how operations end', async (t) => {
+  const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
+  const seen = []
+  const listener = (result) => seen.push(result)
+  assert.equal(engine.on('backup:success', listener), engine)
+  const made = await engine.createBackup()
+  assert.deepEqual(seen, [made])
+  engine.off('backup:success', listener)
+  await engine.createBackup()
+  assert.equal(seen.length, 1)
+  engine.on('restore:failure', listener)
+  await assert.rejects(engine.restore('backup_API_2020-01-01T00-00-00-000Z', { target: join(folder(t), 'out') }))
+  assert.equal(seen[1].code, 'E_NOT_FOUND')
+})
+
+test('a panic in Rust is E_INTERNAL, on the calling thread and on a supervising one', async () => {
+  const { panicOnPurpose } = require('../native.js')
+  for (const onThread of [false, true]) {
+    const { error } = JSON.parse(await panicOnPurpose(onThread))
+    assert.equal(error.code, 'E_INTERNAL')
+    assert.match(error.message, /a panic on purpose/)
+  }
+})
+
+test('what is not built yet is not there', () => {
+  const names = ['configure', 'createBackup', 'restore', 'listBackups', 'listItems', 'verify', 'status']
+  assert.deepEqual(Object.keys(lifeboat), [...names, 'BackupEngine', 'BackupError'])
+})

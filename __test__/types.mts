@@ -1,0 +1,32 @@
+// A user of the types: `tsc` proves that right calls are right, and that wrong ones are not.
+
+import { BackupEngine, BackupError, type BackupResult, configure, createBackup, listItems, restore } from 'lifeboat'
+
+configure('config/backup-config.json')
+configure({ root: '.', schedules: { DAILY: { cron: '0 2 * * *', keep: 7 } }, maxLocalStorage: '5GB' })
+// @ts-expect-error a misspelt field
+configure({ encrytion: true })
+
+const result: BackupResult = await createBackup('DAILY', {
+  note: 'before the update',
+  signal: AbortSignal.timeout(60_000),
+  onProgress: ({ bytes, totalBytes }) => console.log(bytes / (totalBytes ?? bytes))
+})
+// @ts-expect-error no such type of backup
+await createBackup('YEARLY')
+// @ts-expect-error an in-place restore is not in this version
+await restore(result.backup)
+await restore({ at: new Date() }, { target: '/tmp/out', items: ['database'] })
+
+const engine = new BackupEngine({})
+engine
+  .on('backup:failure', ({ code, message }) => console.log(code === 'E_BUSY', message))
+  .on('progress', ({ operation, phase }) => console.log(operation, phase))
+// @ts-expect-error no such event
+engine.on('backup:maybe', () => {})
+
+try {
+  for (const { path, size } of await listItems(result.backup, { items: ['session'] })) console.log(path, size)
+} catch (error) {
+  if (error instanceof BackupError && error.code === 'E_NOT_FOUND') console.log(error.message)
+}

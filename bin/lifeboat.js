@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// npm's `lifeboat`: hands everything over to the native executable beside it.
+
+const { spawn } = require('node:child_process')
+const { join } = require('node:path')
+
+const program = join(__dirname, process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
+const child = spawn(program, process.argv.slice(2), { stdio: 'inherit' })
+
+// A terminal's Ctrl-C reaches both; the child decides what it means, and this process only waits for it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+
+child.on('error', (error) => {
+  console.error(`${program} cannot be started: ${error.message}`)
+  console.error('Build it: run `npm run build` in the folder of Lifeboat.')
+  process.exitCode = 1
+})
+child.on('exit', (code, signal) => {
+  if (signal === null) {
+    process.exitCode = code
+  } else {
+    for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(each)
+    process.kill(process.pid, signal)
+  }
+})

@@ -1,0 +1,302 @@
+// What the package exports. Sizes are in bytes, times in milliseconds since 1970, durations in milliseconds.
+// Every promise that is rejected is rejected with a BackupError.
+
+export type BackupType = 'MANUAL' | 'API' | 'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'SAFETY'
+export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates' | 'session' | 'media' | 'data'
+
+/**
+ * - `E_CONFIG`: the configuration or an argument is wrong; the message says which.
+ * - `E_PASSPHRASE`: the passphrase or key file does not open the vault, or there is none.
+ * - `E_NOT_FOUND`: there is no such backup or item.
+ * - `E_BUSY`: another operation holds the vault; the message says which, and since when.
+ * - `E_ABORTED`: the AbortSignal asked for it.
+ * - `E_CORRUPT`: an object of the vault is damaged; the message names it and the backups that it hurts.
+ * - `E_FORMAT`: the vault was made by a newer version.
+ * - `E_STORAGE_LIMIT`, `E_NO_SPACE`: `maxLocalStorage` or the disk is full; earlier backups are whole.
+ * - `E_SOURCE`: the root, or a file in it, cannot be read.
+ * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
+ * - `E_RESTORE`: the restore failed, and left nothing behind.
+ * - `E_WORKER`: the worker process could not be started, or died; the vault is whole.
+ * - `E_INTERNAL`: a bug in Lifeboat.
+ */
+export type ErrorCode =
+  | 'E_CONFIG'
+  | 'E_PASSPHRASE'
+  | 'E_NOT_FOUND'
+  | 'E_BUSY'
+  | 'E_ABORTED'
+  | 'E_CORRUPT'
+  | 'E_FORMAT'
+  | 'E_STORAGE_LIMIT'
+  | 'E_NO_SPACE'
+  | 'E_SOURCE'
+  | 'E_UNSAFE_PATH'
+  | 'E_RESTORE'
+  | 'E_WORKER'
+  | 'E_INTERNAL'
+
+/** The message is a sentence that says what failed, on what, and what to do. It holds no secret. */
+export class BackupError extends Error {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown })
+  readonly name: 'BackupError'
+  readonly code: ErrorCode
+}
+
+/**
+ * Replaces the configuration of the functions below. Without it they use `config/backup-config.json` under
+ * `process.cwd()`, or the defaults where there is no such file.
+ * @param config the configuration, or the path of a JSON file that holds it
+ * @throws BackupError E_CONFIG, and the configuration before stays in use
+ */
+export function configure(config: Config | string): void
+
+/** Makes a backup of the root. The first one makes the vault. `type` is `'MANUAL'` by default. */
+export function createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
+
+/**
+ * Writes a backup out into `options.target`, a folder that does not exist or is empty.
+ * @param backup a backup's name, `'latest'`, or the newest backup at or before an instant
+ */
+export function restore(backup: BackupReference, options: RestoreOptions): Promise<RestoreResult>
+
+/** The backups, newest first. Never waits for an operation that is running. */
+export function listBackups(filter?: ListFilter): Promise<BackupInfo[]>
+
+/**
+ * What a backup holds, in path order. Never waits for an operation that is running.
+ * @param backup a backup's name, or `'latest'`
+ */
+export function listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
+
+/** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
+export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
+
+/** How the backups are. Needs no passphrase, and never waits. */
+export function status(): Promise<Status>
+
+/** An engine of one's own: the same methods, for tests and for hosts with several roots. */
+export class BackupEngine {
+  /** @throws BackupError E_CONFIG */
+  constructor(config: Config | string)
+  createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
+  restore(backup: BackupReference, options: RestoreOptions): Promise<RestoreResult>
+  listBackups(filter?: ListFilter): Promise<BackupInfo[]>
+  listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
+  verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
+  status(): Promise<Status>
+  /** A listener that throws becomes a process warning, and harms no operation. */
+  on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
+  off<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
+}
+
+/** What long operations have in common. */
+export interface Watched {
+  /** Aborting it ends the operation at its next safe place, with E_ABORTED and nothing half done. */
+  signal?: AbortSignal
+  /**
+   * Called a few times a second at most, while the event loop has time for it; short operations may have none. It does
+   * not keep the process alive. If it throws, that becomes a process warning.
+   */
+  onProgress?: (progress: Progress) => void
+}
+
+export interface BackupOptions extends Watched {
+  /** Re-read and re-hash every byte. Default: true for DAILY, WEEKLY and MONTHLY. */
+  full?: boolean
+  /** A few words of your own, kept with the backup. */
+  note?: string
+  /** Wait for an operation that is running, instead of failing with E_BUSY. */
+  wait?: boolean
+}
+
+export interface BackupResult {
+  success: true
+  backup: string
+  type: BackupType
+  /** Bytes that this backup added to the vault. */
+  size: number
+  /** Bytes of its items as they lie on disk. */
+  totalSize: number
+  items: number
+  /** Items that were new or changed since the backup before. */
+  changed: number
+  /** Items of the backup before that are gone. */
+  removed: number
+  /** Whether every byte was read again. */
+  full: boolean
+  durationMs: number
+  /** Something could not be stored as it should be; see `warnings`. */
+  degraded: boolean
+  warnings: Warning[]
+  cloud: 'off' | 'queued' | 'synced'
+}
+
+export interface Warning {
+  path: string
+  message: string
+}
+
+export type BackupReference = string | { at: Date | number | string }
+
+export interface ListFilter {
+  type?: BackupType
+  /** Inclusive. */
+  since?: Date | number
+  /** Inclusive. */
+  until?: Date | number
+  /** At most this many, the newest. */
+  limit?: number
+}
+
+export interface ItemFilter {
+  /** Paths, globs or categories. */
+  items?: string[]
+}
+
+export interface BackupInfo {
+  backup: string
+  type: BackupType
+  timestamp: number
+  note?: string
+  /** Bytes that this backup added to the vault. */
+  size: number
+  /** Bytes of its items as they lay on disk. */
+  totalSize: number
+  items: number
+  /** Of the categories that it has. */
+  categories: Partial<Record<Category, { items: number; size: number }>>
+  full: boolean
+  degraded: boolean
+  pinned: boolean
+  verifiedAt?: number
+  location: 'local'[]
+}
+
+export interface Item {
+  /** Relative to the root, with `/`. */
+  path: string
+  category: Category
+  type: 'file' | 'dir' | 'symlink'
+  size: number
+  mtime: number
+  /** Absent for folders and links, and for a database that was written to while it was copied. */
+  sha256?: string
+}
+
+export interface RestoreOptions extends Watched {
+  /** The folder to restore into: it must not exist, or be empty. Restoring in place is not in this version. */
+  target: string
+  /** Paths, globs, or categories: `['database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
+  items?: string[]
+  /** As in `items`; true without items is E_CONFIG. */
+  selective?: boolean
+  /** Only say what would be done. */
+  dryRun?: boolean
+}
+
+export interface RestoreResult {
+  success: true
+  backup: string
+  /** The paths that were written. */
+  restored: string[]
+  /** The time of the backup. */
+  timestamp: number
+  plan: { create: string[]; replace: string[]; remove: string[]; unchanged: number; bytes: number }
+  dryRun: boolean
+  staged: boolean
+  durationMs: number
+  warnings: Warning[]
+}
+
+export interface VerifyOptions extends Watched {
+  /** Also decompress and re-hash every chunk. */
+  deep?: boolean
+}
+
+export interface VerifyReport {
+  ok: boolean
+  backups: number
+  packs: number
+  /** Bytes that were read back. */
+  bytes: number
+  damaged: { object: string; backups: string[]; healed: boolean; message: string }[]
+  durationMs: number
+}
+
+export interface Progress {
+  /** What is being done, in a word. */
+  phase: string
+  items: number
+  totalItems?: number
+  bytes: number
+  totalBytes?: number
+  path?: string
+  etaMs?: number
+}
+
+export interface Status {
+  healthy: boolean
+  problems: { code: string; message: string; since: number }[]
+  lastSuccess: Partial<Record<BackupType, number>>
+  /** Milliseconds since the newest good backup. */
+  age?: number
+  /** What holds the vault now. */
+  running?: { operation: string; pid: number; since: number }
+  storage: {
+    /** Bytes of everything in the vault's folder. */
+    used: number
+    /** The cap, `maxLocalStorage`. */
+    limit: number
+    /** Bytes free on the vault's disk. */
+    free: number
+    backups: number
+    /** Bytes of all backups' items, as if each were a plain copy. */
+    sourceBytes: number
+    /** Bytes of the packs and snapshots that hold them. */
+    storedBytes: number
+  }
+}
+
+export interface Events {
+  progress: Progress & { operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' }
+  'backup:success': BackupResult
+  'backup:failure': { type: BackupType; code: ErrorCode; message: string }
+  'restore:success': RestoreResult
+  /** `rolledBack`: nothing of it was left. */
+  'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
+  'integrity:failure': VerifyReport
+}
+
+/**
+ * `config/backup-config.json`. Every field has a default that works for raf-bot; an unknown field is E_CONFIG, with the
+ * nearest known name. The vault opens by the environment variable BACKUP_PASSPHRASE or BACKUP_KEY_FILE, read at each
+ * call, or by what stands here.
+ */
+export interface Config {
+  /** The folder that is backed up, relative to `process.cwd()`. Default `'.'`. */
+  root?: string
+  /** The vault, relative to the root. Default `'backups'`. */
+  backupDir?: string
+  /** Default true. Counts when the vault is made. */
+  encryption?: boolean
+  passphrase?: string
+  /** A file that holds the passphrase. Relative to the root. */
+  passphraseFile?: string
+  /** Opens the vault without a passphrase. Made by `lifeboat init --key-file FILE`. Relative to the root. */
+  keyFile?: string
+  /** Default true, which is level 6; levels go from 0 (off) to 12 (smallest). */
+  compression?: boolean | { level: number }
+  /** Bytes, or text such as `'5GB'`, which is the default. */
+  maxLocalStorage?: number | string
+  /** Default 7. */
+  localRetentionDays?: number
+  timezone?: string
+  schedules?: Partial<Record<BackupType, { cron: string; keep: number; enabled?: boolean; archive?: boolean }>>
+  /** What is taken and as what. Default: everything, with raf-bot's categories. */
+  sources?: { category: Category; include: string[]; exclude?: string[] }[]
+  /** Globs that are never taken, besides node_modules, .git, temporary folders and the vault. */
+  exclude?: string[]
+  monitor?: { maxAgeHours?: number; storageWarnPercent?: number; verifyCron?: string; pingUrl?: string }
+  /** `threads`: 0 is automatic. `nice`: Unix niceness from 0 to 19, default 10. */
+  worker?: { threads?: number; nice?: number }
+}

@@ -1,0 +1,115 @@
+// What callers pass, checked and put into the form of the worker's protocol. What is wrong is E_CONFIG, and says what.
+
+const { resolve } = require('node:path')
+const { BackupError } = require('./error.js')
+
+const TYPES = ['MANUAL', 'API', 'HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'SAFETY']
+
+function refuse(message) {
+  throw new BackupError('E_CONFIG', message)
+}
+
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const KINDS = {
+  boolean: { a: 'true or false', fits: (value) => typeof value === 'boolean' },
+  text: { a: 'a string', fits: (value) => typeof value === 'string' },
+  texts: { a: 'an array of strings', fits: (v) => Array.isArray(v) && v.every((one) => typeof one === 'string') },
+  path: { a: 'a path that is not empty', fits: (value) => typeof value === 'string' && value !== '' },
+  count: { a: 'a whole number of 0 or more', fits: (value) => Number.isSafeInteger(value) && value >= 0 },
+  function: { a: 'a function', fits: (value) => typeof value === 'function' },
+  // By shape and not by class: in jest and in a worker's vm, classes of the same name are others.
+  signal: { a: 'an AbortSignal', fits: (v) => isObject(v) && typeof v.aborted === 'boolean' && !!v.addEventListener },
+  instant: { a: 'a Date or milliseconds since 1970', fits: (value) => Number.isSafeInteger(millis(value)) },
+  type: { a: `one of ${TYPES.join(', ')}`, fits: (value) => TYPES.includes(value) }
+}
+
+function show(value) {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  return isObject(value) ? 'an object' : Array.isArray(value) ? 'an array' : String(value)
+}
+
+function check(name, value, kind) {
+  if (!KINDS[kind].fits(value)) refuse(`${name} must be ${KINDS[kind].a}, not ${show(value)}.`)
+  return value
+}
+
+/** The options that are given, each of its kind; an unknown one is a slip of the pen and refused. */
+function checkAll(where, options, kinds) {
+  if (!isObject(options)) refuse(`${where} must be an object, not ${show(options)}.`)
+  const given = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(kinds, name)) refuse(`${where} has no ${show(name)}. It knows ${Object.keys(kinds).join(', ')}.`)
+    if (value !== undefined) given[name] = check(`${where}.${name}`, value, kinds[name])
+  }
+  return given
+}
+
+/** Of a Date (of any realm) or of a number; NaN for anything else. */
+function millis(value) {
+  if (Object.prototype.toString.call(value) === '[object Date]') return value.getTime()
+  return typeof value === 'number' ? Math.round(value) : Number.NaN
+}
+
+const WATCHED = { signal: 'signal', onProgress: 'function' }
+
+function withoutWatchers({ signal, onProgress, ...rest }) {
+  return rest
+}
+
+function configText(config) {
+  if (!isObject(config)) refuse(`A configuration must be an object or the path of a file, not ${show(config)}.`)
+  try {
+    return JSON.stringify(config)
+  } catch (error) {
+    return refuse(`The configuration cannot be written as JSON: ${error.message}.`)
+  }
+}
+
+function createBackup(type, options) {
+  check('The type of backup', type, 'type')
+  const kinds = { full: 'boolean', note: 'text', wait: 'boolean', ...WATCHED }
+  return { op: 'createBackup', type, options: withoutWatchers(checkAll('The options of createBackup', options, kinds)) }
+}
+
+function listBackups(options) {
+  const kinds = { type: 'type', since: 'instant', until: 'instant', limit: 'count' }
+  const filter = checkAll('The filter of listBackups', options, kinds)
+  for (const name of ['since', 'until']) if (name in filter) filter[name] = millis(filter[name])
+  return { op: 'listBackups', filter }
+}
+
+function listItems(backup, options) {
+  const { items = [] } = checkAll('The filter of listItems', options, { items: 'texts' })
+  return { op: 'listItems', backup: check('The backup', backup, 'path'), items }
+}
+
+function verify(backup, options) {
+  if (backup !== undefined && backup !== null) check('The backup', backup, 'path')
+  const { deep = false } = checkAll('The options of verify', options, { deep: 'boolean', ...WATCHED })
+  return { op: 'verify', backup: backup ?? null, deep }
+}
+
+const RESTORE = { selective: 'boolean', items: 'texts', dryRun: 'boolean', target: 'path', ...WATCHED }
+
+function restore(backup, options) {
+  const { selective, items = [], dryRun = false, target } = checkAll('The options of restore', options, RESTORE)
+  if (selective && items.length === 0) refuse('A selective restore needs `items`: paths, globs or categories.')
+  if (target === undefined) {
+    refuse('restore needs a `target`, another folder than the root: this version does not restore in place yet.')
+  }
+  return { op: 'restore', backup: whichBackup(backup), options: { items, dryRun, target: resolve(target) } }
+}
+
+function whichBackup(backup) {
+  if (!isObject(backup)) return check('The backup', backup, 'path')
+  const { at } = backup
+  const instant = typeof at === 'string' ? Date.parse(at) : millis(at)
+  if (!Number.isSafeInteger(instant)) {
+    refuse(`The backup's \`at\` must be a Date, a time such as '2026-11-23T02:00:00Z', or milliseconds since 1970.`)
+  }
+  return { at: instant }
+}
+
+module.exports = { configText, createBackup, listBackups, listItems, restore, verify }

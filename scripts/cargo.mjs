@@ -1,0 +1,58 @@
+// What cargo builds here and where it goes: the addon beside index.js, the executable in bin/.
+// Plain Node: `npm install ../lifeboat` runs this without our development dependencies.
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
+const windows = process.platform === 'win32'
+/** As native.js, which napi generates, looks for it. */
+export const ADDON = join(HOME, `lifeboat.${[process.platform, process.arch, abi()].filter(Boolean).join('-')}.node`)
+export const WORKER = join(HOME, 'bin', windows ? 'lifeboat.exe' : 'lifeboat')
+const LIBRARY = { win32: 'lifeboat.dll', darwin: 'liblifeboat.dylib' }[process.platform] ?? 'liblifeboat.so'
+
+function abi() {
+  if (windows) return 'msvc'
+  if (process.platform !== 'linux') return ''
+  return process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'
+}
+
+/** Runs a program in this folder with its output on ours, and ends this process where it fails. */
+export function run(program, args, options = {}) {
+  const { status, error, signal } = spawnSync(program, args, { cwd: HOME, stdio: 'inherit', ...options })
+  if (error?.code === 'ENOENT') {
+    console.error(
+      `Lifeboat is written in Rust, and ${program} is not on the PATH. Install Rust from https://rustup.rs,`
+    )
+    console.error('then run `npm install` again.')
+    process.exit(1)
+  }
+  if (error) throw error
+  if (status !== 0) {
+    console.error(`\`${program} ${args.join(' ')}\` failed (${signal ?? status}).`)
+    process.exit(status || 1)
+  }
+}
+
+/** One cargo run builds the engine once and links both of its faces. */
+export function build({ env = process.env, cargoArgs = [] } = {}) {
+  run('cargo', ['build', '--release', '--locked', '-p', 'lifeboat', '-p', 'lifeboat-cli', ...cargoArgs], { env })
+  const target = env.CARGO_TARGET_DIR ?? join(HOME, 'target')
+  replace(join(target, 'release', LIBRARY), ADDON)
+  replace(join(target, 'release', windows ? 'lifeboat.exe' : 'lifeboat'), WORKER)
+}
+
+/** By rename: a bot that has the old file loaded keeps it, where writing into it would crash the bot. */
+function replace(from, to) {
+  const fresh = `${to}.new`
+  copyFileSync(from, fresh)
+  try {
+    renameSync(fresh, to)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    if (!windows) throw error
+    throw new Error(`${to} is in use. Stop the app that has it loaded, then build again.`, { cause: error })
+  }
+}

@@ -1,0 +1,166 @@
+//! `NativeEngine`: one root, its configuration, and the workers that it has running.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lifeboat_engine::secret::Secret;
+use lifeboat_engine::supervise::protocol::{Failure, Operation};
+use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
+use lifeboat_engine::{Config, Error};
+use napi::bindgen_prelude::{Function, Object};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi::{Env, Status};
+use napi_derive::napi;
+
+use crate::outcome;
+
+/// Progress that waits for a busy event loop: what is beyond that is skipped, the next one says more anyway.
+const WAITING_PROGRESS: usize = 4;
+/// A supervising thread copies lines and little else.
+const STACK: usize = 256 << 10;
+
+type Running = Arc<Mutex<HashMap<u32, Cancel>>>;
+
+#[napi]
+pub struct NativeEngine {
+    supervisor: Arc<Supervisor>,
+    running: Running,
+}
+
+/// What the environment of the app says at the moment of a call.
+#[napi(object)]
+pub struct NativeEnvironment {
+    /// BACKUP_PASSPHRASE.
+    pub passphrase: Option<String>,
+    /// BACKUP_KEY_FILE, absolute.
+    pub key_file: Option<String>,
+}
+
+/// Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome.
+#[napi]
+pub fn check_config(config: String, base: String) -> String {
+    outcome::of(|| {
+        Config::from_json(&config, Path::new(&base)).map_err(|error| Failure::from(&error))?;
+        Ok("null".into())
+    })
+}
+
+/// Panics, on the calling thread or on a supervising one, to prove in the tests that a panic is an outcome and not the
+/// end of the process. It touches nothing.
+#[napi(ts_return_type = "Promise<string>")]
+pub fn panic_on_purpose(env: &Env, on_thread: bool) -> napi::Result<Object<'_>> {
+    settle(env, on_thread, || panic!("a panic on purpose"))
+}
+
+#[napi]
+impl NativeEngine {
+    /// `worker` is the path of the `lifeboat` executable. Throws where `checkConfig` has an error.
+    #[napi(constructor)]
+    pub fn new(env: Env, config: String, base: String, worker: String) -> napi::Result<NativeEngine> {
+        let made = outcome::caught(|| Config::from_json(&config, Path::new(&base)));
+        let config = made
+            .and_then(|config| config.map_err(|error| Failure::from(&error)))
+            .map_err(|failure| napi::Error::from_reason(failure.message))?;
+        let running = Running::default();
+        // A worker thread of Node that ends takes its operations along; those of the main thread end with the process.
+        env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
+        Ok(NativeEngine { supervisor: Arc::new(Supervisor::new(PathBuf::from(worker), config)), running })
+    }
+
+    /// Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
+    /// outcome, and never rejected. `onProgress` gets JSON text; it must not throw.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn run<'env>(
+        &self,
+        env: &'env Env,
+        id: u32,
+        operation: String,
+        environment: NativeEnvironment,
+        on_progress: Option<Function<'env, String, ()>>,
+    ) -> napi::Result<Object<'env>> {
+        let progress = on_progress
+            .map(|callback| {
+                callback
+                    .build_threadsafe_function()
+                    .callee_handled::<false>()
+                    .weak::<true>()
+                    .max_queue_size::<WAITING_PROGRESS>()
+                    .build()
+            })
+            .transpose()?;
+        let environment = Environment {
+            passphrase: environment.passphrase.map(Secret::new),
+            key_file: environment.key_file.map(PathBuf::from),
+        };
+        let cancel = Cancel::default();
+        locked(&self.running).insert(id, cancel.clone());
+        let (supervisor, running) = (self.supervisor.clone(), self.running.clone());
+        settle(env, true, move || {
+            // Also where the operation panics.
+            let _done = Done(running, id);
+            let operation = parse(&operation)?;
+            supervisor.run(operation, environment, &cancel, &mut |report| {
+                if let Some(progress) = &progress {
+                    // A full queue and a closing event loop both mean that nobody needs it.
+                    let _: Status = progress.call(report.to_owned(), ThreadsafeFunctionCallMode::NonBlocking);
+                }
+            })
+        })
+    }
+
+    /// Asks the operation to stop at its next safe place; its outcome is then E_ABORTED.
+    #[napi]
+    pub fn cancel(&self, id: u32) {
+        if let Some(cancel) = locked(&self.running).get(&id) {
+            cancel.cancel();
+        }
+    }
+}
+
+/// A promise of what comes of `call`, on a thread of its own or at once.
+fn settle<'env>(
+    env: &'env Env,
+    on_thread: bool,
+    call: impl FnOnce() -> Result<String, Failure> + Send + 'static,
+) -> napi::Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred()?;
+    let work = move || {
+        let outcome = outcome::of(call);
+        deferred.resolve(move |_| Ok(outcome));
+    };
+    if on_thread {
+        std::thread::Builder::new()
+            .name("lifeboat".into())
+            .stack_size(STACK)
+            .spawn(work)
+            .map_err(|error| napi::Error::from_reason(format!("No thread can be started: {error}.")))?;
+    } else {
+        work();
+    }
+    Ok(promise)
+}
+
+struct Done(Running, u32);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        locked(&self.0).remove(&self.1);
+    }
+}
+
+fn cancel_all(running: &Running) {
+    for cancel in locked(running).values() {
+        cancel.cancel();
+    }
+}
+
+fn parse(operation: &str) -> Result<Operation, Failure> {
+    serde_json::from_str(operation).map_err(|error| {
+        Failure::from(&Error::Config { message: format!("The call's arguments are not valid: {error}.") })
+    })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
