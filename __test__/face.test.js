@@ -1,5 +1,3 @@
-'use strict'
-
 const assert = require('node:assert/strict')
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
@@ -11,13 +9,15 @@ const { BackupEngine, BackupError } = lifeboat
 const UNENCRYPTED = { encryption: false }
 
 /** Is it a BackupError of the caller's realm, with this code and these words? */
-const fails = (code, words = /./) => (error) => {
-  assert.ok(error instanceof BackupError, `${error?.stack}`)
-  assert.ok(error instanceof Error)
-  assert.equal(error.code, code)
-  assert.match(error.message, words)
-  return true
-}
+const fails =
+  (code, words = /./) =>
+  (error) => {
+    assert.ok(error instanceof BackupError, `${error?.stack}`)
+    assert.ok(error instanceof Error)
+    assert.equal(error.code, code)
+    assert.match(error.message, words)
+    return true
+  }
 
 test('a backup is made, listed, looked into, verified and restored', async (t) => {
   const root = makeRoot(t)

@@ -1,4 +1,3 @@
-'use strict'
 // The law that the whole design follows from: the host's own database connections never notice a backup.
 // A bot that writes 200 times a second through `sqlite3`, with its default busy timeout, in the very process that
 // calls createBackup, sees no error while ten backups run, and each of the ten is sound inside.
@@ -24,9 +23,7 @@ function open(file) {
   const call =
     (name) =>
     (...args) =>
-      new Promise((resolve, reject) =>
-        db[name](...args, (error, value) => (error ? reject(error) : resolve(value)))
-      )
+      new Promise((resolve, reject) => db[name](...args, (error, value) => (error ? reject(error) : resolve(value))))
   return { run: call('run'), get: call('get'), exec: call('exec'), close: call('close') }
 }
 
@@ -72,7 +69,7 @@ function startWriter(db) {
       await done
       seen.perSecond = seen.commits / ((performance.now() - seen.since) / 1000)
       return seen
-    },
+    }
   }
 }
 
@@ -136,7 +133,7 @@ test('a write transaction that the host holds open over a backup keeps its lock'
         `const db = new (require(${JSON.stringify(require.resolve('sqlite3'))}).Database)(process.argv[1])
          db.configure('busyTimeout', 100)
          db.run('UPDATE saldo SET jumlah = 0 WHERE id = 2', (error) => process.exit(error ? (error.code === 'SQLITE_BUSY' ? 5 : 1) : 0))`,
-        file,
+        file
       ],
       { stdio: 'ignore' }
     ).status

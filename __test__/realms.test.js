@@ -1,5 +1,3 @@
-'use strict'
-
 const assert = require('node:assert/strict')
 const { createRequire } = require('node:module')
 const { readFileSync } = require('node:fs')
@@ -33,7 +31,8 @@ test('ES modules import its names', async (t) => {
     import { BackupEngine } from 'lifeboat'
     const made = await new BackupEngine(JSON.parse(process.argv[1])).createBackup()
     console.log(made.success)`
-  const { stdout, stderr } = await runScript(script, { args: [JSON.stringify(config(t))], cwd: HOME, module: true }).ended
+  const { stdout, stderr } = await runScript(script, { args: [JSON.stringify(config(t))], cwd: HOME, module: true })
+    .ended
   assert.equal(stdout, 'true\n', stderr)
 })
 

@@ -1,5 +1,3 @@
-'use strict'
-
 const assert = require('node:assert/strict')
 const { readFileSync, readdirSync, rmSync } = require('node:fs')
 const { dirname, join } = require('node:path')
@@ -69,7 +67,7 @@ test('a second backup is E_BUSY and says what is running; listing does not wait'
 })
 
 test('an onProgress that throws harms nothing, and is told once', async (t) => {
-  const engine = engineOf(makeRoot(t, { sparse: 2000 }))
+  const engine = engineOf(makeRoot(t, { sparse: 400 }))
   const warnings = []
   const listener = (warning) => warning.name === 'LifeboatWarning' && warnings.push(warning.message)
   process.on('warning', listener)
