@@ -35,7 +35,11 @@ function isAllowed(licence, allowed) {
 function rustPackages() {
   const cargo = ['metadata', '--format-version', '1', '--locked']
   const { packages } = JSON.parse(execFileSync('cargo', cargo, { maxBuffer: 1 << 28 }))
-  return packages.map(({ name, version, license }) => ({ name: `crate ${name} ${version}`, licence: license, tests: false }))
+  return packages.map(({ name, version, license }) => ({
+    name: `crate ${name} ${version}`,
+    licence: license,
+    tests: false
+  }))
 }
 
 /** From the lock file, which also knows packages for other systems; where it is silent, from the package itself. */
@@ -61,7 +65,9 @@ const packages = [...rustPackages(), ...npmPackages()]
 const bad = packages.filter(({ licence, tests }) => !licence || !isAllowed(licence, tests ? ALLOWED_IN_TESTS : ALLOWED))
 for (const { name, licence } of bad) console.error(`${name}: ${licence ?? 'states no licence'}`)
 if (bad.length > 0) {
-  console.error(`${bad.length} of ${packages.length} packages have a licence that is not on the list in scripts/licenses.mjs.`)
+  console.error(
+    `${bad.length} of ${packages.length} packages have a licence that is not on the list in scripts/licenses.mjs.`
+  )
   process.exitCode = 1
 } else {
   console.log(`Licences: ${packages.length} packages, all fine.`)
