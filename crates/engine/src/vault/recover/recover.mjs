@@ -14,22 +14,21 @@ const USAGE = `Usage:
   node recover.mjs [--vault DIR]                   lists the backups
   node recover.mjs [--vault DIR] BACKUP FOLDER     writes a backup into an empty or a new folder
   node recover.mjs [--vault DIR] BACKUP -          writes a backup to stdout, as a tar archive
-BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise.
-It opens by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks for the passphrase.
-Exit codes: 0 all is there, 1 failed or something is damaged (it says what), 2 wrong usage.`
-
+BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise. It opens
+by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks. Exit codes: 0 all is there, 1 not all, 2 wrong usage.`
 const [MAJOR, TAG, MAX_CHUNK, KEPT_CHUNKS] = [1, 16, 16 << 20, 16]
 const SIDES = ['-wal', '-shm', '-journal']
 const BAD_NAME = process.platform === 'win32' ? /^\.{0,2}$|[\0\\:]/ : /^\.{0,2}$|\0/
 const ZEROS = Buffer.alloc(MAX_CHUNK)
 /** After these there is no use in going on with the next item: the disk is full, or nobody reads the tar. */
-const HOPELESS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EPIPE', 'NEWER']
-
-const failed = (message, code) => Object.assign(new Error(message), { code })
-const newer = (object) => failed(`${object} was written by a newer Lifeboat. Use its recover.mjs.`, 'NEWER')
+const HOPELESS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EPIPE']
+const diskFull = Object.assign(new Error('The disk is full.'), { code: 'ENOSPC' })
+const newer = (object) => new Error(`${object} was written by a newer Lifeboat. Use its recover.mjs.`)
 const warn = (text) => process.stderr.write(`Warning: ${text}\n`)
 const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
+/** Node takes a negative number for "now", but not a negative date. */
+const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
 const namesIn = (folder, pattern) => fs.readdirSync(folder).filter((name) => pattern.test(name))
 
 /** Opens what AES-256-GCM sealed; null where it is not what was sealed. */
@@ -43,19 +42,17 @@ function open(key, nonce, aad, sealed) {
   }
 }
 
-/** A JSON object that holds its own checksum. A damaged one is used as far as it goes: wrong facts open nothing. */
+/** A JSON object that holds its own checksum, and whether it is intact. */
 function readChecked(vault, object) {
   const text = fs.readFileSync(path.join(vault, object), 'latin1')
   const stated = /"sha256":\s*"([0-9a-f]{64})"/.exec(text)?.[1]
-  const sha256 = crypto
-    .createHash('sha256')
-    .update(text.replace(stated, '0'.repeat(64)), 'latin1')
-    .digest('hex')
-  if (sha256 !== stated) warn(`${object} is damaged: its checksum does not fit. Going on with what it says.`)
+  const zeroed = text.replace(stated, '0'.repeat(64))
+  const intact = stated === crypto.createHash('sha256').update(zeroed, 'latin1').digest('hex')
+  if (!intact) warn(`${object} is damaged: its checksum does not fit.`)
   try {
-    return JSON.parse(Buffer.from(text, 'latin1').toString()) ?? {}
+    return { ...JSON.parse(Buffer.from(text, 'latin1').toString()), intact }
   } catch {
-    throw new Error(`${object} is damaged: it is not JSON`)
+    return {}
   }
 }
 
@@ -63,13 +60,9 @@ function readChecked(vault, object) {
 async function unlock(vault, vaultId) {
   const keys = { none: [], keyfile: [], passphrase: [] }
   for (const name of namesIn(path.join(vault, 'keys'), /\.json$/)) {
-    try {
-      const { kind, kdf, nonce, wrapped, master } = readChecked(vault, `keys/${name}`)
-      const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
-      keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
-    } catch (error) {
-      warn(error.message)
-    }
+    const { intact, kind, kdf, nonce, wrapped, master } = readChecked(vault, `keys/${name}`)
+    const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
+    if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
   }
   if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
   const secret = process.env.BACKUP_KEY_FILE && fs.readFileSync(process.env.BACKUP_KEY_FILE)
@@ -98,21 +91,18 @@ async function ask() {
   return answer
 }
 
-/** Finds and opens chunks, by the packs' own indexes. */
 class Packs {
   places = new Map()
   kept = new Map()
-
   constructor(vault, key) {
     for (const prefix of namesIn(path.join(vault, 'packs'), /^[0-9a-f]{2}$/)) {
       for (const id of namesIn(path.join(vault, 'packs', prefix), /^[0-9a-f]{64}$/)) {
         const object = `packs/${prefix}/${id}`
-        const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
         try {
+          const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
           this.index({ id, key: own, object, file: path.join(vault, object) })
         } catch (error) {
-          if (error.code === 'NEWER') throw error
-          warn(`${object} is damaged: ${error.message}. What only this pack holds is lost.`)
+          warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
         }
       }
     }
@@ -121,13 +111,12 @@ class Packs {
   index(pack) {
     const { size } = fs.statSync(pack.file)
     const [header, footer] = [this.readAt(pack, 40, 0), this.readAt(pack, 24, size - 24)]
-    const magic = header.toString('latin1', 0, 6) + footer.toString('latin1', 16, 22)
-    if (magic !== 'LBPACKLBPACK') throw new Error('it does not look like a pack')
+    const magic = [header.toString('latin1', 0, 6), footer.toString('latin1', 16, 22)]
+    if (magic.some((word) => word !== 'LBPACK')) throw new Error('it does not look like a pack')
     if (header[6] > MAJOR && header[6] === footer[22]) throw newer(pack.object)
     const [length, count] = [footer.readUInt32LE(0), footer.readUInt32LE(4)]
-    if (footer.readBigUInt64LE(8) !== BigInt(size) || length !== count * 40 + TAG || length + 64 > size) {
-      throw new Error('its footer does not fit its length')
-    }
+    const fits = footer.readBigUInt64LE(8) === BigInt(size) && length === count * 40 + TAG && length + 64 <= size
+    if (!fits) throw new Error('its footer does not fit its length')
     const sealed = this.readAt(pack, length, size - 24 - length)
     const index = open(pack.key, Buffer.alloc(12, 0xff), `lifeboat index ${pack.id}`, sealed)
     if (!index) throw new Error('its index does not authenticate')
@@ -141,7 +130,6 @@ class Packs {
   }
 
   readAt(pack, length, position) {
-    if (position < 0 || length > 4 * MAX_CHUNK) throw new Error('its length is wrong')
     const [fd, bytes] = [fs.openSync(pack.file), Buffer.alloc(length)]
     const read = fs.readSync(fd, bytes, 0, length, position)
     fs.closeSync(fd)
@@ -165,8 +153,7 @@ class Packs {
   }
 
   plain({ pack, ordinal, offset, sealed, plain }) {
-    const nonce = Buffer.alloc(12)
-    nonce.writeUInt32BE(ordinal, 8)
+    const nonce = Buffer.from(ordinal.toString(16).padStart(24, '0'), 'hex')
     const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, this.readAt(pack, sealed, offset))
     if (!member) throw new Error(`chunk ${ordinal} does not authenticate`)
     const bytes = zlib.gunzipSync(member, { maxOutputLength: MAX_CHUNK })
@@ -177,10 +164,9 @@ class Packs {
   /** The content of a file in pieces; throws in the end where its length or its hash is wrong. */
   *content({ size, sha256, bundle, chunks = [], lists = [] }) {
     const hash = crypto.createHash('sha256')
-    const ids = bundle ? [bundle[0]] : [...chunks]
-    for (const list of lists) for (const id of this.chunk(list).toString('hex').match(/.{64}/g) ?? []) ids.push(id)
+    const listed = lists.flatMap((list) => this.chunk(list).toString('hex').match(/.{64}/g) ?? [])
     let length = 0
-    for (const id of ids) {
+    for (const id of bundle ? [bundle[0]] : [...chunks, ...listed]) {
       const piece = bundle ? this.chunk(id).subarray(bundle[1], bundle[1] + size) : this.chunk(id)
       length += piece.length
       hash.update(piece)
@@ -212,10 +198,8 @@ function* readItems(packs, list, damaged) {
       damaged(`part ${number + 1} of ${list.chunks.length} of the item list, with all items in it`, error)
     }
     rest = lines.subarray(lines.lastIndexOf(10) + 1)
-    for (const line of lines
-      .toString('utf8', 0, lines.length - rest.length)
-      .split('\n')
-      .slice(0, -1)) {
+    const text = lines.toString('utf8', 0, lines.length - rest.length)
+    for (const line of text.split('\n').slice(0, -1)) {
       let item
       try {
         item = JSON.parse(line)
@@ -238,15 +222,10 @@ function* readItems(packs, list, damaged) {
   if (rest.length > 0) damaged('the end of the item list', new Error('it is cut off'))
 }
 
-/** Node takes a negative number for "now", but not a negative date. */
-const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
-
 class FolderOutput {
   asOwner = process.getuid?.() === 0
-
   constructor(folder) {
-    const isNew = !fs.existsSync(folder) || fs.readdirSync(folder).length === 0
-    if (!isNew) throw new Error(`${folder} is not empty. Choose an empty or a new folder.`)
+    if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0) throw new Error(`${folder} is not empty.`)
     this.folder = Buffer.from(path.resolve(folder) + path.sep)
     this.dir({ bytes: Buffer.alloc(0) })
   }
@@ -262,16 +241,16 @@ class FolderOutput {
       let at = 0
       for (const piece of content()) {
         // What is all zeros stays a hole.
-        const written = piece.equals(ZEROS.subarray(0, piece.length)) || fs.writeSync(fd, piece, 0, piece.length, at)
-        if (written !== true && written < piece.length) throw failed('the disk is full', 'ENOSPC')
+        const skip = piece.equals(ZEROS.subarray(0, piece.length)) ? piece.length : 0
+        if (fs.writeSync(fd, piece, skip, piece.length - skip, at) + skip < piece.length) throw diskFull
         at += piece.length
       }
       fs.ftruncateSync(fd, at)
-      fs.closeSync(fd)
     } catch (error) {
-      fs.closeSync(fd)
       fs.unlinkSync(this.place(item))
       throw error
+    } finally {
+      fs.closeSync(fd)
     }
     this.finish(item)
   }
@@ -279,21 +258,16 @@ class FolderOutput {
   /** Owner, mode and time. The owner comes first, because changing it clears bits of the mode. */
   finish = (item) => {
     const place = this.place(item)
+    if (item.type === 'symlink') fs.symlinkSync(item.target, place)
     if (this.asOwner) fs.lchownSync(place, item.uid, item.gid)
     if (item.type !== 'symlink') fs.chmodSync(place, item.mode & 0o7777)
     fs.lutimesSync(place, seconds(item.mtime), seconds(item.mtime))
-  }
-
-  lateLink = (item) => {
-    fs.symlinkSync(item.target, this.place(item))
-    this.finish(item)
   }
 }
 
 /** A tar archive to stdout: ustar, and pax headers for what does not fit into that. Text is latin1: a byte a letter. */
 class TarOutput {
   written = 0
-
   write(bytes, block = 1) {
     const padding = (block - ((this.written + bytes.length) % block)) % block
     for (const part of [bytes, ZEROS.subarray(0, padding)]) fs.writeFileSync(1, part)
@@ -302,11 +276,9 @@ class TarOutput {
 
   header(kind, name, { size = 0, mode = 0o644, uid = 0, gid = 0, mtime = [0] }, link = '') {
     const text = (value, width) => value.slice(0, width).padEnd(width, '\0')
-    const fit = (value, width) => (value >= 0 && value < 8 ** width ? value : 0)
-    const octal = (value, width) => `${fit(value, width).toString(8).padStart(width, '0')}\0`
+    const octal = (n, width) => `${(n >= 0 && n < 8 ** width ? n : 0).toString(8).padStart(width, '0')}\0`
     const numbers = [octal(mode & 0o7777, 7), octal(uid, 7), octal(gid, 7), octal(size, 11), octal(mtime[0], 11)]
-    const before = `${text(name, 100)}${numbers.join('')}`
-    const after = `${kind}${text(link, 100)}ustar\x0000`
+    const [before, after] = [[text(name, 100), ...numbers].join(''), `${kind}${text(link, 100)}ustar\x0000`]
     const sum = Buffer.from(before + after, 'latin1').reduce((sum, byte) => sum + byte, 8 * 32)
     this.write(Buffer.from(`${before}${octal(sum, 6)} ${after}`, 'latin1'), 512)
   }
@@ -352,7 +324,6 @@ class TarOutput {
     this.write(Buffer.alloc(0), 512)
     this.isTorn = false
   }
-
   dir = ({ size, ...item }) => this.entry('5', `${item.bytes.toString('latin1')}/`, item)
   symlink = ({ size, ...item }) => this.entry('2', item.bytes.toString('latin1'), item, item.target.toString('latin1'))
   end = () => this.write(Buffer.alloc(1024), 10240)
@@ -377,15 +348,13 @@ function recover(packs, snapshot, output) {
     attempt({ file, dir: output.dir, symlink: output.symlink }[item.type], item)
     late[item.type]?.push(item)
     for (const side of (item.sides ?? []).filter(({ suffix }) => SIDES.includes(suffix))) {
-      const bytes = Buffer.concat([item.bytes, Buffer.from(side.suffix)])
-      const beside = { ...item, path: item.path + side.suffix, bytes, sha256: null, lists: [], bundle: null, ...side }
-      attempt(file, beside)
+      const beside = { path: item.path + side.suffix, bytes: Buffer.concat([item.bytes, Buffer.from(side.suffix)]) }
+      attempt(file, { ...item, sha256: null, lists: [], bundle: null, ...side, ...beside })
     }
   }
   // First all folders that links lie in, while there is no link yet that could lead out.
   for (const item of late.symlink) attempt(output.parent, item)
-  for (const item of late.symlink) attempt(output.lateLink, item)
-  for (const item of late.dir.reverse()) attempt(output.finish, item)
+  for (const item of [...late.symlink, ...late.dir.reverse()]) attempt(output.finish, item)
   output.end?.()
   if (faults.length === 0) process.stderr.write(`${snapshot.backup}: all ${snapshot.items} items are there.\n`)
   else process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
@@ -395,11 +364,11 @@ function recover(packs, snapshot, output) {
 async function main(args) {
   const at = args.indexOf('--vault')
   const vault = at < 0 ? path.dirname(fileURLToPath(import.meta.url)) : args.splice(at, 2)[1]
-  if (args.includes('--help')) return console.log(USAGE)
   if (!vault || ![0, 2].includes(args.length) || args.some((arg) => arg.startsWith('--'))) {
-    process.exitCode = 2
+    process.exitCode = args.includes('--help') ? 0 : 2
     return console.error(USAGE)
   }
+  // A damaged description is used as far as it goes: a wrong id opens nothing.
   const { format, version, id } = readChecked(vault, 'vault.json')
   if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
   if (!(version?.major <= MAJOR)) throw newer('This vault')
