@@ -8,6 +8,7 @@ const crypto = require('node:crypto')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const zlib = require('node:zlib')
 
 const REPO = path.join(__dirname, '..')
 const LIFEBOAT = [process.env.LIFEBOAT_BIN, 'bin/lifeboat', 'target/release/lifeboat', 'target/debug/lifeboat']
@@ -294,4 +295,83 @@ test('a flipped bit never gives wrong data: what is damaged is named, the rest i
     }
   }
   assert.ok(hurt > objects.length)
+})
+
+/** Seals a snapshot with the given items: what somebody can do who has the key. */
+function forge(bot, name, items) {
+  const { id } = JSON.parse(fs.readFileSync(path.join(bot.vault, 'vault.json'), 'utf8'))
+  const [keyFile] = fs.readdirSync(path.join(bot.vault, 'keys'))
+  const { master } = JSON.parse(fs.readFileSync(path.join(bot.vault, 'keys', keyFile), 'utf8'))
+  const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, `lifeboat v1 ${info}`, 32))
+  const subKey = (purpose) => hkdf(Buffer.from(master, 'hex'), Buffer.from(id, 'hex'), purpose)
+  const seal = (key, nonce, aad, plain) => {
+    const cipher = crypto.createCipheriv('aes-256-gcm', key, nonce)
+    cipher.setAAD(Buffer.from(aad))
+    return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  }
+  const u32 = (value) => Buffer.from(Uint32Array.of(value).buffer)
+
+  const list = Buffer.from(items.map((item) => `${JSON.stringify(item)}\n`).join(''))
+  const [pack, chunk, salt] = [noise(32), noise(32), noise(32)]
+  const packKey = hkdf(subKey('packs'), pack, 'pack')
+  const packName = pack.toString('hex')
+  const sealed = seal(packKey, Buffer.alloc(12), `lifeboat chunk ${packName}`, zlib.gzipSync(list))
+  const entry = Buffer.concat([chunk, u32(sealed.length), u32(list.length)])
+  const index = seal(packKey, Buffer.alloc(12, 0xff), `lifeboat index ${packName}`, entry)
+  const magic = Buffer.from('LBPACK\x01\x00', 'latin1')
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(40 + sealed.length + index.length + 24))
+  const folder = path.join(bot.vault, 'packs', packName.slice(0, 2))
+  fs.mkdirSync(folder, { recursive: true })
+  const parts = [magic, pack, sealed, index, u32(index.length), u32(1), length, magic]
+  fs.writeFileSync(path.join(folder, packName), Buffer.concat(parts))
+
+  const snapshot = { backup: name, items: items.length, list: { chunks: [chunk.toString('hex')], size: list.length } }
+  const key = hkdf(subKey('snapshots'), salt, 'snapshot')
+  const body = seal(key, Buffer.alloc(12), `lifeboat snapshot 1.0 ${name}`, Buffer.from(JSON.stringify(snapshot)))
+  const head = Buffer.from('LBSNAP\x01\x00', 'latin1')
+  fs.writeFileSync(path.join(bot.vault, 'snapshots', name), Buffer.concat([head, salt, body]))
+}
+
+test('a path that leads out of the folder is refused, also through a link; the rest is written', {
+  skip: !unix
+}, () => {
+  const base = path.join(scratch, 'hostile')
+  const bot = { root: path.join(base, 'bot'), vault: path.join(base, 'vault'), env: {} }
+  const outside = path.join(base, 'outside')
+  fs.mkdirSync(path.join(bot.root, 'config'), { recursive: true })
+  fs.mkdirSync(outside)
+  fs.writeFileSync(path.join(bot.root, 'config/backup-config.json'), '{"encryption":false}')
+  lifeboat(bot, 'backup')
+  const item = (name, type, more) => ({
+    path: name,
+    type,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: [1, 0],
+    size: 0,
+    ...more
+  })
+  const name = 'backup_MANUAL_2026-01-01T00-00-00-000Z'
+  forge(bot, name, [
+    item('../outside/a', 'file'),
+    item(path.join(outside, 'b'), 'file'),
+    item('good', 'file'),
+    item('looks good', 'file', { raw: Buffer.from('../outside/c').toString('base64') }),
+    item('out', 'symlink', { link: outside }),
+    item('out/d', 'file'),
+    item('out/e', 'symlink', { link: 'x' }),
+    item('again', 'file'),
+    item('zz/../../outside/f', 'file')
+  ])
+  const target = path.join(base, 'target')
+  const result = recover(bot, [name, target])
+  assert.equal(result.status, 1)
+  assert.match(result.stderr.toString(), /NOT RECOVERED, or not whole \(7\)/)
+  assert.deepEqual(fs.readdirSync(outside), [])
+  assert.deepEqual(fs.readdirSync(target).sort(), ['good', 'out'])
+  const archive = recover(bot, [name, '-'])
+  assert.equal(archive.status, 1)
+  assert.equal(run('tar', ['-tf', '-'], { input: archive.stdout }).stdout.toString(), 'good\nout\n')
 })

@@ -1,15 +1,12 @@
-#!/usr/bin/env node
-// Gets the backups out of a Lifeboat vault with nothing but Node 18 or newer: no catalog, no engine, no npm.
-//
-// It is a second implementation of the format in `docs/format.md`, and the tests hold the two against each other. It
-// only reads the vault. Nothing is trusted before it authenticates, and paths are not trusted at all: every file is
-// created new, in a folder that was empty, and links are made when everything else is done.
+// Gets the backups out of a Lifeboat vault with nothing but Node 18.17 or newer: no catalog, no engine, no npm. It is a
+// second implementation of the format in `docs/format.md`, and the tests hold the two against each other. It only reads
+// the vault. Nothing is trusted before it authenticates, and paths are not trusted at all: every file is created new, in
+// a folder that was empty, and links are made when everything else is done.
 
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import readline from 'node:readline'
-import { Writable } from 'node:stream'
+import readline from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import zlib from 'node:zlib'
 
@@ -17,114 +14,95 @@ const USAGE = `Usage:
   node recover.mjs [--vault DIR]                   lists the backups
   node recover.mjs [--vault DIR] BACKUP FOLDER     writes a backup into an empty or a new folder
   node recover.mjs [--vault DIR] BACKUP -          writes a backup to stdout, as a tar archive
-BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise.
-It opens by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks for the passphrase.
-Exit codes: 0 all is there, 1 failed or something is damaged (it says what), 2 wrong usage.`
-
-const MAJOR = 1
-const TAG = 16
-const MAX_CHUNK = 16 << 20
-const KEPT_CHUNKS = 16
+BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise. It opens
+by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks. Exit codes: 0 all is there, 1 not all, 2 wrong usage.`
+const [MAJOR, TAG, MAX_CHUNK, KEPT_CHUNKS] = [1, 16, 16 << 20, 16]
+const SIDES = ['-wal', '-shm', '-journal']
+const BAD_NAME = process.platform === 'win32' ? /^\.{0,2}$|[\0\\:]/ : /^\.{0,2}$|\0/
 const ZEROS = Buffer.alloc(MAX_CHUNK)
 /** After these there is no use in going on with the next item: the disk is full, or nobody reads the tar. */
-const HOPELESS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EPIPE', 'BROKEN', 'NEWER']
-
-const newer = (object) =>
-  Object.assign(new Error(`${object} was written by a newer Lifeboat. Use its recover.mjs.`), { code: 'NEWER' })
+const HOPELESS = ['ENOSPC', 'EDQUOT', 'EROFS', 'EPIPE']
+const diskFull = Object.assign(new Error('The disk is full.'), { code: 'ENOSPC' })
+const newer = (object) => new Error(`${object} was written by a newer Lifeboat. Use its recover.mjs.`)
 const warn = (text) => process.stderr.write(`Warning: ${text}\n`)
 const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
+/** Node takes a negative number for "now", but not a negative date. */
+const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
+const namesIn = (folder, pattern) => fs.readdirSync(folder).filter((name) => pattern.test(name))
 
 /** Opens what AES-256-GCM sealed; null where it is not what was sealed. */
 function open(key, nonce, aad, sealed) {
-  if (sealed.length < TAG) return null
-  const cipher = crypto.createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
-  cipher.setAAD(Buffer.from(aad)).setAuthTag(sealed.subarray(sealed.length - TAG))
   try {
-    return Buffer.concat([cipher.update(sealed.subarray(0, sealed.length - TAG)), cipher.final()])
+    const cipher = crypto.createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
+    cipher.setAAD(Buffer.from(aad)).setAuthTag(sealed.subarray(-TAG))
+    return Buffer.concat([cipher.update(sealed.subarray(0, -TAG)), cipher.final()])
   } catch {
     return null
   }
 }
 
-// ---- vault.json and the keys ----
-
-/** A JSON object that holds its own checksum. A damaged one is used as far as it goes: wrong facts open nothing. */
+/** A JSON object that holds its own checksum, and whether it is intact. */
 function readChecked(vault, object) {
   const text = fs.readFileSync(path.join(vault, object), 'latin1')
-  let value
+  const stated = /"sha256":\s*"([0-9a-f]{64})"/.exec(text)?.[1]
+  const zeroed = text.replace(stated, '0'.repeat(64))
+  const intact = stated === crypto.createHash('sha256').update(zeroed, 'latin1').digest('hex')
+  if (!intact) warn(`${object} is damaged: its checksum does not fit.`)
   try {
-    value = JSON.parse(Buffer.from(text, 'latin1').toString())
+    return { ...JSON.parse(Buffer.from(text, 'latin1').toString()), intact }
   } catch {
-    throw new Error(`${object} is damaged: it is not JSON`)
+    return {}
   }
-  const stated = String(value?.sha256)
-  const sha256 = crypto
-    .createHash('sha256')
-    .update(text.replace(stated, '0'.repeat(64)), 'latin1')
-    .digest('hex')
-  if (sha256 !== stated) warn(`${object} is damaged: its checksum does not fit. Going on with what it says.`)
-  return value ?? {}
 }
 
 /** The master key, by the first key that opens. */
 async function unlock(vault, vaultId) {
   const keys = { none: [], keyfile: [], passphrase: [] }
-  for (const name of fs.readdirSync(path.join(vault, 'keys')).filter((name) => name.endsWith('.json'))) {
-    try {
-      const key = readChecked(vault, `keys/${name}`)
-      keys[key.kind]?.push({ ...key, aad: `lifeboat key ${vaultId} ${name.slice(0, -5)}` })
-    } catch (error) {
-      warn(error.message)
-    }
+  for (const name of namesIn(path.join(vault, 'keys'), /\.json$/)) {
+    const { intact, kind, kdf, nonce, wrapped, master } = readChecked(vault, `keys/${name}`)
+    const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
+    if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
   }
   if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
   const secret = process.env.BACKUP_KEY_FILE && fs.readFileSync(process.env.BACKUP_KEY_FILE)
-  for (const { kdf, nonce, aad, wrapped } of secret ? keys.keyfile : []) {
-    const master = open(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'), base64(nonce), aad, base64(wrapped))
+  for (const { kdf, unwrap } of secret ? keys.keyfile : []) {
+    const master = unwrap(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'))
     if (master) return master
   }
   const passphrase = keys.passphrase.length > 0 && (process.env.BACKUP_PASSPHRASE || (await ask()))
-  for (const { kdf, nonce, aad, wrapped } of keys.passphrase) {
-    const { n: N, r, p, salt } = kdf
-    if (!(N <= 2 ** 20 && r <= 16 && p <= 4)) throw new Error('A key in keys/ asks for an absurd key derivation')
-    const wrapping = crypto.scryptSync(passphrase, base64(salt), 32, { N, r, p, maxmem: 256 * N * r })
-    const master = open(wrapping, base64(nonce), aad, base64(wrapped))
+  for (const { kdf, unwrap } of keys.passphrase) {
+    const cost = { N: Math.min(kdf.n, 2 ** 20), r: Math.min(kdf.r, 16), p: Math.min(kdf.p, 4), maxmem: 2 ** 32 }
+    const master = unwrap(crypto.scryptSync(passphrase, base64(kdf.salt), 32, cost))
     if (master) return master
   }
   throw new Error('The passphrase or key file does not open this vault (BACKUP_PASSPHRASE, BACKUP_KEY_FILE).')
 }
 
 /** Asks on the terminal, without echo; where stdin is no terminal, its first line is the answer. */
-function ask() {
+async function ask() {
   process.stderr.write('Passphrase of the vault: ')
-  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = readline.createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY === true })
-  lines.once('close', () => process.stderr.write('\n'))
-  return new Promise((resolve, reject) => {
-    lines.once('line', (line) => resolve(line) ?? lines.close())
-    lines.once('close', () => reject(new Error('No passphrase was given.')))
-  })
+  process.exitCode = 1 // This is how it ends where the input ends without an answer.
+  const lines = readline.createInterface({ input: process.stdin, terminal: process.stdin.isTTY === true })
+  const answer = await lines.question('')
+  lines.close()
+  process.stderr.write('\n')
+  process.exitCode = 0
+  return answer
 }
 
-// ---- packs ----
-
-/** Finds and opens chunks, by the packs' own indexes. */
 class Packs {
   places = new Map()
   kept = new Map()
-
   constructor(vault, key) {
-    const folder = path.join(vault, 'packs')
-    for (const prefix of fs.readdirSync(folder).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
-      for (const id of fs.readdirSync(path.join(folder, prefix)).filter((name) => /^[0-9a-f]{64}$/.test(name))) {
-        const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
-        const pack = { id, key: own, object: `packs/${prefix}/${id}`, file: path.join(folder, prefix, id) }
+    for (const prefix of namesIn(path.join(vault, 'packs'), /^[0-9a-f]{2}$/)) {
+      for (const id of namesIn(path.join(vault, 'packs', prefix), /^[0-9a-f]{64}$/)) {
+        const object = `packs/${prefix}/${id}`
         try {
-          this.index(pack)
+          const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
+          this.index({ id, key: own, object, file: path.join(vault, object) })
         } catch (error) {
-          if (error.code === 'NEWER') throw error
-          warn(`${pack.object} is damaged: ${error.message}. What only this pack holds is lost.`)
+          warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
         }
       }
     }
@@ -133,99 +111,79 @@ class Packs {
   index(pack) {
     const { size } = fs.statSync(pack.file)
     const [header, footer] = [this.readAt(pack, 40, 0), this.readAt(pack, 24, size - 24)]
-    const magic = header.toString('latin1', 0, 6) + footer.toString('latin1', 16, 22)
-    if (magic !== 'LBPACKLBPACK') throw new Error('it does not look like a pack')
+    const magic = [header.toString('latin1', 0, 6), footer.toString('latin1', 16, 22)]
+    if (magic.some((word) => word !== 'LBPACK')) throw new Error('it does not look like a pack')
     if (header[6] > MAJOR && header[6] === footer[22]) throw newer(pack.object)
     const [length, count] = [footer.readUInt32LE(0), footer.readUInt32LE(4)]
-    if (footer.readBigUInt64LE(8) !== BigInt(size) || length !== count * 40 + TAG || length + 64 > size) {
-      throw new Error('its footer does not fit its length')
-    }
+    const fits = footer.readBigUInt64LE(8) === BigInt(size) && length === count * 40 + TAG && length + 64 <= size
+    if (!fits) throw new Error('its footer does not fit its length')
     const sealed = this.readAt(pack, length, size - 24 - length)
     const index = open(pack.key, Buffer.alloc(12, 0xff), `lifeboat index ${pack.id}`, sealed)
     if (!index) throw new Error('its index does not authenticate')
     for (let at = 0, offset = 40; at < index.length; at += 40) {
-      const [id, length, plain] = [
-        index.toString('hex', at, at + 32),
-        index.readUInt32LE(at + 32),
-        index.readUInt32LE(at + 36)
-      ]
+      const [id, sealed] = [index.toString('hex', at, at + 32), index.readUInt32LE(at + 32)]
+      const place = { pack, ordinal: at / 40, offset, sealed, plain: index.readUInt32LE(at + 36) }
       // A chunk may lie in several packs, and be damaged in one of them.
-      this.places.set(id, { pack, ordinal: at / 40, offset, length, plain, other: this.places.get(id) })
-      offset += length
+      this.places.set(id, { ...place, other: this.places.get(id) })
+      offset += sealed
     }
   }
 
   readAt(pack, length, position) {
-    if (position < 0 || length > 2 * MAX_CHUNK) throw new Error('its length is wrong')
     const [fd, bytes] = [fs.openSync(pack.file), Buffer.alloc(length)]
-    try {
-      if (fs.readSync(fd, bytes, 0, length, position) < length) throw new Error('it is cut off')
-      return bytes
-    } finally {
-      fs.closeSync(fd)
-    }
+    const read = fs.readSync(fd, bytes, 0, length, position)
+    fs.closeSync(fd)
+    if (read < length) throw new Error('it is cut off')
+    return bytes
   }
 
   /** The plain bytes of a chunk, from whichever pack has it whole. */
   chunk(id) {
-    let plain = this.kept.get(id)
+    if (this.kept.has(id)) return this.kept.get(id)
     let fault = `a pack is missing or damaged: none has the chunk ${id}`
-    for (let place = this.places.get(id); place && !plain; place = place.other) {
+    for (let place = this.places.get(id); place; place = place.other) {
       try {
-        plain = this.plain(place)
+        if (this.kept.size === KEPT_CHUNKS) this.kept.delete(this.kept.keys().next().value)
+        return this.kept.set(id, this.plain(place)).get(id)
       } catch (error) {
         fault = `${place.pack.object} is damaged: ${error.message}`
       }
     }
-    if (!plain) throw new Error(fault)
-    this.kept.set(id, plain)
-    if (this.kept.size > KEPT_CHUNKS) this.kept.delete(this.kept.keys().next().value)
-    return plain
+    throw new Error(fault)
   }
 
-  plain({ pack, ordinal, offset, length, plain }) {
-    const nonce = Buffer.alloc(12)
-    nonce.writeUInt32BE(ordinal, 8)
-    const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, this.readAt(pack, length, offset))
+  plain({ pack, ordinal, offset, sealed, plain }) {
+    const nonce = Buffer.from(ordinal.toString(16).padStart(24, '0'), 'hex')
+    const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, this.readAt(pack, sealed, offset))
     if (!member) throw new Error(`chunk ${ordinal} does not authenticate`)
     const bytes = zlib.gunzipSync(member, { maxOutputLength: MAX_CHUNK })
     if (bytes.length !== plain) throw new Error(`chunk ${ordinal} has another length than its index says`)
     return bytes
   }
 
-  *ids({ chunks = [], lists = [] }) {
-    yield* chunks
-    for (const list of lists) {
-      const ids = this.chunk(list)
-      for (let at = 0; at < ids.length; at += 32) yield ids.toString('hex', at, at + 32)
-    }
-  }
-
   /** The content of a file in pieces; throws in the end where its length or its hash is wrong. */
-  *content(file) {
+  *content({ size, sha256, bundle, chunks = [], lists = [] }) {
     const hash = crypto.createHash('sha256')
-    const [bundle, offset] = file.bundle ?? []
+    const listed = lists.flatMap((list) => this.chunk(list).toString('hex').match(/.{64}/g) ?? [])
     let length = 0
-    for (const id of bundle ? [bundle] : this.ids(file)) {
-      const piece = bundle ? this.chunk(id).subarray(offset, offset + file.size) : this.chunk(id)
+    for (const id of bundle ? [bundle[0]] : [...chunks, ...listed]) {
+      const piece = bundle ? this.chunk(id).subarray(bundle[1], bundle[1] + size) : this.chunk(id)
       length += piece.length
       hash.update(piece)
       yield piece
     }
-    if (length !== file.size) throw new Error('its content has another length than the backup says')
-    if (file.sha256 && hash.digest('hex') !== file.sha256) throw new Error('its content has another hash')
+    if (length !== size) throw new Error('its content has another length than the backup says')
+    if (sha256 && hash.digest('hex') !== sha256) throw new Error('its content has another hash than the backup says')
   }
 }
-
-// ---- snapshots and item lists ----
 
 function readSnapshot(vault, key, name) {
   const bytes = fs.readFileSync(path.join(vault, 'snapshots', name))
   const [own, version] = [hkdf(key, bytes.subarray(8, 40), 'lifeboat v1 snapshot'), `${bytes[6]}.${bytes[7]}`]
   const json = open(own, Buffer.alloc(12), `lifeboat snapshot ${version} ${name}`, bytes.subarray(40))
-  if (bytes.toString('latin1', 0, 6) !== 'LBSNAP') throw new Error(`snapshots/${name} is damaged: it is no snapshot`)
   if (bytes[6] > MAJOR) throw newer(`snapshots/${name}`)
-  if (!json) throw new Error(`snapshots/${name} is damaged: it does not authenticate`)
+  const intact = json && bytes.toString('latin1', 0, 6) === 'LBSNAP'
+  if (!intact) throw new Error(`snapshots/${name} is damaged: it does not authenticate`)
   return JSON.parse(json.toString())
 }
 
@@ -233,18 +191,22 @@ function readSnapshot(vault, key, name) {
 function* readItems(packs, list, damaged) {
   let [rest, last, link] = [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(1)]
   for (const [number, id] of list.chunks.entries()) {
-    let [lines, start, item] = [Buffer.alloc(0), 0]
+    let lines = Buffer.alloc(0)
     try {
       lines = Buffer.concat([rest, packs.chunk(id)])
     } catch (error) {
       damaged(`part ${number + 1} of ${list.chunks.length} of the item list, with all items in it`, error)
     }
-    for (let end = lines.indexOf(10); end >= 0; end = lines.indexOf(10, start)) {
+    rest = lines.subarray(lines.lastIndexOf(10) + 1)
+    const text = lines.toString('utf8', 0, lines.length - rest.length)
+    for (const line of text.split('\n').slice(0, -1)) {
+      let item
       try {
-        item = JSON.parse(lines.toString('utf8', start, end))
-        start = end + 1
+        item = JSON.parse(line)
         item.bytes = item.raw === undefined ? Buffer.from(item.path) : base64(item.raw)
-        checkPath(item.bytes)
+        item.target = item.linkRaw === undefined ? Buffer.from(item.link ?? '') : base64(item.linkRaw)
+        const parts = item.bytes.toString('latin1').split('/')
+        if (parts.some((part) => BAD_NAME.test(part))) throw new Error('its path is unsafe: refused')
         // Sorted, each once, none inside of a link: what is not was not written by Lifeboat. '/' sorts first.
         const key = Buffer.from(item.bytes.map((byte) => (byte === 0x2f ? 0 : byte)))
         if (Buffer.compare(last, key) >= 0) throw new Error('its path is out of order or there twice')
@@ -253,59 +215,22 @@ function* readItems(packs, list, damaged) {
         if (item.type === 'symlink') link = Buffer.concat([key, Buffer.alloc(1)])
         yield item
       } catch (error) {
-        start = end + 1
         damaged(item?.path ?? 'a line of the item list', error)
       }
     }
-    rest = lines.subarray(start)
   }
   if (rest.length > 0) damaged('the end of the item list', new Error('it is cut off'))
 }
 
-function checkPath(bytes) {
-  const text = bytes.toString('latin1')
-  const unsafe = text.split('/').some((part) => ['', '.', '..'].includes(part)) || text.includes('\0')
-  if (unsafe || (process.platform === 'win32' && /[\\:]/.test(text))) throw new Error('its path is unsafe: refused')
-}
-
-function linkTarget(item) {
-  const target = item.linkRaw === undefined ? Buffer.from(item.link ?? '') : base64(item.linkRaw)
-  if (target.length === 0 || target.includes(0)) throw new Error('its target is not a path')
-  return target
-}
-
-// ---- where it goes: a folder or an archive ----
-
-function writeAll(fd, bytes, at = null) {
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += fs.writeSync(fd, bytes, done, bytes.length - done, at === null ? null : at + done)
-    } catch (error) {
-      // A full pipe that somebody made non-blocking: wait for its reader.
-      if (error.code !== 'EAGAIN') throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-    }
-  }
-}
-
-/** Node takes a negative number for "now", but not a negative date. */
-const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
-
 class FolderOutput {
   asOwner = process.getuid?.() === 0
-
   constructor(folder) {
-    const isNew = !fs.existsSync(folder) || fs.readdirSync(folder).length === 0
-    if (!isNew) throw new Error(`${folder} is not empty. Choose an empty or a new folder.`)
+    if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0) throw new Error(`${folder} is not empty.`)
     this.folder = Buffer.from(path.resolve(folder) + path.sep)
     this.dir({ bytes: Buffer.alloc(0) })
   }
 
-  place({ bytes }) {
-    const place = Buffer.concat([this.folder, bytes])
-    return process.platform === 'win32' ? place.toString() : place
-  }
-
+  place = ({ bytes }) => Buffer.concat([this.folder, bytes])
   dir = (item) => fs.mkdirSync(this.place(item), { recursive: true })
   parent = ({ bytes }) => this.dir({ bytes: bytes.subarray(0, Math.max(bytes.lastIndexOf(0x2f), 0)) })
 
@@ -316,51 +241,44 @@ class FolderOutput {
       let at = 0
       for (const piece of content()) {
         // What is all zeros stays a hole.
-        if (!piece.equals(ZEROS.subarray(0, piece.length))) writeAll(fd, piece, at)
+        const skip = piece.equals(ZEROS.subarray(0, piece.length)) ? piece.length : 0
+        if (fs.writeSync(fd, piece, skip, piece.length - skip, at) + skip < piece.length) throw diskFull
         at += piece.length
       }
       fs.ftruncateSync(fd, at)
-      fs.closeSync(fd)
     } catch (error) {
-      fs.closeSync(fd)
       fs.unlinkSync(this.place(item))
       throw error
+    } finally {
+      fs.closeSync(fd)
     }
     this.finish(item)
   }
 
   /** Owner, mode and time. The owner comes first, because changing it clears bits of the mode. */
-  finish(item) {
-    if (this.asOwner) fs.chownSync(this.place(item), item.uid, item.gid)
-    fs.chmodSync(this.place(item), item.mode & 0o7777)
-    fs.utimesSync(this.place(item), seconds(item.mtime), seconds(item.mtime))
-  }
-
-  link(item) {
-    fs.symlinkSync(linkTarget(item), this.place(item))
-    if (this.asOwner) fs.lchownSync(this.place(item), item.uid, item.gid)
-    fs.lutimesSync(this.place(item), seconds(item.mtime), seconds(item.mtime))
+  finish = (item) => {
+    const place = this.place(item)
+    if (item.type === 'symlink') fs.symlinkSync(item.target, place)
+    if (this.asOwner) fs.lchownSync(place, item.uid, item.gid)
+    if (item.type !== 'symlink') fs.chmodSync(place, item.mode & 0o7777)
+    fs.lutimesSync(place, seconds(item.mtime), seconds(item.mtime))
   }
 }
 
 /** A tar archive to stdout: ustar, and pax headers for what does not fit into that. Text is latin1: a byte a letter. */
 class TarOutput {
   written = 0
-
   write(bytes, block = 1) {
     const padding = (block - ((this.written + bytes.length) % block)) % block
-    writeAll(1, bytes)
-    writeAll(1, ZEROS.subarray(0, padding))
+    for (const part of [bytes, ZEROS.subarray(0, padding)]) fs.writeFileSync(1, part)
     this.written += bytes.length + padding
   }
 
   header(kind, name, { size = 0, mode = 0o644, uid = 0, gid = 0, mtime = [0] }, link = '') {
     const text = (value, width) => value.slice(0, width).padEnd(width, '\0')
-    const fit = (value, width) => (value >= 0 && value < 8 ** width ? value : 0)
-    const octal = (value, width) => `${fit(value, width).toString(8).padStart(width, '0')}\0`
-    const owner = `${octal(mode & 0o7777, 7)}${octal(uid, 7)}${octal(gid, 7)}`
-    const before = `${text(name, 100)}${owner}${octal(size, 11)}${octal(mtime[0], 11)}`
-    const after = `${kind}${text(link, 100)}ustar\x0000`
+    const octal = (n, width) => `${(n >= 0 && n < 8 ** width ? n : 0).toString(8).padStart(width, '0')}\0`
+    const numbers = [octal(mode & 0o7777, 7), octal(uid, 7), octal(gid, 7), octal(size, 11), octal(mtime[0], 11)]
+    const [before, after] = [[text(name, 100), ...numbers].join(''), `${kind}${text(link, 100)}ustar\x0000`]
     const sum = Buffer.from(before + after, 'latin1').reduce((sum, byte) => sum + byte, 8 * 32)
     this.write(Buffer.from(`${before}${octal(sum, 6)} ${after}`, 'latin1'), 512)
   }
@@ -390,7 +308,9 @@ class TarOutput {
     const time = BigInt(item.mtime[0]) * 10n ** 9n + BigInt(item.mtime[1])
     const digits = String(time < 0 ? -time : time).padStart(10, '0')
     if (item.mtime[1] || time < 0) pax('mtime', `${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`)
-    for (const key of ['size', 'uid', 'gid']) if (item[key] >= (key === 'size' ? 8 ** 11 : 8 ** 7)) pax(key, item[key])
+    for (const [key, limit] of Object.entries({ size: 8 ** 11, uid: 8 ** 7, gid: 8 ** 7 })) {
+      if (item[key] >= limit) pax(key, item[key])
+    }
     if (records) this.extra('x', records)
     this.header(kind, name, item, link)
   }
@@ -399,78 +319,62 @@ class TarOutput {
     // A header can't be taken back: everything is read and checked once before it is written.
     for (const _piece of content());
     this.entry('0', item.bytes.toString('latin1'), item)
-    try {
-      for (const piece of content()) this.write(piece)
-    } catch (error) {
-      throw Object.assign(error, { code: 'BROKEN' })
-    }
+    this.isTorn = true
+    for (const piece of content()) this.write(piece)
     this.write(Buffer.alloc(0), 512)
+    this.isTorn = false
   }
-
-  dir = (item) => this.entry('5', `${item.bytes.toString('latin1')}/`, { ...item, size: 0 })
-  link = (item) =>
-    this.entry('2', item.bytes.toString('latin1'), { ...item, size: 0 }, linkTarget(item).toString('latin1'))
+  dir = ({ size, ...item }) => this.entry('5', `${item.bytes.toString('latin1')}/`, item)
+  symlink = ({ size, ...item }) => this.entry('2', item.bytes.toString('latin1'), item, item.target.toString('latin1'))
   end = () => this.write(Buffer.alloc(1024), 10240)
 }
 
-// ---- what it does ----
-
 function recover(packs, snapshot, output) {
-  const [faults, links, dirs] = [[], [], []]
+  const [faults, late] = [[], { dir: [], symlink: [] }]
   const damaged = (what, error) => {
-    if (HOPELESS.includes(error.code)) throw error
+    if (HOPELESS.includes(error.code) || output.isTorn) throw error
     faults.push(`  ${JSON.stringify(what)}: ${error.message}\n`)
   }
   /** What is wrong with one item doesn't stop the rest. */
-  const attempt = (item, work) => {
+  const attempt = (work, item) => {
     try {
       work?.(item)
     } catch (error) {
       damaged(item.path, error)
     }
   }
-  const writeFile = (file) => output.file(file, () => packs.content(file))
-  let count = 0
+  const file = (item) => output.file(item, () => packs.content(item))
   for (const item of readItems(packs, snapshot.list, damaged)) {
-    count++
-    // An archive is extracted in its order, and a folder's time is set when its last entry was there.
-    if (item.type === 'symlink' && output instanceof TarOutput) attempt(item, output.link)
-    else if (item.type === 'symlink') links.push(item)
-    if (item.type === 'dir') dirs.push(item)
-    if (item.type === 'dir') attempt(item, (dir) => output.dir(dir))
-    if (item.type === 'file') attempt(item, writeFile)
-    for (const { suffix, size, chunks } of item.sides ?? []) {
-      if (!['-wal', '-shm', '-journal'].includes(suffix)) continue
-      const bytes = Buffer.concat([item.bytes, Buffer.from(suffix)])
-      const { mode, uid, gid, mtime } = item
-      attempt({ path: item.path + suffix, bytes, mode, uid, gid, mtime, size, chunks }, writeFile)
+    attempt({ file, dir: output.dir, symlink: output.symlink }[item.type], item)
+    late[item.type]?.push(item)
+    for (const side of (item.sides ?? []).filter(({ suffix }) => SIDES.includes(suffix))) {
+      const beside = { path: item.path + side.suffix, bytes: Buffer.concat([item.bytes, Buffer.from(side.suffix)]) }
+      attempt(file, { ...item, sha256: null, lists: [], bundle: null, ...side, ...beside })
     }
   }
   // First all folders that links lie in, while there is no link yet that could lead out.
-  for (const item of links) attempt(item, output.parent)
-  for (const item of links) attempt(item, (link) => output.link(link))
-  for (const item of dirs.reverse()) attempt(item, (dir) => output.finish?.(dir))
+  for (const item of late.symlink) attempt(output.parent, item)
+  for (const item of [...late.symlink, ...late.dir.reverse()]) attempt(output.finish, item)
   output.end?.()
-  process.stderr.write(`${snapshot.backup}: ${count} items.\n`)
-  if (faults.length > 0) process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
+  if (faults.length === 0) process.stderr.write(`${snapshot.backup}: all ${snapshot.items} items are there.\n`)
+  else process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
   process.exitCode = faults.length > 0 ? 1 : 0
 }
 
 async function main(args) {
   const at = args.indexOf('--vault')
   const vault = at < 0 ? path.dirname(fileURLToPath(import.meta.url)) : args.splice(at, 2)[1]
-  if (args.includes('--help')) return console.log(USAGE)
   if (!vault || ![0, 2].includes(args.length) || args.some((arg) => arg.startsWith('--'))) {
-    console.error(USAGE)
-    process.exitCode = 2
-    return
+    process.exitCode = args.includes('--help') ? 0 : 2
+    return console.error(USAGE)
   }
+  // A damaged description is used as far as it goes: a wrong id opens nothing.
   const { format, version, id } = readChecked(vault, 'vault.json')
   if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
   if (!(version?.major <= MAJOR)) throw newer('This vault')
   const master = await unlock(vault, id)
   const subKey = (purpose) => hkdf(master, Buffer.from(id, 'hex'), `lifeboat v1 ${purpose}`)
-  const all = fs.readdirSync(path.join(vault, 'snapshots')).filter((name) => /^backup_[A-Z]+_[0-9TZ-]+$/.test(name))
+  const all = namesIn(path.join(vault, 'snapshots'), /^backup_[A-Z]+_[0-9TZ-]+$/)
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
   if (args.length === 2) {
     const name = args[0] === 'latest' ? all.at(-1) : args[0]
