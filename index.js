@@ -1,6 +1,8 @@
 // The public face of the package. Everything that users see is made here, in their own realm: promises, errors,
 // Dates. The work is done by the native supervisor (native.js), which starts a worker process for each operation.
 
+'use strict'
+
 const { EventEmitter } = require('node:events')
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')

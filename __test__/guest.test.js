@@ -1,5 +1,7 @@
 // The quiet guest: what a host feels of a backup. In a process of its own, because a test runner is no quiet place.
 
+'use strict'
+
 const assert = require('node:assert/strict')
 const { dirname } = require('node:path')
 const test = require('node:test')

@@ -2,6 +2,8 @@
 // A bot that writes 200 times a second through `sqlite3`, with its default busy timeout, in the very process that
 // calls createBackup, sees no error while ten backups run, and each of the ten is sound inside.
 
+'use strict'
+
 const { test } = require('node:test')
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

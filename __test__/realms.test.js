@@ -1,3 +1,5 @@
+'use strict'
+
 const assert = require('node:assert/strict')
 const { createRequire } = require('node:module')
 const { readFileSync } = require('node:fs')

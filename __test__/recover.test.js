@@ -1,6 +1,8 @@
 // recover.mjs and the engine are two implementations of docs/format.md. Here each backup of a varied folder is brought
 // back by both, and the results must be the same: names, bytes, modes, times, links.
 
+'use strict'
+
 const { test, before, after } = require('node:test')
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

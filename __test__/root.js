@@ -1,5 +1,7 @@
 // A small app to back up, in one line, and what the tests ask about processes.
 
+'use strict'
+
 const { execFileSync } = require('node:child_process')
 const { randomBytes } = require('node:crypto')
 const { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } = require('node:fs')

@@ -1,3 +1,5 @@
+'use strict'
+
 const assert = require('node:assert/strict')
 const { readFileSync, readdirSync, rmSync } = require('node:fs')
 const { dirname, join } = require('node:path')

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // npm's `lifeboat`: hands everything over to the native executable beside it.
 
+'use strict'
+
 const { spawn } = require('node:child_process')
 const { join } = require('node:path')
 

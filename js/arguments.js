@@ -1,5 +1,7 @@
 // What callers pass, checked and put into the form of the worker's protocol. What is wrong is E_CONFIG, and says what.
 
+'use strict'
+
 const { resolve } = require('node:path')
 const { BackupError } = require('./error.js')
 

@@ -1,5 +1,7 @@
 // The one kind of error that the package throws.
 
+'use strict'
+
 /** `code` is one of index.d.ts' ErrorCode; the message is a sentence that says what to do. */
 class BackupError extends Error {
   constructor(code, message, options) {
