@@ -9,8 +9,9 @@ const { join } = require('node:path')
 const program = join(__dirname, process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
 const child = spawn(program, process.argv.slice(2), { stdio: 'inherit' })
 
-// A terminal's Ctrl-C reaches both; the child decides what it means, and this process only waits for it.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+// A terminal's Ctrl-C reaches the child by itself, and a second one would mean more to it: this process only waits.
+process.on('SIGINT', () => {})
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 
 child.on('error', (error) => {
   console.error(`${program} cannot be started: ${error.message}`)
