@@ -84,7 +84,7 @@ impl Scan<'_> {
         std::thread::scope(|scope| {
             let helpers: Vec<_> = (1..self.threads.min(runs)).map(|_| scope.spawn(work)).collect();
             let own = work();
-            let join = |helper: std::thread::ScopedJoinHandle<_>| {
+            let join = |helper: std::thread::ScopedJoinHandle<'_, _>| {
                 helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
             helpers.into_iter().map(join).fold(own, Attempt::and)
