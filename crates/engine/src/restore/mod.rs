@@ -69,6 +69,8 @@ fn plan(vault: &Vault, snapshot: &Snapshot, options: &RestoreOptions) -> Result<
     let mut presence = reader.another();
     let mut plan = RestorePlan::default();
     let mut last: Option<RelPath> = None;
+    // The last item that is no folder: nothing can lie below it, and below a link it would be written elsewhere.
+    let mut leaf: Option<RelPath> = None;
     for item in ListReader::forwards(&mut reader, &snapshot.list) {
         let item = item?;
         let path = item.rel_path()?;
@@ -76,12 +78,22 @@ fn plan(vault: &Vault, snapshot: &Snapshot, options: &RestoreOptions) -> Result<
         if last.as_ref().is_some_and(|last| *last >= path) {
             return Err(Error::UnsafePath { path: path.display(), reason: "it is out of order or there twice" });
         }
+        if leaf.as_ref().is_some_and(|leaf| path.starts_with(leaf)) {
+            return Err(Error::UnsafePath {
+                path: path.display(),
+                reason: "it lies below something that is not a folder",
+            });
+        }
+        if item.kind != ItemType::Dir {
+            leaf = Some(path.clone());
+        }
         if selection.takes(&path, item.category) {
             if item.kind == ItemType::Symlink {
                 item.link_target()?;
             }
             check_presence(&item, &mut presence)?;
-            plan.bytes += item.size + item.sides.iter().map(|side| side.size).sum::<u64>();
+            let sides = item.sides.iter().map(|side| side.size);
+            plan.bytes = sides.fold(plan.bytes.saturating_add(item.size), u64::saturating_add);
             plan.create.push(item.display_path().to_owned());
         }
         last = Some(path);

@@ -31,6 +31,9 @@ pub struct Credentials {
 #[derive(Serialize, Deserialize)]
 struct KeyFile {
     id: String,
+    /// The vault's id: where `vault.json` is lost, it is still here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    vault: String,
     kind: String,
     created: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +142,7 @@ pub fn add(
     encryption: bool,
 ) -> Result<()> {
     if !encryption {
-        return write(dir, KeyFile { kind: "none".into(), master: Some(master.clone()), ..KeyFile::new()? });
+        return write(dir, KeyFile { kind: "none".into(), master: Some(master.clone()), ..KeyFile::new(vault_id)? });
     }
     if let Some(passphrase) = &credentials.passphrase {
         let salt = random::<32>()?;
@@ -148,7 +151,7 @@ pub fn add(
         write(
             dir,
             wrap(
-                KeyFile { kind: "passphrase".into(), kdf: Some(kdf), ..KeyFile::new()? },
+                KeyFile { kind: "passphrase".into(), kdf: Some(kdf), ..KeyFile::new(vault_id)? },
                 &wrapping,
                 vault_id,
                 master,
@@ -161,16 +164,22 @@ pub fn add(
         let kdf = Kdf::Hkdf { salt: BASE64.encode(salt) };
         write(
             dir,
-            wrap(KeyFile { kind: "keyfile".into(), kdf: Some(kdf), ..KeyFile::new()? }, &wrapping, vault_id, master)?,
+            wrap(
+                KeyFile { kind: "keyfile".into(), kdf: Some(kdf), ..KeyFile::new(vault_id)? },
+                &wrapping,
+                vault_id,
+                master,
+            )?,
         )?;
     }
     Ok(())
 }
 
 impl KeyFile {
-    fn new() -> Result<KeyFile> {
+    fn new(vault_id: &[u8; 16]) -> Result<KeyFile> {
         Ok(KeyFile {
             id: hex::encode(random::<8>()?),
+            vault: hex::encode(vault_id),
             kind: String::new(),
             created: jiff::Timestamp::now().as_millisecond(),
             kdf: None,

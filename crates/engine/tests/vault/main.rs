@@ -3,6 +3,7 @@
 
 mod damage;
 mod failure;
+mod forged;
 mod hostile;
 mod incremental;
 mod keys;
