@@ -44,8 +44,10 @@ fn backup_forever() {
 #[test]
 fn a_kill_at_any_moment_leaves_every_reported_backup_whole() {
     let bot = Bot::new();
+    // `npm run torture` asks for more.
+    let kills = std::env::var("LIFEBOAT_KILLS").map_or(25, |kills| kills.parse().unwrap());
     let mut seed = 42u64;
-    for round in 0..25u64 {
+    for round in 0..kills {
         bot.write(&format!("uploads/{}.jpg", round % 5), &noise(700_000, round));
         let mut writer = child("backup_forever", &bot.root(), &bot.vault()).spawn().unwrap();
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

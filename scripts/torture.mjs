@@ -1,0 +1,18 @@
+// `npm run torture`: the long versions of the tests, with the figures they measure. Minutes, not seconds.
+//
+// LIFEBOAT_KILLS=N says how often a backup is killed (default 500).
+
+import { spawnSync } from 'node:child_process'
+
+const kills = process.env.LIFEBOAT_KILLS ?? '500'
+const test = ['test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
+const runs = [
+  ['backups killed at any moment', [...test, 'vault', '--', '--nocapture', 'a_kill_at_any_moment']],
+  ['large and wild databases', [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']]
+]
+
+for (const [what, args] of runs) {
+  console.log(`\n==> ${what}`)
+  const { status } = spawnSync('cargo', args, { stdio: 'inherit', env: { ...process.env, LIFEBOAT_KILLS: kills } })
+  if (status !== 0) process.exit(status ?? 1)
+}
