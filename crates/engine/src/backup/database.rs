@@ -31,7 +31,8 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     // Before the capture: what changes from here on shows as a change to the next backup.
     let (stat, wal) = match (Stat::of(path), Stat::of(&side(&task.entry, "-wal"))) {
         (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == Kind::File)),
-        (Err(_), _) => {
+        (Err(error), _) => {
+            shared.warn_unreadable(&task.entry.path, &error);
             shared.gone(task.seq);
             return Ok(());
         }

@@ -155,9 +155,7 @@ impl<'a> FileReader<'a> {
 
     /// A file that vanished is no fault; one that cannot be read is.
     fn unreadable(&self, entry: &Entry, error: &io::Error) -> Result<Whole> {
-        if error.kind() != io::ErrorKind::NotFound {
-            self.shared.warn_degraded(&entry.path, format!("It could not be read and is not in this backup: {error}."));
-        }
+        self.shared.warn_unreadable(&entry.path, error);
         Ok(Whole::Gone)
     }
 

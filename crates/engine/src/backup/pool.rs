@@ -116,6 +116,13 @@ impl Shared {
         self.warn(path, message);
     }
 
+    /// A path that is left out because of `error`. One that merely vanished is no fault.
+    pub fn warn_unreadable(&self, path: &RelPath, error: &std::io::Error) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            self.warn_degraded(path, format!("It could not be read and is not in this backup: {error}."));
+        }
+    }
+
     pub fn add_warnings(&self, more: impl IntoIterator<Item = Warning>) {
         lock(&self.warnings).extend(more);
     }

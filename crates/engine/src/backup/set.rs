@@ -51,7 +51,7 @@ pub fn capture(
         pass += 1;
         reader.shared.check()?;
         let listing = walk.set(folder);
-        let dirty = read_pass(reader, &listing, &mut seen, previous, &trust)?;
+        let dirty = read_pass(reader, &listing.entries, &mut seen, previous, &trust)?;
         if !dirty && pass > 1 {
             break listing;
         }
@@ -64,7 +64,10 @@ pub fn capture(
             std::thread::sleep(PAUSE);
         }
     };
-    let members = listing.into_iter().map(|entry| match seen.remove(&entry.path) {
+    for (path, error) in &listing.unreadable {
+        reader.shared.warn_unreadable(path, error);
+    }
+    let members = listing.entries.into_iter().map(|entry| match seen.remove(&entry.path) {
         Some(seen) => Member::File { item: Box::new(seen.item), changed: seen.changed },
         None => Member::Other(entry),
     });

@@ -191,7 +191,8 @@ impl Walker<'_, '_> {
         if kind == ItemType::Symlink {
             match std::fs::read_link(&entry.absolute) {
                 Ok(target) => item.set_link(target.as_os_str().as_encoded_bytes()),
-                Err(_) => {
+                Err(error) => {
+                    self.shared.warn_unreadable(&entry.path, &error);
                     self.shared.gone(seq);
                     return Ok(());
                 }
@@ -252,7 +253,7 @@ impl Visitor for Walker<'_, '_> {
     }
 
     fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()> {
-        self.shared.warn_degraded(path, format!("It could not be read and is not in this backup: {error}."));
+        self.shared.warn_unreadable(path, error);
         Ok(())
     }
 }

@@ -30,6 +30,20 @@ pub trait Visitor {
     fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()>;
 }
 
+/// What is in a folder that belongs together.
+pub struct Set {
+    /// In path order, the folder itself first.
+    pub entries: Vec<Entry>,
+    pub unreadable: Vec<(RelPath, io::Error)>,
+}
+
+/// What vanished is no fault.
+fn note(unreadable: &mut Vec<(RelPath, io::Error)>, path: RelPath, error: io::Error) {
+    if error.kind() != io::ErrorKind::NotFound {
+        unreadable.push((path, error));
+    }
+}
+
 /// One walk over a root.
 pub struct Walk<'a> {
     root: &'a Path,
@@ -129,14 +143,25 @@ impl<'a> Walk<'a> {
         Ok(inner)
     }
 
-    /// Everything below a folder that belongs together, in path order, the folder itself first. What cannot be read
-    /// or vanishes meanwhile is left out: the caller asks again until two answers agree.
-    pub fn set(&self, folder: &Entry) -> Vec<Entry> {
+    /// Everything below a folder that belongs together. What vanishes meanwhile is left out: the caller asks again
+    /// until two answers agree.
+    pub fn set(&self, folder: &Entry) -> Set {
         let mut found = vec![folder.clone()];
-        let mut folders = vec![self.listing(&folder.path, &folder.absolute)];
-        while let Some(listing) = folders.pop() {
-            for (path, absolute) in self.without_sides(listing.unwrap_or_default()) {
-                let Ok(stat) = Stat::of(&absolute) else { continue };
+        let mut unreadable = Vec::new();
+        let mut folders = vec![(folder.path.clone(), self.listing(&folder.path, &folder.absolute))];
+        while let Some((folder, listing)) = folders.pop() {
+            let listing = listing.unwrap_or_else(|error| {
+                note(&mut unreadable, folder, error);
+                Vec::new()
+            });
+            for (path, absolute) in self.without_sides(listing) {
+                let stat = match Stat::of(&absolute) {
+                    Ok(stat) => stat,
+                    Err(error) => {
+                        note(&mut unreadable, path, error);
+                        continue;
+                    }
+                };
                 let is_dir = stat.kind == Kind::Dir;
                 if stat.kind == Kind::Other || self.rules.is_excluded(&path, is_dir) || self.is_vault(&absolute, &stat)
                 {
@@ -144,13 +169,13 @@ impl<'a> Walk<'a> {
                 }
                 let Some(category) = self.rules.category(&path) else { continue };
                 if is_dir {
-                    folders.push(self.listing(&path, &absolute));
+                    folders.push((path.clone(), self.listing(&path, &absolute)));
                 }
                 found.push(Entry { path, absolute, stat, category });
             }
         }
         found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        found
+        Set { entries: found, unreadable }
     }
 
     /// Without the `-wal`, `-shm` and `-journal` files of databases: their content is captured with the database.

@@ -161,8 +161,10 @@ fn backup_once() {
 fn an_unreadable_file_is_named_and_the_rest_is_taken() {
     let bot = Bot::new();
     fs::set_permissions(bot.path("config.json"), fs::Permissions::from_mode(0o000)).unwrap();
-    fs::create_dir(bot.path("closed")).unwrap();
-    fs::set_permissions(bot.path("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    for folder in ["closed", "sessions/raf/closed"] {
+        fs::create_dir(bot.path(folder)).unwrap();
+        fs::set_permissions(bot.path(folder), fs::Permissions::from_mode(0o000)).unwrap();
+    }
     // Root reads everything: run as somebody who may not, from where he may.
     let program = bot.dir.path().join("test");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -179,7 +181,7 @@ fn an_unreadable_file_is_named_and_the_rest_is_taken() {
     let result: BackupResult = serde_json::from_slice(&fs::read(bot.dir.path().join("result.json")).unwrap()).unwrap();
     assert!(result.degraded);
     let named: Vec<_> = result.warnings.iter().map(|warning| warning.path.as_str()).collect();
-    assert_eq!(named, ["closed", "config.json"]);
+    assert_eq!(named, ["closed", "config.json", "sessions/raf/closed"]);
     let out = bot.restore(&result.backup);
     assert!(out.join("database.sqlite").is_file() && !out.join("config.json").exists());
 }
