@@ -61,10 +61,20 @@ impl Target {
         }
     }
 
-    /// Makes the folder, and a fresh one inside to stage in.
+    /// Makes a fresh folder to stage in: beside the target, so that one rename makes it the target; or inside, where
+    /// the target is there already and may be a mount point or somebody's current folder.
     pub fn begin(self) -> Result<Staging> {
-        let folder = self.path.join(STAGE);
-        let staging = Staging { folder, target: self, done: false };
+        let (parent, folder) = match (self.path.parent(), self.path.file_name()) {
+            (Some(parent), Some(name)) if !self.existed => {
+                let mut hidden = std::ffi::OsString::from(".");
+                hidden.push(name);
+                hidden.push(STAGE);
+                (parent, parent.join(hidden))
+            }
+            _ => (self.path.as_path(), self.path.join(STAGE)),
+        };
+        let made = parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
+        let staging = Staging { folder, made, target: self, done: false };
         remove(&staging.folder)?;
         fs::create_dir_all(&staging.folder).at("making the folder", &staging.folder)?;
         Ok(staging)
@@ -74,6 +84,8 @@ impl Target {
 /// A target while it is filled. Dropped before [`Staging::commit`], it removes everything that it made.
 pub struct Staging {
     folder: PathBuf,
+    /// Folders above that did not exist before, the innermost first.
+    made: Vec<PathBuf>,
     target: Target,
     done: bool,
 }
@@ -85,9 +97,21 @@ impl Staging {
 
     /// Everything is staged, verified and durable: move it into place.
     pub fn commit(mut self) -> Result<()> {
+        let target = self.target.path.clone();
+        if self.target.existed {
+            self.move_inner(&target)?;
+        } else {
+            fs::rename(&self.folder, &target).at("moving into place", &target)?;
+        }
+        self.done = true;
+        durable::sync_dir(if self.target.existed { &target } else { target.parent().unwrap_or(&target) })
+    }
+
+    /// Moves what was staged up into the target, all or nothing.
+    fn move_inner(&self, target: &Path) -> Result<()> {
         let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
         for from in durable::list(&self.folder)? {
-            let to = self.target.path.join(from.file_name().unwrap_or_default());
+            let to = target.join(from.file_name().unwrap_or_default());
             if let Err(error) = fs::rename(&from, &to) {
                 for (from, to) in moved {
                     let _ = fs::rename(to, from);
@@ -96,9 +120,7 @@ impl Staging {
             }
             moved.push((from, to));
         }
-        self.done = true;
-        fs::remove_dir(&self.folder).at("removing", &self.folder)?;
-        durable::sync_dir(&self.target.path)
+        fs::remove_dir(&self.folder).at("removing", &self.folder)
     }
 }
 
@@ -106,8 +128,8 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if !self.done {
             let _ = remove(&self.folder);
-            if !self.target.existed {
-                let _ = fs::remove_dir(&self.target.path);
+            for folder in &self.made {
+                let _ = fs::remove_dir(folder);
             }
         }
     }
