@@ -8,7 +8,10 @@ const kills = process.env.LIFEBOAT_KILLS ?? '500'
 const test = ['test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
 const runs = [
   ['backups killed at any moment', [...test, 'vault', '--', '--nocapture', 'a_kill_at_any_moment']],
-  ['large and wild databases', [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']]
+  [
+    'large and wild databases',
+    [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']
+  ]
 ]
 
 for (const [what, args] of runs) {

@@ -1,6 +1,7 @@
 //! A restore into a folder: nothing live is touched.
 //!
-//! plan → check (key, every chunk present, space) → stage beside the target → verify by hash → sync → move into place. Any error before the last step removes what was staged and leaves the target as it was. Paths come from the
+//! plan → check (key, every chunk present, space) → stage beside the target → verify by hash → sync → move into
+//! place. Any error before the last step removes what was staged and leaves the target as it was. Paths come from the
 //! snapshot and are not trusted: they are checked when they are parsed, files are only ever created new in a fresh
 //! folder, and links are made after everything else, so that nothing can be written through one.
 
