@@ -60,34 +60,18 @@ impl<'a> FileReader<'a> {
             Job::Small(tasks) => {
                 for task in tasks {
                     self.shared.check()?;
-                    self.small(task)?;
+                    self.file(task, true)?;
                 }
                 self.flush()
             }
-            Job::Large(task) => self.large(task),
+            Job::Large(task) => self.file(task, false),
         }
     }
 
-    fn small(&mut self, task: Task) -> Result<()> {
+    /// `bundled`: small files share a chunk, larger ones have their own.
+    fn file(&mut self, task: Task, bundled: bool) -> Result<()> {
         match self.read(&task.entry)? {
-            Whole::Read { item, .. } => self.bundle(task, item),
-            Whole::Torn { .. } => {
-                self.shared.torn.send(task).map_err(|_| Error::internal("nobody waits for torn files"))
-            }
-            Whole::Database => database::store(self, task),
-            Whole::TooLarge => self.stream(task),
-            Whole::Gone => {
-                self.shared.gone(task.seq);
-                Ok(())
-            }
-        }
-    }
-
-    fn large(&mut self, task: Task) -> Result<()> {
-        if task.entry.stat.size > WHOLE as u64 {
-            return self.stream(task);
-        }
-        match self.read(&task.entry)? {
+            Whole::Read { item, .. } if bundled => self.bundle(task, item),
             Whole::Read { item, .. } => self.store_whole(task, item),
             Whole::Torn { .. } => {
                 self.shared.torn.send(task).map_err(|_| Error::internal("nobody waits for torn files"))

@@ -5,7 +5,9 @@
 //! snapshot and are not trusted: they are checked when they are parsed, files are only ever created new in a fresh
 //! folder, and links are made after everything else, so that nothing can be written through one.
 
+mod consumer;
 mod metadata;
+mod producer;
 mod stage;
 mod target;
 

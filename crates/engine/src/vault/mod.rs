@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod checked_json;
+mod description;
 pub mod durable;
 pub mod item;
 pub mod list;
@@ -19,8 +20,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use serde::{Deserialize, Serialize};
-
 use crate::chunk::ChunkerParams;
 use crate::error::IoContext;
 use crate::report::{BackupInfo, BackupRef};
@@ -30,33 +29,11 @@ use crate::secret::MasterKey;
 use crate::{Control, Error, Result};
 
 use catalog::Catalog;
+use description::Description;
 use name::BackupName;
 use pack::PackId;
 use reader::Reader;
 use snapshot::Snapshot;
-
-const MAJOR: u32 = 1;
-const MINOR: u32 = 0;
-const DESCRIPTION: &str = "vault.json";
-
-/// `vault.json`: public facts.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Description {
-    format: String,
-    version: Version,
-    id: String,
-    /// Which master key is this vault's: [`keyring::key_check`].
-    key_check: String,
-    created: i64,
-    chunker: ChunkerParams,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Version {
-    major: u32,
-    minor: u32,
-}
 
 /// An opened vault. Cheap to clone.
 #[derive(Clone)]
@@ -77,12 +54,12 @@ struct Inner {
 impl Vault {
     /// Is there a vault in this folder?
     pub fn exists(dir: &Path) -> bool {
-        dir.join(DESCRIPTION).is_file()
+        dir.join(description::FILE).is_file()
     }
 
     pub fn open(dir: &Path, credentials: &Credentials) -> Result<Vault> {
-        let description = read_description(dir)?;
-        let id = parse_id(&description)?;
+        let description = Description::read(dir)?;
+        let id = description.id()?;
         let unlocked = keyring::unlock(&dir.join("keys"), &id, &description.key_check, credentials)?;
         Ok(Vault {
             inner: Arc::new(Inner {
@@ -107,7 +84,7 @@ impl Vault {
             });
         }
         fs::create_dir_all(dir).at("making the folder", dir)?;
-        refuse_foreign(dir)?;
+        description::refuse_foreign(dir)?;
         restrict(dir)?;
         let _lock = lock::Lock::acquire(dir, "INIT", true, &Control::silent())?;
         if Vault::exists(dir) {
@@ -125,15 +102,7 @@ impl Vault {
         keyring::add(&dir.join("keys"), &id, &master, credentials, encryption)?;
         durable::write_private(&dir.join("recover.mjs"), RECOVER_SCRIPT.as_bytes())?;
         durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())?;
-        let description = Description {
-            format: "lifeboat".into(),
-            version: Version { major: MAJOR, minor: MINOR },
-            id: hex::encode(id),
-            key_check: keyring::key_check(&master, &id),
-            created: jiff::Timestamp::now().as_millisecond(),
-            chunker: ChunkerParams::default(),
-        };
-        durable::write_private(&dir.join(DESCRIPTION), &checked_json::to_bytes(&description)?)?;
+        Description::new(&id, keyring::key_check(&master, &id)).write(dir)?;
         if let Some(parent) = dir.parent() {
             durable::sync_dir(parent)?;
         }
@@ -326,63 +295,6 @@ pub fn list_snapshots(dir: &Path) -> Result<Vec<BackupName>> {
 
 const RECOVER_SCRIPT: &str = include_str!("recover/recover.mjs");
 const RECOVER_PAGE: &str = include_str!("recover/RECOVER.md");
-
-fn read_description(dir: &Path) -> Result<Description> {
-    let path = dir.join(DESCRIPTION);
-    if !path.is_file() {
-        return Err(Error::NotFound {
-            message: format!(
-                "There is no vault in {}. The first backup makes one, and so does `lifeboat init`.",
-                dir.display()
-            ),
-        });
-    }
-    let bytes = durable::read_small(&path, checked_json::MAX_LEN)?;
-    let description: Description = checked_json::from_bytes(DESCRIPTION, &bytes)?;
-    if description.format != "lifeboat" {
-        return Err(Error::Format { message: format!("{} is not a Lifeboat vault.", dir.display()) });
-    }
-    if description.version.major != MAJOR {
-        return Err(Error::Format {
-            message: format!(
-                "The vault has format version {}, this Lifeboat reads version {MAJOR}. Use a newer Lifeboat.",
-                description.version.major
-            ),
-        });
-    }
-    if !description.chunker.is_sane() {
-        return Err(Error::Format { message: "vault.json asks for chunks that this Lifeboat cannot cut.".into() });
-    }
-    Ok(description)
-}
-
-fn parse_id(description: &Description) -> Result<[u8; 16]> {
-    let mut id = [0; 16];
-    hex::decode_to_slice(&description.id, &mut id)
-        .map_err(|_| Error::Format { message: "vault.json has an id that is not 32 hex digits.".into() })?;
-    Ok(id)
-}
-
-/// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,
-/// and never takes the place of a vault that has lost its description.
-fn refuse_foreign(dir: &Path) -> Result<()> {
-    const OURS: [&str; 7] = ["keys", "packs", "snapshots", "tmp", "lock", "recover.mjs", "RECOVER.md"];
-    if !durable::list(&dir.join("packs"))?.is_empty() || !durable::list(&dir.join("snapshots"))?.is_empty() {
-        return Err(Error::corrupt(DESCRIPTION, "it is missing, but there are packs or snapshots beside its place"));
-    }
-    for path in durable::list(dir)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !OURS.contains(&name.as_str()) && !name.starts_with(durable::TEMPORARY) {
-            return Err(Error::Config {
-                message: format!(
-                    "{} holds {name:?}, which is not a vault's. Empty it, or choose another folder as backupDir.",
-                    dir.display()
-                ),
-            });
-        }
-    }
-    Ok(())
-}
 
 /// Nobody but the owner looks into a vault.
 fn restrict(dir: &Path) -> Result<()> {

@@ -1,0 +1,177 @@
+//! Writes files from their chunks. What is written is compared with the hash that the backup names.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_channel::Receiver;
+use sha2::{Digest, Sha256};
+
+use super::metadata;
+use super::stage::{Shared, creating};
+use crate::chunk::ChunkId;
+use crate::error::IoContext;
+use crate::report::RestorePlan;
+use crate::vault::durable;
+use crate::vault::item::{Content, Item};
+use crate::vault::reader::Reader;
+use crate::{Error, Result};
+
+pub enum Job {
+    /// Small files out of one bundle.
+    Bundle(ChunkId, Vec<(PathBuf, Item)>),
+    File(PathBuf, Box<Item>),
+    /// A run of a large file's chunks, with the place of the first.
+    Part {
+        file: Arc<LargeFile>,
+        ids: Vec<ChunkId>,
+        offset: u64,
+    },
+}
+
+/// A file that several threads write. Whoever finishes the last part checks it.
+pub struct LargeFile {
+    pub path: PathBuf,
+    pub file: File,
+    pub item: Item,
+    pub parts: AtomicUsize,
+}
+
+/// One thread that writes files.
+pub struct Consumer<'a> {
+    pub reader: Reader,
+    pub shared: &'a Shared<'a>,
+    pub plan: &'a RestorePlan,
+}
+
+impl Consumer<'_> {
+    pub fn run(mut self, jobs: Receiver<Job>) {
+        for job in jobs {
+            // After a failure the queue is only emptied.
+            if let Err(error) = self.shared.check().and_then(|()| self.job(job)) {
+                self.shared.fail(error);
+            }
+        }
+    }
+
+    fn job(&mut self, job: Job) -> Result<()> {
+        match job {
+            Job::Bundle(id, files) => {
+                let bundle = self.reader.get(id)?;
+                let (count, mut bytes) = (files.len() as u64, 0);
+                for (place, item) in files {
+                    let Content::Bundle(_, offset) = item.content() else { continue };
+                    let end = offset.checked_add(item.size).filter(|end| *end <= bundle.len() as u64);
+                    let end = end.ok_or_else(|| wrong_length(&item))?;
+                    let content = &bundle[offset as usize..end as usize];
+                    if item.sha256.as_ref().is_some_and(|sha256| *sha256 != hex::encode(Sha256::digest(content))) {
+                        return Err(wrong_hash(&item));
+                    }
+                    let file = create(&place, &item)?;
+                    durable::write_at(&file, content, 0).at("writing", &place)?;
+                    metadata::apply_to_file(&file, &place, &item)?;
+                    bytes += item.size;
+                }
+                self.shared.wrote(count, bytes, self.plan);
+                Ok(())
+            }
+            Job::File(place, item) => {
+                self.file(&place, &item, &item.chunks, item.size, item.sha256.as_deref())?;
+                for side in &item.sides {
+                    let mut beside = place.clone().into_os_string();
+                    beside.push(side_suffix(&side.suffix, &item)?);
+                    self.file(Path::new(&beside), &item, &side.chunks, side.size, None)?;
+                }
+                Ok(())
+            }
+            Job::Part { file, ids, offset } => self.part(&file, &ids, offset),
+        }
+    }
+
+    /// Writes a file from its chunks, one after the other.
+    fn file(&mut self, place: &Path, item: &Item, chunks: &[ChunkId], size: u64, sha256: Option<&str>) -> Result<()> {
+        let file = create(place, item)?;
+        let mut hasher = Sha256::new();
+        let mut done = 0;
+        for id in chunks {
+            let chunk = self.reader.get(*id)?;
+            hasher.update(&chunk);
+            durable::write_at(&file, &chunk, done).at("writing", place)?;
+            done += chunk.len() as u64;
+            self.shared.check()?;
+        }
+        if done != size {
+            return Err(wrong_length(item));
+        }
+        if sha256.is_some_and(|sha256| sha256 != hex::encode(hasher.finalize())) {
+            return Err(wrong_hash(item));
+        }
+        metadata::apply_to_file(&file, place, item)?;
+        self.shared.wrote(1, size, self.plan);
+        Ok(())
+    }
+
+    fn part(&mut self, large: &LargeFile, ids: &[ChunkId], mut offset: u64) -> Result<()> {
+        let start = offset;
+        for id in ids {
+            let chunk = self.reader.get(*id)?;
+            // The file has its length already: what is all zeros can stay a hole.
+            if !is_zero(&chunk) {
+                durable::write_at(&large.file, &chunk, offset).at("writing", &large.path)?;
+            }
+            offset += chunk.len() as u64;
+            self.shared.check()?;
+        }
+        let last = large.parts.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            // Every chunk was checked by its id; this checks that they were put together right, from what was written.
+            if let Some(sha256) = &large.item.sha256
+                && *sha256 != durable::sha256(&large.file).at("reading back", &large.path)?
+            {
+                return Err(wrong_hash(&large.item));
+            }
+            metadata::apply_to_file(&large.file, &large.path, &large.item)?;
+        }
+        self.shared.wrote(u64::from(last), offset - start, self.plan);
+        Ok(())
+    }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.
+fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
+    if crate::capture::walk::SIDES.contains(&suffix) {
+        Ok(suffix)
+    } else {
+        Err(Error::UnsafePath {
+            path: format!("{}{suffix}", item.display_path()),
+            reason: "no database has such a file",
+        })
+    }
+}
+
+fn create(place: &Path, item: &Item) -> Result<File> {
+    durable::create_new(place).map_err(|error| match error {
+        Error::Io { source, .. } => creating_item(item, place, source),
+        other => other,
+    })
+}
+
+fn creating_item(item: &Item, place: &Path, error: std::io::Error) -> Error {
+    match item.rel_path() {
+        Ok(path) => creating(&path, place, error),
+        Err(refused) => refused,
+    }
+}
+
+pub fn wrong_length(item: &Item) -> Error {
+    Error::corrupt("packs", format!("the content of {:?} has another length than the backup says", item.display_path()))
+}
+
+fn wrong_hash(item: &Item) -> Error {
+    Error::corrupt("packs", format!("the content of {:?} has another hash than the backup says", item.display_path()))
+}

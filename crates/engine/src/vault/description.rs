@@ -1,0 +1,110 @@
+//! `vault.json`: the public facts of a vault, and what may be made into one.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{checked_json, durable};
+use crate::chunk::ChunkerParams;
+use crate::{Error, Result};
+
+const MAJOR: u32 = 1;
+const MINOR: u32 = 0;
+/// Its path inside the vault.
+pub const FILE: &str = "vault.json";
+
+/// The content of `vault.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    format: String,
+    version: Version,
+    id: String,
+    /// Which master key is this vault's: [`crate::seal::keyring::key_check`].
+    pub key_check: String,
+    created: i64,
+    pub chunker: ChunkerParams,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Version {
+    major: u32,
+    minor: u32,
+}
+
+impl Description {
+    /// Of a new vault, by the format and the chunker of this version.
+    pub fn new(id: &[u8; 16], key_check: String) -> Description {
+        Description {
+            format: "lifeboat".into(),
+            version: Version { major: MAJOR, minor: MINOR },
+            id: hex::encode(id),
+            key_check,
+            created: jiff::Timestamp::now().as_millisecond(),
+            chunker: ChunkerParams::default(),
+        }
+    }
+
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        durable::write_private(&dir.join(FILE), &checked_json::to_bytes(self)?)
+    }
+
+    /// Refuses what this version cannot work with.
+    pub fn read(dir: &Path) -> Result<Description> {
+        let path = dir.join(FILE);
+        if !path.is_file() {
+            return Err(Error::NotFound {
+                message: format!(
+                    "There is no vault in {}. The first backup makes one, and so does `lifeboat init`.",
+                    dir.display()
+                ),
+            });
+        }
+        let bytes = durable::read_small(&path, checked_json::MAX_LEN)?;
+        let description: Description = checked_json::from_bytes(FILE, &bytes)?;
+        if description.format != "lifeboat" {
+            return Err(Error::Format { message: format!("{} is not a Lifeboat vault.", dir.display()) });
+        }
+        if description.version.major != MAJOR {
+            return Err(Error::Format {
+                message: format!(
+                    "The vault has format version {}, this Lifeboat reads version {MAJOR}. Use a newer Lifeboat.",
+                    description.version.major
+                ),
+            });
+        }
+        if !description.chunker.is_sane() {
+            return Err(Error::Format { message: "vault.json asks for chunks that this Lifeboat cannot cut.".into() });
+        }
+        Ok(description)
+    }
+
+    /// The vault's id, which is part of every key.
+    pub fn id(&self) -> Result<[u8; 16]> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(&self.id, &mut id)
+            .map_err(|_| Error::Format { message: "vault.json has an id that is not 32 hex digits.".into() })?;
+        Ok(id)
+    }
+}
+
+/// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,
+/// and never takes the place of a vault that has lost its description.
+pub fn refuse_foreign(dir: &Path) -> Result<()> {
+    const OURS: [&str; 7] = ["keys", "packs", "snapshots", "tmp", "lock", "recover.mjs", "RECOVER.md"];
+    if !durable::list(&dir.join("packs"))?.is_empty() || !durable::list(&dir.join("snapshots"))?.is_empty() {
+        return Err(Error::corrupt(FILE, "it is missing, but there are packs or snapshots beside its place"));
+    }
+    for path in durable::list(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !OURS.contains(&name.as_str()) && !name.starts_with(durable::TEMPORARY) {
+            return Err(Error::Config {
+                message: format!(
+                    "{} holds {name:?}, which is not a vault's. Empty it, or choose another folder as backupDir.",
+                    dir.display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
