@@ -17,7 +17,15 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Held as long as it lives.
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough where a child process is just being started: it has a copy of the descriptor
+        // until it runs its own program.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -45,7 +53,7 @@ impl Lock {
         let text = serde_json::to_vec(&holder).map_err(|error| Error::internal(error.to_string()))?;
         // Only a courtesy to others: on a full disk the lock is held all the same.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 }
 
