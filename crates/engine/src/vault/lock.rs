@@ -5,7 +5,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::durable;
 use crate::error::IoContext;
@@ -13,7 +13,9 @@ use crate::report::Running;
 use crate::{Control, Error, Result};
 
 const FILE: &str = "lock";
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(20);
+/// Whoever only looks whether the lock is held has it for a moment itself: not a reason to be busy.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Held as long as it lives.
 pub struct Lock {
@@ -34,10 +36,11 @@ impl Lock {
         let path = vault.join(FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at("opening", &path)?;
+        let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if wait => {
+                Err(TryLockError::WouldBlock) if wait || started.elapsed() < GRACE => {
                     control.check()?;
                     std::thread::sleep(POLL);
                 }

@@ -170,3 +170,26 @@ fn a_second_operation_gets_busy_with_who_is_at_it_or_waits() {
     });
     assert!(bot.engine().status().unwrap().running.is_none());
 }
+
+#[test]
+fn looking_at_a_vault_never_makes_it_busy() {
+    let bot = Bot::empty();
+    bot.write("config.json", b"{}");
+    bot.backup(BackupType::Manual);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    bot.engine().status().unwrap();
+                    bot.engine().list_backups(&ListFilter::default()).unwrap();
+                }
+            });
+        }
+        let outcomes: Vec<_> = (0..20).map(|_| bot.try_backup(BackupType::Hourly)).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        for outcome in outcomes {
+            outcome.unwrap();
+        }
+    });
+}
