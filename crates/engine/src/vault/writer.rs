@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -58,6 +58,8 @@ struct OpenPack {
     reserved: Mutex<(Vec<Entry>, u64)>,
     /// Writes under way, and one more while the pack is open. Whoever takes it to zero hands the pack on.
     pending: AtomicUsize,
+    /// A chunk of it could not be written: it must never become a pack.
+    spoiled: AtomicBool,
 }
 
 /// One thread's memory for sealing.
@@ -130,6 +132,7 @@ impl Writer {
         let (pack, entry) = self.reserve(id, sealed_len as u32, plain.len() as u32)?;
         pack.cipher.seal_chunk(entry.ordinal, &mut scratch.buffer);
         let written = durable::write_at(&pack.file, &scratch.buffer, entry.offset).at("writing", &pack.temporary);
+        pack.spoiled.fetch_or(written.is_err(), Ordering::Relaxed);
         self.release(pack)?;
         written.map(|()| id)
     }
@@ -167,7 +170,7 @@ impl Writer {
     }
 
     fn release(&self, pack: Arc<OpenPack>) -> Result<()> {
-        if pack.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if pack.pending.fetch_sub(1, Ordering::AcqRel) == 1 && !pack.spoiled.load(Ordering::Relaxed) {
             // A closed channel means that the committer failed; finish() returns its error.
             self.full.send(pack).map_err(|_| Error::internal("the packs could not be written"))?;
         }
@@ -220,6 +223,7 @@ impl OpenPack {
             temporary,
             reserved: Mutex::new((Vec::new(), HEADER as u64)),
             pending: AtomicUsize::new(1),
+            spoiled: AtomicBool::new(false),
         })
     }
 

@@ -185,3 +185,23 @@ fn an_unreadable_file_is_named_and_the_rest_is_taken() {
     let out = bot.restore(&result.backup);
     assert!(out.join("database.sqlite").is_file() && !out.join("config.json").exists());
 }
+
+#[test]
+fn wherever_the_disk_becomes_full_no_later_backup_leans_on_what_was_not_written() {
+    let mut bot = Bot::empty();
+    for n in 0..48 {
+        bot.write(&format!("uploads/{n}.bin"), &noise(900_000 + n * 7_919, 3000 + n as u64));
+    }
+    let expected = tree(&bot.root());
+    for megabytes in (2..44).step_by(3) {
+        let disk = SmallDisk::mount(&bot.dir.path().join(format!("disk-{megabytes}")), &format!("{megabytes}m"));
+        bot.config.backup_dir = disk.0.join("vault");
+        assert_eq!(bot.try_backup(BackupType::Manual).unwrap_err().code(), "E_NO_SPACE", "{megabytes} MB");
+        let room = Command::new("mount").args(["-o", "remount,size=96m"]).arg(&disk.0).status().unwrap();
+        assert!(room.success());
+        let next = bot.backup(BackupType::Hourly).backup;
+        let report = bot.verify(true);
+        assert!(report.ok, "{megabytes} MB: {report:?}");
+        assert_same_tree(&expected, &tree(&bot.restore(&next)));
+    }
+}
