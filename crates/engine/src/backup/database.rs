@@ -71,9 +71,11 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     item.size = captured.size;
     item.sha256 = sha256;
     item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)) });
-    // The size that the file has on the disk is what the next backup compares: a WAL's pages may make the image larger.
-    if captured.size != stat.size {
-        item.racy = true;
+    // The image is not the file as it lies on the disk: what that looks like proves nothing to the next backup. A WAL's
+    // pages may make it larger, and a recovery on a copy left the file itself unrecovered.
+    item.racy |= captured.size != stat.size || captured.recovered.is_some();
+    if let Some(reason) = &captured.recovered {
+        shared.warn(&task.entry.path, format!("It was recovered on a copy and is sound in this backup: {reason}."));
     }
     let changed = is_changed(&item, task.previous.as_deref());
     content.complete(shared, &mut reader.scratch, item, changed)
