@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,12 +15,9 @@ use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Database, Item, JournalMode, Side};
+use crate::vault::item::{Database, Item, JournalMode, SIDES, Side};
 use crate::vault::writer::Scratch;
 use crate::{Error, Result};
-
-/// Files that belong to a database and hold part of its state.
-const SIDES: [&str; 2] = ["-journal", "-wal"];
 
 /// Captures the database of `task` and emits its item.
 pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
@@ -29,7 +25,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     let path = &task.entry.absolute;
     let reading = SystemTime::now();
     // Before the capture: what changes from here on shows as a change to the next backup.
-    let (stat, wal) = match (Stat::of(path), Stat::of(&side(&task.entry, "-wal"))) {
+    let (stat, wal) = match (Stat::of(path), Stat::of(&task.entry.beside("-wal"))) {
         (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == Kind::File)),
         (Err(error), _) => {
             shared.warn_unreadable(&task.entry.path, &error);
@@ -88,7 +84,7 @@ fn store_raw(reader: &mut FileReader<'_>, task: Task, mut item: Item, reason: &s
     shared.warn_degraded(&task.entry.path, message);
     item.db = Some(Database { journal: JournalMode::Raw, wal: None });
     for suffix in SIDES {
-        let path = side(&task.entry, suffix);
+        let path = task.entry.beside(suffix);
         let Ok((file, stat)) = open_file(&path) else { continue };
         let (chunks, _, size) = store_bytes(reader, &file, stat.size).at("reading", &path)??;
         item.sides.push(Side { suffix: suffix.into(), size, chunks });
@@ -126,12 +122,6 @@ fn store_bytes(reader: &mut FileReader<'_>, file: &File, size: u64) -> io::Resul
         done += length as u64;
     }
     Ok(Ok((chunks, hex::encode(sha256.finalize()), done)))
-}
-
-fn side(entry: &Entry, suffix: &str) -> PathBuf {
-    let mut path = entry.absolute.clone().into_os_string();
-    path.push(suffix);
-    path.into()
 }
 
 /// Takes a database's blocks into the pool.

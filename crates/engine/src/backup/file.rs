@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::database;
 use super::pool::{Job, Pending, Shared, Task};
+use super::previous::is_held;
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
 use crate::capture::walk::Entry;
@@ -94,7 +95,10 @@ impl<'a> FileReader<'a> {
             let (stat, steady) = match self.read_once(entry) {
                 Ok(Some(read)) => read,
                 Ok(None) => return Ok(Whole::TooLarge),
-                Err(error) => return self.unreadable(entry, &error),
+                Err(error) => {
+                    self.shared.warn_unreadable(&entry.path, &error);
+                    return Ok(Whole::Gone);
+                }
             };
             if sqlite::is_database(&self.buffer) {
                 return Ok(Whole::Database);
@@ -135,12 +139,6 @@ impl<'a> FileReader<'a> {
         }
         let after = Stat::of_file(&file)?;
         Ok(Some((before, before == after && self.buffer.len() as u64 == before.size)))
-    }
-
-    /// A file that vanished is no fault; one that cannot be read is.
-    fn unreadable(&self, entry: &Entry, error: &io::Error) -> Result<Whole> {
-        self.shared.warn_unreadable(&entry.path, error);
-        Ok(Whole::Gone)
     }
 
     /// Puts what is in the buffer into the bundle, unless the vault has it already.
@@ -193,7 +191,8 @@ impl<'a> FileReader<'a> {
         if previous.sha256 != item.sha256 || previous.size != item.size || previous.db.is_some() {
             return Ok(false);
         }
-        if !self.shared.can_keep(previous)? {
+        // A full backup looks at every byte of what it leans on.
+        if !is_held(previous, &self.shared.writer)? {
             return Ok(false);
         }
         item.bundle = previous.bundle;
@@ -212,7 +211,7 @@ impl<'a> FileReader<'a> {
                 Ok(Ok(Some(streamed))) => streamed,
                 Ok(Ok(None)) => return database::store(self, task),
                 Ok(Err(error)) => {
-                    self.unreadable(&task.entry, &error)?;
+                    self.shared.warn_unreadable(&task.entry.path, &error);
                     self.shared.gone(task.seq);
                     return Ok(());
                 }

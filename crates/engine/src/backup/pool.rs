@@ -13,7 +13,6 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
 
 use super::emit::{Message, Outcome, Window};
 use super::file;
-use super::previous::is_held;
 use crate::capture::walk::Entry;
 use crate::chunk::ChunkId;
 use crate::chunk::cut::Cutter;
@@ -130,7 +129,9 @@ impl Shared {
     /// The warnings in path order, and whether the backup is degraded.
     pub fn verdict(&self) -> (Vec<Warning>, bool) {
         let mut warnings = std::mem::take(&mut *lock(&self.warnings));
-        warnings.sort_by(|a, b| a.path.cmp(&b.path));
+        warnings.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+        // A folder that is read in several passes meets the same trouble in each.
+        warnings.dedup();
         (warnings, self.degraded.load(Ordering::Relaxed))
     }
 
@@ -157,11 +158,6 @@ impl Shared {
 
     pub fn gone(&self, seq: u64) {
         let _ = self.emit.send(Message::Done(seq, Outcome::Gone));
-    }
-
-    /// May `item` of the backup before keep its place in the vault? A full backup looks at every byte of it.
-    pub fn can_keep(&self, item: &Item) -> Result<bool> {
-        is_held(item, &self.writer)
     }
 }
 

@@ -5,6 +5,7 @@ use std::iter::Peekable;
 
 use crate::Result;
 use crate::capture::stat::Stat;
+use crate::capture::walk::Entry;
 use crate::path::RelPath;
 use crate::report::Warning;
 use crate::vault::item::{Item, JournalMode};
@@ -70,8 +71,8 @@ impl<'a> Previous<'a> {
 }
 
 /// Can `item` stand for the file as it is now, without reading it?
-pub fn still_stands(item: &Item, stat: &Stat, wal: impl FnOnce() -> Option<Stat>) -> bool {
-    if !stat.is_unchanged_from(item) {
+pub fn still_stands(item: &Item, entry: &Entry) -> bool {
+    if !entry.stat.is_unchanged_from(item) {
         return false;
     }
     match &item.db {
@@ -80,8 +81,8 @@ pub fn still_stands(item: &Item, stat: &Stat, wal: impl FnOnce() -> Option<Stat>
         // A write-ahead log holds commits that the database file does not show. For a database in rollback mode a
         // log is none of ours, unless it changed its mode since, and that changes the file.
         Some(db) => {
-            let now = wal().filter(|wal| wal.size > 0).map(|wal| (wal.size, wal.mtime));
-            now == db.wal.filter(|(size, _)| *size > 0)
+            let now = Stat::of(&entry.beside("-wal")).ok().filter(|wal| wal.size > 0);
+            now.map(|wal| (wal.size, wal.mtime)) == db.wal.filter(|(size, _)| *size > 0)
         }
     }
 }

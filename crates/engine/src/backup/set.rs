@@ -96,7 +96,7 @@ fn read_pass(
         let earlier = previous.get(&entry.path);
         if known.is_none()
             && let Some(earlier) = earlier
-            && still_stands(earlier, &entry.stat, || None)
+            && still_stands(earlier, entry)
             && trust(earlier)?
         {
             let item = earlier.clone();

@@ -11,7 +11,7 @@ use super::pool::{self, Job as PoolJob, Shared, Task};
 use super::previous::{Previous, is_held, still_stands};
 use super::set::{self, Member};
 use super::settle;
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::Kind;
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::config::Config;
 use crate::path::RelPath;
@@ -49,6 +49,11 @@ pub struct Captured {
 }
 
 impl Job<'_> {
+    /// May an item whose file looks unchanged be kept without reading the file?
+    fn trusts(&self, item: &Item) -> Result<bool> {
+        Ok(!self.full && (!self.check_holes || is_held(item, self.writer)?))
+    }
+
     pub fn run(self, reader: &mut Reader, previous: Option<&Snapshot>, warnings: Vec<Warning>) -> Result<Captured> {
         let (emit, inbox) = unbounded();
         let (torn_in, torn) = unbounded();
@@ -130,15 +135,9 @@ impl Walker<'_, '_> {
         Ok(seq)
     }
 
-    /// Need the file not be read, because `item` certainly says what it holds?
-    fn still_stands(&self, item: &Item, entry: &Entry) -> Result<bool> {
-        let wal = || Stat::of(&with_suffix(entry, "-wal")).ok();
-        Ok(still_stands(item, &entry.stat, wal) && trusts(self.job, self.shared, item)?)
-    }
-
     fn file(&mut self, seq: u64, entry: Entry, previous: Option<Item>) -> Result<()> {
         let previous = match previous {
-            Some(mut item) if self.still_stands(&item, &entry)? => {
+            Some(mut item) if still_stands(&item, &entry) && self.job.trusts(&item)? => {
                 item.category = entry.category;
                 self.shared.emit(seq, item, false);
                 return Ok(());
@@ -223,8 +222,7 @@ impl Visitor for Walker<'_, '_> {
         self.shared.set_current(&folder.path);
         let previous = self.previous.take_under(&folder.path);
         let (job, shared) = (self.job, self.shared);
-        let trust = |item: &Item| trusts(job, shared, item);
-        let members = set::capture(&mut self.reader, &job.walk, &folder, &previous, trust)?;
+        let members = set::capture(&mut self.reader, &job.walk, &folder, &previous, |item| job.trusts(item))?;
         let mut met = 0;
         for member in members {
             let seq = self.next_seq()?;
@@ -256,15 +254,4 @@ impl Visitor for Walker<'_, '_> {
         self.shared.warn_unreadable(path, error);
         Ok(())
     }
-}
-
-/// May an item whose file looks unchanged be kept without reading the file?
-fn trusts(job: &Job<'_>, shared: &Shared, item: &Item) -> Result<bool> {
-    Ok(!job.full && (!job.check_holes || is_held(item, &shared.writer)?))
-}
-
-fn with_suffix(entry: &Entry, suffix: &str) -> std::path::PathBuf {
-    let mut path = entry.absolute.clone().into_os_string();
-    path.push(suffix);
-    path.into()
 }

@@ -20,6 +20,15 @@ pub struct Entry {
     pub category: Category,
 }
 
+impl Entry {
+    /// The place of a file that belongs to this one by its name: `-wal`, `-journal`.
+    pub fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.absolute.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
+}
+
 /// Whoever takes the entries.
 pub trait Visitor {
     /// Files, folders (before what is in them) and links, in path order.
@@ -28,6 +37,11 @@ pub trait Visitor {
     fn set(&mut self, folder: Entry) -> Result<()>;
     /// Something could not be read, and is left out.
     fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()>;
+}
+
+/// Something in them is taken: the folders above it are, too.
+fn announce(pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
+    pending.drain(..).try_for_each(|folder| visitor.entry(folder))
 }
 
 /// What is in a folder that belongs together.
@@ -93,9 +107,7 @@ impl<'a> Walk<'a> {
             let category = self.rules.category(&path);
             if !is_dir {
                 if let Some(category) = category {
-                    for folder in pending.drain(..) {
-                        visitor.entry(folder)?;
-                    }
+                    announce(pending, visitor)?;
                     visitor.entry(Entry { path, absolute, stat, category })?;
                 }
                 continue;
@@ -110,18 +122,14 @@ impl<'a> Walk<'a> {
             };
             let folder = Entry { path, absolute, stat, category: category.unwrap_or(Category::Data) };
             if category == Some(Category::Session) && inner.iter().any(|(_, path)| path.is_file()) {
-                for folder in pending.drain(..) {
-                    visitor.entry(folder)?;
-                }
+                announce(pending, visitor)?;
                 visitor.set(folder)?;
                 continue;
             }
             let waiting = pending.len();
             match category {
                 Some(_) => {
-                    for folder in pending.drain(..) {
-                        visitor.entry(folder)?;
-                    }
+                    announce(pending, visitor)?;
                     visitor.entry(folder)?;
                 }
                 None => pending.push(folder),
@@ -200,8 +208,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What SQLite adds to a database's name for the files that belong to it.
-pub const SIDES: [&str; 3] = ["-journal", "-shm", "-wal"];
+/// What SQLite adds to a database's name for the files that belong to it. They are never items of their own.
+const SIDES: [&str; 3] = ["-journal", "-shm", "-wal"];
 
 fn strip_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
     let name = path.file_name()?.as_encoded_bytes().strip_suffix(suffix.as_bytes())?;

@@ -14,7 +14,7 @@ use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::report::RestorePlan;
 use crate::vault::durable;
-use crate::vault::item::{Content, Item};
+use crate::vault::item::{Content, Item, SIDES};
 use crate::vault::reader::Reader;
 use crate::{Error, Result};
 
@@ -144,7 +144,7 @@ fn is_zero(bytes: &[u8]) -> bool {
 
 /// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.
 fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
-    if crate::capture::walk::SIDES.contains(&suffix) {
+    if SIDES.contains(&suffix) {
         Ok(suffix)
     } else {
         Err(Error::UnsafePath {

@@ -76,7 +76,10 @@ pub enum JournalMode {
     Raw,
 }
 
-/// A file that belongs to a raw database: its `-wal` or `-journal`.
+/// Files that hold part of a database's state, by what their names add to its own.
+pub const SIDES: [&str; 2] = ["-journal", "-wal"];
+
+/// A file that belongs to a raw database: one of [`SIDES`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     pub suffix: String,
