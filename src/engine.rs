@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
 use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
@@ -159,8 +160,4 @@ fn parse(operation: &str) -> Result<Operation, Failure> {
     serde_json::from_str(operation).map_err(|error| {
         Failure::from(&Error::Config { message: format!("The call's arguments are not valid: {error}.") })
     })
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

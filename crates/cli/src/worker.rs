@@ -74,6 +74,13 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),
         Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
         Operation::Status => json(&engine.status()?),
+        Operation::ApplyPendingRestore => json(&engine.apply_pending_restore(control)?),
+        Operation::Versions { path } => json(&engine.versions(&path)?),
+        Operation::Diff { from, to } => json(&engine.diff(&from, to.as_ref(), control)?),
+        Operation::ExportBackup { backup, file, options } => {
+            json(&engine.export_backup(&backup, &file, &options, control)?)
+        }
+        Operation::ImportBackup { file } => json(&engine.import_backup(&file, control)?),
     }
 }
 

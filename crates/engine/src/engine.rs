@@ -7,9 +7,9 @@ use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::lock::{self, Lock};
-use crate::vault::writer::lock as locked;
+use crate::mutex::lock as locked;
 use crate::vault::{self, Vault};
-use crate::{Config, Control, Error, Result, backup, restore, space, verify};
+use crate::{Config, Control, Error, Result, archive, backup, compare, restore, space, verify};
 
 /// One root and its vault.
 pub struct Engine {
@@ -105,7 +105,7 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             return Ok(Vec::new());
         }
-        let (mut infos, _) = self.vault()?.backups()?;
+        let mut infos = self.vault()?.backups()?;
         infos.retain(|info| {
             filter.kind.is_none_or(|kind| kind == info.kind)
                 && filter.since.is_none_or(|since| info.timestamp >= since)
@@ -120,9 +120,49 @@ impl Engine {
         restore::select(&self.vault()?, backup, items)
     }
 
+    /// Restores in place, or into `options.target`.
     pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
         let threads = self.config.worker.effective_threads();
         restore::run(&self.vault()?, backup, options, threads, control)
+    }
+
+    /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
+    /// `None` where there is neither.
+    pub fn apply_pending_restore(&self, _control: &Control) -> Result<Option<RestoreResult>> {
+        Ok(None)
+    }
+
+    /// Every version of one path over time, newest first. `E_NOT_FOUND` with the nearest names where no backup has it.
+    pub fn versions(&self, path: &str) -> Result<Vec<Version>> {
+        compare::versions(&self.vault()?, path)
+    }
+
+    /// What changed from one backup to another, or to the live root.
+    pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
+        compare::diff(&self.vault()?, &self.config, from, to, control)
+    }
+
+    /// Writes one backup, or some of its items, into one portable file.
+    pub fn export_backup(
+        &self,
+        backup: &str,
+        file: &Path,
+        options: &ExportOptions,
+        control: &Control,
+    ) -> Result<ExportResult> {
+        let credentials = self.credentials(None)?;
+        archive::export(&self.vault()?, &self.config, &credentials, backup, file, options, control)
+    }
+
+    /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none.
+    pub fn import_backup(&self, file: &Path, control: &Control) -> Result<BackupInfo> {
+        let credentials = self.credentials(None)?;
+        let vault = match Vault::exists(&self.config.backup_dir) {
+            true => self.vault()?,
+            false => self.make_vault(&credentials)?,
+        };
+        let _lock = self.lock("IMPORT", true, control)?;
+        archive::import(&vault, &self.config, &credentials, file, control)
     }
 
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and

@@ -49,6 +49,10 @@ pub enum Error {
     #[error("{message}")]
     Restore { message: String },
 
+    /// A restore failed after it had begun to replace files, and everything was put back.
+    #[error("The restore failed, and everything was put back as it was: {cause}")]
+    RolledBack { cause: Box<Error> },
+
     /// The worker process could not be started, or died.
     #[error("{message}")]
     Worker { message: String },
@@ -86,6 +90,7 @@ impl Error {
             Error::Source { .. } => "E_SOURCE",
             Error::UnsafePath { .. } => "E_UNSAFE_PATH",
             Error::Restore { .. } => "E_RESTORE",
+            Error::RolledBack { .. } => "E_ROLLED_BACK",
             Error::Worker { .. } => "E_WORKER",
             Error::Io { .. } => "E_SOURCE",
             Error::Internal { .. } => "E_INTERNAL",

@@ -11,6 +11,8 @@
 //! | [`seal`] | encryption, and what opens a vault |
 //! | [`vault`] | the objects on disk: packs, snapshots, item lists, the catalog, the lock |
 //! | [`restore`] | from a snapshot to files |
+//! | [`archive`] | one portable file that holds one whole backup |
+//! | [`compare`] | what changed between two backups, and over time |
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
@@ -19,13 +21,16 @@
 //!
 //! Inner modules return [`Error`]; each variant has a stable code and a sentence for the person who reads it.
 
+pub mod archive;
 pub mod backup;
 pub mod capture;
 pub mod chunk;
+pub mod compare;
 pub mod config;
 pub mod control;
 pub mod engine;
 pub mod error;
+pub mod mutex;
 pub mod path;
 pub mod report;
 pub mod restore;

@@ -238,15 +238,63 @@ pub struct InitReport {
     pub key_file: Option<std::path::PathBuf>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// How a restore in place treats an app that may be running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestoreMode {
+    /// Looks who has the databases open, and chooses.
+    #[default]
+    Auto,
+    /// Databases through SQLite, so that every open connection sees them; other files by rename.
+    Live,
+    /// Everything by rename: nobody may have a database open.
+    Offline,
+    /// Stages everything; the next start of the app applies it before it opens anything.
+    OnRestart,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct RestoreOptions {
     /// Paths, globs or categories; empty means everything.
     pub items: Vec<String>,
-    /// The folder to restore into: it must not exist, or be empty.
-    pub target: std::path::PathBuf,
+    /// Another folder than the root, which must not exist, or be empty; `None`: in place.
+    pub target: Option<std::path::PathBuf>,
+    /// Only plan and check.
     pub dry_run: bool,
+    /// Take a SAFETY backup before anything in place is replaced. Default true.
+    pub create_backup_first: bool,
+    pub mode: RestoreMode,
+    /// Categories in which items that the backup does not have are removed. Default: session.
+    pub mirror: Vec<Category>,
+    /// Take each of `items` from the newest backup, not later than the chosen one, that has it.
+    pub per_item: bool,
+    /// Write what is whole of a damaged vault, and list the rest; only into a `target`.
+    pub salvage: bool,
+    /// Give everything to this user and group (numeric ids) instead of the ones it had; only where this user may.
+    pub owner: Option<(u32, u32)>,
+    /// Also restore links that lead out of the root; otherwise they are `E_UNSAFE_PATH`.
+    pub allow_outside_links: bool,
+    /// Wait for a running operation instead of failing with `E_BUSY`.
     pub wait: bool,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> RestoreOptions {
+        RestoreOptions {
+            items: Vec::new(),
+            target: None,
+            dry_run: false,
+            create_backup_first: true,
+            mode: RestoreMode::Auto,
+            mirror: vec![Category::Session],
+            per_item: false,
+            salvage: false,
+            owner: None,
+            allow_outside_links: false,
+            wait: false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -269,9 +317,102 @@ pub struct RestoreResult {
     pub safety_backup: Option<String>,
     pub plan: RestorePlan,
     pub dry_run: bool,
+    /// The restore waits for the next start of the app.
     pub staged: bool,
+    /// How it was done in place, never `auto`; absent for a restore into another folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RestoreMode>,
+    /// Why that mode was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a salvage could not give back, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Warning>,
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,
+}
+
+/// One state of one path over time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// The newest backup that has this version.
+    pub backup: String,
+    /// When that was made, milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The oldest backup, of those in a row, that has it.
+    pub first_backup: String,
+    /// How many backups have it.
+    pub backups: u64,
+    #[serde(flatten)]
+    pub item: ItemInfo,
+}
+
+/// What changed between two backups, or between a backup and the live root.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiffReport {
+    /// The backup that is compared.
+    pub from: String,
+    /// The other backup; absent where it is the live root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    pub added: Vec<ItemInfo>,
+    pub removed: Vec<ItemInfo>,
+    pub changed: Vec<Change>,
+    pub unchanged: u64,
+    pub duration_ms: u64,
+}
+
+/// One path that is there on both sides, and differs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub path: String,
+    pub category: Category,
+    pub before: ItemInfo,
+    pub after: ItemInfo,
+    /// Only its mode, owner or time differ.
+    pub metadata_only: bool,
+    /// For a database: the tables whose rows or definition differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableDiff>,
+    /// Why the tables could not be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What changed in one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableDiff {
+    pub table: String,
+    /// Rows, by rowid or primary key.
+    pub added: u64,
+    pub removed: u64,
+    pub changed: u64,
+    /// The definition of the table differs, too.
+    pub schema: bool,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ExportOptions {
+    /// Paths, globs or categories; empty means everything.
+    pub items: Vec<String>,
+    /// Seal the archive under the passphrase. Default: as the configuration's `encryption`.
+    pub encrypt: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportResult {
+    pub file: std::path::PathBuf,
+    /// Bytes of the archive.
+    pub size: u64,
+    pub items: u64,
+    pub encrypted: bool,
+    pub duration_ms: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

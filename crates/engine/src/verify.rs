@@ -15,14 +15,14 @@ use crate::chunk::gzip::Inflater;
 use crate::error::IoContext;
 use crate::report::{Damage, Progress, VerifyReport};
 use crate::vault::Vault;
-use crate::vault::catalog::{Catalog, Place, Reconciled};
+use crate::vault::catalog::{Catalog, Place};
 use crate::vault::durable;
 use crate::vault::list;
 use crate::vault::name::BackupName;
 use crate::vault::pack::{PackCipher, PackId};
 use crate::vault::reader::Reader;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::writer::lock;
+use crate::mutex::lock;
 use crate::{Control, Error, Result};
 
 /// What is wrong with the vault's objects, by object.
@@ -60,9 +60,7 @@ pub fn run(
     };
     // A catalog of its own, from what the packs say of themselves: the one on disk is not what is verified.
     let mut catalog = Catalog::temporary()?;
-    let mut found = Reconciled::default();
-    catalog.reconcile_packs(vault, &mut found)?;
-    for error in found.damaged {
+    for error in catalog.reconcile_packs(vault)? {
         match error {
             Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
             Error::Format { message } => findings.add("packs", message),

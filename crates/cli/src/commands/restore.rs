@@ -14,7 +14,7 @@ use crate::{exit, time};
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let (backup, items) = what(args)?;
     let target = absolute(&args.to)?;
-    let options = RestoreOptions { items, target, dry_run: args.dry_run, ..RestoreOptions::default() };
+    let options = RestoreOptions { items, target: Some(target), dry_run: args.dry_run, ..RestoreOptions::default() };
     let result = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, &options, control))?;
     session.output.result(&result, |out| show(out, &result, &options))?;
     Ok(exit::DONE)
@@ -30,7 +30,7 @@ fn what(args: &RestoreArgs) -> Result<(BackupRef, Vec<String>)> {
 }
 
 fn show(out: &mut dyn Write, result: &RestoreResult, options: &RestoreOptions) -> io::Result<()> {
-    let target = options.target.display().to_string();
+    let target = options.target.iter().map(|target| target.display().to_string()).collect::<String>();
     let (target, bytes) = (escaped(&target), size(result.plan.bytes));
     if result.dry_run {
         let items = count(result.plan.create.len() as u64, "item", "items");

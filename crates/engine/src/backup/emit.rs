@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::pool::Shared;
-use crate::Result;
 use crate::report::{Category, CategoryTotals, Progress};
 use crate::vault::item::Item;
 use crate::vault::list::ListWriter;
 use crate::vault::snapshot::ItemList;
-use crate::vault::writer::lock;
+use crate::mutex::lock;
+use crate::{Error, Result};
 
 /// So many items may be under way at once. The walker waits when the oldest is further behind.
 const WINDOW: u64 = 16_384;
@@ -82,7 +82,7 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
             }
             Ok(Message::Total(count)) => total = Some(count),
             Err(RecvTimeoutError::Timeout) if !shared.stopped() => {}
-            Err(_) => return Err(shared.failure()),
+            Err(_) => return Err(Error::Aborted),
         }
         let before = next;
         while let Some(outcome) = waiting.remove(&next) {

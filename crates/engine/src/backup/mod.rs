@@ -5,7 +5,7 @@
 //! ([`emit`]). Packs become durable while the walk goes on, and the snapshot is written last: until then, nothing of
 //! this backup counts, and afterwards all of it does.
 //!
-//! Every queue is bounded: memory grows neither with the size of a file nor with the number of files.
+//! Every queue is bounded, by itself or by the window of items under way: memory grows neither with the size of a file nor with the number of files.
 
 mod database;
 mod emit;
@@ -41,11 +41,26 @@ pub fn run(
     options: &BackupOptions,
     control: &Control,
 ) -> Result<BackupResult> {
+    let result = make(vault, config, kind, options, control);
+    if result.is_err() {
+        // On a full disk every byte counts; what cannot be removed now, the next backup removes.
+        let _ = vault.clean_up();
+    }
+    result
+}
+
+fn make(
+    vault: &Vault,
+    config: &Config,
+    kind: BackupType,
+    options: &BackupOptions,
+    control: &Control,
+) -> Result<BackupResult> {
     let started = Instant::now();
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
     vault.clean_up()?;
-    let (catalog, found) = vault.catalog_for_writing()?;
+    let (catalog, damaged) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
     let holes = catalog.may_have_holes()?;
     let name = new_name(vault, kind)?;
@@ -55,7 +70,7 @@ pub fn run(
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
         let (previous, mut warnings) = previous_snapshot(vault);
-        warnings.extend(found.damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
+        warnings.extend(damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
         let walk = Walk::new(&config.root, &rules, vault.dir());
         let job = walker::Job { vault, config, walk, writer: &writer, full, check_holes: holes || full, control };
         job.run(&mut reader, previous.as_ref(), warnings)
@@ -95,10 +110,8 @@ pub fn run(
     };
     control.check()?;
     snapshot.size += snapshot.write(vault.dir(), vault.keys())?;
-    // The backup exists. The catalog is only a cache of that.
-    if catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_holes(false)).is_err() {
-        crate::vault::catalog::Catalog::remove(vault.dir())?;
-    }
+    // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
+    let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_holes(false));
     Ok(BackupResult {
         success: true,
         backup: snapshot.backup,

@@ -19,7 +19,8 @@ use crate::chunk::cut::Cutter;
 use crate::path::RelPath;
 use crate::report::Warning;
 use crate::vault::item::Item;
-use crate::vault::writer::{Scratch, Writer, lock};
+use crate::mutex::lock;
+use crate::vault::writer::{Scratch, Writer};
 use crate::{Control, Error, Result};
 
 /// A file to read: its place in the list, and what the backup before says of it.
@@ -88,6 +89,16 @@ impl Shared {
     pub fn fail(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.failed.store(true, Ordering::Release);
+    }
+
+    /// Runs a part of the backup. Its error, or its panic, ends the whole: nobody waits for what will not come.
+    pub fn guard<T>(&self, part: impl FnOnce() -> Result<T>) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(part)) {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => self.fail(error),
+            Err(_) => self.fail(Error::internal("a thread of the backup panicked")),
+        }
+        None
     }
 
     pub fn stopped(&self) -> bool {
@@ -271,30 +282,13 @@ pub fn work(shared: &Shared, mut jobs: Receiver<Job>, stop: Receiver<()>) {
                 recv(stop) -> _ => Step::Stop,
             },
         };
-        if shared.stopped() {
-            // Keep emptying the queues, so that nobody waits for room in them.
-            if matches!(step, Step::Stop) {
-                return;
-            }
-            if matches!(step, Step::NoMoreJobs) {
-                jobs = never();
-            }
-            continue;
-        }
-        let done = catch_unwind(AssertUnwindSafe(|| match step {
-            Step::Chunk(task) => task.run(shared, &mut reader.scratch).map(|()| true),
-            Step::Job(job) => reader.run(job).map(|()| true),
-            Step::NoMoreJobs => {
-                jobs = never();
-                Ok(true)
-            }
-            Step::Stop => Ok(false),
-        }));
-        match done {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return,
-            Ok(Err(error)) => shared.fail(error),
-            Err(_) => shared.fail(Error::internal("a thread of the backup panicked")),
+        // After a failure the queues are only emptied, so that nobody waits for room in them.
+        let step = if shared.stopped() && matches!(step, Step::Chunk(_) | Step::Job(_)) { continue } else { step };
+        match step {
+            Step::Chunk(task) => drop(shared.guard(|| task.run(shared, &mut reader.scratch))),
+            Step::Job(job) => drop(shared.guard(|| reader.run(job))),
+            Step::NoMoreJobs => jobs = never(),
+            Step::Stop => return,
         }
     }
 }

@@ -5,17 +5,17 @@
 //! folder was at one moment. A folder that never rests is stored as it was last seen, with a warning.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::file::{Bundle, FileReader, Whole, is_changed};
 use super::previous::still_stands;
+use super::settle::{PATIENCE, STILL_TORN};
 use crate::Result;
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Walk};
 use crate::path::RelPath;
 use crate::vault::item::Item;
 
-const MAX_PASSES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// A file of the set, as it was read.
@@ -25,6 +25,8 @@ struct Seen {
     changed: bool,
     /// Written moments before it was read: the time stamp may hide a second write.
     hot: bool,
+    /// JSON that was caught half-written.
+    torn: bool,
 }
 
 /// What became of one path of the set.
@@ -46,21 +48,25 @@ pub fn capture(
     trust: impl Fn(&Item) -> Result<bool>,
 ) -> Result<Vec<Member>> {
     let mut seen: HashMap<RelPath, Seen> = HashMap::new();
-    let mut pass = 0;
+    let deadline = Instant::now() + PATIENCE;
+    let mut first = true;
     let listing = loop {
-        pass += 1;
         reader.shared.check()?;
         let listing = walk.set(folder);
         let dirty = read_pass(reader, &listing.entries, &mut seen, previous, &trust)?;
-        if !dirty && pass > 1 {
+        let torn = seen.iter().filter(|(_, seen)| seen.torn);
+        if !dirty && !first && torn.clone().next().is_none() {
             break listing;
         }
-        if pass == MAX_PASSES {
-            let message = "The folder kept changing while it was read; its files may be of different moments.";
-            reader.shared.warn(&folder.path, message);
+        if Instant::now() >= deadline {
+            torn.for_each(|(path, _)| reader.shared.warn(path, STILL_TORN));
+            if dirty {
+                let message = "The folder kept changing while it was read; its files may be of different moments.";
+                reader.shared.warn(&folder.path, message);
+            }
             break listing;
         }
-        if dirty && pass > 1 {
+        if !std::mem::take(&mut first) {
             std::thread::sleep(PAUSE);
         }
     };
@@ -100,12 +106,12 @@ fn read_pass(
             && trust(earlier)?
         {
             let item = earlier.clone();
-            seen.insert(entry.path.clone(), Seen { stat: entry.stat, item, changed: false, hot: false });
+            seen.insert(entry.path.clone(), Seen { stat: entry.stat, item, changed: false, hot: false, torn: false });
             continue;
         }
-        let (mut item, hot) = match reader.read(entry)? {
-            Whole::Read { item, hot } => (item, hot),
-            Whole::Torn { item } => (item, true),
+        let (mut item, hot, torn) = match reader.read(entry)? {
+            Whole::Read { item, hot } => (item, hot, false),
+            Whole::Torn { item } => (item, true, true),
             // A database among session files, a huge file, or one that just vanished: not part of the agreement.
             Whole::Database | Whole::TooLarge | Whole::Gone => continue,
         };
@@ -119,7 +125,7 @@ fn read_pass(
             }
             bundle.add(&reader.buffer, entry.path.clone());
         }
-        seen.insert(entry.path.clone(), Seen { stat: entry.stat, item, changed, hot });
+        seen.insert(entry.path.clone(), Seen { stat: entry.stat, item, changed, hot, torn });
     }
     bundle.flush(reader.shared, &mut reader.scratch, |path, place| placed.push((path, place)))?;
     for (path, place) in placed {

@@ -10,7 +10,9 @@ use super::file::{FileReader, Whole};
 use super::pool::{Shared, Task};
 use crate::Result;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a file or folder that is being written is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+pub const STILL_TORN: &str = "It was empty or not valid JSON for 2 s; it was stored as it is.";
 const POLL: Duration = Duration::from_millis(25);
 
 /// Runs until `stop` is dropped.
@@ -45,7 +47,7 @@ fn look(reader: &mut FileReader<'_>, task: Task, last: bool) -> Result<Option<Ta
     match reader.read(&task.entry)? {
         Whole::Torn { .. } if !last => return Ok(Some(task)),
         Whole::Torn { item } => {
-            reader.shared.warn(&task.entry.path, "It was empty or not valid JSON for 2 s; it was stored as it is.");
+            reader.shared.warn(&task.entry.path, STILL_TORN);
             reader.store_whole(task, item)?;
         }
         Whole::Read { item, .. } => reader.store_whole(task, item)?,

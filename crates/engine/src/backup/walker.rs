@@ -70,40 +70,26 @@ impl Job<'_> {
             }
             {
                 let stop = stop.clone();
-                scope.spawn(move || settle::run(shared, torn, stop).unwrap_or_else(|error| shared.fail(error)));
+                scope.spawn(move || shared.guard(|| settle::run(shared, torn, stop)));
             }
             let emitter = scope.spawn(move || {
                 // Everything else stops when the last item has left.
                 let _stop = stop_in;
-                emit::run(shared, inbox, list).inspect_err(|_| shared.fail(Error::Aborted))
+                shared.guard(|| emit::run(shared, inbox, list))
             });
-            let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
-            let mut walker = Walker {
-                job: &self,
-                shared,
-                jobs: jobs_in,
-                previous: Previous::new(items),
-                reader: FileReader::new(shared),
-                next: 0,
-                batch: Vec::new(),
-                batch_bytes: 0,
-            };
-            let walked = self.walk.run(&mut walker).and_then(|()| walker.flush());
-            match walked {
-                Ok(()) => drop(shared.emit.send(Message::Total(walker.next))),
-                Err(error) => shared.fail(error),
-            }
-            walker.previous.finish();
-            let removed = walker.previous.removed;
-            shared.add_warnings(walker.previous.damage.take());
-            drop(walker);
-            let emitted = emitter.join().unwrap_or_else(|_| Err(Error::internal("the item list's thread panicked")));
-            (emitted, removed)
+            let removed = shared.guard(|| {
+                let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
+                let mut walker = Walker::new(&self, shared, jobs_in, Previous::new(items));
+                self.walk.run(&mut walker)?;
+                walker.flush()?;
+                let _ = shared.emit.send(Message::Total(walker.next));
+                walker.previous.finish();
+                shared.add_warnings(walker.previous.damage.take());
+                Ok(walker.previous.removed)
+            });
+            (emitter.join().ok().flatten(), removed)
         });
-        let (list, totals) = emitted.map_err(|error| match error {
-            Error::Aborted => shared.failure(),
-            other => other,
-        })?;
+        let (Some((list, totals)), Some(removed)) = (emitted, removed) else { return Err(shared.failure()) };
         let (warnings, degraded) = shared.verdict();
         Ok(Captured { list, totals, removed, degraded, warnings })
     }
@@ -121,7 +107,12 @@ struct Walker<'a, 'p> {
     batch_bytes: u64,
 }
 
-impl Walker<'_, '_> {
+impl<'a, 'p> Walker<'a, 'p> {
+    fn new(job: &'a Job<'a>, shared: &'a Shared, jobs: Sender<PoolJob>, previous: Previous<'p>) -> Walker<'a, 'p> {
+        let reader = FileReader::new(shared);
+        Walker { job, shared, jobs, previous, reader, next: 0, batch: Vec::new(), batch_bytes: 0 }
+    }
+
     fn next_seq(&mut self) -> Result<u64> {
         let seq = self.next;
         // What waits in the batch holds the window: it must not wait for itself.

@@ -43,7 +43,8 @@ pub fn run(
         other => other,
     };
     let plan = plan(vault, &snapshot, options).map_err(blame)?;
-    let target = Target::check(&options.target)?;
+    let target = options.target.as_deref().ok_or_else(|| Error::internal("in place is not built yet"))?;
+    let target = Target::check(target)?;
     target.check_space(plan.bytes)?;
     if !options.dry_run {
         let target = target.begin()?;
@@ -59,6 +60,9 @@ pub fn run(
         plan,
         dry_run: options.dry_run,
         staged: false,
+        mode: None,
+        reason: None,
+        failed: Vec::new(),
         duration_ms: started.elapsed().as_millis() as u64,
         warnings: Vec::new(),
     })

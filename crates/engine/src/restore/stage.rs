@@ -22,7 +22,7 @@ use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::reader::Reader;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::writer::lock;
+use crate::mutex::lock;
 use crate::{Control, Error, Result};
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);

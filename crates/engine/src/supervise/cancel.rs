@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::protocol::{Failure, Signal};
 use crate::Error;
-use crate::vault::writer::lock as locked;
+use crate::mutex::lock as locked;
 
 /// Cheap to clone; all clones are the same.
 #[derive(Clone, Default)]

@@ -26,7 +26,8 @@ use protocol::{Failure, Operation, Request};
 
 use crate::Config;
 use crate::secret::{MasterKey, Secret};
-use crate::vault::writer::lock as locked;
+use crate::mutex::lock as locked;
+use crate::vault::{checked_json, durable};
 
 /// Starts a worker for each operation on one root, and keeps the key that the first of them unlocked.
 pub struct Supervisor {
@@ -134,7 +135,8 @@ impl Supervisor {
 
     /// The public facts of the vault that is there now. Reading them takes no lock from any database of the app.
     fn vault(&self) -> Option<Vec<u8>> {
-        std::fs::read(self.config.backup_dir.join("vault.json")).ok()
+        let path = self.config.backup_dir.join("vault.json");
+        durable::read_small(&path, checked_json::MAX_LEN).ok()
     }
 
     fn key_for(&self, passphrase: &Option<Secret>) -> Option<MasterKey> {

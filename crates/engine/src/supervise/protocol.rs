@@ -4,11 +4,15 @@
 //! progress lines and then exactly one result or error line, and exits. When its stdin ends, its host is gone, and
 //! the worker cancels itself. Secrets travel here and nowhere else: never in arguments or the environment.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::report::{BackupOptions, BackupRef, BackupType, ListFilter, Progress, RestoreOptions};
+use crate::report::{
+    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, Progress, RestoreOptions,
+};
 use crate::secret::MasterKey;
 
 /// The first line that the worker reads.
@@ -53,6 +57,26 @@ pub enum Operation {
     },
     /// Result: `Status`.
     Status,
+    /// Applies a restore that was staged for this start, and finishes or undoes one that was cut off.
+    /// Result: `RestoreResult`, or null where there is neither.
+    ApplyPendingRestore,
+    /// Result: `Version[]`, newest first.
+    Versions { path: String },
+    /// Result: `DiffReport`. Without `to`: against the live root.
+    Diff {
+        from: BackupRef,
+        #[serde(default)]
+        to: Option<BackupRef>,
+    },
+    /// Result: `ExportResult`.
+    ExportBackup {
+        backup: String,
+        file: PathBuf,
+        #[serde(default)]
+        options: ExportOptions,
+    },
+    /// Result: `BackupInfo`.
+    ImportBackup { file: PathBuf },
 }
 
 /// A later line from the host.

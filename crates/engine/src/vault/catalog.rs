@@ -42,13 +42,6 @@ pub struct Catalog {
     db: Connection,
 }
 
-/// What a comparison with the folder found.
-#[derive(Default)]
-pub struct Reconciled {
-    /// Objects that could not be read, with the error.
-    pub damaged: Vec<Error>,
-}
-
 impl Catalog {
     /// Opens it for writing; the caller holds the vault's lock. A missing, damaged or foreign catalog is made anew.
     pub fn open(vault: &Path) -> Result<Catalog> {
@@ -111,15 +104,16 @@ impl Catalog {
         Ok(Catalog { db: db.map_err(|error| trouble(Path::new(FILE), error))? })
     }
 
-    /// Makes the catalog say what the folder holds.
-    pub fn reconcile(&mut self, vault: &Vault) -> Result<Reconciled> {
-        let mut found = Reconciled::default();
-        self.reconcile_packs(vault, &mut found)?;
-        self.reconcile_backups(vault, &mut found)?;
-        Ok(found)
+    /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
+    pub fn reconcile(&mut self, vault: &Vault) -> Result<Vec<Error>> {
+        let mut damaged = self.reconcile_packs(vault)?;
+        damaged.extend(self.reconcile_backups(vault)?);
+        Ok(damaged)
     }
 
-    pub fn reconcile_packs(&mut self, vault: &Vault, found: &mut Reconciled) -> Result<()> {
+    /// As [`Catalog::reconcile`], for the packs alone.
+    pub fn reconcile_packs(&mut self, vault: &Vault) -> Result<Vec<Error>> {
+        let mut damaged = Vec::new();
         let mut known = self.packs()?;
         for (id, size) in vault.list_packs()? {
             if known.remove(&id) == Some(size) {
@@ -133,17 +127,18 @@ impl Catalog {
                 Ok(entries) => self.add_pack(id, size, &entries)?,
                 Err(error) => {
                     self.forget_pack(id)?;
-                    found.damaged.push(error);
+                    damaged.push(error);
                 }
             }
         }
         for id in known.into_keys() {
             self.forget_pack(id)?;
         }
-        Ok(())
+        Ok(damaged)
     }
 
-    fn reconcile_backups(&mut self, vault: &Vault, found: &mut Reconciled) -> Result<()> {
+    fn reconcile_backups(&mut self, vault: &Vault) -> Result<Vec<Error>> {
+        let mut damaged = Vec::new();
         let mut known: std::collections::HashSet<String> = self.names()?.into_iter().collect();
         for name in vault.list_snapshots()? {
             if known.remove(name.as_str()) {
@@ -151,13 +146,13 @@ impl Catalog {
             }
             match Snapshot::read(vault, &name) {
                 Ok(snapshot) => self.add_backup(&snapshot.info())?,
-                Err(error) => found.damaged.push(error),
+                Err(error) => damaged.push(error),
             }
         }
         for name in known {
             self.run("DELETE FROM backups WHERE name = ?1", params![name])?;
         }
-        Ok(())
+        Ok(damaged)
     }
 
     fn packs(&self) -> Result<HashMap<PackId, u64>> {

@@ -84,7 +84,8 @@ impl Vault {
             });
         }
         fs::create_dir_all(dir).at("making the folder", dir)?;
-        description::refuse_foreign(dir)?;
+        // Another process may be making it at this moment: then what lies there is a vault's.
+        description::refuse_foreign(dir).or_else(|error| if Vault::exists(dir) { Ok(()) } else { Err(error) })?;
         restrict(dir)?;
         let _lock = lock::Lock::acquire(dir, "INIT", true, &Control::silent())?;
         if Vault::exists(dir) {
@@ -175,7 +176,7 @@ impl Vault {
     }
 
     /// Opens the catalog for writing, in line with the folder. The caller holds the lock.
-    pub fn catalog_for_writing(&self) -> Result<(Catalog, catalog::Reconciled)> {
+    pub fn catalog_for_writing(&self) -> Result<(Catalog, Vec<Error>)> {
         let attempt = || {
             let mut catalog = Catalog::open(self.dir())?;
             catalog.reconcile(self).map(|found| (catalog, found))
@@ -200,7 +201,7 @@ impl Vault {
             }
         }
         let mut catalog = Catalog::temporary()?;
-        catalog.reconcile_packs(self, &mut catalog::Reconciled::default())?;
+        catalog.reconcile_packs(self)?;
         Ok(catalog)
     }
 
@@ -208,26 +209,23 @@ impl Vault {
         Ok(Reader::new(self.clone(), Arc::new(Mutex::new(self.catalog_for_reading()?))))
     }
 
-    /// All backups that can be opened, newest first, and the errors of those that cannot.
-    pub fn backups(&self) -> Result<(Vec<BackupInfo>, Vec<Error>)> {
+    /// All backups that can be opened, newest first. What cannot is for a verification to tell.
+    pub fn backups(&self) -> Result<Vec<BackupInfo>> {
         let mut known: std::collections::HashMap<String, BackupInfo> = Catalog::open_read_only(self.dir())
             .and_then(|catalog| catalog.backups().ok())
             .unwrap_or_default()
             .into_iter()
             .map(|info| (info.backup.clone(), info))
             .collect();
-        let (mut infos, mut damaged) = (Vec::new(), Vec::new());
+        let mut infos = Vec::new();
         for name in self.list_snapshots()? {
             match known.remove(name.as_str()) {
                 Some(info) => infos.push(info),
-                None => match Snapshot::read(self, &name) {
-                    Ok(snapshot) => infos.push(snapshot.info()),
-                    Err(error) => damaged.push(error),
-                },
+                None => infos.extend(Snapshot::read(self, &name).ok().map(|snapshot| snapshot.info())),
             }
         }
         infos.reverse();
-        Ok((infos, damaged))
+        Ok(infos)
     }
 
     /// The name that `reference` stands for: itself, the latest, or the newest at or before an instant.
@@ -241,7 +239,7 @@ impl Vault {
                 if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
             }
             BackupRef::At { at } => {
-                let (infos, _) = self.backups()?;
+                let infos = self.backups()?;
                 let found = infos.iter().find(|info| info.timestamp <= *at && !info.degraded);
                 let found = found.or_else(|| infos.iter().find(|info| info.timestamp <= *at));
                 match found {

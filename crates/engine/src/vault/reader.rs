@@ -8,9 +8,9 @@ use super::Vault;
 use super::catalog::{Catalog, Place};
 use super::durable;
 use super::pack::{PackCipher, PackId};
-use super::writer::lock;
 use crate::chunk::ChunkId;
 use crate::chunk::gzip::Inflater;
+use crate::mutex::lock;
 use crate::{Error, Result};
 
 /// Packs that are kept open: enough for the threads of a restore, few enough for any limit on open files.

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
@@ -21,6 +21,7 @@ use super::{Vault, durable};
 use crate::chunk::gzip::Deflater;
 use crate::chunk::{ChunkId, MAX_CHUNK};
 use crate::error::IoContext;
+use crate::mutex::lock;
 use crate::seal::{Keys, TAG, random};
 use crate::{Error, Result};
 
@@ -44,11 +45,16 @@ pub struct Writer {
     added: Arc<AtomicU64>,
 }
 
-/// Readers for the threads that look at what is stored, one each.
+/// Looks at what is stored, from many threads: a reader for each, and what was found whole lately. A thousand small
+/// files lie in one bundle, which need not be read a thousand times.
 struct Rechecker {
     vault: Vault,
     idle: Mutex<Vec<Reader>>,
+    whole: Mutex<HashSet<ChunkId>>,
 }
+
+/// So many chunks are remembered as whole: 2 MB.
+const REMEMBERED: usize = 1 << 16;
 
 struct OpenPack {
     cipher: PackCipher,
@@ -105,7 +111,11 @@ impl Writer {
         Ok(Writer {
             keys: vault.keys().clone(),
             dir: vault.dir().to_path_buf(),
-            recheck: recheck.then(|| Rechecker { vault: vault.clone(), idle: Mutex::default() }),
+            recheck: recheck.then(|| Rechecker {
+                vault: vault.clone(),
+                idle: Mutex::default(),
+                whole: Mutex::default(),
+            }),
             catalog,
             claimed,
             open: Mutex::default(),
@@ -142,11 +152,21 @@ impl Writer {
         match &self.recheck {
             None => lock(&self.catalog).contains(id),
             Some(recheck) => {
+                if lock(&recheck.whole).contains(&id) {
+                    return Ok(true);
+                }
                 let idle = lock(&recheck.idle).pop();
                 let mut reader = idle.unwrap_or_else(|| Reader::new(recheck.vault.clone(), self.catalog.clone()));
-                let whole = reader.is_whole(id);
+                let whole = reader.is_whole(id)?;
                 lock(&recheck.idle).push(reader);
-                whole
+                let mut remembered = lock(&recheck.whole);
+                if remembered.len() == REMEMBERED {
+                    remembered.clear();
+                }
+                if whole {
+                    remembered.insert(id);
+                }
+                Ok(whole)
             }
         }
     }
@@ -193,20 +213,12 @@ impl Writer {
         Ok((added.load(Ordering::Relaxed), catalog.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Gives up: whole packs stay for the next backup, the rest is removed. Returns the error of the committer, if
-    /// that is what went wrong.
+    /// Gives up: whole packs stay for the next backup, the rest is for [`Vault::clean_up`]. Returns the error of the
+    /// committer, if that is what went wrong.
     pub fn abandon(self) -> Option<Error> {
-        let Writer { open, full, committer, .. } = self;
-        if let Some(pack) = lock(&open).take() {
-            let _ = std::fs::remove_file(&pack.temporary);
-        }
+        let Writer { full, committer, .. } = self;
         drop(full);
         committer.join().ok().and_then(Result::err)
-    }
-
-    /// Bytes in finished packs so far.
-    pub fn added(&self) -> u64 {
-        self.added.load(Ordering::Relaxed)
     }
 }
 
@@ -243,9 +255,4 @@ impl OpenPack {
         folders.insert(folder);
         Ok(end + tail.len() as u64)
     }
-}
-
-/// A panic elsewhere ends the operation by itself; the data behind a mutex stays usable.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -142,7 +142,7 @@ fn a_restore_onto_a_full_disk_leaves_the_folder_as_it_was() {
     let backup = bot.backup(BackupType::Manual).backup;
     let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "2m");
     for target in [disk.0.join("new"), disk.0.clone()] {
-        let options = RestoreOptions { target: target.clone(), ..RestoreOptions::default() };
+        let options = RestoreOptions { target: Some(target.clone()), ..RestoreOptions::default() };
         let error = bot.engine().restore(&BackupRef::Name(backup.clone()), &options, &Control::silent()).unwrap_err();
         assert!(["E_RESTORE", "E_NO_SPACE"].contains(&error.code()), "{error}");
         assert_eq!(fs::read_dir(&disk.0).unwrap().count(), 0);

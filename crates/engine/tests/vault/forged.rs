@@ -64,7 +64,7 @@ fn refused(code: &str, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>
     let outside = bot.dir.path().join("outside");
     fs::create_dir(&outside).unwrap();
     let target = outside.join("target");
-    let options = RestoreOptions { target: target.clone(), ..RestoreOptions::default() };
+    let options = RestoreOptions { target: Some(target.clone()), ..RestoreOptions::default() };
     let control = lifeboat_engine::Control::silent();
     let error = bot.engine().restore(&BackupRef::Name(backup.clone()), &options, &control).unwrap_err();
     assert_eq!(error.code(), code, "{error}");

@@ -39,7 +39,7 @@ fn a_wrong_passphrase_and_a_wrong_key_file_get_the_same_answer_and_write_nothing
         let mut wrong = bot.config.clone();
         (wrong.passphrase, wrong.key_file) = (passphrase.map(Secret::new), key_file);
         let engine = Engine::new(wrong);
-        let target = RestoreOptions { target: bot.dir.path().join("never"), ..RestoreOptions::default() };
+        let target = RestoreOptions { target: Some(bot.dir.path().join("never")), ..RestoreOptions::default() };
         let control = Control::silent();
         answers.push(engine.create_backup(BackupType::Manual, &BackupOptions::default(), &control).unwrap_err());
         answers.push(engine.list_backups(&ListFilter::default()).unwrap_err());

@@ -71,7 +71,7 @@ fn a_dry_run_says_what_would_be_and_writes_nothing() {
     let bot = Bot::new();
     let backup = bot.backup(BackupType::Manual).backup;
     let target = bot.dir.path().join("never");
-    let options = RestoreOptions { target: target.clone(), dry_run: true, ..RestoreOptions::default() };
+    let options = RestoreOptions { target: Some(target.clone()), dry_run: true, ..RestoreOptions::default() };
     let control = lifeboat_engine::Control::silent();
     let result = bot.engine().restore(&BackupRef::Name(backup), &options, &control).unwrap();
     assert_eq!(result.plan.create.len(), tree(&bot.root()).len());
@@ -86,7 +86,7 @@ fn a_restore_never_mixes_with_what_is_there() {
     let target = bot.dir.path().join("full");
     fs::create_dir(&target).unwrap();
     fs::write(target.join("mine.txt"), "mine").unwrap();
-    let options = RestoreOptions { target: target.clone(), ..RestoreOptions::default() };
+    let options = RestoreOptions { target: Some(target.clone()), ..RestoreOptions::default() };
     let control = lifeboat_engine::Control::silent();
     let error = bot.engine().restore(&BackupRef::Name(backup), &options, &control).unwrap_err();
     assert_eq!(error.code(), "E_RESTORE");
@@ -102,7 +102,7 @@ fn point_in_time_takes_the_newest_backup_before_it() {
     bot.backup(BackupType::Manual);
     let infos = bot.engine().list_backups(&ListFilter::default()).unwrap();
     let at = infos[0].timestamp - 1;
-    let options = RestoreOptions { target: bot.dir.path().join("then"), ..RestoreOptions::default() };
+    let options = RestoreOptions { target: Some(bot.dir.path().join("then")), ..RestoreOptions::default() };
     let control = lifeboat_engine::Control::silent();
     let result = bot.engine().restore(&BackupRef::At { at }, &options, &control).unwrap();
     assert_eq!(result.backup, first);

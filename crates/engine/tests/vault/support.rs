@@ -96,7 +96,7 @@ impl Bot {
     pub fn try_restore(&self, backup: &str, items: &[&str]) -> Result<PathBuf> {
         let target = tempfile::Builder::new().prefix("out").tempdir_in(self.dir.path()).unwrap().keep();
         let items = items.iter().map(|item| item.to_string()).collect();
-        let options = RestoreOptions { target: target.clone(), items, ..RestoreOptions::default() };
+        let options = RestoreOptions { target: Some(target.clone()), items, ..RestoreOptions::default() };
         self.engine().restore(&BackupRef::Name(backup.into()), &options, &Control::silent())?;
         Ok(target)
     }
