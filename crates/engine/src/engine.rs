@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::mutex::lock as locked;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::lock::{self, Lock};
-use crate::mutex::lock as locked;
 use crate::vault::{self, Vault};
 use crate::{Config, Control, Error, Result, archive, backup, compare, restore, space, verify};
 
@@ -97,11 +97,13 @@ impl Engine {
             });
         }
         let _lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
+        restore::recover(&self.config, control)?;
         backup::run(&vault, &self.config, kind, options, control)
     }
 
     /// Newest first. Never waits.
     pub fn list_backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
+        self.recover_quietly();
         if !Vault::exists(&self.config.backup_dir) {
             return Ok(Vec::new());
         }
@@ -117,28 +119,52 @@ impl Engine {
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.
     pub fn list_items(&self, backup: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
+        self.recover_quietly();
         restore::select(&self.vault()?, backup, items)
     }
 
     /// Restores in place, or into `options.target`.
     pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
-        let threads = self.config.worker.effective_threads();
-        restore::run(&self.vault()?, backup, options, threads, control)
+        restore::check_options(options)?;
+        let vault = self.vault()?;
+        if let Some(target) = &options.target {
+            self.recover_quietly();
+            let threads = self.config.worker.effective_threads();
+            return restore::into(&vault, target, backup, options, threads, control);
+        }
+        let _lock = self.lock("RESTORE", options.wait, control)?;
+        restore::recover(&self.config, control)?;
+        restore::in_place(&vault, &self.config, backup, options, control)
     }
 
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
     /// `None` where there is neither.
-    pub fn apply_pending_restore(&self, _control: &Control) -> Result<Option<RestoreResult>> {
-        Ok(None)
+    pub fn apply_pending_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
+        if let Some(finished) = restore::recover(&self.config, control)? {
+            return Ok(Some(finished));
+        }
+        if !restore::is_pending(&self.config) {
+            return Ok(None);
+        }
+        let vault = self.vault()?;
+        let _lock = self.lock("RESTORE", true, control)?;
+        restore::apply_pending(&vault, &self.config, control)
+    }
+
+    /// Forgets a restore that waits for the next start. True: there was one.
+    pub fn discard_pending_restore(&self) -> Result<bool> {
+        restore::discard_pending(&self.config)
     }
 
     /// Every version of one path over time, newest first. `E_NOT_FOUND` with the nearest names where no backup has it.
     pub fn versions(&self, path: &str) -> Result<Vec<Version>> {
+        self.recover_quietly();
         compare::versions(&self.vault()?, path)
     }
 
     /// What changed from one backup to another, or to the live root.
     pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
+        self.recover_quietly();
         compare::diff(&self.vault()?, &self.config, from, to, control)
     }
 
@@ -150,6 +176,7 @@ impl Engine {
         options: &ExportOptions,
         control: &Control,
     ) -> Result<ExportResult> {
+        self.recover_quietly();
         let credentials = self.credentials(None)?;
         archive::export(&self.vault()?, &self.config, &credentials, backup, file, options, control)
     }
@@ -168,6 +195,7 @@ impl Engine {
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
     /// re-hashes every chunk. Damage is in the report, not an error.
     pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
+        self.recover_quietly();
         let vault = self.vault()?;
         let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
         verify::run(&vault, name.as_ref(), deep, self.config.worker.effective_threads(), control)
@@ -175,6 +203,7 @@ impl Engine {
 
     /// Never waits, never needs a key.
     pub fn status(&self) -> Result<Status> {
+        self.recover_quietly();
         let dir = &self.config.backup_dir;
         let infos = match vault::catalog::Catalog::open_read_only(dir) {
             Some(catalog) => catalog.backups().unwrap_or_default(),
@@ -224,6 +253,12 @@ impl Engine {
             cloud: Vec::new(),
             schedule: ScheduleStatus::default(),
         })
+    }
+
+    /// A restore that was cut off is finished or undone by whatever comes next, also where that only looks. An error
+    /// here is told by the next operation that writes.
+    fn recover_quietly(&self) {
+        let _ = restore::recover(&self.config, &Control::silent());
     }
 
     /// The vault, opened once.

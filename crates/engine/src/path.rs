@@ -6,6 +6,9 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::{Error, Result};
 
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -63,6 +66,19 @@ impl RelPath {
         self.0.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
     }
 
+    /// The folder that it lies in; `None` for what lies in the root itself.
+    pub fn parent(&self) -> Option<RelPath> {
+        let end = self.0.iter().rposition(|byte| *byte == b'/')?;
+        Some(RelPath(self.0[..end].to_vec()))
+    }
+
+    /// The outermost folder above this path that is longer than `length` bytes.
+    pub fn ancestor_below(&self, length: usize) -> Option<RelPath> {
+        let from = if length == 0 { 0 } else { length + 1 };
+        let end = from + self.0.get(from..)?.iter().position(|byte| *byte == b'/')?;
+        Some(RelPath(self.0[..end].to_vec()))
+    }
+
     pub fn starts_with(&self, folder: &RelPath) -> bool {
         folder.0.is_empty()
             || (self.0.starts_with(&folder.0) && matches!(self.0.get(folder.0.len()), None | Some(b'/')))
@@ -82,6 +98,29 @@ impl RelPath {
     #[cfg(not(unix))]
     fn to_path(&self) -> PathBuf {
         PathBuf::from(self.display())
+    }
+}
+
+/// As text; bytes that are not UTF-8 as base64 behind a mark that no relative path begins with.
+const RAW: &str = "//";
+
+impl serde::Serialize for RelPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.serialize_str(&format!("{RAW}{}", BASE64.encode(&self.0))),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for RelPath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<RelPath, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let bytes = match text.strip_prefix(RAW) {
+            Some(raw) => BASE64.decode(raw).map_err(serde::de::Error::custom)?,
+            None => text.into_owned().into_bytes(),
+        };
+        RelPath::parse(&bytes).map_err(serde::de::Error::custom)
     }
 }
 

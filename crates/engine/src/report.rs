@@ -297,7 +297,7 @@ impl Default for RestoreOptions {
     }
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RestorePlan {
     pub create: Vec<String>,
     pub replace: Vec<String>,
@@ -306,7 +306,7 @@ pub struct RestorePlan {
     pub bytes: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreResult {
     pub success: bool,

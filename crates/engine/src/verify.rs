@@ -13,6 +13,7 @@ use std::time::Instant;
 use crate::chunk::ChunkId;
 use crate::chunk::gzip::Inflater;
 use crate::error::IoContext;
+use crate::mutex::lock;
 use crate::report::{Damage, Progress, VerifyReport};
 use crate::vault::Vault;
 use crate::vault::catalog::{Catalog, Place};
@@ -22,7 +23,6 @@ use crate::vault::name::BackupName;
 use crate::vault::pack::{PackCipher, PackId};
 use crate::vault::reader::Reader;
 use crate::vault::snapshot::Snapshot;
-use crate::mutex::lock;
 use crate::{Control, Error, Result};
 
 /// What is wrong with the vault's objects, by object.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::pool::Shared;
+use crate::mutex::lock;
 use crate::report::{Category, CategoryTotals, Progress};
 use crate::vault::item::Item;
 use crate::vault::list::ListWriter;
 use crate::vault::snapshot::ItemList;
-use crate::mutex::lock;
 use crate::{Error, Result};
 
 /// So many items may be under way at once. The walker waits when the oldest is further behind.

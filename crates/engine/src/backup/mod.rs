@@ -16,6 +16,8 @@ mod set;
 mod settle;
 mod walker;
 
+pub use previous::still_stands;
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -16,10 +16,10 @@ use super::file;
 use crate::capture::walk::Entry;
 use crate::chunk::ChunkId;
 use crate::chunk::cut::Cutter;
+use crate::mutex::lock;
 use crate::path::RelPath;
 use crate::report::Warning;
 use crate::vault::item::Item;
-use crate::mutex::lock;
 use crate::vault::writer::{Scratch, Writer};
 use crate::{Control, Error, Result};
 

@@ -16,7 +16,11 @@ use crate::capture::walk::{Entry, Walk};
 use crate::path::RelPath;
 use crate::vault::item::Item;
 
+/// For half-written JSON. Between two looks at a folder that changes there is no pause: the shorter the time from one
+/// look to the next, the sooner they agree.
 const PAUSE: Duration = Duration::from_millis(25);
+/// How long a folder may go on changing.
+const RESTLESS: Duration = Duration::from_secs(5);
 
 /// A file of the set, as it was read.
 struct Seen {
@@ -48,7 +52,7 @@ pub fn capture(
     trust: impl Fn(&Item) -> Result<bool>,
 ) -> Result<Vec<Member>> {
     let mut seen: HashMap<RelPath, Seen> = HashMap::new();
-    let deadline = Instant::now() + PATIENCE;
+    let started = Instant::now();
     let mut first = true;
     let listing = loop {
         reader.shared.check()?;
@@ -58,7 +62,7 @@ pub fn capture(
         if !dirty && !first && torn.clone().next().is_none() {
             break listing;
         }
-        if Instant::now() >= deadline {
+        if started.elapsed() >= if dirty { RESTLESS } else { PATIENCE } {
             torn.for_each(|(path, _)| reader.shared.warn(path, STILL_TORN));
             if dirty {
                 let message = "The folder kept changing while it was read; its files may be of different moments.";
@@ -66,7 +70,8 @@ pub fn capture(
             }
             break listing;
         }
-        if !std::mem::take(&mut first) {
+        first = false;
+        if !dirty {
             std::thread::sleep(PAUSE);
         }
     };

@@ -1,5 +1,7 @@
 //! Which paths are taken, and as what: the configured sources, or raf-bot's layout without any configuration.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::config::Config;
@@ -11,6 +13,8 @@ use crate::{Error, Result};
 const NEVER: [&[u8]; 6] = [b"node_modules", b".git", b"tmp", b"temp", b".tmp", b".temp"];
 /// The folders that proper-lockfile makes beside a file it locks.
 const LOCK_SUFFIX: &[u8] = b".lock";
+/// What a restore works in: [`crate::restore::WORKSPACE`], and the folder beside a target that is being filled.
+const RESTORE_SUFFIX: &[u8] = b".lifeboat-restore";
 
 /// raf-bot's layout. The first that fits decides.
 const LAYOUT: [(Category, &[&str]); 8] = [
@@ -81,7 +85,7 @@ impl Rules {
     /// Is this path, with all that is in it, left out whatever the sources say?
     pub fn is_excluded(&self, path: &RelPath, is_dir: bool) -> bool {
         let name = path.file_name();
-        (is_dir && (NEVER.contains(&name) || name.ends_with(LOCK_SUFFIX)))
+        (is_dir && (NEVER.contains(&name) || name.ends_with(LOCK_SUFFIX) || name.ends_with(RESTORE_SUFFIX)))
             || (!self.exclude.is_empty() && self.exclude.is_match_candidate(&candidate(path)))
     }
 }
@@ -113,8 +117,13 @@ pub fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
 
 /// Chooses items by paths, globs or categories, as users name them in `items`.
 pub struct Selection {
-    wanted: Vec<(String, Wanted)>,
-    hit: Vec<bool>,
+    wanted: Vec<Wish>,
+}
+
+struct Wish {
+    text: String,
+    wanted: Wanted,
+    met: AtomicBool,
 }
 
 enum Wanted {
@@ -133,25 +142,27 @@ impl Selection {
                     Some(category) => Wanted::Category(category),
                     None => Wanted::Glob(globs(&[item])?),
                 };
-                Ok((item.clone(), wanted))
+                Ok(Wish { text: item.clone(), wanted, met: AtomicBool::new(false) })
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Selection { hit: vec![false; wanted.len()], wanted })
+        Ok(Selection { wanted })
     }
 
-    pub fn takes(&mut self, path: &RelPath, category: Category) -> bool {
+    pub fn takes(&self, path: &RelPath, category: Category) -> bool {
         if self.wanted.is_empty() {
             return true;
         }
         let candidate = candidate(path);
         let mut taken = false;
-        for ((text, wanted), hit) in self.wanted.iter().zip(&mut self.hit) {
-            let fits = match wanted {
+        for wish in &self.wanted {
+            let fits = match &wish.wanted {
                 Wanted::Category(wanted) => *wanted == category,
                 // The very name first: a file may be called `[a].txt`.
-                Wanted::Glob(glob) => text.as_bytes() == path.as_bytes() || glob.is_match_candidate(&candidate),
+                Wanted::Glob(glob) => wish.text.as_bytes() == path.as_bytes() || glob.is_match_candidate(&candidate),
             };
-            *hit |= fits;
+            if fits {
+                wish.met.store(true, Ordering::Relaxed);
+            }
             taken |= fits;
         }
         taken
@@ -159,7 +170,8 @@ impl Selection {
 
     /// What was asked for and never met.
     pub fn missed(&self) -> Vec<&str> {
-        self.wanted.iter().zip(&self.hit).filter(|(_, hit)| !**hit).map(|((text, _), _)| text.as_str()).collect()
+        let missed = self.wanted.iter().filter(|wish| !wish.met.load(Ordering::Relaxed));
+        missed.map(|wish| wish.text.as_str()).collect()
     }
 }
 
@@ -207,8 +219,7 @@ mod tests {
 
     #[test]
     fn a_selection_knows_what_it_never_met() {
-        let mut selection =
-            Selection::new(&["database".into(), "uploads/**/*.jpg".into(), "confg.json".into()]).unwrap();
+        let selection = Selection::new(&["database".into(), "uploads/**/*.jpg".into(), "confg.json".into()]).unwrap();
         let path = |text: &str| RelPath::parse(text.as_bytes()).unwrap();
         assert!(selection.takes(&path("x.sqlite"), Category::Database));
         assert!(selection.takes(&path("uploads/a/b.jpg"), Category::Media));

@@ -12,7 +12,6 @@ use super::metadata;
 use super::stage::{Shared, creating};
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
-use crate::report::RestorePlan;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item, SIDES};
 use crate::vault::reader::Reader;
@@ -42,7 +41,6 @@ pub struct LargeFile {
 pub struct Consumer<'a> {
     pub reader: Reader,
     pub shared: &'a Shared<'a>,
-    pub plan: &'a RestorePlan,
 }
 
 impl Consumer<'_> {
@@ -58,35 +56,54 @@ impl Consumer<'_> {
     fn job(&mut self, job: Job) -> Result<()> {
         match job {
             Job::Bundle(id, files) => {
-                let bundle = self.reader.get(id)?;
+                let bundle = match self.reader.get(id) {
+                    Ok(bundle) => bundle,
+                    Err(error) => {
+                        let detail = error.to_string();
+                        let mut error = Some(error);
+                        return files.iter().try_for_each(|(place, item)| {
+                            let error = error.take().unwrap_or_else(|| Error::corrupt("packs", &detail));
+                            self.shared.lose(item, place, error)
+                        });
+                    }
+                };
                 let (count, mut bytes) = (files.len() as u64, 0);
                 for (place, item) in files {
-                    let Content::Bundle(_, offset) = item.content() else { continue };
-                    let end = offset.checked_add(item.size).filter(|end| *end <= bundle.len() as u64);
-                    let end = end.ok_or_else(|| wrong_length(&item))?;
-                    let content = &bundle[offset as usize..end as usize];
-                    if item.sha256.as_ref().is_some_and(|sha256| *sha256 != hex::encode(Sha256::digest(content))) {
-                        return Err(wrong_hash(&item));
-                    }
-                    let file = create(&place, &item)?;
-                    durable::write_at(&file, content, 0).at("writing", &place)?;
-                    metadata::apply_to_file(&file, &place, &item)?;
+                    self.small(&bundle, &place, &item).or_else(|error| self.shared.lose(&item, &place, error))?;
                     bytes += item.size;
                 }
-                self.shared.wrote(count, bytes, self.plan);
+                self.shared.wrote(count, bytes);
                 Ok(())
             }
             Job::File(place, item) => {
-                self.file(&place, &item, &item.chunks, item.size, item.sha256.as_deref())?;
-                for side in &item.sides {
-                    let mut beside = place.clone().into_os_string();
-                    beside.push(side_suffix(&side.suffix, &item)?);
-                    self.file(Path::new(&beside), &item, &side.chunks, side.size, None)?;
-                }
-                Ok(())
+                self.file_and_sides(&place, &item).or_else(|error| self.shared.lose(&item, &place, error))
             }
             Job::Part { file, ids, offset } => self.part(&file, &ids, offset),
         }
+    }
+
+    /// Writes a small file out of its bundle.
+    fn small(&self, bundle: &[u8], place: &Path, item: &Item) -> Result<()> {
+        let Content::Bundle(_, offset) = item.content() else { return Ok(()) };
+        let end = offset.checked_add(item.size).filter(|end| *end <= bundle.len() as u64);
+        let end = end.ok_or_else(|| wrong_length(item))?;
+        let content = &bundle[offset as usize..end as usize];
+        if item.sha256.as_ref().is_some_and(|sha256| *sha256 != hex::encode(Sha256::digest(content))) {
+            return Err(wrong_hash(item));
+        }
+        let file = create(place, item)?;
+        durable::write_at(&file, content, 0).at("writing", place)?;
+        metadata::apply_to_file(&file, place, item)
+    }
+
+    fn file_and_sides(&mut self, place: &Path, item: &Item) -> Result<()> {
+        self.file(place, item, &item.chunks, item.size, item.sha256.as_deref())?;
+        for side in &item.sides {
+            let mut beside = place.to_path_buf().into_os_string();
+            beside.push(side_suffix(&side.suffix, item)?);
+            self.file(Path::new(&beside), item, &side.chunks, side.size, None)?;
+        }
+        Ok(())
     }
 
     /// Writes a file from its chunks, one after the other.
@@ -108,11 +125,25 @@ impl Consumer<'_> {
             return Err(wrong_hash(item));
         }
         metadata::apply_to_file(&file, place, item)?;
-        self.shared.wrote(1, size, self.plan);
+        self.shared.wrote(1, size);
         Ok(())
     }
 
-    fn part(&mut self, large: &LargeFile, ids: &[ChunkId], mut offset: u64) -> Result<()> {
+    fn part(&mut self, large: &LargeFile, ids: &[ChunkId], offset: u64) -> Result<()> {
+        let written = self.write_part(large, ids, offset);
+        let last = large.parts.fetch_sub(1, Ordering::AcqRel) == 1;
+        let done = match written {
+            Ok(bytes) => {
+                self.shared.wrote(u64::from(last), bytes);
+                if last { finish(large) } else { Ok(()) }
+            }
+            Err(error) => Err(error),
+        };
+        done.or_else(|error| self.shared.lose(&large.item, &large.path, error))
+    }
+
+    /// The bytes that were written.
+    fn write_part(&mut self, large: &LargeFile, ids: &[ChunkId], mut offset: u64) -> Result<u64> {
         let start = offset;
         for id in ids {
             let chunk = self.reader.get(*id)?;
@@ -123,19 +154,18 @@ impl Consumer<'_> {
             offset += chunk.len() as u64;
             self.shared.check()?;
         }
-        let last = large.parts.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            // Every chunk was checked by its id; this checks that they were put together right, from what was written.
-            if let Some(sha256) = &large.item.sha256
-                && *sha256 != durable::sha256(&large.file).at("reading back", &large.path)?
-            {
-                return Err(wrong_hash(&large.item));
-            }
-            metadata::apply_to_file(&large.file, &large.path, &large.item)?;
-        }
-        self.shared.wrote(u64::from(last), offset - start, self.plan);
-        Ok(())
+        Ok(offset - start)
     }
+}
+
+/// Every chunk was checked by its id; this checks that they were put together right, from what was written.
+fn finish(large: &LargeFile) -> Result<()> {
+    if let Some(sha256) = &large.item.sha256
+        && *sha256 != durable::sha256(&large.file).at("reading back", &large.path)?
+    {
+        return Err(wrong_hash(&large.item));
+    }
+    metadata::apply_to_file(&large.file, &large.path, &large.item)
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
@@ -143,7 +173,7 @@ fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.
-fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
+pub fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
     if SIDES.contains(&suffix) {
         Ok(suffix)
     } else {

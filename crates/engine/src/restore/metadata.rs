@@ -7,7 +7,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
+use crate::capture::stat::Stat;
 use crate::error::IoContext;
 use crate::vault::item::{Item, Time};
 
@@ -36,16 +39,63 @@ pub fn apply_to_file(file: &File, place: &Path, item: &Item) -> Result<()> {
     file.set_times(FileTimes::new().set_modified(system_time(item.mtime))).at("setting the time of", place)
 }
 
-#[cfg(unix)]
-pub fn apply_to_folder(place: &Path, item: &Item) -> Result<()> {
-    let folder = File::open(place).at("opening", place)?;
-    apply_to_file(&folder, place, item)
+/// What a file or folder is besides its content, as a journal keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: Time,
 }
 
-/// Windows sets a folder's time only through a handle that `std` does not give; the time of making stays.
-#[cfg(not(unix))]
-pub fn apply_to_folder(_place: &Path, _item: &Item) -> Result<()> {
-    Ok(())
+impl Meta {
+    pub fn of_item(item: &Item) -> Meta {
+        Meta { mode: item.mode & 0o7777, uid: item.uid, gid: item.gid, mtime: item.mtime }
+    }
+
+    pub fn of(stat: &Stat) -> Meta {
+        Meta { mode: stat.mode, uid: stat.uid, gid: stat.gid, mtime: stat.mtime }
+    }
+
+    /// Is there anything here that this user could and should change?
+    pub fn differs_from(&self, other: &Meta) -> bool {
+        #[cfg(unix)]
+        return (self.mode, self.mtime) != (other.mode, other.mtime)
+            || (may_chown() && (self.uid, self.gid) != (other.uid, other.gid));
+        #[cfg(not(unix))]
+        return self.mtime != other.mtime;
+    }
+
+    /// Gives it to the file or folder `place`, which is no link.
+    #[cfg(unix)]
+    pub fn apply(&self, place: &Path) -> Result<()> {
+        use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+        // A link may have taken its place meanwhile: what that leads to is none of ours.
+        if place.is_symlink() {
+            return Ok(());
+        }
+        if may_chown() {
+            let _ = std::os::unix::fs::lchown(place, Some(self.uid), Some(self.gid));
+        }
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(self.mode);
+        std::fs::set_permissions(place, mode).at("setting the mode of", place)?;
+        // What the system cannot express came from nobody's file.
+        let seconds = self.mtime.0.clamp(-(1 << 40), 1 << 40);
+        let time = Timespec { tv_sec: seconds, tv_nsec: self.mtime.1.min(999_999_999).into() };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, place, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(io::Error::from)
+            .at("setting the time of", place)
+    }
+
+    /// Windows sets a folder's time only through a handle that `std` does not give; the time of making stays.
+    #[cfg(not(unix))]
+    pub fn apply(&self, place: &Path) -> Result<()> {
+        match File::options().write(true).open(place) {
+            Ok(file) => file.set_modified(system_time(self.mtime)).at("setting the time of", place),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 /// A link's own owner and time, as far as this system lets them be set: the link itself is what matters.

@@ -1,152 +1,158 @@
-//! A restore into a folder: nothing live is touched.
+//! From a snapshot to files.
 //!
-//! plan → check (key, every chunk present, space) → stage beside the target → verify by hash → sync → move into
-//! place. Any error before the last step removes what was staged and leaves the target as it was. Paths come from the
-//! snapshot and are not trusted: they are checked when they are parsed, files are only ever created new in a fresh
-//! folder, and links are made after everything else, so that nothing can be written through one.
+//! | module | what it is |
+//! |---|---|
+//! | `source` | which backup gives which items, and the checks that every item passes |
+//! | `plan` | what a backup says, held against what the root has |
+//! | `stage`, `producer`, `consumer`, `metadata` | writing items into fresh folders, on many threads |
+//! | `target` | a restore into another folder: nothing live is touched |
+//! | `in_place` | a restore of the root itself: staged, journaled, swapped, verified, or undone |
+//! | `workspace`, `journal`, `swap`, `check`, `safety` | the parts of that |
+//! | `mode`, `holders`, `live` | an app that is running: who has what open, and databases through SQLite |
+//!
+//! All or nothing: up to the last step everything is as it was, and after a crash it is finished or undone. Paths come
+//! from the snapshot and are not trusted; files are only ever created new, in folders of our own, and links are made
+//! after everything else, so that nothing can be written through one.
 
+mod check;
 mod consumer;
+mod holders;
+mod in_place;
+pub mod journal;
+pub mod live;
 mod metadata;
+mod mode;
+mod plan;
 mod producer;
+mod safety;
+pub mod source;
 mod stage;
+mod swap;
 mod target;
+mod workspace;
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::capture::rules::Selection;
-use crate::path::RelPath;
-use crate::report::{BackupRef, ItemType, RestoreOptions, RestorePlan, RestoreResult};
+use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult};
 use crate::vault::Vault;
-use crate::vault::item::{Content, Item};
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
-use crate::{Control, Error, Result};
+use crate::{Config, Control, Error, Result};
 
-use stage::Stage;
+use in_place::InPlace;
+pub use in_place::{discard_pending, recover};
+use source::{Survey, not_found, sources};
+use stage::{Order, Stage};
 use target::Target;
+pub use workspace::WORKSPACE;
 
-/// Restores into `options.target`.
-pub fn run(
+/// `E_CONFIG` for options that do not go together.
+pub fn check_options(options: &RestoreOptions) -> Result<()> {
+    let refuse = |message: &str| Err(Error::Config { message: message.into() });
+    if options.per_item && options.items.is_empty() {
+        return refuse("A restore per item needs items: paths, globs or categories.");
+    }
+    if options.salvage && options.target.is_none() {
+        return refuse("A salvage is not all or nothing: it needs another folder to write to (`target`, --to DIR).");
+    }
+    Ok(())
+}
+
+/// Restores in place. The caller holds the vault's lock.
+pub fn in_place(
     vault: &Vault,
+    config: &Config,
+    backup: &BackupRef,
+    options: &RestoreOptions,
+    control: &Control,
+) -> Result<RestoreResult> {
+    InPlace { vault, config, options, control }.run(backup, None)
+}
+
+/// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.
+pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
+    let Some((backup, options, workspace)) = in_place::waiting(config)? else { return Ok(None) };
+    InPlace { vault, config, options: &options, control }.run(&backup, Some(workspace)).map(Some)
+}
+
+/// Does a restore wait for the next start of the app?
+pub fn is_pending(config: &Config) -> bool {
+    matches!(in_place::waiting(config), Ok(Some(_)))
+}
+
+/// Restores into another folder, which must not exist or be empty.
+pub fn into(
+    vault: &Vault,
+    target: &Path,
     backup: &BackupRef,
     options: &RestoreOptions,
     threads: usize,
     control: &Control,
 ) -> Result<RestoreResult> {
     let started = Instant::now();
-    let name = vault.resolve(backup)?;
-    let snapshot = Snapshot::read(vault, &name)?;
-    let blame = |error: Error| match error {
-        Error::Corrupt { object, detail, backups } if backups.is_empty() => {
-            Error::Corrupt { object, detail, backups: vec![name.to_string()] }
-        }
-        other => other,
-    };
-    let plan = plan(vault, &snapshot, options).map_err(blame)?;
-    let target = options.target.as_deref().ok_or_else(|| Error::internal("in place is not built yet"))?;
+    let mut sources = sources(vault, backup, options)?;
+    let mut plan = RestorePlan::default();
+    let mut lost = Vec::new();
+    let mut taken = std::collections::HashSet::new();
+    for source in &mut sources {
+        source.leave_out(&taken);
+        let allows = |_: &_, _: &[u8]| options.allow_outside_links;
+        let lost = options.salvage.then_some(&mut lost);
+        Survey { vault, allows: &allows, lost }
+            .run(source, |path, item| {
+                let sides = item.sides.iter().map(|side| side.size);
+                plan.bytes = sides.fold(plan.bytes.saturating_add(item.size), u64::saturating_add);
+                plan.create.push(item.display_path().to_owned());
+                if options.per_item {
+                    taken.insert(path.clone());
+                }
+                Ok(())
+            })
+            .map_err(|error| source.blame(error))?;
+    }
+    plan.create.sort();
     let target = Target::check(target)?;
     target.check_space(plan.bytes)?;
+    let mut restored = Vec::new();
     if !options.dry_run {
-        let target = target.begin()?;
-        Stage::new(vault, &snapshot, &options.items, target.folder(), &plan, threads, control)?.run().map_err(blame)?;
-        target.commit()?;
+        let staging = target.begin()?;
+        for source in &sources {
+            let order = Order {
+                source,
+                places: staging.folder(),
+                owner: options.owner,
+                salvage: options.salvage,
+                reuse: false,
+                plan: &plan,
+            };
+            lost.extend(Stage::new(vault, order, threads, control)?.run().map_err(|error| source.blame(error))?);
+        }
+        staging.commit()?;
+        restored = plan.create.clone();
     }
+    lost.sort_by(|a, b| a.path.cmp(&b.path));
+    lost.dedup_by(|a, b| a.path == b.path && !a.path.is_empty());
+    restored.retain(|path| lost.binary_search_by(|lost| lost.path.as_str().cmp(path)).is_err());
     Ok(RestoreResult {
         success: true,
-        backup: name.to_string(),
-        restored: if options.dry_run { Vec::new() } else { plan.create.clone() },
-        timestamp: snapshot.timestamp,
-        safety_backup: None,
+        backup: sources[0].name.to_string(),
+        timestamp: sources[0].snapshot.timestamp,
+        restored,
         plan,
         dry_run: options.dry_run,
-        staged: false,
-        mode: None,
-        reason: None,
-        failed: Vec::new(),
+        failed: lost,
         duration_ms: started.elapsed().as_millis() as u64,
-        warnings: Vec::new(),
+        ..RestoreResult::default()
     })
 }
 
-/// What would be done. Fails where an item does not exist, or a chunk that is needed is not there.
-fn plan(vault: &Vault, snapshot: &Snapshot, options: &RestoreOptions) -> Result<RestorePlan> {
-    let mut selection = Selection::new(&options.items)?;
-    let mut reader = vault.reader()?;
-    let mut presence = reader.another();
-    let mut plan = RestorePlan::default();
-    let mut last: Option<RelPath> = None;
-    // The last item that is no folder: nothing can lie below it, and below a link it would be written elsewhere.
-    let mut leaf: Option<RelPath> = None;
-    for item in ListReader::forwards(&mut reader, &snapshot.list) {
-        let item = item?;
-        let path = item.rel_path()?;
-        // Sorted and without repetition: what is not cannot have been written by us.
-        if last.as_ref().is_some_and(|last| *last >= path) {
-            return Err(Error::UnsafePath { path: path.display(), reason: "it is out of order or there twice" });
-        }
-        if leaf.as_ref().is_some_and(|leaf| path.starts_with(leaf)) {
-            return Err(Error::UnsafePath {
-                path: path.display(),
-                reason: "it lies below something that is not a folder",
-            });
-        }
-        if item.kind != ItemType::Dir {
-            leaf = Some(path.clone());
-        }
-        if selection.takes(&path, item.category) {
-            if item.kind == ItemType::Symlink {
-                item.link_target()?;
-            }
-            check_presence(&item, &mut presence)?;
-            let sides = item.sides.iter().map(|side| side.size);
-            plan.bytes = sides.fold(plan.bytes.saturating_add(item.size), u64::saturating_add);
-            plan.create.push(item.display_path().to_owned());
-        }
-        last = Some(path);
-    }
-    if let Some(missed) = selection.missed().first() {
-        return Err(not_found(missed, snapshot, vault)?);
-    }
-    Ok(plan)
-}
-
-/// Is there a place for every chunk that the item needs?
-fn check_presence(item: &Item, reader: &mut crate::vault::reader::Reader) -> Result<()> {
-    for id in item.named_chunks() {
-        reader.expect(id)?;
-    }
-    if let Content::Lists(lists) = item.content() {
-        for list in lists {
-            for id in crate::vault::list::ids(&reader.get(*list)?)? {
-                reader.expect(id)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// `E_NOT_FOUND` with the nearest paths that the backup has.
-fn not_found(wanted: &str, snapshot: &Snapshot, vault: &Vault) -> Result<Error> {
-    let mut reader = vault.reader()?;
-    let mut nearest: Vec<(f64, String)> = Vec::new();
-    for item in ListReader::forwards(&mut reader, &snapshot.list) {
-        let path = item?.display_path().to_owned();
-        let score = strsim::normalized_damerau_levenshtein(&path, wanted);
-        let at = nearest.partition_point(|(other, _)| *other >= score);
-        nearest.insert(at, (score, path));
-        nearest.truncate(3);
-    }
-    let nearest: Vec<String> = nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect();
-    let hint =
-        if nearest.is_empty() { "It is empty.".into() } else { format!("The nearest are {}.", nearest.join(", ")) };
-    Ok(Error::NotFound { message: format!("The backup {} has nothing that fits {wanted:?}. {hint}", snapshot.backup) })
-}
-
 /// The items of a backup that `items` select, for a listing.
-pub fn select(vault: &Vault, name: &str, items: &[String]) -> Result<Vec<crate::report::ItemInfo>> {
+pub fn select(vault: &Vault, name: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
     let name = vault.resolve(&BackupRef::Name(name.into()))?;
     let snapshot = Snapshot::read(vault, &name)?;
-    let mut selection = Selection::new(items)?;
+    let selection = Selection::new(items)?;
     let mut reader = vault.reader()?;
     let mut found = Vec::new();
     for item in ListReader::forwards(&mut reader, &snapshot.list) {

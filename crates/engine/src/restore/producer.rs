@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 
-use super::consumer::{Job, LargeFile, wrong_length};
-use super::stage::{Shared, make_folder};
-use crate::capture::rules::Selection;
+use super::check::has_content;
+use super::consumer::{Job, LargeFile, side_suffix, wrong_length};
+use super::metadata;
+use super::stage::{Places, Shared, make_folder};
+use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::ItemType;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item};
-use crate::vault::list::{self, ListReader};
+use crate::vault::list;
 use crate::vault::reader::Reader;
 use crate::{Error, Result};
 
@@ -27,8 +29,9 @@ const BATCH: usize = 1024;
 
 /// Walks the item list, makes the folders, and hands out the files.
 pub struct Producer<'a> {
-    pub folder: &'a Path,
-    pub selection: Selection,
+    pub places: &'a dyn Places,
+    /// What is there already with the right content stays.
+    pub reuse: bool,
     pub jobs: Sender<Job>,
     pub shared: &'a Shared<'a>,
     pub lists: Reader,
@@ -40,14 +43,11 @@ pub struct Producer<'a> {
 }
 
 impl Producer<'_> {
-    pub fn run(&mut self, list: ListReader<'_>) -> Result<()> {
-        for item in list {
+    pub fn run(&mut self, items: impl Iterator<Item = Result<(RelPath, Item)>>) -> Result<()> {
+        for item in items {
             self.shared.check()?;
-            let item = item?;
-            let path = item.rel_path()?;
-            if self.selection.takes(&path, item.category) {
-                self.item(&path, item)?;
-            }
+            let (path, item) = item?;
+            self.item(&path, item)?;
         }
         for (id, files) in std::mem::take(&mut self.bundles) {
             self.send(Job::Bundle(id, files))?;
@@ -56,7 +56,7 @@ impl Producer<'_> {
     }
 
     fn item(&mut self, path: &RelPath, item: Item) -> Result<()> {
-        let place = path.under(self.folder);
+        let place = self.places.place(path);
         match item.kind {
             ItemType::Dir => return make_folder(&place),
             ItemType::Symlink => {
@@ -69,9 +69,18 @@ impl Producer<'_> {
             make_folder(parent)?;
             self.parent = parent.to_path_buf();
         }
+        if self.reuse && place.symlink_metadata().is_ok() {
+            if is_staged(&place, &item, &mut self.lists)? {
+                return Ok(());
+            }
+            remove_with_sides(&place, &item)?;
+        }
         match item.content() {
             Content::Bundle(id, _) => self.collect(id, place, item),
-            Content::Lists(_) => self.split(place, item),
+            Content::Lists(_) => {
+                let (shared, at) = (self.shared, (place.clone(), item.clone()));
+                self.split(place, item).or_else(|error| shared.lose(&at.1, &at.0, error))
+            }
             _ => self.send(Job::File(place, Box::new(item))),
         }
     }
@@ -129,4 +138,29 @@ impl Producer<'_> {
             }
         }
     }
+}
+
+/// Is this file here already, from an earlier attempt?
+fn is_staged(place: &Path, item: &Item, reader: &mut Reader) -> Result<bool> {
+    let Ok((file, stat)) = open_file(place) else { return Ok(false) };
+    let same = item.sides.is_empty() && stat.size == item.size && has_content(&file, place, item, reader)?;
+    if same {
+        metadata::apply_to_file(&file, place, item)?;
+    }
+    Ok(same)
+}
+
+fn remove_with_sides(place: &Path, item: &Item) -> Result<()> {
+    std::fs::remove_file(place).at("removing", place)?;
+    for side in &item.sides {
+        let mut beside = place.to_path_buf().into_os_string();
+        beside.push(side_suffix(&side.suffix, item)?);
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", PathBuf::from(beside), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

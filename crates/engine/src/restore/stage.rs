@@ -1,12 +1,12 @@
-//! Writing a backup's items into a fresh folder: many threads, each file created new, checked by hash as it is written.
+//! Writing a backup's items into fresh folders: many threads, each file created new, checked by hash as it is written.
 //!
 //! Folders and files first, then links, then the folders' own times and modes from the inside out, then one sync of
 //! the whole file system. Memory holds a few files' chunks and one chunk of the item list, whatever the backup's size.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
@@ -14,24 +14,71 @@ use crossbeam_channel::bounded;
 use super::consumer::Consumer;
 use super::metadata;
 use super::producer::Producer;
-use crate::capture::rules::Selection;
+use super::source::{Source, is_loss};
 use crate::error::IoContext;
+use crate::mutex::lock;
 use crate::path::RelPath;
-use crate::report::{ItemType, Progress, RestorePlan};
+use crate::report::{ItemType, Progress, RestorePlan, Warning};
 use crate::vault::Vault;
+use crate::vault::item::Item;
 use crate::vault::list::ListReader;
 use crate::vault::reader::Reader;
-use crate::vault::snapshot::Snapshot;
-use crate::mutex::lock;
 use crate::{Control, Error, Result};
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
+/// Where staged items go.
+pub trait Places: Sync {
+    fn place(&self, path: &RelPath) -> PathBuf;
+    /// The folders that all places lie in.
+    fn folders(&self) -> Vec<PathBuf>;
+}
+
+/// Everything below one folder.
+impl Places for PathBuf {
+    fn place(&self, path: &RelPath) -> PathBuf {
+        path.under(self)
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        vec![self.clone()]
+    }
+}
+
+/// What is staged, and how.
+pub struct Order<'a> {
+    pub source: &'a Source,
+    pub places: &'a dyn Places,
+    /// Who owns everything, instead of whoever did.
+    pub owner: Option<(u32, u32)>,
+    /// What is whole is written, and the rest noted.
+    pub salvage: bool,
+    /// Something may be there already: what has the right content stays.
+    pub reuse: bool,
+    /// The totals, for the progress.
+    pub plan: &'a RestorePlan,
+}
+
+impl Order<'_> {
+    /// The items that are taken, in path order or the other way round.
+    pub fn taken<'r>(&'r self, list: ListReader<'r>) -> impl Iterator<Item = Result<(RelPath, Item)>> + 'r {
+        list.filter_map(|item| {
+            let found = item.and_then(|item| Ok((item.rel_path()?, item)));
+            match found {
+                Ok((path, mut item)) => self.source.wanted.takes(&path, &item).then(|| {
+                    (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
+                    Ok((path, item))
+                }),
+                // The survey noted it.
+                Err(error) if self.salvage && is_loss(&error) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
+    }
+}
+
 pub struct Stage<'a> {
-    snapshot: &'a Snapshot,
-    items: &'a [String],
-    folder: &'a Path,
-    plan: &'a RestorePlan,
+    order: Order<'a>,
     reader: Reader,
     threads: usize,
     shared: Shared<'a>,
@@ -40,6 +87,9 @@ pub struct Stage<'a> {
 /// What the threads share.
 pub struct Shared<'a> {
     control: &'a Control,
+    plan: &'a RestorePlan,
+    /// What could not be given back, where that is no failure.
+    lost: Option<Mutex<Vec<Warning>>>,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
     files: AtomicU64,
@@ -48,43 +98,32 @@ pub struct Shared<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub fn new(
-        vault: &'a Vault,
-        snapshot: &'a Snapshot,
-        items: &'a [String],
-        folder: &'a Path,
-        plan: &'a RestorePlan,
-        threads: usize,
-        control: &'a Control,
-    ) -> Result<Stage<'a>> {
-        let shared = Shared {
-            control,
-            failed: AtomicBool::new(false),
-            failure: Mutex::default(),
-            files: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            reported: Mutex::new(Instant::now()),
-        };
-        Ok(Stage { snapshot, items, folder, plan, reader: vault.reader()?, threads, shared })
+    pub fn new(vault: &Vault, order: Order<'a>, threads: usize, control: &'a Control) -> Result<Stage<'a>> {
+        let shared = Shared::new(control, order.plan, order.salvage);
+        Ok(Stage { order, reader: vault.reader()?, threads, shared })
     }
 
-    pub fn run(mut self) -> Result<()> {
+    /// Returns what a salvage lost.
+    pub fn run(mut self) -> Result<Vec<Warning>> {
         let links = self.write_files()?;
         if links {
             self.make_links()?;
         }
         self.finish_folders()?;
-        sync_tree(self.folder)
+        for folder in self.order.places.folders() {
+            sync_tree(&folder)?;
+        }
+        Ok(self.shared.lost.map(|lost| lost.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default())
     }
 
     /// Makes all folders and files. True if there are links to be made.
     fn write_files(&mut self) -> Result<bool> {
         let (jobs_in, jobs) = bounded(self.threads * 4);
         let readers: Vec<Reader> = (0..self.threads).map(|_| self.reader.another()).collect();
-        let (shared, plan) = (&self.shared, self.plan);
+        let (shared, order) = (&self.shared, &self.order);
         let mut producer = Producer {
-            folder: self.folder,
-            selection: Selection::new(self.items)?,
+            places: order.places,
+            reuse: order.reuse,
             jobs: jobs_in,
             shared,
             lists: self.reader.another(),
@@ -92,14 +131,14 @@ impl<'a> Stage<'a> {
             parent: PathBuf::new(),
             links: false,
         };
-        let list = ListReader::forwards(&mut self.reader, &self.snapshot.list);
+        let items = order.taken(ListReader::forwards(&mut self.reader, &order.source.snapshot.list));
         let produced = std::thread::scope(|scope| {
             for reader in readers {
                 let jobs = jobs.clone();
-                scope.spawn(move || Consumer { reader, shared, plan }.run(jobs));
+                scope.spawn(move || Consumer { reader, shared }.run(jobs));
             }
             drop(jobs);
-            let produced = producer.run(list);
+            let produced = producer.run(items);
             let links = producer.links;
             // The queue ends here; the scope waits for the threads.
             drop(producer);
@@ -112,14 +151,15 @@ impl<'a> Stage<'a> {
     }
 
     fn make_links(&mut self) -> Result<()> {
-        let mut selection = Selection::new(self.items)?;
-        for item in ListReader::forwards(&mut self.reader, &self.snapshot.list) {
-            let item = item?;
-            let path = item.rel_path()?;
-            if selection.takes(&path, item.category) && item.kind == ItemType::Symlink {
-                let place = path.under(self.folder);
+        for item in self.order.taken(ListReader::forwards(&mut self.reader, &self.order.source.snapshot.list)) {
+            let (path, item) = item?;
+            if item.kind == ItemType::Symlink {
+                let place = self.order.places.place(&path);
                 if let Some(parent) = place.parent() {
                     make_folder(parent)?;
+                }
+                if self.order.reuse && place.is_symlink() {
+                    fs::remove_file(&place).at("removing", &place)?;
                 }
                 metadata::make_link(&item.link_target()?, &place).map_err(|error| creating(&path, &place, error))?;
                 metadata::apply_to_link(&place, &item);
@@ -130,26 +170,36 @@ impl<'a> Stage<'a> {
 
     /// Modes and times of the folders: last, because writing into a folder changes its time and may need its mode.
     fn finish_folders(&mut self) -> Result<()> {
-        for item in ListReader::backwards(&mut self.reader, &self.snapshot.list) {
-            let item = item?;
+        for item in self.order.taken(ListReader::backwards(&mut self.reader, &self.order.source.snapshot.list)) {
+            let (path, item) = item?;
             if item.kind == ItemType::Dir {
-                let place = item.rel_path()?.under(self.folder);
-                if place.is_dir() {
-                    metadata::apply_to_folder(&place, &item)?;
-                }
+                metadata::Meta::of_item(&item).apply(&self.order.places.place(&path))?;
             }
         }
         Ok(())
     }
 }
 
-impl Shared<'_> {
+impl<'a> Shared<'a> {
+    pub fn new(control: &'a Control, plan: &'a RestorePlan, salvage: bool) -> Shared<'a> {
+        Shared {
+            control,
+            plan,
+            lost: salvage.then(Mutex::default),
+            failed: AtomicBool::new(false),
+            failure: Mutex::default(),
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            reported: Mutex::new(Instant::now()),
+        }
+    }
+
     pub fn fail(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.failed.store(true, Ordering::Release);
     }
 
-    fn failure(&self) -> Option<Error> {
+    pub fn failure(&self) -> Option<Error> {
         lock(&self.failure).take()
     }
 
@@ -158,7 +208,19 @@ impl Shared<'_> {
         if self.failed.load(Ordering::Acquire) { Err(Error::Aborted) } else { Ok(()) }
     }
 
-    pub fn wrote(&self, files: u64, bytes: u64, plan: &RestorePlan) {
+    /// Notes what a salvage cannot give back, and takes away what was written of it; any other restore fails.
+    pub fn lose(&self, item: &Item, place: &Path, error: Error) -> Result<()> {
+        match &self.lost {
+            Some(lost) if is_loss(&error) => {
+                let _ = fs::remove_file(place);
+                lock(lost).push(Warning { path: item.display_path().to_owned(), message: error.to_string() });
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    pub fn wrote(&self, files: u64, bytes: u64) {
         let files = self.files.fetch_add(files, Ordering::Relaxed) + files;
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let Ok(mut reported) = self.reported.try_lock() else { return };
@@ -167,9 +229,9 @@ impl Shared<'_> {
             self.control.report(&Progress {
                 phase: "restoring".into(),
                 items: files,
-                total_items: Some(plan.create.len() as u64),
+                total_items: Some((self.plan.create.len() + self.plan.replace.len()) as u64),
                 bytes,
-                total_bytes: Some(plan.bytes),
+                total_bytes: Some(self.plan.bytes),
                 ..Progress::default()
             });
         }
@@ -192,14 +254,14 @@ pub fn make_folder(place: &Path) -> Result<()> {
 
 /// Makes everything that was staged last.
 #[cfg(target_os = "linux")]
-fn sync_tree(folder: &Path) -> Result<()> {
+pub fn sync_tree(folder: &Path) -> Result<()> {
     let dir = File::open(folder).at("syncing", folder)?;
     rustix::fs::syncfs(&dir).map_err(std::io::Error::from).at("syncing", folder)
 }
 
 /// Without `syncfs`, each file and folder by itself.
 #[cfg(not(target_os = "linux"))]
-fn sync_tree(folder: &Path) -> Result<()> {
+pub fn sync_tree(folder: &Path) -> Result<()> {
     for path in crate::vault::durable::list(folder)? {
         let metadata = fs::symlink_metadata(&path).at("syncing", &path)?;
         if metadata.is_dir() {

@@ -91,7 +91,7 @@ pub struct Staging {
 }
 
 impl Staging {
-    pub fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &PathBuf {
         &self.folder
     }
 
@@ -136,7 +136,7 @@ impl Drop for Staging {
 }
 
 /// Removes a tree, even where it holds folders that nobody may write to.
-fn remove(folder: &Path) -> Result<()> {
+pub fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             #[cfg(unix)]

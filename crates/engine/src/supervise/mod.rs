@@ -25,8 +25,8 @@ use process::{Process, died, unreadable};
 use protocol::{Failure, Operation, Request};
 
 use crate::Config;
-use crate::secret::{MasterKey, Secret};
 use crate::mutex::lock as locked;
+use crate::secret::{MasterKey, Secret};
 use crate::vault::{checked_json, durable};
 
 /// Starts a worker for each operation on one root, and keeps the key that the first of them unlocked.

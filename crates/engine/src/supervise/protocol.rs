@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::report::{
-    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, Progress, RestoreOptions,
-};
+use crate::report::{BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, Progress, RestoreOptions};
 use crate::secret::MasterKey;
 
 /// The first line that the worker reads.

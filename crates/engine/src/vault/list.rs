@@ -90,8 +90,8 @@ impl Iterator for ListReader<'_> {
                 return Some(Ok(item));
             }
             let id = if self.backwards { self.chunks.next_back() } else { self.chunks.next() }?;
+            // Whoever asks again gets what comes after the damage.
             if let Err(error) = self.load(id) {
-                self.chunks = Vec::new().into_iter();
                 return Some(Err(error));
             }
         }

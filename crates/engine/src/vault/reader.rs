@@ -65,6 +65,11 @@ impl Reader {
         places.first().map(|place| place.entry.plain).ok_or_else(|| missing(id))
     }
 
+    /// The id that these bytes have as a chunk of this vault.
+    pub fn id_of(&self, plain: &[u8]) -> ChunkId {
+        ChunkId::of(&self.vault.keys().ids, plain)
+    }
+
     /// Does at least one pack hold this chunk as it was sealed? Reads and authenticates it.
     pub fn is_whole(&mut self, id: ChunkId) -> Result<bool> {
         let places = lock(&self.catalog).places(id)?;

@@ -101,8 +101,14 @@ fn links_are_stored_as_links_and_never_followed() {
     symlink(outside.join("secret"), bot.path("to-a-file")).unwrap();
     symlink("nowhere", bot.path("to-nothing")).unwrap();
     symlink(".", bot.path("to-itself")).unwrap();
-    let result = comes_back(&bot);
+    let result = bot.backup(BackupType::Manual);
     assert_eq!((result.items, result.total_size), (4, 0));
+    assert_eq!(bot.try_restore(&result.backup, &[]).unwrap_err().code(), "E_UNSAFE_PATH");
+    let target = bot.dir.path().join("out");
+    let options =
+        RestoreOptions { target: Some(target.clone()), allow_outside_links: true, ..RestoreOptions::default() };
+    bot.engine().restore(&BackupRef::Name(result.backup), &options, &lifeboat_engine::Control::silent()).unwrap();
+    assert_same_tree(&tree(&bot.root()), &tree(&target));
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn a_session_that_is_being_written_is_stored_as_of_one_moment() {
     let write = |root: &std::path::Path, n: u32| {
         for name in ["creds", "app-state-sync-key"] {
             let path = root.join("sessions/raf").join(name);
-            fs::write(path.with_extension("tmp"), format!("{n:06}")).unwrap();
+            fs::write(path.with_extension("tmp"), format!("[{n}]")).unwrap();
             fs::rename(path.with_extension("tmp"), path.with_extension("json")).unwrap();
         }
     };
@@ -171,6 +177,8 @@ fn a_session_that_is_being_written_is_stored_as_of_one_moment() {
     write(&bot.root(), 0);
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also where an assertion fails: the writer must not go on for ever.
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             for n in 1.. {
                 if stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -187,8 +195,15 @@ fn a_session_that_is_being_written_is_stored_as_of_one_moment() {
             let read = |name: &str| fs::read(out.join("sessions/raf").join(name)).unwrap();
             assert_eq!(read("creds.json"), read("app-state-sync-key.json"));
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 #[test]

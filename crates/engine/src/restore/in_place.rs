@@ -1,0 +1,262 @@
+//! A restore in place: all of it or nothing, under an app that may be running.
+//!
+//! plan → check → safety backup → stage → sync → journal → swap → verify → done. Up to the journal nothing of the root
+//! is touched, and an error removes what was staged. From the journal on the restore is finished, or undone after an
+//! error; a crash in between leaves the journal, and the next operation of Lifeboat on that root finishes it.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::check::Check;
+use super::journal::Journal;
+use super::mode;
+use super::plan::{self, Plan};
+use super::safety;
+use super::source::{Source, sources};
+use super::stage::{Order, Stage};
+use super::swap::Swap;
+use super::workspace::{State, Workspace};
+use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
+use crate::vault::{Vault, durable};
+use crate::{Config, Control, Error, Result, backup, space};
+
+const MAX_PENDING: u64 = 64 << 20;
+
+/// A restore that waits for the next start of the app: what was asked for.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    backup: String,
+    options: RestoreOptions,
+}
+
+/// Restores in place. The caller holds the vault's lock, and has recovered what an earlier restore left.
+pub struct InPlace<'a> {
+    pub vault: &'a Vault,
+    pub config: &'a Config,
+    pub options: &'a RestoreOptions,
+    pub control: &'a Control,
+}
+
+impl InPlace<'_> {
+    /// `waiting`: the workspace of a restore that waited for this start, with what was staged for it.
+    pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<RestoreResult> {
+        let started = Instant::now();
+        let mut sources = sources(self.vault, backup, self.options)?;
+        let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
+        let (mode, reason) = mode::choose(self.options.mode, &plan, &self.config.root)?;
+        self.check_space(&plan)?;
+        let mut result = RestoreResult {
+            success: true,
+            backup: sources[0].name.to_string(),
+            timestamp: sources[0].snapshot.timestamp,
+            restored: plan.report.create.iter().chain(&plan.report.replace).cloned().collect(),
+            plan: plan.report.clone(),
+            dry_run: self.options.dry_run,
+            mode: Some(mode),
+            reason: Some(reason),
+            ..RestoreResult::default()
+        };
+        result.restored.sort();
+        if self.options.dry_run {
+            result.restored.clear();
+        } else if mode == RestoreMode::OnRestart {
+            self.stage_for_restart(&sources, &plan)?;
+            result.staged = true;
+            result.restored.clear();
+        } else if !plan.is_empty() {
+            result = self.replace(&sources, &plan, result, waiting)?;
+        } else if let Some(workspace) = waiting {
+            workspace.discard()?;
+        }
+        result.duration_ms = elapsed(started);
+        Ok(result)
+    }
+
+    fn check_space(&self, plan: &Plan) -> Result<()> {
+        match space::free(&self.config.root) {
+            Some(free) if free < plan.report.bytes => Err(Error::Restore {
+                message: format!(
+                    "The disk of {} has {} free, and the restore needs {} beside what is there. Free some space, or \
+                     restore a part.",
+                    self.config.root.display(),
+                    bytesize::ByteSize(free),
+                    bytesize::ByteSize(plan.report.bytes)
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn replace(
+        &self,
+        sources: &[Source],
+        plan: &Plan,
+        mut result: RestoreResult,
+        waiting: Option<Workspace>,
+    ) -> Result<RestoreResult> {
+        if self.options.create_backup_first {
+            result.safety_backup = Some(self.safety_backup(sources, plan)?);
+        }
+        let has_waited = waiting.is_some();
+        let mut workspace = match waiting {
+            Some(workspace) => workspace,
+            None => Workspace::create(&self.config.root, &[])?,
+        };
+        if let Err(error) = workspace.prepare(&plan.areas).and_then(|()| self.stage(sources, plan, &workspace)) {
+            // What waits goes on waiting. What cannot be removed now, the next operation removes.
+            if !has_waited {
+                let _ = workspace.remove();
+            }
+            return Err(error);
+        }
+        let live = result.mode == Some(RestoreMode::Live);
+        let journal = Journal { steps: plan.steps(live), result };
+        self.control.check()?;
+        if let Err(error) = journal.write(&workspace.file("journal")) {
+            // It may be there all the same; then it is undone, and nothing was done yet.
+            return Err(give_up(workspace, &journal, error));
+        }
+        plan::announce(self.control, "replacing", &plan.report);
+        let swap = Swap { workspace: &workspace, journal: &journal };
+        let threads = self.config.worker.effective_threads();
+        let done = swap.apply(self.control).and_then(|()| {
+            plan::announce(self.control, "verifying", &plan.report);
+            sources.iter().try_for_each(|source| {
+                Check { vault: self.vault, root: &self.config.root, source, live, threads }.run()
+            })
+        });
+        match done {
+            Ok(()) => {
+                let mut result = journal.result;
+                workspace.mark_done()?;
+                result.warnings.extend(left_behind(workspace.remove()));
+                Ok(result)
+            }
+            Err(error) => Err(give_up(workspace, &journal, error)),
+        }
+    }
+
+    /// Everything that is going to be replaced is in the backup that is returned.
+    fn safety_backup(&self, sources: &[Source], plan: &Plan) -> Result<String> {
+        let note = format!("before the restore of {}", sources[0].name);
+        let options = BackupOptions { note: Some(note), ..BackupOptions::default() };
+        let safety = backup::run(self.vault, self.config, BackupType::Safety, &options, self.control)?.backup;
+        safety::covers(self.vault, &safety, &plan.replaced, &self.config.root)?;
+        Ok(safety)
+    }
+
+    fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
+        for source in sources {
+            let order = Order {
+                source,
+                places: workspace,
+                owner: self.options.owner,
+                salvage: false,
+                // A restore that waited has most of it already.
+                reuse: true,
+                plan: &plan.report,
+            };
+            let threads = self.config.worker.effective_threads();
+            Stage::new(self.vault, order, threads, self.control)?.run().map_err(|error| source.blame(error))?;
+        }
+        Ok(())
+    }
+
+    /// Proves now that everything can be had, and leaves it for the next start.
+    fn stage_for_restart(&self, sources: &[Source], plan: &Plan) -> Result<()> {
+        let workspace = Workspace::create(&self.config.root, &plan.areas)?;
+        let pending = Pending { backup: sources[0].name.to_string(), options: self.options.clone() };
+        let staged = self.stage(sources, plan, &workspace).and_then(|()| {
+            self.control.check()?;
+            let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
+            durable::write_private(&workspace.file("pending"), &text)
+        });
+        if staged.is_err() {
+            let _ = workspace.discard();
+        }
+        staged
+    }
+}
+
+/// Undoes what was done, and says why.
+fn give_up(workspace: Workspace, journal: &Journal, cause: Error) -> Error {
+    let undone = Swap { workspace: &workspace, journal }.undo().and_then(|()| workspace.mark_done());
+    match undone {
+        Ok(()) => {
+            let _ = workspace.remove();
+            Error::RolledBack { cause: Box::new(cause) }
+        }
+        Err(error) => Error::Restore {
+            message: format!(
+                "The restore failed ({cause}), and putting everything back failed, too ({error}). Nothing is lost. \
+                 See to the cause; the next command of Lifeboat on this folder, `lifeboat status` for one, goes on \
+                 putting it back."
+            ),
+        },
+    }
+}
+
+/// What a restore that was cut off becomes, and whether one waits.
+pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
+    let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
+    let state = workspace.state();
+    match state {
+        State::Pending => Ok(None),
+        State::Staging | State::Done => workspace.remove().map(|()| None),
+        State::Journaled | State::Undoing => {
+            let started = Instant::now();
+            let journal = Journal::read(&workspace.file("journal"))?;
+            let swap = Swap { workspace: &workspace, journal: &journal };
+            if state == State::Undoing {
+                swap.undo()?;
+                workspace.mark_done()?;
+                return workspace.remove().map(|()| None);
+            }
+            match swap.apply(control) {
+                Ok(()) => {}
+                // Others are using a database: the next operation tries again.
+                Err(error @ (Error::Restore { .. } | Error::Aborted)) => return Err(error),
+                Err(error) => return Err(give_up(workspace, &journal, error)),
+            }
+            workspace.mark_done()?;
+            let mut result = journal.result;
+            result.warnings.extend(left_behind(workspace.remove()));
+            result.duration_ms += elapsed(started);
+            Ok(Some(result))
+        }
+    }
+}
+
+/// The restore that waits for the next start, if there is one: what was asked for, and its workspace.
+pub fn waiting(config: &Config) -> Result<Option<(BackupRef, RestoreOptions, Workspace)>> {
+    let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
+    if workspace.state() != State::Pending {
+        return Ok(None);
+    }
+    let file = workspace.file("pending");
+    let pending: Pending = serde_json::from_slice(&durable::read_small(&file, MAX_PENDING)?).map_err(|error| {
+        Error::Format { message: format!("{} is not understood: {error}. Restore again.", file.display()) }
+    })?;
+    // Nothing has anything open yet: this is the first line of the app.
+    let options = RestoreOptions { mode: RestoreMode::Offline, ..pending.options };
+    Ok(Some((BackupRef::Name(pending.backup), options, workspace)))
+}
+
+/// Forgets a restore that waits. True: there was one.
+pub fn discard_pending(config: &Config) -> Result<bool> {
+    match Workspace::find(&config.root)? {
+        Some(workspace) if workspace.state() == State::Pending => workspace.discard().map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// The restore is done; what remains is only untidy.
+fn left_behind(removed: Result<()>) -> Option<Warning> {
+    let message = removed.err()?.to_string();
+    Some(Warning { path: super::WORKSPACE.into(), message: format!("It could not be removed, and will be: {message}") })
+}
+
+fn elapsed(since: Instant) -> u64 {
+    Duration::as_millis(&since.elapsed()) as u64
+}

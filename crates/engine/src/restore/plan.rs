@@ -1,0 +1,540 @@
+//! The plan of a restore in place: what a backup says, held against what the root has.
+//!
+//! Nothing is written here. Each path that is wanted is created, replaced, or left because it is the same already;
+//! what the backup does not know is left alone, except in mirrored categories. The steps come out in the order in
+//! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal::Step;
+use super::metadata::Meta;
+use super::source::{Source, Survey};
+use super::workspace::WORKSPACE;
+use crate::backup::still_stands;
+use crate::capture::rules::{Rules, Selection};
+use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::error::IoContext;
+use crate::path::RelPath;
+use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan};
+use crate::vault::durable;
+use crate::vault::item::Item;
+use crate::{Config, Control, Error, Result, vault};
+
+/// What SQLite may have beside a database. A stale one is replayed over a database that is put in its place.
+const DATABASE_SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// What is to be done to the root.
+#[derive(Default)]
+pub struct Plan {
+    pub report: RestorePlan,
+    /// Files and links that go, with what lies beside a database.
+    removes: Vec<RelPath>,
+    /// Folders that go, and what they are.
+    folders: BTreeMap<RelPath, Meta>,
+    makes: Vec<RelPath>,
+    puts: Vec<(RelPath, bool)>,
+    /// Databases that are there and are replaced.
+    pub databases: Vec<Database>,
+    /// Databases that go.
+    pub lost_databases: Vec<RelPath>,
+    /// What folders and files are besides their content, now and afterwards.
+    describes: BTreeMap<RelPath, (Option<Meta>, Option<Meta>)>,
+    /// Folders of the root that lie on other file systems.
+    pub areas: Vec<RelPath>,
+    /// Everything that is there now and will be replaced or removed.
+    pub replaced: BTreeSet<RelPath>,
+}
+
+/// A live database that is replaced.
+pub struct Database {
+    pub path: RelPath,
+    /// The files beside it that are there now, and go with it where it is swapped by rename.
+    pub sides: Vec<RelPath>,
+    /// The backup has files beside it, too: SQLite could not read it, and it can only be swapped.
+    pub raw: bool,
+}
+
+impl Plan {
+    /// Is the root as the backup has it already?
+    pub fn is_empty(&self) -> bool {
+        self.removes.is_empty()
+            && self.folders.is_empty()
+            && self.makes.is_empty()
+            && self.puts.is_empty()
+            && self.databases.is_empty()
+            && self.describes.values().all(|(was, meta)| !changes(was, meta))
+    }
+
+    /// The steps in their order; `live`: databases that are there are replaced through SQLite.
+    pub fn steps(&self, live: bool) -> Vec<Step> {
+        let mut removes = self.removes.clone();
+        let mut puts = self.puts.clone();
+        let mut databases = Vec::new();
+        for database in &self.databases {
+            if live {
+                databases.push(Step::Database { path: database.path.clone() });
+            } else {
+                removes.extend(database.sides.iter().cloned());
+                puts.push((database.path.clone(), true));
+            }
+        }
+        // A folder is described only where it changes, or something in it does, which changes its time.
+        let touched =
+            removes.iter().chain(self.folders.keys()).chain(&self.makes).chain(puts.iter().map(|(path, _)| path));
+        let touched: HashSet<RelPath> =
+            touched.chain(self.databases.iter().map(|database| &database.path)).filter_map(RelPath::parent).collect();
+        let describes = self.describes.iter().rev();
+        let describes = describes.filter(|(path, (was, meta))| changes(was, meta) || touched.contains(path));
+        let removes = removes.into_iter().map(|path| Step::Remove { path });
+        // What is in a folder before the folder.
+        let folders = self.folders.iter().rev().map(|(path, was)| Step::RemoveFolder { path: path.clone(), was: *was });
+        let makes = self.makes.iter().map(|path| Step::MakeFolder { path: path.clone() });
+        let puts = puts.into_iter().map(|(path, replaces)| Step::Put { path, replaces });
+        let describes =
+            describes.map(|(path, (was, meta))| Step::Describe { path: path.clone(), was: *was, meta: *meta });
+        removes.chain(folders).chain(makes).chain(puts).chain(databases).chain(describes).collect()
+    }
+}
+
+fn changes(was: &Option<Meta>, meta: &Option<Meta>) -> bool {
+    meta.is_some_and(|meta| was.is_none_or(|was| meta.differs_from(&was)))
+}
+
+/// Makes a plan. Afterwards each source wants only what has to be staged.
+pub fn make(
+    vault: &vault::Vault,
+    config: &Config,
+    sources: &mut [Source],
+    options: &RestoreOptions,
+    control: &Control,
+) -> Result<Plan> {
+    let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
+    let mut planner = Planner {
+        config,
+        control,
+        owner: options.owner,
+        plan: Plan::default(),
+        known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
+        mirrored: HashSet::new(),
+        mirror: options.mirror.iter().copied().collect(),
+        mirror_met: HashSet::new(),
+    };
+    let mut taken: HashSet<RelPath> = HashSet::new();
+    for source in sources {
+        source.leave_out(&taken);
+        planner.known.truncate(1);
+        let mut staged = HashSet::new();
+        let root = &config.root;
+        let allows = |path: &RelPath, target: &[u8]| {
+            options.allow_outside_links || link_target(&path.under(root)).is_some_and(|here| here == target)
+        };
+        let several = options.per_item;
+        Survey { vault, allows: &allows, lost: None }
+            .run(source, |path, item| {
+                if several {
+                    taken.insert(path.clone());
+                }
+                if planner.item(path, &item)? {
+                    staged.insert(path.clone());
+                }
+                Ok(())
+            })
+            .map_err(|error| source.blame(error))?;
+        source.wanted.narrow_to(staged);
+    }
+    if !options.per_item {
+        planner.mirror(vault, &options.items)?;
+    }
+    Ok(planner.plan)
+}
+
+/// What a path of the root is, while the plan is made.
+#[derive(Clone, Copy)]
+enum Here {
+    /// A folder, on that device.
+    Folder(u64),
+    /// It will be made.
+    Coming,
+}
+
+struct Planner<'a> {
+    config: &'a Config,
+    control: &'a Control,
+    owner: Option<(u32, u32)>,
+    plan: Plan,
+    /// The folders above the path at hand, the root first.
+    known: Vec<(RelPath, Here)>,
+    /// Categories whose items that the backup does not have go.
+    mirror: HashSet<Category>,
+    mirror_met: HashSet<Category>,
+    /// Paths of those categories that the backup has.
+    mirrored: HashSet<RelPath>,
+}
+
+impl Planner<'_> {
+    /// Takes an item into the plan. True: its content has to be staged.
+    fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
+        self.control.check()?;
+        self.refuse_ours(path)?;
+        if self.mirror.contains(&item.category) {
+            self.mirror_met.insert(item.category);
+            self.mirrored.insert(path.clone());
+        }
+        let mut item = item.clone();
+        (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
+        let live = path.under(&self.config.root);
+        let parent = self.parent(path)?;
+        let stat = match parent {
+            Here::Coming => None,
+            Here::Folder(_) => stat(&live)?,
+        };
+        match item.kind {
+            ItemType::Dir => self.folder(path, &item, stat),
+            ItemType::File => self.file(path, &item, stat, live),
+            ItemType::Symlink => self.link(path, &item, stat, live),
+        }
+    }
+
+    /// The vault and our own folder are not for a backup to change.
+    fn refuse_ours(&self, path: &RelPath) -> Result<()> {
+        let live = path.under(&self.config.root);
+        let ours = live.starts_with(&self.config.backup_dir)
+            || path.as_bytes().split(|byte| *byte == b'/').any(|name| name == WORKSPACE.as_bytes());
+        if ours {
+            return Err(Error::UnsafePath { path: path.display(), reason: "it lies in a folder of Lifeboat's own" });
+        }
+        Ok(())
+    }
+
+    /// What the folder of `path` is. It is made where it does not exist; a restore never writes through a link.
+    fn parent(&mut self, path: &RelPath) -> Result<Here> {
+        while self.known.last().is_some_and(|(folder, _)| !path.starts_with(folder) || path == folder) {
+            self.known.pop();
+        }
+        let mut below = self.known.last().map_or(0, |(folder, _)| folder.as_bytes().len());
+        // `known` always holds the root.
+        let mut here = self.known.last().map_or(Here::Coming, |(_, here)| *here);
+        while let Some(folder) = path.ancestor_below(below) {
+            below = folder.as_bytes().len();
+            here = match here {
+                Here::Coming => self.make_folder(&folder, None),
+                Here::Folder(_) => match stat(&folder.under(&self.config.root))? {
+                    None => self.make_folder(&folder, None),
+                    Some(stat) if stat.kind == Kind::Dir => self.stays(&folder, &stat, None),
+                    Some(_) => {
+                        return Err(Error::Restore {
+                            message: format!(
+                                "{:?} cannot be restored: {:?} is no folder here, and the restore neither writes through \
+                                 links nor replaces what it was not asked for. Restore {:?}, too, or use another folder \
+                                 (--to DIR).",
+                                path.display(),
+                                folder.display(),
+                                folder.display()
+                            ),
+                        });
+                    }
+                },
+            };
+            self.known.push((folder, here));
+        }
+        Ok(here)
+    }
+
+    /// A folder that is there and stays; putting something into it changes its time, which an undo sets back.
+    fn stays(&mut self, path: &RelPath, stat: &Stat, meta: Option<Meta>) -> Here {
+        let around = self.known.last().map(|(_, here)| *here);
+        if !path.as_bytes().is_empty() && matches!(around, Some(Here::Folder(dev)) if dev != stat.dev) {
+            self.plan.areas.push(path.clone());
+        }
+        self.plan.describes.entry(path.clone()).or_insert((Some(Meta::of(stat)), meta));
+        Here::Folder(stat.dev)
+    }
+
+    fn make_folder(&mut self, path: &RelPath, meta: Option<Meta>) -> Here {
+        self.plan.makes.push(path.clone());
+        if meta.is_some() {
+            self.plan.describes.insert(path.clone(), (None, meta));
+        }
+        Here::Coming
+    }
+
+    fn folder(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>) -> Result<bool> {
+        let meta = Meta::of_item(item);
+        let here = match stat {
+            Some(stat) if stat.kind == Kind::Dir => {
+                match meta.differs_from(&Meta::of(&stat)) {
+                    true => self.plan.report.replace.push(path.display()),
+                    false => self.plan.report.unchanged += 1,
+                }
+                self.stays(path, &stat, Some(meta))
+            }
+            Some(stat) => {
+                self.goes(path, &stat)?;
+                self.plan.report.replace.push(path.display());
+                self.make_folder(path, Some(meta))
+            }
+            None => {
+                self.plan.report.create.push(path.display());
+                self.make_folder(path, Some(meta))
+            }
+        };
+        self.known.push((path.clone(), here));
+        Ok(false)
+    }
+
+    fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
+        let sides = self.sides(path, item)?;
+        let is_there = match stat {
+            Some(stat) if stat.kind == Kind::File => {
+                let entry = Entry { path: path.clone(), absolute: live, stat, category: item.category };
+                if is_same(item, &entry, sides.is_empty())? {
+                    return Ok(self.same(path, item, &stat));
+                }
+                self.plan.replaced.insert(path.clone());
+                true
+            }
+            Some(stat) => {
+                self.goes(path, &stat)?;
+                false
+            }
+            None => false,
+        };
+        let report = &mut self.plan.report;
+        let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
+        list.push(path.display());
+        report.bytes =
+            item.sides.iter().fold(report.bytes.saturating_add(item.size), |sum, side| sum.saturating_add(side.size));
+        for side in &item.sides {
+            let place = beside(path, &side.suffix)?;
+            let replaces = sides.contains(&place);
+            self.plan.puts.push((place, replaces));
+        }
+        if item.db.is_some() && is_there {
+            self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty() });
+        } else {
+            self.plan.removes.extend(sides);
+            self.plan.puts.push((path.clone(), is_there));
+        }
+        Ok(true)
+    }
+
+    /// The files beside a database that are there now.
+    fn sides(&self, path: &RelPath, item: &Item) -> Result<Vec<RelPath>> {
+        let mut found = Vec::new();
+        if item.db.is_some() {
+            for suffix in DATABASE_SIDES {
+                let side = beside(path, suffix)?;
+                if stat(&side.under(&self.config.root))?.is_some_and(|stat| stat.kind != Kind::Dir) {
+                    found.push(side);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Its content is the same; what it is besides may not be.
+    fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat) -> bool {
+        let (was, meta) = (Meta::of(stat), Meta::of_item(item));
+        if meta.differs_from(&was) {
+            self.plan.report.replace.push(path.display());
+            self.plan.describes.insert(path.clone(), (Some(was), Some(meta)));
+        } else {
+            self.plan.report.unchanged += 1;
+        }
+        false
+    }
+
+    fn link(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
+        let replaces = match stat {
+            Some(stat) if stat.kind == Kind::Symlink => {
+                if link_target(&live) == Some(item.link_target()?) {
+                    self.plan.report.unchanged += 1;
+                    return Ok(false);
+                }
+                self.plan.replaced.insert(path.clone());
+                true
+            }
+            Some(stat) => {
+                self.goes(path, &stat)?;
+                false
+            }
+            None => false,
+        };
+        let report = &mut self.plan.report;
+        let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
+        list.push(path.display());
+        self.plan.puts.push((path.clone(), replaces));
+        Ok(true)
+    }
+
+    /// Something of another type is in the way of `path`, and goes with all that is in it.
+    fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
+        match stat.kind {
+            Kind::File | Kind::Symlink => self.removed(path.clone()),
+            Kind::Dir => self.folder_goes(path, stat)?,
+            Kind::Other => {
+                return Err(Error::Restore {
+                    message: format!(
+                        "{:?} is a socket, pipe or device here. Move it away, then restore again.",
+                        path.display()
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn removed(&mut self, path: RelPath) {
+        self.plan.replaced.insert(path.clone());
+        self.plan.removes.push(path);
+    }
+
+    fn folder_goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
+        self.refuse_ours(path)?;
+        let mut folders = vec![(path.clone(), Meta::of(stat))];
+        while let Some((folder, meta)) = folders.pop() {
+            for inner in durable::list(&folder.under(&self.config.root))? {
+                let inner_path = folder.join(inner.file_name().unwrap_or_default());
+                self.refuse_ours(&inner_path)?;
+                let stat = Stat::of(&inner).at("reading", &inner)?;
+                match stat.kind {
+                    Kind::Dir => folders.push((inner_path, Meta::of(&stat))),
+                    _ => {
+                        self.plan.report.remove.push(inner_path.display());
+                        self.goes(&inner_path, &stat)?;
+                    }
+                }
+            }
+            self.plan.folders.insert(folder, meta);
+        }
+        Ok(())
+    }
+
+    /// What the root has in mirrored categories and the backup has not, as far as it was asked for.
+    fn mirror(&mut self, vault: &vault::Vault, items: &[String]) -> Result<()> {
+        // A category of which the backup has nothing at all was not part of it.
+        self.mirror.retain(|category| self.mirror_met.contains(category));
+        if self.mirror.is_empty() {
+            return Ok(());
+        }
+        let rules = Rules::new(self.config)?;
+        let walk = Walk::new(&self.config.root, &rules, vault.dir());
+        let mut unknown =
+            Unknown { walk: &walk, selection: Selection::new(items)?, planner: self, folders: Vec::new() };
+        walk.run(&mut unknown)?;
+        let folders = unknown.folders;
+        for folder in folders {
+            self.plan.report.remove.push(folder.path.display());
+            self.plan.folders.insert(folder.path, Meta::of(&folder.stat));
+        }
+        self.plan.report.remove.sort();
+        Ok(())
+    }
+
+    fn unknown(&mut self, entry: Entry) -> Result<()> {
+        self.plan.report.remove.push(entry.path.display());
+        let mut is_database = false;
+        for suffix in DATABASE_SIDES {
+            let side = beside(&entry.path, suffix)?;
+            if entry.category == Category::Database && stat(&entry.beside(suffix))?.is_some() {
+                is_database = true;
+                self.plan.removes.push(side);
+            }
+        }
+        if is_database || entry.category == Category::Database {
+            self.plan.lost_databases.push(entry.path.clone());
+        }
+        // Its folder stays as a rule: its time is for an undo to set back.
+        if let Some(parent) = entry.path.parent()
+            && let Some(stat) = stat(&parent.under(&self.config.root))?
+        {
+            self.plan.describes.entry(parent).or_insert((Some(Meta::of(&stat)), None));
+        }
+        self.removed(entry.path);
+        Ok(())
+    }
+}
+
+/// Walks the root for what a mirror removes.
+struct Unknown<'a, 'p, 'c> {
+    walk: &'a Walk<'a>,
+    selection: Selection,
+    planner: &'p mut Planner<'c>,
+    folders: Vec<Entry>,
+}
+
+impl Visitor for Unknown<'_, '_, '_> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        let goes = self.planner.mirror.contains(&entry.category)
+            && self.selection.takes(&entry.path, entry.category)
+            && !self.planner.mirrored.contains(&entry.path)
+            && !self.planner.plan.replaced.contains(&entry.path);
+        match entry.stat.kind {
+            _ if !goes => Ok(()),
+            Kind::Dir => {
+                self.folders.push(entry);
+                Ok(())
+            }
+            _ => self.planner.unknown(entry),
+        }
+    }
+
+    fn set(&mut self, folder: Entry) -> Result<()> {
+        self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
+    }
+
+    /// What cannot be read is left alone.
+    fn unreadable(&mut self, _path: &RelPath, _error: &io::Error) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Has the live file the content of the item, for sure?
+fn is_same(item: &Item, entry: &Entry, alone: bool) -> Result<bool> {
+    if still_stands(item, entry) {
+        return Ok(true);
+    }
+    if entry.stat.size != item.size || entry.stat.mtime != item.mtime || !item.sides.is_empty() || !alone {
+        return Ok(false);
+    }
+    let Some(sha256) = &item.sha256 else { return Ok(false) };
+    let (file, _) = open_file(&entry.absolute).at("reading", &entry.absolute)?;
+    Ok(*sha256 == durable::sha256(&file).at("reading", &entry.absolute)?)
+}
+
+fn stat(path: &Path) -> Result<Option<Stat>> {
+    match Stat::of(path) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Error::io("reading", path, error)),
+    }
+}
+
+fn link_target(path: &Path) -> Option<Vec<u8>> {
+    Some(std::fs::read_link(path).ok()?.into_os_string().into_encoded_bytes())
+}
+
+/// The path of a file beside a database.
+fn beside(path: &RelPath, suffix: &str) -> Result<RelPath> {
+    if !DATABASE_SIDES.contains(&suffix) {
+        return Err(Error::UnsafePath {
+            path: format!("{}{suffix}", path.display()),
+            reason: "no database has such a file",
+        });
+    }
+    RelPath::parse(&[path.as_bytes(), suffix.as_bytes()].concat())
+}
+
+/// Tells that a phase has begun.
+pub fn announce(control: &Control, phase: &str, plan: &RestorePlan) {
+    let total = (plan.create.len() + plan.replace.len() + plan.remove.len()) as u64;
+    control.report(&Progress {
+        phase: phase.into(),
+        total_items: Some(total),
+        total_bytes: Some(plan.bytes),
+        ..Progress::default()
+    });
+}

@@ -1,0 +1,49 @@
+//! Does the safety backup hold all that a restore is going to replace?
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::path::RelPath;
+use crate::vault::Vault;
+use crate::vault::list::ListReader;
+use crate::vault::name::BackupName;
+use crate::vault::snapshot::Snapshot;
+use crate::{Error, Result};
+
+/// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
+/// not be read. Files beside a database are captured with it.
+pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &Path) -> Result<()> {
+    let name: BackupName = backup.parse()?;
+    let snapshot = Snapshot::read(vault, &name)?;
+    let mut reader = vault.reader()?;
+    let mut wanted = replaced.iter().peekable();
+    let mut missing = Vec::new();
+    let mut miss = |path: &RelPath| {
+        let beside = ["-wal", "-shm", "-journal"].iter().any(|suffix| {
+            let base = path.as_bytes().strip_suffix(suffix.as_bytes()).and_then(|base| RelPath::parse(base).ok());
+            base.is_some_and(|base| replaced.contains(&base))
+        });
+        if !beside && std::fs::symlink_metadata(path.under(root)).is_ok() {
+            missing.push(path.display());
+        }
+    };
+    for item in ListReader::forwards(&mut reader, &snapshot.list) {
+        let path = item?.rel_path()?;
+        while wanted.peek().is_some_and(|next| **next < path) {
+            wanted.next().into_iter().for_each(&mut miss);
+        }
+        wanted.next_if(|next| **next == path);
+    }
+    wanted.for_each(&mut miss);
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Restore {
+            message: format!(
+                "{first:?}{} would be replaced, and the safety backup {backup} does not hold it: the configuration \
+                 leaves it out, or it cannot be read. Nothing was changed. Keep a copy of it and restore without a \
+                 safety backup (createBackupFirst: false, --no-safety), or change the configuration.",
+                if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() },
+            ),
+        }),
+    }
+}

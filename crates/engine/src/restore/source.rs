@@ -1,0 +1,281 @@
+//! Where a restore takes its items from, and the checks that every item passes before anything is written.
+//!
+//! What a snapshot says is not trusted: paths must be relative, in order and there once, nothing may lie below
+//! something that is no folder, and no link may lead out of the root.
+
+use std::collections::HashSet;
+
+use crate::capture::rules::Selection;
+use crate::path::RelPath;
+use crate::report::{BackupRef, ItemType, RestoreOptions, Warning};
+use crate::vault::Vault;
+use crate::vault::item::{Content, Item};
+use crate::vault::list::{self, ListReader};
+use crate::vault::name::BackupName;
+use crate::vault::reader::Reader;
+use crate::vault::snapshot::Snapshot;
+use crate::{Error, Result};
+
+/// One backup, and what of it is wanted.
+pub struct Source {
+    pub name: BackupName,
+    pub snapshot: Snapshot,
+    pub wanted: Wanted,
+}
+
+/// Which items are taken.
+pub struct Wanted {
+    choice: Choice,
+    /// Taken from elsewhere, or lost.
+    except: HashSet<RelPath>,
+}
+
+enum Choice {
+    Selected(Selection),
+    Paths(HashSet<RelPath>),
+}
+
+impl Wanted {
+    pub fn selected(items: &[String]) -> Result<Wanted> {
+        Ok(Wanted { choice: Choice::Selected(Selection::new(items)?), except: HashSet::new() })
+    }
+
+    pub fn takes(&self, path: &RelPath, item: &Item) -> bool {
+        let chosen = match &self.choice {
+            Choice::Selected(selection) => selection.takes(path, item.category),
+            Choice::Paths(paths) => paths.contains(path),
+        };
+        chosen && !self.except.contains(path)
+    }
+
+    /// From now on these paths and no others.
+    pub fn narrow_to(&mut self, paths: HashSet<RelPath>) {
+        self.choice = Choice::Paths(paths);
+    }
+
+    fn missed(&self) -> Vec<&str> {
+        match &self.choice {
+            Choice::Selected(selection) => selection.missed(),
+            Choice::Paths(_) => Vec::new(),
+        }
+    }
+}
+
+/// What every item list is read with.
+pub struct Survey<'a> {
+    pub vault: &'a Vault,
+    /// May this link be restored although it leads out of the root?
+    pub allows: &'a dyn Fn(&RelPath, &[u8]) -> bool,
+    /// Where a salvage notes what it cannot give back; for anything else the first such error ends the restore.
+    pub lost: Option<&'a mut Vec<Warning>>,
+}
+
+impl Survey<'_> {
+    /// Reads the whole item list of `source`, and hands over each item that is taken.
+    pub fn run(&mut self, source: &mut Source, mut each: impl FnMut(&RelPath, Item) -> Result<()>) -> Result<()> {
+        let mut reader = self.vault.reader()?;
+        let mut presence = reader.another();
+        let mut order = Order::default();
+        for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
+            let checked = item.and_then(|item| {
+                let path = item.rel_path()?;
+                order.check(&path, &item)?;
+                Ok((path, item))
+            });
+            let (path, item) = match checked {
+                Ok(found) => found,
+                Err(error) => {
+                    self.lose(String::new(), error)?;
+                    continue;
+                }
+            };
+            if !source.wanted.takes(&path, &item) {
+                continue;
+            }
+            match self.check(&path, &item, &mut presence) {
+                Ok(()) => each(&path, item)?,
+                Err(error) => {
+                    self.lose(path.display(), error)?;
+                    source.wanted.except.insert(path);
+                }
+            }
+        }
+        match source.wanted.missed().first() {
+            Some(missed) => Err(not_found(missed, &source.snapshot, self.vault)?),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self, path: &RelPath, item: &Item, presence: &mut Reader) -> Result<()> {
+        if item.kind == ItemType::Symlink {
+            let target = item.link_target()?;
+            if leads_out(path, &target) && !(self.allows)(path, &target) {
+                return Err(Error::UnsafePath {
+                    path: path.display(),
+                    reason: "it is a link that leads out of the folder. If you trust it, ask for it: --allow-outside-links",
+                });
+            }
+        }
+        check_presence(item, presence)
+    }
+
+    fn lose(&mut self, path: String, error: Error) -> Result<()> {
+        match &mut self.lost {
+            Some(lost) if is_loss(&error) => {
+                lost.push(Warning { path, message: error.to_string() });
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+/// Is this an error of what is stored, which a salvage passes over?
+pub fn is_loss(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })
+}
+
+/// The backups that a restore takes its items from: one, or with `per_item` for each item the newest that has it.
+pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> Result<Vec<Source>> {
+    let name = vault.resolve(backup)?;
+    let newest = Snapshot::read(vault, &name)?;
+    if !options.per_item {
+        return Ok(vec![Source { name, snapshot: newest, wanted: Wanted::selected(&options.items)? }]);
+    }
+    let mut open: Vec<String> = options.items.clone();
+    let mut found: Vec<Source> = Vec::new();
+    let mut names = vault.list_snapshots()?;
+    names.retain(|other| other.millis() <= name.millis());
+    while let Some(name) = names.pop().filter(|_| !open.is_empty()) {
+        // A backup that cannot be read has nothing to give: an older one may.
+        let Ok(snapshot) = Snapshot::read(vault, &name) else { continue };
+        let selection = Selection::new(&open)?;
+        let mut reader = vault.reader()?;
+        for item in ListReader::forwards(&mut reader, &snapshot.list) {
+            let item = item?;
+            selection.takes(&item.rel_path()?, item.category);
+        }
+        let missed: Vec<String> = selection.missed().into_iter().map(str::to_owned).collect();
+        let met: Vec<String> = open.into_iter().filter(|item| !missed.contains(item)).collect();
+        if !met.is_empty() {
+            found.push(Source { name, snapshot, wanted: Wanted::selected(&met)? });
+        }
+        open = missed;
+    }
+    match open.first() {
+        Some(missed) => Err(not_found(missed, &newest, vault)?),
+        None => Ok(found),
+    }
+}
+
+impl Source {
+    /// Paths that another source gives.
+    pub fn leave_out(&mut self, paths: &HashSet<RelPath>) {
+        self.wanted.except.extend(paths.iter().cloned());
+    }
+
+    /// Damage names the backup that it hurts.
+    pub fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Corrupt { object, detail, backups } if backups.is_empty() => {
+                Error::Corrupt { object, detail, backups: vec![self.name.to_string()] }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The order of an item list: what is not sorted and without repetition cannot have been written by us.
+#[derive(Default)]
+struct Order {
+    last: Option<RelPath>,
+    /// The last item that is no folder: nothing can lie below it, and below a link it would be written elsewhere.
+    leaf: Option<RelPath>,
+}
+
+impl Order {
+    fn check(&mut self, path: &RelPath, item: &Item) -> Result<()> {
+        let refuse = |reason| Err(Error::UnsafePath { path: path.display(), reason });
+        if self.last.as_ref().is_some_and(|last| last >= path) {
+            return refuse("it is out of order or there twice");
+        }
+        if self.leaf.as_ref().is_some_and(|leaf| path.starts_with(leaf)) {
+            return refuse("it lies below something that is not a folder");
+        }
+        if item.kind != ItemType::Dir {
+            self.leaf = Some(path.clone());
+        }
+        self.last = Some(path.clone());
+        Ok(())
+    }
+}
+
+/// Does a link at `path` lead out of the root? A `..` is followed only at the start, where it is known to leave a real
+/// folder: further on it would leave whatever another link leads to.
+fn leads_out(path: &RelPath, target: &[u8]) -> bool {
+    let is_separator = |byte: &u8| *byte == b'/' || (cfg!(windows) && *byte == b'\\');
+    if target.first().is_some_and(is_separator) || (cfg!(windows) && target.contains(&b':')) {
+        return true;
+    }
+    let mut depth = path.as_bytes().iter().filter(|byte| **byte == b'/').count();
+    let mut descended = false;
+    for component in target.split(is_separator) {
+        match component {
+            b"" | b"." => {}
+            b".." if descended || depth == 0 => return true,
+            b".." => depth -= 1,
+            _ => descended = true,
+        }
+    }
+    false
+}
+
+/// Is there a place for every chunk that the item needs?
+fn check_presence(item: &Item, reader: &mut Reader) -> Result<()> {
+    for id in item.named_chunks() {
+        reader.expect(id)?;
+    }
+    if let Content::Lists(lists) = item.content() {
+        for list in lists {
+            for id in list::ids(&reader.get(*list)?)? {
+                reader.expect(id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `E_NOT_FOUND` with the nearest paths that the backup has.
+pub fn not_found(wanted: &str, snapshot: &Snapshot, vault: &Vault) -> Result<Error> {
+    let mut reader = vault.reader()?;
+    let mut nearest: Vec<(f64, String)> = Vec::new();
+    for item in ListReader::forwards(&mut reader, &snapshot.list) {
+        let path = item?.display_path().to_owned();
+        let score = strsim::normalized_damerau_levenshtein(&path, wanted);
+        let at = nearest.partition_point(|(other, _)| *other >= score);
+        nearest.insert(at, (score, path));
+        nearest.truncate(3);
+    }
+    let nearest: Vec<String> = nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect();
+    let hint =
+        if nearest.is_empty() { "It is empty.".into() } else { format!("The nearest are {}.", nearest.join(", ")) };
+    Ok(Error::NotFound { message: format!("The backup {} has nothing that fits {wanted:?}. {hint}", snapshot.backup) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_stay_inside_are_told_from_those_that_do_not() {
+        let out = |path: &str, target: &str| leads_out(&RelPath::parse(path.as_bytes()).unwrap(), target.as_bytes());
+        for (path, target) in [("a", "b"), ("a/b", "../c"), ("a/b/c", "../../d/e"), ("a/b", ".."), ("a", "./b//c")] {
+            assert!(!out(path, target), "{path} -> {target}");
+        }
+        for (path, target) in [("a", "/etc"), ("a", ".."), ("a", "../b"), ("a/b", "../../c"), ("a/b", "c/../../..")] {
+            assert!(out(path, target), "{path} -> {target}");
+        }
+        // `b` may be a link to somewhere less deep.
+        assert!(out("a/b/c/d", "b/../x"));
+    }
+}

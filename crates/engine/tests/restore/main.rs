@@ -1,0 +1,11 @@
+//! Restores in place, as a caller sees them: all of the backup or all of what was there, and nothing lost.
+
+// Shared with the tests of the vault, which use more of it.
+#[allow(dead_code)]
+#[path = "../vault/support.rs"]
+mod support;
+
+mod in_place;
+mod refused;
+mod selective;
+mod waiting;

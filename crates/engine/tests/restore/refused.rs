@@ -1,0 +1,153 @@
+//! What a restore in place refuses, and what it leaves behind then: nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use lifeboat_engine::Control;
+use lifeboat_engine::report::*;
+
+use crate::in_place::{restore, wreck};
+use crate::support::*;
+
+#[track_caller]
+fn refused(bot: &Bot, backup: &str, options: RestoreOptions, code: &str) -> String {
+    let before = tree(&bot.root());
+    let error = restore(bot, backup, options).unwrap_err();
+    assert_eq!(error.code(), code, "{error}");
+    assert_same_tree(&before, &tree(&bot.root()));
+    error.to_string()
+}
+
+#[test]
+fn a_missing_pack_is_found_before_anything_is_touched() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    wreck(&bot);
+    for pack in bot.packs() {
+        fs::rename(&pack, bot.dir.path().join("away")).unwrap();
+        let message = refused(&bot, &backup, RestoreOptions::default(), "E_CORRUPT");
+        assert!(message.contains(&backup), "{message}");
+        fs::rename(bot.dir.path().join("away"), &pack).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_chunk_removes_what_was_staged() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    wreck(&bot);
+    fs::remove_file(bot.path("database.sqlite")).unwrap();
+    for pack in bot.packs() {
+        let whole = fs::read(&pack).unwrap();
+        let mut bytes = whole.clone();
+        let middle = bytes.len() / 3;
+        bytes[middle..middle + 64].fill(0);
+        fs::write(&pack, bytes).unwrap();
+        let before = tree(&bot.root());
+        if let Err(error) = restore(&bot, &backup, RestoreOptions::default()) {
+            assert_eq!(error.code(), "E_CORRUPT", "{error}");
+            assert_same_tree(&before, &tree(&bot.root()));
+        }
+        fs::write(&pack, whole).unwrap();
+    }
+}
+
+#[test]
+fn what_the_safety_backup_would_not_hold_is_not_replaced() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    bot.write("config.json", b"{}");
+    let mut config = bot.config.clone();
+    config.exclude = vec!["config.json".into()];
+    let engine = lifeboat_engine::Engine::new(config);
+    let name = BackupRef::Name(backup);
+    let error = engine.restore(&name, &RestoreOptions::default(), &Control::silent()).unwrap_err();
+    assert_eq!(error.code(), "E_RESTORE");
+    assert!(error.to_string().contains("config.json"), "{error}");
+    assert_eq!(fs::read(bot.path("config.json")).unwrap(), b"{}");
+    let options = RestoreOptions { create_backup_first: false, ..RestoreOptions::default() };
+    engine.restore(&name, &options, &Control::silent()).unwrap();
+    assert_ne!(fs::read(bot.path("config.json")).unwrap(), b"{}");
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    refused(&bot, &backup, RestoreOptions { per_item: true, ..RestoreOptions::default() }, "E_CONFIG");
+    refused(&bot, &backup, RestoreOptions { salvage: true, ..RestoreOptions::default() }, "E_CONFIG");
+}
+
+#[test]
+fn a_link_that_leads_out_is_restored_only_where_it_is_wanted() {
+    let bot = Bot::new();
+    std::os::unix::fs::symlink("/etc", bot.path("out")).unwrap();
+    std::os::unix::fs::symlink("../..", bot.path("uploads/up")).unwrap();
+    let backup = bot.backup(BackupType::Manual).backup;
+    bot.write("config.json", b"{}");
+    // They are there as the backup has them: nothing leads anywhere new.
+    restore(&bot, &backup, RestoreOptions::default()).unwrap();
+    fs::remove_file(bot.path("uploads/up")).unwrap();
+    let message = refused(&bot, &backup, RestoreOptions::default(), "E_UNSAFE_PATH");
+    assert!(message.contains("uploads/up") && message.contains("--allow-outside-links"), "{message}");
+    let options = RestoreOptions { allow_outside_links: true, ..RestoreOptions::default() };
+    restore(&bot, &backup, options).unwrap();
+    assert_eq!(fs::read_link(bot.path("uploads/up")).unwrap(), std::path::Path::new("../.."));
+}
+
+#[test]
+fn a_socket_in_the_way_is_left_alone() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    fs::remove_file(bot.path("config.json")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(bot.path("config.json")).unwrap();
+    refused(&bot, &backup, RestoreOptions::default(), "E_RESTORE");
+}
+
+#[test]
+fn a_swap_that_fails_in_the_middle_is_undone() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    wreck(&bot);
+    // Nothing can take the place of a mount point, and nothing of this is known before it is tried.
+    let mounted = bot.path("uploads/reports/2026/11/T1/b.jpg");
+    let source = bot.dir.path().join("other");
+    fs::write(&source, b"mounted").unwrap();
+    let status = std::process::Command::new("mount").arg("--bind").args([&source, &mounted]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!("not root: nothing can be mounted here, so this is not tested");
+        return;
+    }
+    let before = tree(&bot.root());
+    let error = restore(&bot, &backup, RestoreOptions::default()).unwrap_err();
+    let after = tree(&bot.root());
+    let _ = std::process::Command::new("umount").arg(&mounted).status();
+    assert_eq!(error.code(), "E_ROLLED_BACK", "{error}");
+    assert_same_tree(&before, &after);
+}
+
+#[test]
+fn a_full_disk_leaves_everything_as_it_was() {
+    let bot = Bot::new();
+    bot.write("big.bin", &noise(3 << 20, 4));
+    let backup = bot.backup(BackupType::Manual).backup;
+    let root = bot.dir.path().join("small");
+    fs::create_dir(&root).unwrap();
+    let mounted =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&root).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("not root: nothing can be mounted here, so this is not tested");
+        return;
+    }
+    fs::write(root.join("config.json"), b"{}").unwrap();
+    fs::set_permissions(root.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
+    let before = tree(&root);
+    let mut config = bot.config.clone();
+    config.root = root.clone();
+    let engine = lifeboat_engine::Engine::new(config);
+    let error = engine.restore(&BackupRef::Name(backup), &RestoreOptions::default(), &Control::silent()).unwrap_err();
+    let after = tree(&root);
+    let _ = std::process::Command::new("umount").arg("-l").arg(&root).status();
+    assert_eq!(error.code(), "E_RESTORE", "{error}");
+    assert_same_tree(&before, &after);
+}
