@@ -11,7 +11,7 @@ mod database;
 mod emit;
 mod file;
 mod pool;
-mod previous;
+pub(crate) mod previous;
 mod set;
 mod settle;
 mod walker;

@@ -27,9 +27,25 @@ pub fn quick_check(image: &Path) -> Result<Vec<String>> {
     }
 }
 
-fn findings(image: &Path) -> Attempt<Vec<String>> {
+/// Opens an image that nobody writes to, as immutable and as closed to a hostile database as all our connections. `Err`
+/// says why SQLite cannot.
+pub fn open_image(image: &Path) -> Result<Connection, String> {
+    connect_image(image).map_err(|trouble| match trouble {
+        Trouble::Failed(error) => error.to_string(),
+        Trouble::Moved(error) => error.to_string(),
+        Trouble::Busy(reason) | Trouble::Again(reason) | Trouble::Recover(reason) | Trouble::Unreadable(reason) => {
+            reason
+        }
+    })
+}
+
+fn connect_image(image: &Path) -> Attempt<Connection> {
     let uri = uri(image, "immutable=1").map_err(Trouble::Unreadable)?;
-    let connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn findings(image: &Path) -> Attempt<Vec<String>> {
+    let connection = connect_image(image)?;
     // A CHECK constraint may call a function that only the app has. Its absence says nothing about the file.
     connection.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(trouble)?;
     let mut check = connection.prepare(&format!("PRAGMA quick_check({FINDINGS})")).map_err(trouble)?;
