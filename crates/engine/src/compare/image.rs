@@ -1,13 +1,14 @@
 //! Databases of a backup and of the live root as temporary files, for SQLite to read.
 //!
-//! An image is a plain copy of what a vault may hold encrypted. It lies in the system's temporary folder, readable by its
-//! owner only; on Unix its name is removed before the first byte is written, so that nobody finds it and a killed
-//! process leaves nothing behind.
+//! An image is a plain copy of what a vault may hold encrypted. It lies in a folder of its own in the system's temporary
+//! folder, which only its owner may enter. On Unix its name is gone before the first byte is written: nobody finds it,
+//! and a process that is killed leaves nothing behind.
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::Connection;
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
 use super::{Ticker, tables};
 use crate::capture::sqlite::{self, BLOCK, BlockSink, Outcome};
@@ -25,43 +26,78 @@ pub type Tables = (Vec<TableDiff>, Option<String>);
 
 /// A database in a temporary file, and a connection to it.
 pub struct Image {
-    // Before the file: it must be closed first.
     pub connection: Connection,
-    file: std::fs::File,
-    #[cfg(not(unix))]
-    _name: tempfile::TempPath,
+    file: File,
     pub size: u64,
+    /// What the header said of the journal, before it was made to say that there is no write-ahead log.
+    versions: [u8; 2],
+    // After the connection and the file: they must be closed first.
+    #[cfg(not(unix))]
+    _folder: tempfile::TempDir,
 }
 
+/// Where a header says how to read and write the file: 1 for a rollback journal, 2 for a write-ahead log.
+const VERSIONS: std::ops::Range<usize> = 18..20;
+
 impl Image {
-    /// An empty one. SQLite looks at a file only when it is asked something: until then it can be filled.
+    /// An empty one, to be filled before SQLite is asked anything.
     fn new() -> Result<Image, String> {
-        let (file, name) = NamedTempFile::with_prefix("lifeboat-")
-            .map_err(|error| format!("a temporary file cannot be made: {error}"))?
-            .into_parts();
-        let connection = sqlite::open_image(&name)?;
+        let folder = private_folder().map_err(|error| format!("a temporary file cannot be made: {error}"))?;
+        let path = folder.path().join("database");
+        let file = durable::create_new(&path).map_err(|error| error.to_string())?;
+        let connection = sqlite::open_copy(&path)?;
         #[cfg(unix)]
-        name.close().map_err(|error| format!("a temporary file cannot be hidden: {error}"))?;
+        folder.close().map_err(|error| format!("a temporary file cannot be hidden: {error}"))?;
         Ok(Image {
             connection,
             file,
-            #[cfg(not(unix))]
-            _name: name,
             size: 0,
+            versions: [0; 2],
+            #[cfg(not(unix))]
+            _folder: folder,
         })
     }
 
+    fn write(&mut self, bytes: &[u8], offset: u64) -> Result<()> {
+        let place = std::env::temp_dir();
+        durable::write_at(&self.file, bytes, offset).at("writing a temporary file in", &place)?;
+        if offset == 0
+            && let Some(versions) = bytes.get(VERSIONS)
+        {
+            self.versions.copy_from_slice(versions);
+            durable::write_at(&self.file, &[1, 1], VERSIONS.start as u64).at("writing a temporary file in", &place)?;
+        }
+        Ok(())
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        durable::write_at(&self.file, bytes, self.size).at("writing a temporary file in", std::env::temp_dir())?;
+        self.write(bytes, self.size)?;
         self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// What was written at `offset`.
+    fn read(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        durable::read_at(&self.file, buffer, offset).at("reading a temporary file in", std::env::temp_dir())?;
+        if offset == 0
+            && let Some(versions) = buffer.get_mut(VERSIONS)
+        {
+            versions.copy_from_slice(&self.versions);
+        }
         Ok(())
     }
 }
 
+fn private_folder() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.prefix("lifeboat-").tempdir()
+}
+
 impl BlockSink for Image {
     fn put(&mut self, index: u64, block: Vec<u8>) -> Result<()> {
-        let written = durable::write_at(&self.file, &block, index * BLOCK as u64);
-        written.at("writing a temporary file in", std::env::temp_dir())
+        self.write(&block, index * BLOCK as u64)
     }
 
     fn finish(&mut self, size: u64) -> Result<()> {
@@ -69,6 +105,7 @@ impl BlockSink for Image {
         self.file.set_len(size).at("writing a temporary file in", std::env::temp_dir())
     }
 
+    /// What an attempt left is written over, or cut off at the end.
     fn restart(&mut self) {}
 }
 
@@ -128,8 +165,7 @@ impl Images {
             Err(reason) => return Ok(Live::Raw(reason)),
         };
         // For a database that a crash has left unclean: SQLite recovers a copy.
-        let scratch = tempfile::Builder::new().prefix("lifeboat-").tempdir();
-        let scratch = scratch.at("making a folder in", std::env::temp_dir())?;
+        let scratch = private_folder().at("making a folder in", std::env::temp_dir())?;
         match sqlite::capture(path, &sqlite::Options::new(scratch.path()), &mut image, ticker.control) {
             Ok(Outcome::Consistent(_)) => Ok(Live::Image(image)),
             Ok(Outcome::Raw { reason }) => Ok(Live::Raw(format!("SQLite cannot read it now: {reason}"))),
@@ -152,8 +188,7 @@ impl Images {
         while offset < image.size {
             ticker.still(item.display_path())?;
             let length = BLOCK.min((image.size - offset) as usize);
-            let read = durable::read_at(&image.file, &mut block[..length], offset);
-            read.at("reading a temporary file in", std::env::temp_dir())?;
+            image.read(&mut block[..length], offset)?;
             if chunks.next(&mut self.reader)? != Some(ChunkId::of(ids, &block[..length])) {
                 return Ok(false);
             }

@@ -22,10 +22,10 @@ const LONGEST_VALUE: i32 = 64 << 20;
 const LONGEST_STATEMENT: i32 = 1 << 20;
 /// Steps of SQLite's machine between two looks at the control.
 const STEPS: i32 = 10_000;
-/// Steps for each byte of a database. A row has at least 4 bytes and takes some steps for each of its columns; pages that
-/// lead to each other again and again would take for ever.
-const STEPS_PER_BYTE: u64 = 200;
-const STEPS_AT_LEAST: u64 = 100_000_000;
+/// Steps for each byte of a database. A row takes a step for each of its columns and a few more, and rarely has fewer
+/// bytes than columns; but pages that lead to each other again and again would take for ever.
+const STEPS_PER_BYTE: u64 = 20;
+const STEPS_AT_LEAST: u64 = 10_000_000;
 /// Notes that are told.
 const NOTES: usize = 3;
 

@@ -27,10 +27,12 @@ pub fn quick_check(image: &Path) -> Result<Vec<String>> {
     }
 }
 
-/// Opens an image that nobody writes to, as immutable and as closed to a hostile database as all our connections. `Err`
-/// says why SQLite cannot.
-pub fn open_image(image: &Path) -> Result<Connection, String> {
-    connect_image(image).map_err(|trouble| match trouble {
+/// Opens a copy of a database that is all ours, as closed to a hostile one as all our connections. It may be filled after
+/// that: SQLite looks at the file when it is first asked something. In its header it must be in rollback mode, for a
+/// write-ahead log needs files beside it. `Err` says why SQLite cannot open it.
+pub fn open_copy(copy: &Path) -> Result<Connection, String> {
+    let uri = uri(copy, "psow=1")?;
+    connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|trouble| match trouble {
         Trouble::Failed(error) => error.to_string(),
         Trouble::Moved(error) => error.to_string(),
         Trouble::Busy(reason) | Trouble::Again(reason) | Trouble::Recover(reason) | Trouble::Unreadable(reason) => {
@@ -39,13 +41,9 @@ pub fn open_image(image: &Path) -> Result<Connection, String> {
     })
 }
 
-fn connect_image(image: &Path) -> Attempt<Connection> {
-    let uri = uri(image, "immutable=1").map_err(Trouble::Unreadable)?;
-    connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)
-}
-
 fn findings(image: &Path) -> Attempt<Vec<String>> {
-    let connection = connect_image(image)?;
+    let uri = uri(image, "immutable=1").map_err(Trouble::Unreadable)?;
+    let connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // A CHECK constraint may call a function that only the app has. Its absence says nothing about the file.
     connection.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(trouble)?;
     let mut check = connection.prepare(&format!("PRAGMA quick_check({FINDINGS})")).map_err(trouble)?;
