@@ -402,6 +402,16 @@ pub struct TableDiff {
     pub changed: u64,
     /// The definition of the table differs, too.
     pub schema: bool,
+    /// Only the newer side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub created: bool,
+    /// Only the older side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dropped: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

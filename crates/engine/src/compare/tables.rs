@@ -183,6 +183,8 @@ fn table(
         removed: counts.removed,
         changed: counts.changed,
         schema: before != after,
+        created: before.is_none(),
+        dropped: after.is_none(),
     };
     Ok((diff.schema || counts != Counts::default()).then_some(diff))
 }

@@ -33,6 +33,7 @@ pub fn versions(vault: &Vault, path: &str) -> Result<Vec<Version>> {
 
 /// As people write a path: `./database/`.
 fn parse(path: &str) -> Result<RelPath> {
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
     let mut plain = path.trim_end_matches('/');
     while let Some(rest) = plain.strip_prefix("./") {
         plain = rest.trim_start_matches('/');
