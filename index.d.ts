@@ -68,6 +68,19 @@ export function listBackups(filter?: ListFilter): Promise<BackupInfo[]>
  */
 export function listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
 
+/**
+ * Every version of one path over time, newest first; the same content in backups in a row is one version. Never waits.
+ * @param path relative to the root, as `listItems` gives it
+ * @throws BackupError E_NOT_FOUND with the nearest names, where no backup has it
+ */
+export function versions(path: string): Promise<Version[]>
+
+/**
+ * What changed between two backups, or, without `to`, from a backup to the root as it is now. For a SQLite database it
+ * tells which tables changed by how many rows. The root is only read, and by the worker. Never waits.
+ */
+export function diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
+
 /** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
 export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
 
@@ -82,6 +95,8 @@ export class BackupEngine {
   restore(backup: BackupReference, options: RestoreOptions): Promise<RestoreResult>
   listBackups(filter?: ListFilter): Promise<BackupInfo[]>
   listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
+  versions(path: string): Promise<Version[]>
+  diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
   verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
   status(): Promise<Status>
   /** A listener that throws becomes a process warning, and harms no operation. */
@@ -181,6 +196,64 @@ export interface Item {
   mtime: number
   /** Absent for folders and links, and for a database that was written to while it was copied. */
   sha256?: string
+}
+
+/** One state of one path: the item as the newest backup with it has it. */
+export interface Version extends Item {
+  /** The newest backup that has this version. */
+  backup: string
+  /** When that was made. */
+  timestamp: number
+  /** The oldest backup, of those in a row, that has it. */
+  firstBackup: string
+  /** How many backups have it. */
+  backups: number
+  /** The first backup after these in which the path was gone. */
+  goneIn?: string
+  /** Backups among these, or next to them, that cannot be read: what they have of the path is not known. */
+  unreadable?: string[]
+}
+
+export interface DiffReport {
+  from: string
+  /** Absent where it is the live root. */
+  to?: string
+  added: Item[]
+  removed: Item[]
+  changed: Change[]
+  /** How many items are the same. */
+  unchanged: number
+  /** What could not be compared, and why. */
+  warnings?: Warning[]
+  durationMs: number
+}
+
+/** One path that is there on both sides, and differs. */
+export interface Change {
+  path: string
+  category: Category
+  before: Item
+  after: Item
+  /** Only its mode, owner or time differ. */
+  metadataOnly: boolean
+  /** Of a SQLite database: the tables whose rows or definition differ. */
+  tables?: TableDiff[]
+  /** Of a SQLite database: why not all of it could be compared, or what differs where no row does. */
+  note?: string
+}
+
+/** Rows are told apart by rowid or primary key. Virtual tables (FTS5) are told by the ordinary tables that hold them. */
+export interface TableDiff {
+  table: string
+  added: number
+  removed: number
+  changed: number
+  /** The definition of the table differs, too. */
+  schema: boolean
+  /** Only the newer side has the table. */
+  created?: boolean
+  /** Only the older side has the table. */
+  dropped?: boolean
 }
 
 export interface RestoreOptions extends Watched {

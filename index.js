@@ -103,6 +103,14 @@ class BackupEngine {
     return this.#run(call.listItems(backup, filter))
   }
 
+  async versions(path) {
+    return this.#run(call.versions(path))
+  }
+
+  async diff(from, to, options = {}) {
+    return this.#run(call.diff(from, to, options), options)
+  }
+
   async verify(backup, options = {}) {
     const report = await this.#run(call.verify(backup, options), options)
     if (!report.ok) this.#emit('integrity:failure', report)
@@ -190,6 +198,8 @@ module.exports = {
   restore: async (backup, options) => theEngine().restore(backup, options),
   listBackups: async (filter) => theEngine().listBackups(filter),
   listItems: async (backup, filter) => theEngine().listItems(backup, filter),
+  versions: async (path) => theEngine().versions(path),
+  diff: async (from, to, options) => theEngine().diff(from, to, options),
   verify: async (backup, options) => theEngine().verify(backup, options),
   status: async () => theEngine().status(),
   BackupEngine,

@@ -2,6 +2,6 @@
 
 import lifeboat from './index.js'
 
-export const { configure, createBackup, restore, listBackups, listItems, verify, status } = lifeboat
+export const { configure, createBackup, restore, listBackups, listItems, versions, diff, verify, status } = lifeboat
 export const { BackupEngine, BackupError } = lifeboat
 export default lifeboat

@@ -93,6 +93,16 @@ function verify(backup, options) {
   return { op: 'verify', backup: backup ?? null, deep }
 }
 
+function versions(path) {
+  return { op: 'versions', path: check('The path', path, 'path') }
+}
+
+function diff(from, to, options) {
+  checkAll('The options of diff', options, WATCHED)
+  const other = to === undefined || to === null ? null : whichBackup(to)
+  return { op: 'diff', from: whichBackup(from), to: other }
+}
+
 const RESTORE = { selective: 'boolean', items: 'texts', dryRun: 'boolean', target: 'path', ...WATCHED }
 
 function restore(backup, options) {
@@ -114,4 +124,4 @@ function whichBackup(backup) {
   return { at: instant }
 }
 
-module.exports = { configText, createBackup, listBackups, listItems, restore, verify }
+module.exports = { configText, createBackup, diff, listBackups, listItems, restore, verify, versions }

@@ -138,6 +138,28 @@ Examples:
   lifeboat verify --quiet || mail -s 'backups are damaged' me@example.com")]
     Verify(VerifyArgs),
 
+    /// Show every version of one file over time, newest first.
+    ///
+    /// One line a version: when the file was last changed, its size, how many backups in a row have it, and the newest of
+    /// them. What was the same in backups in a row is one version. Folders and links have versions, too.
+    #[command(after_help = "\
+Examples:
+  lifeboat versions config.json
+  lifeboat versions database/users.sqlite
+  lifeboat versions config.json --json | jq -r '.[1].backup'    the backup with the version before")]
+    Versions(VersionsArgs),
+
+    /// Show what changed between two backups, or between a backup and the root as it is now.
+    ///
+    /// + is added, - removed, ~ changed. For an SQLite database it tells which tables changed by how many rows. The root
+    /// is only read, and its app may run: databases are read as a backup reads them.
+    #[command(after_help = "\
+Examples:
+  lifeboat diff latest                              what changed since the newest backup
+  lifeboat diff backup_DAILY_2026-11-22T02-00-00-000Z backup_DAILY_2026-11-23T02-00-00-000Z
+  lifeboat diff latest --json | jq '.changed[].tables'")]
+    Diff(DiffArgs),
+
     /// Tell how the backups are doing: age, space, problems and what to do about them.
     ///
     /// Needs no passphrase and never waits. It exits with 0 also where there are problems: scripts read `healthy` from
@@ -212,6 +234,22 @@ pub struct RestoreArgs {
     /// Only tell what would be written.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VersionsArgs {
+    /// A path in the root, as `lifeboat items` shows it.
+    pub path: String,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A backup's name, or `latest`.
+    #[arg(value_name = "A")]
+    pub from: String,
+    /// Another backup; none means the root as it is now.
+    #[arg(value_name = "B")]
+    pub to: Option<String>,
 }
 
 #[derive(Debug, Args)]

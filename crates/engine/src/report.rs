@@ -344,6 +344,12 @@ pub struct Version {
     pub first_backup: String,
     /// How many backups have it.
     pub backups: u64,
+    /// The first backup after these in which the path was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_in: Option<String>,
+    /// Backups among these, or next to them, that cannot be read: what they have of the path is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
     #[serde(flatten)]
     pub item: ItemInfo,
 }
@@ -361,6 +367,9 @@ pub struct DiffReport {
     pub removed: Vec<ItemInfo>,
     pub changed: Vec<Change>,
     pub unchanged: u64,
+    /// What could not be compared, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     pub duration_ms: u64,
 }
 
@@ -393,6 +402,16 @@ pub struct TableDiff {
     pub changed: u64,
     /// The definition of the table differs, too.
     pub schema: bool,
+    /// Only the newer side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub created: bool,
+    /// Only the older side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dropped: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,12 +1,14 @@
 //! The commands: one file each, which calls the engine and shows what it said.
 
 mod backup;
+mod diff;
 mod init;
 mod items;
 mod list;
 mod restore;
 mod status;
 mod verify;
+mod versions;
 
 use lifeboat_engine::Result;
 
@@ -23,6 +25,8 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Items(args) => items::run(args, session),
         Command::Restore(args) => restore::run(args, session),
         Command::Verify(args) => verify::run(args, session),
+        Command::Versions(args) => versions::run(args, session),
+        Command::Diff(args) => diff::run(args, session),
         Command::Status => status::run(session),
         Command::Worker => Ok(worker::run()),
     }

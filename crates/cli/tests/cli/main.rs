@@ -2,6 +2,7 @@
 
 mod bot;
 mod commands;
+mod compare;
 mod credentials;
 mod exit_codes;
 mod usage;

@@ -247,16 +247,7 @@ fn check_presence(item: &Item, reader: &mut Reader) -> Result<()> {
 
 /// `E_NOT_FOUND` with the nearest paths that the backup has.
 pub fn not_found(wanted: &str, snapshot: &Snapshot, vault: &Vault) -> Result<Error> {
-    let mut reader = vault.reader()?;
-    let mut nearest: Vec<(f64, String)> = Vec::new();
-    for item in ListReader::forwards(&mut reader, &snapshot.list) {
-        let path = item?.display_path().to_owned();
-        let score = strsim::normalized_damerau_levenshtein(&path, wanted);
-        let at = nearest.partition_point(|(other, _)| *other >= score);
-        nearest.insert(at, (score, path));
-        nearest.truncate(3);
-    }
-    let nearest: Vec<String> = nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect();
+    let nearest = list::nearest(&mut vault.reader()?, &snapshot.list, wanted)?;
     let hint =
         if nearest.is_empty() { "It is empty.".into() } else { format!("The nearest are {}.", nearest.join(", ")) };
     Ok(Error::NotFound { message: format!("The backup {} has nothing that fits {wanted:?}. {hint}", snapshot.backup) })

@@ -98,6 +98,19 @@ impl Iterator for ListReader<'_> {
     }
 }
 
+/// The paths of a list that come nearest to one that it does not have, the nearest first, as an error quotes them.
+pub fn nearest(reader: &mut Reader, list: &ItemList, wanted: &str) -> Result<Vec<String>> {
+    let mut nearest: Vec<(f64, String)> = Vec::new();
+    for item in ListReader::forwards(reader, list) {
+        let path = item?.display_path().to_owned();
+        let score = strsim::normalized_damerau_levenshtein(&path, wanted);
+        let at = nearest.partition_point(|(other, _)| *other >= score);
+        nearest.insert(at, (score, path));
+        nearest.truncate(3);
+    }
+    Ok(nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect())
+}
+
 /// The items of one chunk of an item list.
 pub fn parse(chunk: &[u8]) -> Result<Vec<Item>> {
     let lines = chunk.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

@@ -27,6 +27,20 @@ pub fn quick_check(image: &Path) -> Result<Vec<String>> {
     }
 }
 
+/// Opens a copy of a database that is all ours, as closed to a hostile one as all our connections. It may be filled after
+/// that: SQLite looks at the file when it is first asked something. In its header it must be in rollback mode, for a
+/// write-ahead log needs files beside it. `Err` says why SQLite cannot open it.
+pub fn open_copy(copy: &Path) -> Result<Connection, String> {
+    let uri = uri(copy, "psow=1")?;
+    connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|trouble| match trouble {
+        Trouble::Failed(error) => error.to_string(),
+        Trouble::Moved(error) => error.to_string(),
+        Trouble::Busy(reason) | Trouble::Again(reason) | Trouble::Recover(reason) | Trouble::Unreadable(reason) => {
+            reason
+        }
+    })
+}
+
 fn findings(image: &Path) -> Attempt<Vec<String>> {
     let uri = uri(image, "immutable=1").map_err(Trouble::Unreadable)?;
     let connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

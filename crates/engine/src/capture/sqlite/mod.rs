@@ -31,7 +31,7 @@ use std::time::Duration;
 use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
-pub use check::{check_library, quick_check};
+pub use check::{check_library, open_copy, quick_check};
 pub use header::is_database;
 
 /// Bytes of a block. Every page size of SQLite divides it, so no page is cut in two.

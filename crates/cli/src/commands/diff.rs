@@ -1,0 +1,135 @@
+//! `lifeboat diff`: what changed between two backups, or since one; `+` added, `-` removed, `~` changed.
+
+use std::io::{self, Write};
+
+use console::{StyledObject, style};
+use indicatif::HumanCount;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{BackupRef, Change, DiffReport, ItemInfo, ItemType, TableDiff};
+
+use crate::args::DiffArgs;
+use crate::output::{count, escaped, size, warnings};
+use crate::session::{Session, Vault};
+use crate::{exit, priority, time};
+
+pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
+    priority::lower(session.config()?.worker.nice);
+    let from = BackupRef::Name(args.from.clone());
+    let to = args.to.clone().map(BackupRef::Name);
+    let report = session.long(Vault::MustExist, |engine, control| engine.diff(&from, to.as_ref(), control))?;
+    session.output.result(&report, |out| show(out, &report))?;
+    Ok(exit::DONE)
+}
+
+/// One path that differs.
+enum Line<'a> {
+    Added(&'a ItemInfo),
+    Removed(&'a ItemInfo),
+    Changed(&'a Change),
+}
+
+impl Line<'_> {
+    fn path(&self) -> &str {
+        match self {
+            Line::Added(item) | Line::Removed(item) => &item.path,
+            Line::Changed(change) => &change.path,
+        }
+    }
+}
+
+fn show(out: &mut dyn Write, report: &DiffReport) -> io::Result<()> {
+    // Whatever was written in a folder gave it another time: that is no news.
+    let is_news = |change: &&Change| !(change.metadata_only && change.after.kind == ItemType::Dir);
+    let mut lines: Vec<Line<'_>> = report.changed.iter().filter(is_news).map(Line::Changed).collect();
+    lines.extend(report.added.iter().map(Line::Added));
+    lines.extend(report.removed.iter().map(Line::Removed));
+    lines.sort_by(|a, b| a.path().split('/').cmp(b.path().split('/')));
+    for line in &lines {
+        match line {
+            Line::Added(item) => writeln!(out, "{} {}{}", style("+").green(), name(item), sized(item))?,
+            Line::Removed(item) => writeln!(out, "{} {}{}", style("-").red(), name(item), sized(item))?,
+            Line::Changed(change) => changed(out, change)?,
+        }
+    }
+    warnings(out, &report.warnings)?;
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    let to = report.to.as_deref().unwrap_or("the root as it is now");
+    writeln!(out, "{} → {to}: {} in {}.", report.from, sum(report, &lines), time::took(report.duration_ms))
+}
+
+fn sum(report: &DiffReport, lines: &[Line<'_>]) -> String {
+    let counted = |wanted: fn(&Line<'_>) -> bool| lines.iter().filter(|line| wanted(line)).count();
+    let parts = [
+        (report.added.len(), "added"),
+        (report.removed.len(), "removed"),
+        (counted(|line| matches!(line, Line::Changed(change) if !change.metadata_only)), "changed"),
+        (counted(|line| matches!(line, Line::Changed(change) if change.metadata_only)), "touched"),
+    ];
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = parts.map(|(number, what)| format!("{} {what}", HumanCount(*number as u64))).collect();
+    if parts.is_empty() { "nothing differs".into() } else { parts.join(", ") }
+}
+
+/// A path with the mark of its kind, as `lifeboat items` shows it.
+fn name(item: &ItemInfo) -> String {
+    let mark = match item.kind {
+        ItemType::File => "",
+        ItemType::Dir => "/",
+        ItemType::Symlink => "@",
+    };
+    format!("{}{mark}", escaped(&item.path))
+}
+
+fn sized(item: &ItemInfo) -> StyledObject<String> {
+    style(if item.kind == ItemType::File { format!("  {}", size(item.size)) } else { String::new() }).dim()
+}
+
+fn changed(out: &mut dyn Write, change: &Change) -> io::Result<()> {
+    let (before, after) = (&change.before, &change.after);
+    let what = match (before.kind, after.kind) {
+        _ if change.metadata_only => "only its mode, owner or time".into(),
+        (ItemType::File, ItemType::File) if size(before.size) == size(after.size) => size(after.size),
+        (ItemType::File, ItemType::File) => format!("{} → {}", size(before.size), size(after.size)),
+        (ItemType::Symlink, ItemType::Symlink) => "leads elsewhere".into(),
+        (before, after) => format!("{} → {}", kind(before), kind(after)),
+    };
+    writeln!(out, "{} {}  {}", style("~").yellow(), name(after), style(what).dim())?;
+    for table in &change.tables {
+        writeln!(out, "    {}: {}", escaped(&table.table), rows(table))?;
+    }
+    match &change.note {
+        Some(note) => writeln!(out, "    {}", escaped(note)),
+        None => Ok(()),
+    }
+}
+
+fn kind(kind: ItemType) -> &'static str {
+    match kind {
+        ItemType::File => "file",
+        ItemType::Dir => "folder",
+        ItemType::Symlink => "link",
+    }
+}
+
+/// "3 rows added, 12 changed; its definition differs".
+fn rows(table: &TableDiff) -> String {
+    let mut parts = Vec::new();
+    for (number, what) in [(table.added, "added"), (table.removed, "removed"), (table.changed, "changed")] {
+        match (number, parts.len()) {
+            (0, _) => {}
+            (_, 0) => parts.push(format!("{} {what}", count(number, "row", "rows"))),
+            _ => parts.push(format!("{} {what}", HumanCount(number))),
+        }
+    }
+    let definition = match table {
+        TableDiff { created: true, .. } => "new",
+        TableDiff { dropped: true, .. } => "dropped",
+        TableDiff { schema: true, .. } => "its definition differs",
+        _ => "",
+    };
+    let rows = parts.join(", ");
+    let separator = if rows.is_empty() || definition.is_empty() { "" } else { "; " };
+    format!("{rows}{separator}{definition}")
+}

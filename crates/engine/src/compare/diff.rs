@@ -1,0 +1,103 @@
+//! What changed from one backup to another.
+
+use std::cmp::Ordering;
+use std::time::Instant;
+
+use super::image::Images;
+use super::merge::{Cursor, blame, skip_shared};
+use super::{Ticker, live, same_content, same_metadata};
+use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
+use crate::vault::Vault;
+use crate::vault::item::Item;
+use crate::vault::snapshot::Snapshot;
+use crate::{Config, Control, Result};
+
+/// What changed from `from` to `to`, or to the live root.
+pub fn diff(
+    vault: &Vault,
+    config: &Config,
+    from: &BackupRef,
+    to: Option<&BackupRef>,
+    control: &Control,
+) -> Result<DiffReport> {
+    let started = Instant::now();
+    let before = Snapshot::read(vault, &vault.resolve(from)?)?;
+    let after = to.map(|to| Snapshot::read(vault, &vault.resolve(to)?)).transpose()?;
+    let found = match &after {
+        Some(after) => between(vault, &before, after, control),
+        None => live::against(vault, config, &before, control),
+    }?;
+    Ok(DiffReport {
+        from: before.backup,
+        to: after.map(|after| after.backup),
+        added: found.added,
+        removed: found.removed,
+        changed: found.changed,
+        unchanged: found.unchanged,
+        warnings: found.warnings,
+        duration_ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+/// What a comparison found, in path order.
+#[derive(Default)]
+pub struct Found {
+    pub added: Vec<ItemInfo>,
+    pub removed: Vec<ItemInfo>,
+    pub changed: Vec<Change>,
+    pub unchanged: u64,
+    pub warnings: Vec<Warning>,
+}
+
+fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Found> {
+    let reader = vault.reader()?;
+    let mut images = Images::new(reader.another());
+    let mut ticker = Ticker::new(control, None);
+    let mut found = Found::default();
+    let (mut a, mut b) = (Cursor::new(reader.another(), before), Cursor::new(reader, after));
+    loop {
+        skip_shared(&mut a, &mut b);
+        let order = match (a.peek()?, b.peek()?) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.cmp(new),
+        };
+        let old = if order.is_le() { a.next_if(|_| true)? } else { None };
+        let new = if order.is_ge() { b.next_if(|_| true)? } else { None };
+        match (old, new) {
+            (Some((_, old)), Some((_, new))) => {
+                ticker.item(new.display_path())?;
+                if let Some(mut change) = change(&old, &new, same_content(&old, &new)) {
+                    if !change.metadata_only && old.db.is_some() && new.db.is_some() {
+                        let tables = images.stored(&old, &new, &mut ticker);
+                        (change.tables, change.note) = tables.map_err(|error| blame(error, &after.backup))?;
+                    }
+                    found.changed.push(change);
+                }
+            }
+            (Some((_, old)), None) => found.removed.push(old.info()),
+            (None, Some((_, new))) => found.added.push(new.info()),
+            (None, None) => break,
+        }
+    }
+    // What was passed over unread is unchanged, and nobody counted it.
+    found.unchanged = after.items.saturating_sub((found.added.len() + found.changed.len()) as u64);
+    Ok(found)
+}
+
+/// `None` where nothing differs.
+pub fn change(old: &Item, new: &Item, same_content: bool) -> Option<Change> {
+    if same_content && same_metadata(old, new) {
+        return None;
+    }
+    Some(Change {
+        path: new.display_path().to_owned(),
+        category: new.category,
+        before: old.info(),
+        after: new.info(),
+        metadata_only: same_content,
+        tables: Vec::new(),
+        note: None,
+    })
+}
