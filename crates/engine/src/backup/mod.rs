@@ -18,6 +18,8 @@ mod walker;
 
 pub use previous::still_stands;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,12 +27,15 @@ use crate::capture::rules::Rules;
 use crate::capture::sqlite;
 use crate::capture::walk::Walk;
 use crate::config::Config;
+use crate::path::RelPath;
 use crate::report::{BackupOptions, BackupResult, BackupType, Warning};
 use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::writer::Writer;
 use crate::{Control, Error, Result};
+
+use walker::Late;
 
 /// A snapshot keeps at most this many warnings; the last one then says how many more there were.
 const MAX_WARNINGS: usize = 1000;
@@ -43,7 +48,22 @@ pub fn run(
     options: &BackupOptions,
     control: &Control,
 ) -> Result<BackupResult> {
-    let result = make(vault, config, kind, options, control);
+    tidy(vault, make(vault, config, kind, options, None, control))
+}
+
+/// Makes the backup `base` again, with the content of some paths from elsewhere. The caller holds the vault's lock.
+pub fn amend(
+    vault: &Vault,
+    config: &Config,
+    base: &Snapshot,
+    files: &BTreeMap<RelPath, PathBuf>,
+    control: &Control,
+) -> Result<BackupResult> {
+    let options = BackupOptions { note: base.note.clone(), ..BackupOptions::default() };
+    tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), control))
+}
+
+fn tidy(vault: &Vault, result: Result<BackupResult>) -> Result<BackupResult> {
     if result.is_err() {
         // On a full disk every byte counts; what cannot be removed now, the next backup removes.
         let _ = vault.clean_up();
@@ -56,6 +76,7 @@ fn make(
     config: &Config,
     kind: BackupType,
     options: &BackupOptions,
+    late: Option<Late<'_>>,
     control: &Control,
 ) -> Result<BackupResult> {
     let started = Instant::now();
@@ -74,7 +95,9 @@ fn make(
         let (previous, mut warnings) = previous_snapshot(vault);
         warnings.extend(damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
         let walk = Walk::new(&config.root, &rules, vault.dir());
-        let job = walker::Job { vault, config, walk, writer: &writer, full, check_holes: holes || full, control };
+        // An amended backup leans on what its base says, and on nothing before.
+        let previous = previous.filter(|_| late.is_none());
+        let job = walker::Job { vault, config, walk, late, writer: &writer, full, check_holes: holes || full, control };
         job.run(&mut reader, previous.as_ref(), warnings)
     };
     let writer = Arc::into_inner(writer).ok_or_else(|| Error::internal("a thread still writes"))?;

@@ -1,6 +1,8 @@
 //! The walk of a backup: decides for each path whether it is read, and starts and stops the threads around it.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
@@ -11,9 +13,10 @@ use super::pool::{self, Job as PoolJob, Shared, Task};
 use super::previous::{Previous, is_held, still_stands};
 use super::set::{self, Member};
 use super::settle;
-use crate::capture::stat::Kind;
+use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::config::Config;
+use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{ItemType, Warning};
 use crate::vault::Vault;
@@ -32,11 +35,21 @@ pub struct Job<'a> {
     pub vault: &'a Vault,
     pub config: &'a Config,
     pub walk: Walk<'a>,
+    /// Instead of the root: an earlier backup, and what is to be taken from elsewhere.
+    pub late: Option<Late<'a>>,
     pub writer: &'a Arc<Writer>,
     pub full: bool,
     /// The backup before may name chunks that are gone: look before keeping an item.
     pub check_holes: bool,
     pub control: &'a Control,
+}
+
+/// A backup that is made again with other content for some of its paths.
+#[derive(Clone, Copy)]
+pub struct Late<'a> {
+    pub base: &'a Snapshot,
+    /// Where the content of these paths lies now.
+    pub files: &'a BTreeMap<RelPath, PathBuf>,
 }
 
 /// What a walk found.
@@ -80,7 +93,10 @@ impl Job<'_> {
             let removed = shared.guard(|| {
                 let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
                 let mut walker = Walker::new(&self, shared, jobs_in, Previous::new(items));
-                self.walk.run(&mut walker)?;
+                match self.late {
+                    None => self.walk.run(&mut walker)?,
+                    Some(late) => walker.amend(late, &mut self.vault.reader()?)?,
+                }
                 walker.flush()?;
                 let _ = shared.emit.send(Message::Total(walker.next));
                 walker.previous.finish();
@@ -111,6 +127,33 @@ impl<'a, 'p> Walker<'a, 'p> {
     fn new(job: &'a Job<'a>, shared: &'a Shared, jobs: Sender<PoolJob>, previous: Previous<'p>) -> Walker<'a, 'p> {
         let reader = FileReader::new(shared);
         Walker { job, shared, jobs, previous, reader, next: 0, batch: Vec::new(), batch_bytes: 0 }
+    }
+
+    /// Everything of an earlier backup, but some of its files from elsewhere.
+    fn amend(&mut self, late: Late<'_>, reader: &mut Reader) -> Result<()> {
+        let mut files = late.files.iter().peekable();
+        for item in ListReader::forwards(reader, &late.base.list) {
+            let item = item?;
+            let path = item.rel_path()?;
+            while let Some((path, place)) = files.next_if(|(next, _)| **next < path) {
+                self.take_from(path, place)?;
+            }
+            match files.next_if(|(next, _)| **next == path) {
+                Some((path, place)) => self.take_from(path, place)?,
+                None => {
+                    let seq = self.next_seq()?;
+                    self.shared.count_found(item.size);
+                    self.shared.emit(seq, item, false);
+                }
+            }
+        }
+        files.try_for_each(|(path, place)| self.take_from(path, place))
+    }
+
+    fn take_from(&mut self, path: &RelPath, place: &Path) -> Result<()> {
+        let stat = Stat::of(place).at("reading", place)?;
+        let category = self.job.walk.category(path);
+        self.entry(Entry { path: path.clone(), absolute: place.to_path_buf(), stat, category })
     }
 
     fn next_seq(&mut self) -> Result<u64> {

@@ -84,6 +84,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What a path is to its owner, whether or not it is taken.
+    pub fn category(&self, path: &RelPath) -> Category {
+        self.rules.category(path).unwrap_or(Category::Data)
+    }
+
     /// `pending`: folders above whose own entry waits for something in them to be taken.
     fn folder(
         &self,

@@ -126,9 +126,14 @@ impl InPlace<'_> {
                 Check { vault: self.vault, root: &self.config.root, source, live, threads }.run()
             })
         });
-        match done {
-            Ok(()) => {
+        let completed = done.and_then(|()| match &journal.result.safety_backup {
+            Some(safety) => safety::complete(self.vault, self.config, safety, &workspace, &journal, &Control::silent()),
+            None => Ok(None),
+        });
+        match completed {
+            Ok(completed) => {
                 let mut result = journal.result;
+                result.safety_backup = completed.or(result.safety_backup);
                 workspace.mark_done()?;
                 result.warnings.extend(left_behind(workspace.remove()));
                 Ok(result)

@@ -1,6 +1,6 @@
-//! Does the safety backup hold all that a restore is going to replace?
+//! The safety backup of a restore in place: it holds all that is replaced, to the last byte that an app wrote.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::path::RelPath;
@@ -8,7 +8,15 @@ use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Error, Result};
+use crate::{Config, Control, Error, Result, backup};
+
+use super::journal::{Journal, Step};
+use super::workspace::Workspace;
+use crate::capture::stat::{Stat, open_file};
+use crate::error::IoContext;
+use crate::report::ItemType;
+use crate::vault::durable;
+use crate::vault::item::Item;
 
 /// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
 /// not be read. Files beside a database are captured with it.
@@ -19,11 +27,7 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
     let mut wanted = replaced.iter().peekable();
     let mut missing = Vec::new();
     let mut miss = |path: &RelPath| {
-        let beside = ["-wal", "-shm", "-journal"].iter().any(|suffix| {
-            let base = path.as_bytes().strip_suffix(suffix.as_bytes()).and_then(|base| RelPath::parse(base).ok());
-            base.is_some_and(|base| replaced.contains(&base))
-        });
-        if !beside && std::fs::symlink_metadata(path.under(root)).is_ok() {
+        if !is_beside(path, replaced) && std::fs::symlink_metadata(path.under(root)).is_ok() {
             missing.push(path.display());
         }
     };
@@ -46,4 +50,67 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
             ),
         }),
     }
+}
+
+/// Between the safety backup and the swap an app may have gone on writing. What it wrote then lies in the workspace now,
+/// and is captured from there: `Some` names the backup that holds all of it.
+pub fn complete(
+    vault: &Vault,
+    config: &Config,
+    safety: &str,
+    workspace: &Workspace,
+    journal: &Journal,
+    control: &Control,
+) -> Result<Option<String>> {
+    let snapshot = Snapshot::read(vault, &safety.parse()?)?;
+    let mut olds = BTreeMap::new();
+    for step in &journal.steps {
+        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step {
+            let old = workspace.old_place(path);
+            if old.symlink_metadata().is_ok() {
+                olds.insert(path.clone(), old);
+            }
+        }
+    }
+    // A database is captured with the files beside it, which lie beside it also here.
+    let bases: BTreeSet<RelPath> = olds.keys().cloned().collect();
+    olds.retain(|path, _| !is_beside(path, &bases));
+    let mut reader = vault.reader()?;
+    for item in ListReader::forwards(&mut reader, &snapshot.list) {
+        let item = item?;
+        let path = item.rel_path()?;
+        if let Some(old) = olds.get(&path)
+            && is_as_captured(&item, old)?
+        {
+            olds.remove(&path);
+        }
+    }
+    if olds.is_empty() {
+        return Ok(None);
+    }
+    backup::amend(vault, config, &snapshot, &olds, control).map(|result| Some(result.backup))
+}
+
+/// Is the file that was replaced the one that the safety backup has read?
+fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
+    let stat = Stat::of(old).at("reading", old)?;
+    // Its change time is that of the swap.
+    let same = stat.size == item.size && stat.mtime == item.mtime && item.ino.is_none_or(|ino| ino == stat.ino);
+    match &item.sha256 {
+        _ if !same => Ok(false),
+        // Links are told by their time, too; a moment later may be the same moment to the clock of a file system.
+        Some(sha256) if item.racy => {
+            let (file, _) = open_file(old).at("reading", old)?;
+            Ok(*sha256 == durable::sha256(&file).at("reading", old)?)
+        }
+        None if item.kind == ItemType::File && item.racy => Ok(false),
+        _ => Ok(true),
+    }
+}
+
+fn is_beside(path: &RelPath, bases: &BTreeSet<RelPath>) -> bool {
+    ["-wal", "-shm", "-journal"].iter().any(|suffix| {
+        let base = path.as_bytes().strip_suffix(suffix.as_bytes()).and_then(|base| RelPath::parse(base).ok());
+        base.is_some_and(|base| bases.contains(&base))
+    })
 }
