@@ -55,7 +55,11 @@ impl Finder {
                 self.last = Some((middle, id));
                 return Ok(found);
             }
-            if seen.begins_before { low = middle + 1 } else { high = middle }
+            if seen.begins_before {
+                low = middle + 1
+            } else {
+                high = middle
+            }
             middle = low.midpoint(high);
         }
         // It would lie between two chunks.

@@ -5,8 +5,8 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+use super::databases::{Databases, Live, Tables};
 use super::diff::{Found, change};
-use super::image::{Images, Live, Tables};
 use super::merge::Cursor;
 use super::{Ticker, same_content};
 use crate::backup::still_stands;
@@ -30,7 +30,7 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
     let mut comparison = Comparison {
         vault,
         walk: &walk,
-        images: Images::new(reader.another()),
+        databases: Databases::new(reader.another()),
         before: Cursor::new(reader, before),
         found: Found::default(),
         unreadable: Vec::new(),
@@ -44,7 +44,7 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
 struct Comparison<'a> {
     vault: &'a Vault,
     walk: &'a Walk<'a>,
-    images: Images,
+    databases: Databases,
     before: Cursor,
     found: Found,
     /// What could not be read: whether it is still there is not known.
@@ -147,21 +147,25 @@ impl Comparison<'_> {
     }
 
     fn database(&mut self, entry: &Entry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
-        let mut image = match self.images.capture(&entry.absolute, entry.stat.size, &self.ticker)? {
+        let mut image = match self.databases.capture(&entry.absolute, entry.stat.size, &self.ticker)? {
             Live::Image(image) => image,
             Live::Gone => return Ok(Now::Gone),
-            Live::Unreadable(message) => return Ok(Now::Unknown(message)),
+            Live::Unknown(message) => return Ok(Now::Unknown(message)),
             Live::Raw(reason) => {
+                if self.databases.is_same_raw(old, entry, &self.vault.keys().ids, &mut self.ticker)? {
+                    new.sha256.clone_from(&old.sha256);
+                    return Ok(Now::There(new, true));
+                }
                 tables.1 = Some(reason);
                 return Ok(Now::There(new, false));
             }
         };
         new.size = image.size;
-        if self.images.is_same(old, &image, &self.vault.keys().ids, &mut self.ticker)? {
+        if self.databases.is_same(old, &image, &self.vault.keys().ids, &mut self.ticker)? {
             new.sha256.clone_from(&old.sha256);
             return Ok(Now::There(new, true));
         }
-        *tables = self.images.live(old, &mut image, &mut self.ticker)?;
+        *tables = self.databases.live(old, &mut image, &mut self.ticker)?;
         Ok(Now::There(new, false))
     }
 
