@@ -220,7 +220,7 @@ impl Ids {
     }
 
     fn chunks(chunks: &[ChunkId]) -> Ids {
-        Ids { lists: Vec::new().into_iter(), ids: chunks.to_vec().into_iter() }
+        Ids { lists: Vec::new().into_iter(), ids: Vec::from(chunks).into_iter() }
     }
 
     fn next(&mut self, reader: &mut Reader) -> Result<Option<ChunkId>> {

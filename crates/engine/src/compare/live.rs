@@ -55,7 +55,7 @@ struct Comparison<'a> {
 /// What a path is now, beside what it was.
 enum Now {
     /// Is the content the same?
-    There(Item, bool),
+    There(Box<Item>, bool),
     Gone,
     Unknown(String),
 }
@@ -122,7 +122,7 @@ impl Comparison<'_> {
         if still_stands(old, entry) {
             new.size = old.size;
             new.sha256.clone_from(&old.sha256);
-            return Ok(Now::There(new, true));
+            return Ok(Now::There(Box::new(new), true));
         }
         let (file, stat) = match open_file(&entry.absolute) {
             Ok(opened) => opened,
@@ -136,14 +136,14 @@ impl Comparison<'_> {
             return self.database(entry, old, new, tables);
         }
         if stat.size != old.size || old.sha256.is_none() {
-            return Ok(Now::There(new, false));
+            return Ok(Now::There(Box::new(new), false));
         }
         match self.sha256(&file, stat.size, &entry.path) {
             Ok(sha256) => new.sha256 = sha256?,
             Err(error) => return Ok(failed(&error)),
         }
         let same = new.sha256 == old.sha256;
-        Ok(Now::There(new, same))
+        Ok(Now::There(Box::new(new), same))
     }
 
     fn database(&mut self, entry: &Entry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
@@ -154,19 +154,19 @@ impl Comparison<'_> {
             Live::Raw(reason) => {
                 if self.databases.is_same_raw(old, entry, &self.vault.keys().ids, &mut self.ticker)? {
                     new.sha256.clone_from(&old.sha256);
-                    return Ok(Now::There(new, true));
+                    return Ok(Now::There(Box::new(new), true));
                 }
                 tables.1 = Some(reason);
-                return Ok(Now::There(new, false));
+                return Ok(Now::There(Box::new(new), false));
             }
         };
         new.size = image.size;
         if self.databases.is_same(old, &image, &self.vault.keys().ids, &mut self.ticker)? {
             new.sha256.clone_from(&old.sha256);
-            return Ok(Now::There(new, true));
+            return Ok(Now::There(Box::new(new), true));
         }
         *tables = self.databases.live(old, &mut image, &mut self.ticker)?;
-        Ok(Now::There(new, false))
+        Ok(Now::There(Box::new(new), false))
     }
 
     /// `None` where the file became shorter meanwhile. The outer error is the file's, the inner a cancellation.
@@ -212,7 +212,7 @@ fn plain(entry: &Entry, old: Option<&Item>) -> Now {
         },
     }
     let same = old.is_some_and(|old| old.kind != ItemType::File && same_content(old, &new));
-    Now::There(new, same)
+    Now::There(Box::new(new), same)
 }
 
 fn failed(error: &io::Error) -> Now {
