@@ -214,6 +214,7 @@ export interface Version extends Item {
   unreadable?: string[]
 }
 
+/** Files of the live root that need not be read have no `sha256` here. */
 export interface DiffReport {
   from: string
   /** Absent where it is the live root. */

@@ -161,6 +161,16 @@ test('a panic in Rust is E_INTERNAL, on the calling thread and on a supervising 
 })
 
 test('what is not built yet is not there', () => {
-  const names = ['configure', 'createBackup', 'restore', 'listBackups', 'listItems', 'verify', 'status']
+  const names = [
+    'configure',
+    'createBackup',
+    'restore',
+    'listBackups',
+    'listItems',
+    'versions',
+    'diff',
+    'verify',
+    'status'
+  ]
   assert.deepEqual(Object.keys(lifeboat), [...names, 'BackupEngine', 'BackupError'])
 })

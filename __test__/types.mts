@@ -1,6 +1,16 @@
 // A user of the types: `tsc` proves that right calls are right, and that wrong ones are not.
 
-import { BackupEngine, BackupError, type BackupResult, configure, createBackup, listItems, restore } from 'lifeboat'
+import {
+  BackupEngine,
+  BackupError,
+  type BackupResult,
+  configure,
+  createBackup,
+  diff,
+  listItems,
+  restore,
+  versions
+} from 'lifeboat'
 
 configure('config/backup-config.json')
 configure({ root: '.', schedules: { DAILY: { cron: '0 2 * * *', keep: 7 } }, maxLocalStorage: '5GB' })
@@ -17,6 +27,12 @@ await createBackup('YEARLY')
 // @ts-expect-error an in-place restore is not in this version
 await restore(result.backup)
 await restore({ at: new Date() }, { target: '/tmp/out', items: ['database'] })
+
+for (const { backup, size, goneIn } of await versions('config.json')) console.log(backup, size, goneIn ?? 'there')
+const { changed } = await diff(result.backup, { at: new Date() })
+for (const { path, tables = [] } of changed) for (const { table, added } of tables) console.log(path, table, added)
+// @ts-expect-error a path and not a list of them
+await versions(['config.json'])
 
 const engine = new BackupEngine({})
 engine

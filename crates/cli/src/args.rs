@@ -151,8 +151,8 @@ Examples:
 
     /// Show what changed between two backups, or between a backup and the root as it is now.
     ///
-    /// + is added, - removed, ~ changed. For an SQLite database it tells which tables changed by how many rows. The root
-    /// is only read, and its app may run: databases are read as a backup reads them.
+    /// A path after + was added, after - removed, after ~ changed. For an SQLite database it tells which tables changed by
+    /// how many rows. The root is only read, and its app may run: databases are read as a backup reads them.
     #[command(after_help = "\
 Examples:
   lifeboat diff latest                              what changed since the newest backup

@@ -97,3 +97,34 @@ fn a_comparison_leaves_nothing_behind() {
     let note = report["changed"][0]["note"].as_str().unwrap();
     assert!(note.contains("a temporary file cannot be made"), "{note}");
 }
+
+/// The databases of an encrypted vault lie in the clear for a moment: not where anybody, or a crash, finds them.
+#[cfg(unix)]
+#[test]
+fn a_comparison_that_is_killed_leaves_no_content_behind() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let bot = Bot::new();
+    let db = Connection::open(bot.root().join("database.sqlite")).unwrap();
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 600000)";
+    db.execute_batch(&format!("INSERT INTO saldo {rows} SELECT i, i FROM n")).unwrap();
+    let first = bot.backup();
+    db.execute_batch("UPDATE saldo SET amount = -amount").unwrap();
+    let temporary = bot.beside("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let content = || -> u64 {
+        let folders = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path());
+        let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+        files.map(|file| file.unwrap().metadata().map_or(0, |metadata| metadata.len())).sum()
+    };
+    let mut command = bot.process(["diff", &first, "--json"], true);
+    let command = command.env("TMPDIR", &temporary).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let progress = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let compares = |line: &String| line.contains("comparing") && line.contains("database.sqlite");
+    assert!(progress.take_while(|_| content() == 0).any(|line| compares(&line)));
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(content(), 0);
+}

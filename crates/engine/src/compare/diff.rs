@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Instant;
 
-use super::image::Images;
+use super::databases::Databases;
 use super::merge::{Cursor, blame, skip_shared};
 use super::{Ticker, live, same_content, same_metadata};
 use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
@@ -51,7 +51,7 @@ pub struct Found {
 
 fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Found> {
     let reader = vault.reader()?;
-    let mut images = Images::new(reader.another());
+    let mut databases = Databases::new(reader.another());
     let mut ticker = Ticker::new(control, None);
     let mut found = Found::default();
     let (mut a, mut b) = (Cursor::new(reader.another(), before), Cursor::new(reader, after));
@@ -70,7 +70,7 @@ fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control
                 ticker.item(new.display_path())?;
                 if let Some(mut change) = change(&old, &new, same_content(&old, &new)) {
                     if !change.metadata_only && old.db.is_some() && new.db.is_some() {
-                        let tables = images.stored(&old, &new, &mut ticker);
+                        let tables = databases.stored(&old, &new, &mut ticker);
                         (change.tables, change.note) = tables.map_err(|error| blame(error, &after.backup))?;
                     }
                     found.changed.push(change);

@@ -3,7 +3,9 @@
 //! An item list is sorted, and each of its chunks can be read by itself: the chunk that may have the path is found by
 //! halves. Backups share most chunks of their lists, so what was seen of a chunk is kept for the next backup.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::chunk::ChunkId;
 use crate::path::RelPath;
@@ -20,32 +22,48 @@ pub struct Finder {
     reader: Reader,
     path: RelPath,
     seen: HashMap<ChunkId, Seen>,
+    /// Where the path was in the list before: mostly it is there again.
+    last: Option<(usize, ChunkId)>,
 }
 
 /// What there is to know of a chunk of an item list.
 struct Seen {
     /// Its first item is the path's, or before it.
     begins_before: bool,
+    /// Its last item is the path's, or after it.
+    ends_after: bool,
     found: Option<Box<Item>>,
 }
 
 impl Finder {
     pub fn new(reader: Reader, path: RelPath) -> Finder {
-        Finder { reader, path, seen: HashMap::new() }
+        Finder { reader, path, seen: HashMap::new(), last: None }
     }
 
     /// The item of the path in this list.
     pub fn find(&mut self, list: &ItemList) -> Result<Option<Box<Item>>> {
-        // How many chunks begin at or before the path; the last of them may have it.
-        let (mut low, mut high) = (0, list.chunks.len());
+        let (mut low, mut high) = (0_usize, list.chunks.len());
+        let mut middle = low.midpoint(high);
+        if let Some((place, id)) = self.last {
+            middle = list.chunks.iter().position(|other| *other == id).unwrap_or(place).min(high.saturating_sub(1));
+        }
         while low < high {
-            let middle = low.midpoint(high);
-            if self.look(list.chunks[middle])?.begins_before { low = middle + 1 } else { high = middle }
+            let id = list.chunks[middle];
+            let seen = self.look(id)?;
+            if seen.begins_before && seen.ends_after {
+                let found = seen.found.clone();
+                self.last = Some((middle, id));
+                return Ok(found);
+            }
+            if seen.begins_before {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+            middle = low.midpoint(high);
         }
-        match low {
-            0 => Ok(None),
-            _ => Ok(self.look(list.chunks[low - 1])?.found.clone()),
-        }
+        // It would lie between two chunks.
+        Ok(None)
     }
 
     fn look(&mut self, id: ChunkId) -> Result<&Seen> {
@@ -60,28 +78,35 @@ impl Finder {
     }
 }
 
-/// Only the lines that the search meets are parsed.
+/// Searches a chunk by halves, too: only the lines that the search meets are parsed.
 fn look_into(chunk: &[u8], wanted: &RelPath) -> Result<Seen> {
-    let lines: Vec<&[u8]> = chunk.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let item = |at: usize| -> Result<(RelPath, Item)> {
-        let item = list::parse(lines[at])?.pop().ok_or_else(empty)?;
-        Ok((item.rel_path()?, item))
-    };
-    if lines.is_empty() {
-        return Err(empty());
-    }
-    let begins_before = item(0)?.0 <= *wanted;
-    let (mut low, mut high) = (0, lines.len());
-    while low < high {
-        let middle = low.midpoint(high);
-        let (path, item) = item(middle)?;
-        match path.cmp(wanted) {
-            std::cmp::Ordering::Equal => return Ok(Seen { begins_before, found: Some(Box::new(item)) }),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
+    let chunk = chunk.trim_ascii_end();
+    let (first, _) = line_around(chunk, 0)?;
+    let (last, _) = line_around(chunk, chunk.len())?;
+    let mut seen = Seen { begins_before: first.path <= *wanted, ends_after: last.path >= *wanted, found: None };
+    let (mut low, mut high) = (0_usize, chunk.len());
+    while seen.found.is_none() && low < high {
+        let (line, place) = line_around(chunk, low.midpoint(high))?;
+        match line.path.cmp(wanted) {
+            Ordering::Equal => seen.found = Some(Box::new(line.item)),
+            Ordering::Less => low = place.end + 1,
+            Ordering::Greater => high = place.start,
         }
     }
-    Ok(Seen { begins_before, found: None })
+    Ok(seen)
+}
+
+struct Line {
+    path: RelPath,
+    item: Item,
+}
+
+/// The line that has the byte at `at`, or ends there, and its place.
+fn line_around(chunk: &[u8], at: usize) -> Result<(Line, Range<usize>)> {
+    let start = chunk[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let end = chunk[at..].iter().position(|byte| *byte == b'\n').map_or(chunk.len(), |end| at + end);
+    let item = list::parse(&chunk[start..end])?.pop().ok_or_else(empty)?;
+    Ok((Line { path: item.rel_path()?, item }, start..end))
 }
 
 fn empty() -> Error {

@@ -5,8 +5,8 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+use super::databases::{Databases, Live, Tables};
 use super::diff::{Found, change};
-use super::image::{Images, Live, Tables};
 use super::merge::Cursor;
 use super::{Ticker, same_content};
 use crate::backup::still_stands;
@@ -30,7 +30,7 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
     let mut comparison = Comparison {
         vault,
         walk: &walk,
-        images: Images::new(reader.another()),
+        databases: Databases::new(reader.another()),
         before: Cursor::new(reader, before),
         found: Found::default(),
         unreadable: Vec::new(),
@@ -44,7 +44,7 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
 struct Comparison<'a> {
     vault: &'a Vault,
     walk: &'a Walk<'a>,
-    images: Images,
+    databases: Databases,
     before: Cursor,
     found: Found,
     /// What could not be read: whether it is still there is not known.
@@ -55,7 +55,7 @@ struct Comparison<'a> {
 /// What a path is now, beside what it was.
 enum Now {
     /// Is the content the same?
-    There(Item, bool),
+    There(Box<Item>, bool),
     Gone,
     Unknown(String),
 }
@@ -122,7 +122,7 @@ impl Comparison<'_> {
         if still_stands(old, entry) {
             new.size = old.size;
             new.sha256.clone_from(&old.sha256);
-            return Ok(Now::There(new, true));
+            return Ok(Now::There(Box::new(new), true));
         }
         let (file, stat) = match open_file(&entry.absolute) {
             Ok(opened) => opened,
@@ -136,33 +136,37 @@ impl Comparison<'_> {
             return self.database(entry, old, new, tables);
         }
         if stat.size != old.size || old.sha256.is_none() {
-            return Ok(Now::There(new, false));
+            return Ok(Now::There(Box::new(new), false));
         }
         match self.sha256(&file, stat.size, &entry.path) {
             Ok(sha256) => new.sha256 = sha256?,
             Err(error) => return Ok(failed(&error)),
         }
         let same = new.sha256 == old.sha256;
-        Ok(Now::There(new, same))
+        Ok(Now::There(Box::new(new), same))
     }
 
     fn database(&mut self, entry: &Entry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
-        let mut image = match self.images.capture(&entry.absolute, entry.stat.size, &self.ticker)? {
+        let mut image = match self.databases.capture(&entry.absolute, entry.stat.size, &self.ticker)? {
             Live::Image(image) => image,
             Live::Gone => return Ok(Now::Gone),
-            Live::Unreadable(message) => return Ok(Now::Unknown(message)),
+            Live::Unknown(message) => return Ok(Now::Unknown(message)),
             Live::Raw(reason) => {
+                if self.databases.is_same_raw(old, entry, &self.vault.keys().ids, &mut self.ticker)? {
+                    new.sha256.clone_from(&old.sha256);
+                    return Ok(Now::There(Box::new(new), true));
+                }
                 tables.1 = Some(reason);
-                return Ok(Now::There(new, false));
+                return Ok(Now::There(Box::new(new), false));
             }
         };
         new.size = image.size;
-        if self.images.is_same(old, &image, &self.vault.keys().ids, &mut self.ticker)? {
+        if self.databases.is_same(old, &image, &self.vault.keys().ids, &mut self.ticker)? {
             new.sha256.clone_from(&old.sha256);
-            return Ok(Now::There(new, true));
+            return Ok(Now::There(Box::new(new), true));
         }
-        *tables = self.images.live(old, &mut image, &mut self.ticker)?;
-        Ok(Now::There(new, false))
+        *tables = self.databases.live(old, &mut image, &mut self.ticker)?;
+        Ok(Now::There(Box::new(new), false))
     }
 
     /// `None` where the file became shorter meanwhile. The outer error is the file's, the inner a cancellation.
@@ -208,7 +212,7 @@ fn plain(entry: &Entry, old: Option<&Item>) -> Now {
         },
     }
     let same = old.is_some_and(|old| old.kind != ItemType::File && same_content(old, &new));
-    Now::There(new, same)
+    Now::There(Box::new(new), same)
 }
 
 fn failed(error: &io::Error) -> Now {

@@ -5,11 +5,12 @@
 //! | `versions.rs`, `find.rs` | one path through all backups, reading few chunks of each item list |
 //! | `diff.rs`, `merge.rs` | two backups, side by side; what their item lists share is skipped unread |
 //! | `live.rs` | a backup and the live root, side by side; what looks unchanged is not read |
-//! | `image.rs` | a database of either side as a temporary file |
+//! | `databases.rs`, `image.rs` | the databases of both sides as temporary files |
 //! | `tables.rs`, `rows.rs` | two databases, table by table and row by row |
 //!
 //! It only reads: neither the vault nor the root is changed, no lock is taken, and nothing waits for a backup that runs.
 
+mod databases;
 mod diff;
 mod find;
 mod image;
@@ -72,9 +73,13 @@ impl<'a> Ticker<'a> {
         self.still(path)
     }
 
+    fn check(&self) -> Result<()> {
+        self.control.check()
+    }
+
     /// Still at this item.
     fn still(&mut self, path: &str) -> Result<()> {
-        self.control.check()?;
+        self.check()?;
         if self.told.elapsed() >= Ticker::EVERY {
             self.told = Instant::now();
             self.control.report(&Progress {
@@ -86,5 +91,39 @@ impl<'a> Ticker<'a> {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::ChunkId;
+    use crate::path::RelPath;
+    use crate::report::Category;
+
+    #[test]
+    fn a_small_file_is_the_same_in_whichever_bundle_it_lies() {
+        let path = RelPath::parse(b"sessions/raf/creds.json").unwrap();
+        let item = |sha256: &str, bundle: u8| {
+            let mut item = Item::new(&path, ItemType::File, Category::Session);
+            (item.size, item.sha256) = (7, Some(sha256.into()));
+            item.bundle = Some((ChunkId([bundle; 32]), 0));
+            item
+        };
+        assert!(same_content(&item("a", 1), &item("a", 2)));
+        assert!(!same_content(&item("a", 1), &item("b", 1)));
+    }
+
+    #[test]
+    fn a_database_without_a_hash_is_known_by_its_blocks() {
+        let path = RelPath::parse(b"database.sqlite").unwrap();
+        let item = |sha256: Option<&str>, blocks: &[u8]| {
+            let mut item = Item::new(&path, ItemType::File, Category::Database);
+            (item.size, item.sha256) = (7, sha256.map(String::from));
+            item.chunks = blocks.iter().map(|block| ChunkId([*block; 32])).collect();
+            item
+        };
+        assert!(same_content(&item(None, &[1, 2]), &item(Some("a"), &[1, 2])));
+        assert!(!same_content(&item(None, &[1, 2]), &item(None, &[2, 1])));
     }
 }

@@ -12,7 +12,8 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
 use super::Ticker;
-use super::image::{Image, Tables};
+use super::databases::Tables;
+use super::image::Image;
 use super::rows::{self, Counts, Shape};
 use crate::report::TableDiff;
 use crate::{Control, Error, Result};

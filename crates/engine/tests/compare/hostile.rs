@@ -136,13 +136,50 @@ fn a_value_beyond_all_measure_becomes_a_note() {
     assert_eq!(report.changed[0].note.as_deref(), Some("t: it has a value of more than 64 MB"));
 }
 
+/// Whatever is flipped wherever: the comparison ends, and ends well.
+#[test]
+fn no_damage_to_a_database_fails_a_comparison() {
+    let rounds = std::env::var("LIFEBOAT_ROUNDS").map_or(40, |rounds| rounds.parse().unwrap());
+    let bot = Bot::empty();
+    let db = Connection::open(bot.path("x.sqlite")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE a (x, y); CREATE INDEX i ON a (y); CREATE TABLE b (k TEXT COLLATE NOCASE PRIMARY KEY) WITHOUT ROWID;
+         CREATE VIRTUAL TABLE c USING fts5(teks);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+         INSERT INTO a SELECT i, hex(randomblob(40)) FROM n;
+         INSERT INTO b SELECT y FROM a; INSERT INTO c SELECT y FROM a",
+    )
+    .unwrap();
+    drop(db);
+    let first = backup(&bot);
+    let sound = fs::read(bot.path("x.sqlite")).unwrap();
+    for round in 0..rounds {
+        let mut bytes = sound.clone();
+        let random = noise(400, 1000 + round);
+        for (n, place) in random.chunks_exact(5).enumerate().take(1 + round as usize % 80) {
+            // Every other one into the schema or the head of a page, where it hurts.
+            let at = u32::from_le_bytes(place[..4].try_into().unwrap()) as usize % bytes.len();
+            let at = if n % 2 == 0 { at } else { (at & !0xfff) + (at & 0x3f) };
+            bytes[at.max(100)] = place[4];
+        }
+        bot.write("x.sqlite", &bytes);
+        let second = backup(&bot);
+        let report = diff(&bot, &first, Some(&second));
+        assert_eq!(report.changed.len(), 1);
+    }
+}
+
 #[test]
 fn a_database_that_was_stored_raw_says_so() {
     let bot = Bot::empty();
     let mut raw = noise(70_000, 3);
     raw[..16].copy_from_slice(b"SQLite format 3\0");
     bot.write("x.sqlite", &raw);
+    bot.write("x.sqlite-journal", b"half of a journal");
     let first = backup(&bot);
+    assert_eq!(told(&diff(&bot, &first, None)), [""; 0]);
+    bot.write("x.sqlite-journal", b"Half of a journal");
+    assert_eq!(told(&diff(&bot, &first, None)), ["changed x.sqlite"]);
     raw[5000] ^= 1;
     bot.write("x.sqlite", &raw);
     let second = backup(&bot);

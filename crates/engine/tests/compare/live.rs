@@ -121,7 +121,7 @@ fn what_cannot_be_read_is_a_warning_and_not_removed() {
     let bot = Bot::empty();
     bot.write("secret/a", b"1");
     let first = backup(&bot);
-    fs::set_permissions(bot.path("secret"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bot.path("secret"), fs::Permissions::from_mode(0o000)).unwrap();
     let report = diff(&bot, &first, None);
     fs::set_permissions(bot.path("secret"), fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(report.removed.len(), 0);

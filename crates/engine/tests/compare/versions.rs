@@ -136,7 +136,7 @@ fn a_backup_that_cannot_be_read_is_passed_over_and_named() {
     let found = versions(&bot, "a.json");
     assert_eq!(found.len(), 2);
     assert_eq!((&found[1].backup, &found[1].first_backup, found[1].backups), (&third, &first, 2));
-    assert_eq!(found[1].unreadable, [damaged.clone()]);
+    assert_eq!(found[1].unreadable, std::slice::from_ref(&damaged));
     assert!(found[0].unreadable.is_empty());
 
     break_it(&last);
