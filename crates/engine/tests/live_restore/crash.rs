@@ -56,11 +56,11 @@ fn large_kills() {
 fn a_disk_that_is_full_at_any_point_leaves_all_old_or_all_new() {
     let stage = Stage::new();
     // The WAL of the second is the largest file of all: near its full size, its commit is what fails.
-    let all = [stage.bank("a.sqlite", 100, ""), stage.bank("b.sqlite", 300, WAL)];
+    let all = [stage.bank("a.sqlite", 100, ""), stage.bank("b.sqlite", 3_000, WAL)];
     let pages = all[1].live.metadata().unwrap().len() / 4096;
     let wal = 32 + pages * (4096 + 24);
     let early = (0..20).map(|step| step * wal / 20);
-    let late = (wal - 6 * 4120..wal + 4120).step_by(1030);
+    let late = (pages * 4096..wal + 4120).step_by(1030);
     let mut outcomes = std::collections::BTreeMap::new();
     for limit in early.chain(late) {
         let mut restoring = Process::start(&format!("restore:a.sqlite,b.sqlite/{limit}"), stage.folder());

@@ -10,7 +10,7 @@ use crate::bank::{PATIENCE, Stage, again, era, replace, replace_within};
 use crate::process::Process;
 
 const SHORT: Duration = Duration::from_millis(700);
-const WRITE: &str = "BEGIN IMMEDIATE; UPDATE account SET balance = balance WHERE id = 1";
+const WRITE: &str = "BEGIN IMMEDIATE; UPDATE account SET notes = randomblob(9) WHERE id = 1";
 const WAL: &str = "PRAGMA journal_mode = wal";
 
 #[test]
@@ -55,10 +55,9 @@ fn one_database_that_is_held_keeps_the_others_as_they_are_and_usable() {
     for held in [0, 1] {
         let stage = Stage::new();
         let all = [stage.bank("a.sqlite", 500, ""), stage.bank("b.sqlite", 500, WAL)];
-        let before = std::fs::read(&all[0].live).unwrap();
         let holder = Process::start(&format!("hold:{WRITE}"), &all[held].live);
         let mut other =
-            Process::start("ask:UPDATE account SET balance = balance WHERE id = 1 RETURNING id", &all[1 - held].live);
+            Process::start("ask:UPDATE account SET notes = randomblob(9) WHERE id = 1 RETURNING id", &all[1 - held].live);
         let restoring = {
             let all = all.iter().map(again).collect();
             std::thread::spawn(move || live::replace(all, 3 * SHORT, &Control::silent()))
@@ -71,11 +70,6 @@ fn one_database_that_is_held_keeps_the_others_as_they_are_and_usable() {
         assert!(answers > 3);
         assert_eq!(restoring.join().unwrap().unwrap_err().code(), "E_RESTORE");
         assert_eq!((other.stop(), holder.stop()), ("asked".into(), "held".into()));
-        if held == 1 {
-            // Only what the other wrote is new: its change counter.
-            let after = std::fs::read(&all[0].live).unwrap();
-            assert_eq!(after[100..], before[100..]);
-        }
         assert!(all.iter().all(|one| era(&one.live) == 1));
     }
 }
@@ -93,8 +87,8 @@ fn an_app_that_takes_two_databases_the_other_way_round_is_no_deadlock() {
         let end = Instant::now() + 2 * SHORT;
         let mut done = 0;
         while Instant::now() < end {
-            let sql = "BEGIN; UPDATE main.account SET balance = balance WHERE id = 1;
-                       UPDATE a.account SET balance = balance WHERE id = 1; COMMIT";
+            let sql = "BEGIN; UPDATE main.account SET notes = randomblob(9) WHERE id = 1;
+                       UPDATE a.account SET notes = randomblob(9) WHERE id = 1; COMMIT";
             match db.execute_batch(sql) {
                 Ok(()) => done += 1,
                 Err(_) => db.execute_batch("ROLLBACK").unwrap(),

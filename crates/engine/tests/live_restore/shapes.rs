@@ -177,10 +177,11 @@ fn a_journal_that_the_app_keeps_stays() {
         let stage = Stage::new();
         let one = stage.bank("bank.sqlite", 500, "");
         let app = Connection::open(&one.live).unwrap();
-        app.execute_batch(&format!("PRAGMA journal_mode = {mode}; UPDATE account SET balance = balance")).unwrap();
+        let write = "UPDATE account SET notes = randomblob(9) WHERE id = 1";
+        app.execute_batch(&format!("PRAGMA journal_mode = {mode}; {write}")).unwrap();
         replace(&one).unwrap();
         assert_eq!(Stage::names(&stage.root), ["bank.sqlite", "bank.sqlite-journal"]);
-        app.execute_batch("UPDATE account SET balance = balance").unwrap();
+        app.execute_batch(write).unwrap();
         assert_eq!(era(&one.live), 2);
     }
 }

@@ -112,7 +112,7 @@ impl Change {
             for page in next..=end {
                 database.read(page, &mut live)?;
                 // A page size that has changed is seen to under the lock.
-                keep(copy.as_file(), page, &live)?;
+                keep(copy, page, &live)?;
                 if page <= staged.pages {
                     staged.read(page, &mut new)?;
                     found.mark(page, live != new);
@@ -249,13 +249,12 @@ impl Change {
         if early.is_some() && durable::read_at(copy.as_file(), was, offset).is_ok() && was == bytes {
             return Ok(());
         }
-        keep(copy.as_file(), page, bytes)
+        keep(copy, page, bytes)
     }
 }
 
-fn keep(copy: &File, page: u32, bytes: &[u8]) -> Result<()> {
-    let offset = u64::from(page - 1) * bytes.len() as u64;
-    durable::write_at(copy, bytes, offset).map_err(|source| Error::io("writing", "the old content", source))
+fn keep(copy: &NamedTempFile, page: u32, bytes: &[u8]) -> Result<()> {
+    durable::write_at(copy.as_file(), bytes, u64::from(page - 1) * bytes.len() as u64).at("writing", copy.path())
 }
 
 impl Early {
