@@ -16,7 +16,7 @@
 
 mod check;
 mod consumer;
-mod holders;
+pub mod holders;
 mod in_place;
 pub mod journal;
 pub mod live;

@@ -6,7 +6,7 @@ use super::Journal;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Bytes of the header.
-pub(super) const HEADER: usize = 100;
+pub const HEADER: usize = 100;
 
 /// Whether a file that begins with these bytes says that it is an SQLite database.
 pub fn is_database(first_bytes: &[u8]) -> bool {
@@ -14,7 +14,7 @@ pub fn is_database(first_bytes: &[u8]) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub struct Header {
     pub page_size: u32,
     pub journal: Journal,
     /// Bytes 24..40: change counter, pages, free list. What SQLite itself compares to know whether its cache is current.

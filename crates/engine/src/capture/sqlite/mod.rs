@@ -32,7 +32,10 @@ use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
 pub use check::{check_library, open_copy, quick_check};
+pub(crate) use header::{HEADER, Header};
 pub use header::is_database;
+pub(crate) use reader::uri;
+pub(crate) use source::{beside, open_plainly};
 
 /// Bytes of a block. Every page size of SQLite divides it, so no page is cut in two.
 pub const BLOCK: usize = 64 * 1024;

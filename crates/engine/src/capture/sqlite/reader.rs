@@ -122,7 +122,7 @@ pub(super) fn connect(uri: &str, flags: OpenFlags) -> Attempt<Connection> {
 
 /// The URI of a path. Every byte but the plainest is escaped, so that `?`, `#`, `%`, a newline and bytes that are not
 /// UTF-8 reach SQLite as they are.
-pub(super) fn uri(path: &Path, query: &str) -> Result<String, String> {
+pub fn uri(path: &Path, query: &str) -> Result<String, String> {
     #[cfg(unix)]
     let (prefix, bytes) = ("file:", std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec());
     #[cfg(not(unix))]

@@ -92,7 +92,7 @@ pub(super) fn trouble(path: &Path, error: io::Error) -> Trouble {
 }
 
 /// The path of a database's companion: `-wal`, `-shm`, `-journal`.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -121,7 +121,7 @@ pub(super) fn journal_in_use(path: &Path) -> Attempt<bool> {
 }
 
 /// Opens without following a link, and without hanging on a pipe.
-pub(super) fn open_plainly(path: &Path) -> io::Result<File> {
+pub fn open_plainly(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
