@@ -23,7 +23,8 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
         Ok((object, fs::metadata(&path).at("reading", &path)?.len()))
     };
     // The snapshots are listed before the packs: a backup that ends meanwhile is left out, and not half taken.
-    let snapshots: Vec<_> = vault.list_snapshots()?.iter().map(|name| Path::new("snapshots").join(name.as_str())).collect();
+    let snapshots: Vec<_> =
+        vault.list_snapshots()?.iter().map(|name| Path::new("snapshots").join(name.as_str())).collect();
     let mut found: Vec<Object> = vault.list_packs()?.iter().map(|(id, size)| (id.object().into(), *size)).collect();
     let within = |folder: &'static str| {
         let files = durable::list(&dir.join(folder)).map(|paths| paths.into_iter().filter(|path| path.is_file()));
@@ -50,7 +51,9 @@ pub fn missing(objects: &[Object], to: &Path) -> u64 {
 pub fn copy(from: &Path, objects: &[Object], to: &Path, control: &Control) -> Result<u64> {
     let temporary = to.join("tmp");
     match fs::remove_dir_all(&temporary) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("removing", temporary, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io("removing", temporary, error));
+        }
         _ => make_folder(&temporary)?,
     }
     let mut progress = Progress {

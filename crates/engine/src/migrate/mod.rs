@@ -5,9 +5,11 @@
 //! belongs. The restore is all or nothing and comes first, because the app waits for it; whatever is cut off, the same
 //! command goes on with it. Users' files are never rewritten: what of a configuration does not fit here is a warning.
 
+mod advice;
 mod history;
 mod origin;
 mod owner;
+mod place;
 mod root;
 mod settings;
 mod survey;
@@ -15,18 +17,18 @@ mod survey;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::DEFAULT_FILE;
 use crate::report::*;
 use crate::seal::keyring::Credentials;
+use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::{Vault, durable};
-use crate::{Config, Control, Engine, Error, Result, restore, space, verify};
+use crate::{Config, Control, Engine, Error, Result, restore, verify};
 
+use advice::{advise, next_steps, unfinished};
 use origin::Origin;
+use place::{check_space, inside, same_place};
 use root::{NewRoot, Note};
-use settings::Settings;
 use survey::Survey;
 
 /// One run of a migration.
@@ -38,7 +40,7 @@ pub struct Migration<'a> {
 }
 
 /// The vault that all comes from, opened, and the backup that was chosen.
-struct Source {
+pub struct Source {
     vault: Vault,
     name: BackupName,
     snapshot: Snapshot,
@@ -53,7 +55,8 @@ impl Migration<'_> {
         self.refuse_tangles(&origin, config)?;
         // A restore that was cut off is finished or undone; only then it is known what the root holds.
         restore::recover(config, self.control)?;
-        let places = [config.backup_dir.as_path(), origin.path()].into_iter().filter_map(|place| inside(place, &config.root));
+        let places =
+            [config.backup_dir.as_path(), origin.path()].into_iter().filter_map(|place| inside(place, &config.root));
         let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
         let resumed = root.note.is_some();
         let source = self.open(&origin, &mut root)?;
@@ -112,7 +115,9 @@ impl Migration<'_> {
                 return refuse(format!("{} is an archive of one backup: there is none to choose.", file.display()));
             }
             if !self.options.history {
-                return refuse("An archive has no history to leave out: it becomes the first backup of the new vault.".into());
+                return refuse(
+                    "An archive has no history to leave out: it becomes the first backup of the new vault.".into(),
+                );
             }
         }
         if config.root.starts_with(origin.path()) || origin.path() == config.root {
@@ -129,17 +134,19 @@ impl Migration<'_> {
     fn open(&self, origin: &Origin, root: &mut NewRoot) -> Result<Source> {
         let config = self.engine.config();
         let noted = root.note.clone().unwrap_or_default();
+        // Before anything is restored, another backup may be chosen as well.
+        let begun = if root.is_restored { noted.clone() } else { Note::default() };
         let (vault, wanted) = match origin {
             Origin::Vault(dir) => {
                 let vault = match same_place(dir, &config.backup_dir) {
                     true => Vault::open(dir, &self.credentials)?,
                     false => Vault::open_untouched(dir, &self.credentials)?,
                 };
-                let noted = noted.backup.clone().map(BackupRef::Name);
-                (vault, self.options.backup.clone().or(noted))
+                let begun = begun.backup.clone().map(BackupRef::Name);
+                (vault, self.options.backup.clone().or(begun))
             }
             Origin::Archive(file) => {
-                let backup = match noted.backup.clone().filter(|_| Vault::exists(&config.backup_dir)) {
+                let backup = match noted.backup.filter(|_| Vault::exists(&config.backup_dir)) {
                     Some(backup) => backup,
                     None => {
                         root.write_note(&Note::default())?;
@@ -150,7 +157,8 @@ impl Migration<'_> {
             }
         };
         let name = vault.resolve(&wanted.unwrap_or_else(|| BackupRef::Name("latest".into())))?;
-        let is_other = noted.vault.is_some_and(|id| id != vault.id()) || noted.backup.is_some_and(|it| it != name.as_str());
+        let is_other =
+            begun.vault.is_some_and(|id| id != vault.id()) || begun.backup.is_some_and(|it| it != name.as_str());
         if is_other {
             return Err(Error::Restore {
                 message: format!(
@@ -162,50 +170,6 @@ impl Migration<'_> {
         }
         let snapshot = Snapshot::read(&vault, &name).map_err(|error| advise(error, origin, &name))?;
         Ok(Source { vault, name, snapshot })
-    }
-
-    /// Where the new root's vault belongs: as was asked for, else where the restored configuration will look for it.
-    fn place(&self, source: &Source, survey: &Survey) -> PathBuf {
-        let config = self.engine.config();
-        let is_default = config.backup_dir == config.root.join(Config::default().backup_dir);
-        let is_new = same_place(source.vault.dir(), &config.backup_dir);
-        let Some(settings) = survey.settings.as_ref().filter(|_| is_default && !is_new) else {
-            return config.backup_dir.clone();
-        };
-        // A vault on a disk or share that is there on this machine, too, goes on being used.
-        let kept = settings.absolute_vault().filter(|vault| same_place(vault, source.vault.dir()));
-        kept.map_or_else(|| settings.vault_of(&config.root, &source.snapshot.root), Path::to_path_buf)
-    }
-
-    /// May the vault go there?
-    fn check_place(&self, source: &Source, place: &Path, is_there: bool, resumed: bool) -> Result<()> {
-        if is_there || !place.exists() {
-            return Ok(());
-        }
-        if place.starts_with(source.vault.dir()) || source.vault.dir().starts_with(place) {
-            return Err(Error::Config {
-                message: format!(
-                    "{} and the new vault {} lie in each other. Move the source elsewhere, or choose another place for \
-                     the vault (--vault DIR).",
-                    source.vault.dir().display(),
-                    place.display()
-                ),
-            });
-        }
-        let is_ours = match Vault::exists(place) {
-            true => self.reopen(source, place).is_ok_and(|there| there.id() == source.vault.id()),
-            false => resumed || durable::list(place)?.is_empty(),
-        };
-        if is_ours {
-            return Ok(());
-        }
-        Err(Error::Restore {
-            message: format!(
-                "The new vault belongs to {}, and something else is there. Move that away, or choose another place for \
-                 the vault (--vault DIR).",
-                place.display()
-            ),
-        })
     }
 
     fn restore(&self, source: &Source, config: &Config, owner: Option<owner::Ids>, is_there: bool) -> Result<()> {
@@ -260,155 +224,15 @@ impl Migration<'_> {
         if owner.is_some() || root.was_made() || owner::is_roots(&report.root) {
             owner::give(&report.root, ids)?;
         }
-        // A folder between the root and the vault was made for it.
-        let vault = report.vault.as_deref();
-        let between = vault.into_iter().flat_map(|vault| vault.ancestors().skip(1));
-        between.take_while(|folder| folder.starts_with(&report.root) && *folder != report.root).try_for_each(|folder| {
-            if owner::is_roots(folder) { owner::give(folder, ids) } else { Ok(()) }
-        })?;
-        vault.map_or(Ok(()), |vault| owner::give_all(vault, ids))
-    }
-
-    fn warnings(
-        &self,
-        source: &Source,
-        survey: &Survey,
-        origin: &Origin,
-        report: &MigrateReport,
-        has_owner: bool,
-    ) -> Vec<Warning> {
-        let mut warnings = match &survey.settings {
-            Some(settings) => settings.misfits(&report.root, report.vault.as_deref()),
-            None => vec![Warning {
-                path: DEFAULT_FILE.into(),
-                message: "It is not valid JSON, so Lifeboat will refuse it. Put it right.".into(),
-            }],
-        };
-        let mut warn = |path: &Path, message: String| warnings.push(Warning { path: path.display().to_string(), message });
-        let name = Path::new(source.name.as_str());
-        if self.options.backup.is_none() && source.name.kind() == BackupType::Safety {
-            let message = "It is the newest backup, and the state before a restore. If you want the state after that, \
-                           choose an older one (--backup NAME) in another folder.";
-            warn(name, message.into());
-        }
-        if source.snapshot.degraded {
-            let what = source.snapshot.warnings.first();
-            let what = what.map_or(String::new(), |first| format!(" (first: {}: {})", first.path, first.message));
-            warn(name, format!("Not everything could be stored as it should be when it was made{what}."));
-        }
-        let vault_is_source = report.vault.as_deref().is_some_and(|vault| same_place(vault, origin.path()));
-        if origin.path().starts_with(&report.root) && !vault_is_source {
-            warn(origin.path(), "It lies in the new root, and so would be in every backup. Move it out.".into());
-        }
-        if owner::may_give() && !has_owner {
-            for uid in survey.users().into_iter().filter(|uid| !owner::is_known(*uid)).take(3) {
-                let message = format!(
-                    "Files belong to user {uid}, as in the backup, and this machine has no such user. Make that user, or \
-                     give everything to the bot's own: `chown -R USER:GROUP {}`.",
-                    report.root.display()
-                );
-                warn(&report.root, message);
+        // A vault on a share that was there before is not ours to give away.
+        let is_ours = |vault: &&PathBuf| vault.starts_with(&report.root) || !same_place(vault, &report.source);
+        let Some(vault) = report.vault.as_ref().filter(is_ours) else { return Ok(()) };
+        for folder in vault.ancestors().skip(1).take_while(|folder| *folder != report.root) {
+            // A folder between the root and the vault was made for it.
+            if folder.starts_with(&report.root) && owner::is_roots(folder) {
+                owner::give(folder, ids)?;
             }
         }
-        warnings
+        owner::give_all(vault, ids)
     }
-}
-
-/// What the owner has to do now, in this order.
-fn next_steps(survey: &Survey, report: &MigrateReport) -> Vec<NextStep> {
-    let mut steps = Vec::new();
-    let mut step = |command: &str, why: &str| steps.push(NextStep { command: command.into(), why: why.into() });
-    if survey.has_package && !report.root.join("node_modules").is_dir() {
-        let install = if survey.has_package_lock { "npm ci" } else { "npm install" };
-        step(install, "brings back node_modules, which no backup holds");
-    }
-    step("npm start", "or however you start the bot; on the old server it must stay off");
-    step("lifeboat backup", "the first backup here");
-    step("lifeboat verify", "proves that the vault is whole");
-    steps
-}
-
-/// Damage is no reason to give up: says what else can be done.
-fn advise(error: Error, origin: &Origin, name: &BackupName) -> Error {
-    match (error, origin) {
-        (Error::Corrupt { object, detail, backups }, Origin::Vault(vault)) => Error::Corrupt {
-            object,
-            detail: format!(
-                "{detail}. Nothing was put into the new root. If there is another copy of the vault, use that. Else choose \
-                 an older backup (`lifeboat --vault {vault} list`, --backup NAME), or write out what is whole: \
-                 `lifeboat --vault {vault} restore {name} --salvage --to DIR`",
-                vault = vault.display()
-            ),
-            backups,
-        },
-        (other, _) => other,
-    }
-}
-
-/// The root is there: that must not get lost in an error about the history.
-fn unfinished(error: Error) -> Error {
-    match error {
-        Error::Aborted => Error::Restore {
-            message: "The root is restored, and copying the history was cancelled. The same command goes on with it."
-                .into(),
-        },
-        Error::Io { action, path, source } => Error::Restore {
-            message: format!(
-                "The root is restored, but the history could not be copied: {action} {} failed ({source}). The same \
-                 command goes on with it.",
-                path.display()
-            ),
-        },
-        other => other,
-    }
-}
-
-/// The room for everything, also where root and vault share a disk.
-fn check_space(root: &Path, snapshot: &Snapshot, place: &Path, missing: u64) -> Result<()> {
-    let disk = place.ancestors().find(|folder| folder.exists()).unwrap_or(root);
-    let together = same_disk(root, disk);
-    let wants = [
-        (root, snapshot.total_size.saturating_add(if together { missing } else { 0 })),
-        (disk, if together { 0 } else { missing }),
-    ];
-    for (folder, need) in wants {
-        if let Some(free) = space::free(folder).filter(|free| *free < need) {
-            return Err(Error::Restore {
-                message: format!(
-                    "{} has {} free, and the migration needs {}. Free some space, or leave the history out \
-                     (--no-history).",
-                    folder.display(),
-                    bytesize::ByteSize(free),
-                    bytesize::ByteSize(need)
-                ),
-            });
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn same_disk(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let disk = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
-    disk(a) == disk(b)
-}
-
-#[cfg(not(unix))]
-fn same_disk(a: &Path, b: &Path) -> bool {
-    a.components().next() == b.components().next()
-}
-
-fn same_place(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
-}
-
-/// The path of `place` in the new root, where it lies there.
-fn inside(place: &Path, root: &Path) -> Option<PathBuf> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let within = place.strip_prefix(root).or_else(|_| place.strip_prefix(real(root)).or_else(|_| place.strip_prefix(root)));
-    within.ok().map(Path::to_path_buf)
 }

@@ -85,11 +85,16 @@ fn nothing_in(folder: &Path, elsewhere: Option<&Path>) -> Result<Error> {
         .collect();
     let hint = match (archives.as_slice(), elsewhere) {
         ([], Some(vault)) => format!("Its configuration says that the vault is {}: name that.", vault.display()),
-        ([], None) => "Name the folder that holds vault.json, a copy of the old root, or an archive (.tar.gz, .tar.gz.sealed)."
-            .to_owned(),
+        ([], None) => {
+            "Name the folder that holds vault.json, a copy of the old root, or an archive (.tar.gz, .tar.gz.sealed)."
+                .to_owned()
+        }
         (some, _) => format!("It holds archives: name one of them, {}.", some[..some.len().min(SHOWN)].join(", ")),
     };
     Ok(Error::NotFound {
-        message: format!("There is no vault in {}: neither vault.json nor backups/vault.json. {hint}", folder.display()),
+        message: format!(
+            "There is no vault in {}: neither vault.json nor backups/vault.json. {hint}",
+            folder.display()
+        ),
     })
 }

@@ -43,7 +43,8 @@ pub struct NewRoot {
 impl NewRoot {
     /// Makes the folder where it is not there. `allowed`: places that may lie in it, relative to it.
     pub fn enter(path: &Path, allowed: &[PathBuf]) -> Result<NewRoot> {
-        let made: Vec<PathBuf> = path.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
+        let made: Vec<PathBuf> =
+            path.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
         fs::create_dir_all(path).at("making the folder", path)?;
         let mut root = NewRoot { path: path.to_path_buf(), made, note: None, is_restored: false, keep: false };
         if let Ok(text) = durable::read_small(&path.join(NOTE), MAX_NOTE) {

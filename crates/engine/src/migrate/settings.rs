@@ -73,10 +73,14 @@ impl Settings {
         match vault {
             Some(vault) if !is_same(root, backup_dir, vault) => {
                 let better = vault.strip_prefix(root).unwrap_or(vault).display();
-                misfit(format!("\"backupDir\" is {backup_dir:?}, and here the vault lies elsewhere. Set it to \"{better}\"."));
+                misfit(format!(
+                    "\"backupDir\" is {backup_dir:?}, and here the vault lies elsewhere. Set it to \"{better}\"."
+                ));
             }
             None if is_absolute(backup_dir) => {
-                misfit(format!("\"backupDir\" is {backup_dir:?}: the next backup makes a vault there. Is that right here?"));
+                misfit(format!(
+                    "\"backupDir\" is {backup_dir:?}: the next backup makes a vault there. Is that right here?"
+                ));
             }
             _ => {}
         }
