@@ -66,8 +66,16 @@ impl Origin {
 
 /// Where a vault may lie if somebody names this folder: itself, or as a root's.
 fn places(folder: &Path) -> Vec<PathBuf> {
-    let configured = settings(folder).vault_of(folder, &folder.display().to_string());
-    vec![folder.to_path_buf(), configured, folder.join("backups")]
+    let settings = settings(folder);
+    let configured = settings.vault_of(folder, &folder.display().to_string());
+    let mut places = vec![folder.to_path_buf(), configured];
+    // The folder lay elsewhere when this was written: some end of the path may still be right.
+    if let Some(absolute) = settings.absolute_vault() {
+        let parts: Vec<_> = absolute.iter().skip(1).collect();
+        places.extend((1..parts.len()).map(|from| folder.join(parts[from..].iter().collect::<PathBuf>())));
+    }
+    places.push(folder.join("backups"));
+    places
 }
 
 fn settings(root: &Path) -> Settings {

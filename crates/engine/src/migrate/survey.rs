@@ -7,7 +7,7 @@ use super::owner::Ids;
 use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
 use crate::path::RelPath;
-use crate::report::ItemType;
+use crate::report::{ItemType, Progress};
 use crate::vault::Vault;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::ListReader;
@@ -34,6 +34,12 @@ pub struct Survey {
 impl Survey {
     /// `taken`: a place of the root, relative to it, that no item may need.
     pub fn of(vault: &Vault, snapshot: &Snapshot, taken: Option<&Path>, control: &Control) -> Result<Survey> {
+        control.report(&Progress {
+            phase: "reading the backup".into(),
+            total_items: Some(snapshot.items),
+            total_bytes: Some(snapshot.total_size),
+            ..Progress::default()
+        });
         let mut survey = Survey { settings: Some(Settings::default()), ..Survey::default() };
         let taken = taken.map(|path| RelPath::root().join(path.as_os_str()));
         let mut reader = vault.reader()?;
