@@ -160,6 +160,21 @@ Examples:
   lifeboat diff latest --json | jq '.changed[].tables'")]
     Diff(DiffArgs),
 
+    /// Set up the bot on another server, from a copy of its vault or from an archive.
+    ///
+    /// The new root, the folder one stands in or --root, must be empty; only the copy of the vault may lie in it already.
+    /// The newest backup is restored into it, all or nothing, and the vault is copied to where the new root has it, so
+    /// that its history goes on. The source is only read. If it is cut off, the same command goes on with it.
+    /// docs/disaster.md is the guide for the whole day.
+    #[command(after_help = "\
+Examples:
+  lifeboat migrate --from ./backups                 the copied vault lies in the new root already
+  lifeboat migrate --from /mnt/usb/backups --root /srv/bot
+  lifeboat migrate --from /mnt/old-disk/srv/bot     an old root: its vault is found
+  lifeboat migrate --from bot.tar.gz.sealed         an archive
+  sudo -E lifeboat migrate --from /mnt/usb/backups --root /srv/bot --owner bot:bot")]
+    Migrate(MigrateArgs),
+
     /// Tell how the backups are doing: age, space, problems and what to do about them.
     ///
     /// Needs no passphrase and never waits. It exits with 0 also where there are problems: scripts read `healthy` from
@@ -250,6 +265,28 @@ pub struct DiffArgs {
     /// Another backup; none means the root as it is now.
     #[arg(value_name = "B")]
     pub to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The vault, a folder that holds one (an old root), or an archive.
+    #[arg(long, value_name = "SOURCE")]
+    pub from: PathBuf,
+    /// This backup instead of the newest.
+    #[arg(long, value_name = "NAME")]
+    pub backup: Option<String>,
+    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'.
+    #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
+    pub at: Option<i64>,
+    /// Give everything to this user and group, by name or number. Only root may.
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub owner: Option<String>,
+    /// Leave the vault where it is: the next backup begins a new one.
+    #[arg(long)]
+    pub no_history: bool,
+    /// Also restore links that lead out of the root.
+    #[arg(long)]
+    pub allow_outside_links: bool,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,8 @@ pub struct Session {
 pub enum Vault {
     MustExist,
     MayBeNew,
+    /// The root itself is new: a configuration in it would be one that is just being restored.
+    OfNewRoot,
 }
 
 impl Session {
@@ -45,6 +47,21 @@ impl Session {
         if self.global.root.is_some() || self.global.vault.is_some() {
             config = self.overridden(file.as_deref(), root)?;
         }
+        credentials::from_environment(&mut config)?;
+        Ok(config)
+    }
+
+    /// The configuration for a root that is to be set up: what was typed, the environment, and the defaults.
+    fn new_root(&self) -> Result<Config> {
+        if self.global.config.is_some() {
+            return self.config();
+        }
+        let root = absolute(self.global.root.as_deref().unwrap_or(Path::new(".")))?;
+        let mut config = Config::default();
+        if let Some(vault) = &self.global.vault {
+            config.backup_dir = absolute(vault)?;
+        }
+        let mut config = config.resolved(&root)?;
         credentials::from_environment(&mut config)?;
         Ok(config)
     }
@@ -71,7 +88,7 @@ impl Session {
 
     /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
     pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
-        let config = self.config()?;
+        let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };
         if credentials::given(&config) || !self.output.may_ask() {
             return operation(&Engine::new(config));
         }

@@ -81,6 +81,7 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
             json(&engine.export_backup(&backup, &file, &options, control)?)
         }
         Operation::ImportBackup { file } => json(&engine.import_backup(&file, control)?),
+        Operation::Migrate { from, options } => json(&engine.migrate(&from, &options, control)?),
     }
 }
 

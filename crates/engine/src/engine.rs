@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::migrate::Migration;
 use crate::mutex::lock as locked;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
@@ -192,6 +193,12 @@ impl Engine {
         archive::import(&vault, &self.config, &credentials, file, control)
     }
 
+    /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
+    pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
+        let credentials = self.credentials(None)?;
+        Migration { engine: self, credentials, options, control }.run(from)
+    }
+
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
     /// re-hashes every chunk. Damage is in the report, not an error.
     pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
@@ -262,7 +269,7 @@ impl Engine {
     }
 
     /// The vault, opened once.
-    fn vault(&self) -> Result<Vault> {
+    pub(crate) fn vault(&self) -> Result<Vault> {
         let mut opened = locked(&self.opened);
         if let Some(vault) = &*opened {
             return Ok(vault.clone());

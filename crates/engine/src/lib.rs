@@ -12,6 +12,7 @@
 //! | [`vault`] | the objects on disk: packs, snapshots, item lists, the catalog, the lock |
 //! | [`restore`] | from a snapshot to files |
 //! | [`archive`] | one portable file that holds one whole backup |
+//! | [`migrate`] | a new root on another server, from a vault or an archive |
 //! | [`compare`] | what changed between two backups, and over time |
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
@@ -30,6 +31,7 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod error;
+pub mod migrate;
 pub mod mutex;
 pub mod path;
 pub mod report;

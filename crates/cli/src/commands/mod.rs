@@ -5,6 +5,7 @@ mod diff;
 mod init;
 mod items;
 mod list;
+mod migrate;
 mod restore;
 mod status;
 mod verify;
@@ -27,6 +28,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Verify(args) => verify::run(args, session),
         Command::Versions(args) => versions::run(args, session),
         Command::Diff(args) => diff::run(args, session),
+        Command::Migrate(args) => migrate::run(args, session),
         Command::Status => status::run(session),
         Command::Worker => Ok(worker::run()),
     }

@@ -5,5 +5,6 @@ mod commands;
 mod compare;
 mod credentials;
 mod exit_codes;
+mod migrate;
 mod usage;
 mod worker;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::report::{BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, Progress, RestoreOptions};
+use crate::report::{
+    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, RestoreOptions,
+};
 use crate::secret::MasterKey;
 
 /// The first line that the worker reads.
@@ -75,6 +77,12 @@ pub enum Operation {
     },
     /// Result: `BackupInfo`.
     ImportBackup { file: PathBuf },
+    /// Sets up the root from a vault or an archive. Result: `MigrateReport`.
+    Migrate {
+        from: PathBuf,
+        #[serde(default)]
+        options: MigrateOptions,
+    },
 }
 
 /// A later line from the host.

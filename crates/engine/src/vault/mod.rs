@@ -49,6 +49,8 @@ struct Inner {
     by_passphrase: bool,
     keys: Arc<Keys>,
     chunker: ChunkerParams,
+    /// Not even SQLite may write beside its catalog.
+    untouched: bool,
 }
 
 impl Vault {
@@ -70,8 +72,19 @@ impl Vault {
                 master: unlocked.master,
                 by_passphrase: unlocked.by_passphrase,
                 chunker: description.chunker,
+                untouched: false,
             }),
         })
+    }
+
+    /// As [`Vault::open`], for a vault that is only read from, and may be somebody's last copy: nothing is written to
+    /// its folder, and nothing there but packs, snapshots and keys is believed.
+    pub fn open_untouched(dir: &Path, credentials: &Credentials) -> Result<Vault> {
+        let mut vault = Vault::open(dir, credentials)?;
+        if let Some(inner) = Arc::get_mut(&mut vault.inner) {
+            inner.untouched = true;
+        }
+        Ok(vault)
     }
 
     /// Makes a vault in `dir`, which must be empty or not exist, and opens it. Of two at the same time, one makes it.
@@ -143,6 +156,11 @@ impl Vault {
         &self.inner.dir
     }
 
+    /// What tells this vault from any other.
+    pub fn id(&self) -> String {
+        hex::encode(self.inner.id)
+    }
+
     pub fn keys(&self) -> &Arc<Keys> {
         &self.inner.keys
     }
@@ -193,7 +211,7 @@ impl Vault {
 
     /// A catalog for reading, without a lock: the one on disk where it knows the folder as it is, else one in memory.
     pub fn catalog_for_reading(&self) -> Result<Catalog> {
-        if let Some(catalog) = Catalog::open_read_only(self.dir()) {
+        if let Some(catalog) = self.catalog_on_disk() {
             let mut on_disk = self.list_packs()?;
             on_disk.sort();
             if catalog.all_packs().is_ok_and(|known| known == on_disk) {
@@ -205,13 +223,19 @@ impl Vault {
         Ok(catalog)
     }
 
+    fn catalog_on_disk(&self) -> Option<Catalog> {
+        // Whoever opens a database in WAL mode makes files beside it, also to read.
+        (!self.inner.untouched).then(|| Catalog::open_read_only(self.dir())).flatten()
+    }
+
     pub fn reader(&self) -> Result<Reader> {
         Ok(Reader::new(self.clone(), Arc::new(Mutex::new(self.catalog_for_reading()?))))
     }
 
     /// All backups that can be opened, newest first. What cannot is for a verification to tell.
     pub fn backups(&self) -> Result<Vec<BackupInfo>> {
-        let mut known: std::collections::HashMap<String, BackupInfo> = Catalog::open_read_only(self.dir())
+        let mut known: std::collections::HashMap<String, BackupInfo> = self
+            .catalog_on_disk()
             .and_then(|catalog| catalog.backups().ok())
             .unwrap_or_default()
             .into_iter()

@@ -1,0 +1,60 @@
+//! `lifeboat migrate`: a new root on another server, from a vault or an archive. Damage in the history is exit code 4.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use console::style;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{BackupRef, MigrateOptions, MigrateReport};
+
+use crate::args::MigrateArgs;
+use crate::output::{count, escaped, size, warnings};
+use crate::session::{Session, Vault, absolute};
+use crate::{exit, time};
+
+pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
+    let from = absolute(&args.from)?;
+    let backup = args.backup.clone().map(BackupRef::Name).or(args.at.map(|at| BackupRef::At { at }));
+    let options = MigrateOptions {
+        backup,
+        history: !args.no_history,
+        owner: args.owner.clone(),
+        allow_outside_links: args.allow_outside_links,
+    };
+    let report = session.long(Vault::OfNewRoot, |engine, control| engine.migrate(&from, &options, control))?;
+    session.output.result(&report, |out| show(out, &report))?;
+    if !report.damaged.is_empty() {
+        session.output.alarm("The root is restored and whole, but older backups are damaged: run `lifeboat verify`.");
+    }
+    Ok(if report.damaged.is_empty() { exit::DONE } else { exit::DAMAGED })
+}
+
+fn show(out: &mut dyn Write, report: &MigrateReport) -> io::Result<()> {
+    let place = |path: &Path| escaped(&path.display().to_string()).into_owned();
+    writeln!(out, "{} {} is set up", style("✓").green().bold(), style(place(&report.root)).bold())?;
+    writeln!(out, "  from {} as of {} ({})", report.backup, time::show(report.timestamp), time::ago(report.timestamp))?;
+    let items = count(report.items, "item", "items");
+    writeln!(out, "  {items}, {}, compared with their hashes", size(report.bytes))?;
+    match &report.vault {
+        Some(vault) => {
+            let backups = count(report.backups, "backup", "backups");
+            let copied = if report.copied > 0 { format!(", {} copied", size(report.copied)) } else { String::new() };
+            writeln!(out, "  its vault is {} with {backups}{copied}", place(vault))?;
+        }
+        None => writeln!(out, "  without a vault: the next backup makes a new one")?,
+    }
+    writeln!(out, "  took {}", time::took(report.duration_ms))?;
+    if !report.damaged.is_empty() {
+        let damaged = count(report.damaged.len() as u64, "object is", "objects are");
+        writeln!(out, "  {} {damaged} damaged in the vault; what was restored is whole:", style("!").yellow().bold())?;
+        for damage in &report.damaged {
+            writeln!(out, "    {}: {}", escaped(&damage.object), escaped(&damage.message))?;
+        }
+    }
+    warnings(out, &report.warnings)?;
+    writeln!(out, "\nNow, in {}:", place(&report.root))?;
+    for step in &report.next {
+        writeln!(out, "  {:<16} {}", step.command, step.why)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Another server: a new root from nothing but a vault, or an archive, and what opens it.
+//!
+//! find the source → choose the backup → restore it into the empty root → copy the vault into it → give both to their
+//! owner → verify → say what is left to do. The source is only read from, unless it lies where the new root's vault
+//! belongs. The restore is all or nothing and comes first, because the app waits for it; whatever is cut off, the same
+//! command goes on with it. Users' files are never rewritten: what of a configuration does not fit here is a warning.
+
+mod advice;
+mod history;
+mod origin;
+mod owner;
+mod place;
+mod root;
+mod settings;
+mod survey;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::report::*;
+use crate::seal::keyring::Credentials;
+use crate::vault::Vault;
+use crate::vault::lock::Lock;
+use crate::vault::name::BackupName;
+use crate::vault::snapshot::Snapshot;
+use crate::{Config, Control, Engine, Error, Result, restore, verify};
+
+use advice::{advise, next_steps, unfinished};
+use origin::Origin;
+use place::{check_space, inside, same_place};
+use root::{NewRoot, Note};
+use survey::Survey;
+
+/// One run of a migration.
+pub struct Migration<'a> {
+    pub engine: &'a Engine,
+    pub credentials: Credentials,
+    pub options: &'a MigrateOptions,
+    pub control: &'a Control,
+}
+
+/// The vault that all comes from, opened, and the backup that was chosen.
+pub struct Source {
+    vault: Vault,
+    name: BackupName,
+    snapshot: Snapshot,
+}
+
+impl Migration<'_> {
+    pub fn run(&self, from: &Path) -> Result<MigrateReport> {
+        let started = Instant::now();
+        let origin = Origin::find(from)?;
+        let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
+        let config = self.engine.config();
+        self.refuse_tangles(&origin, config)?;
+        // A restore that was cut off is finished or undone; only then it is known what the root holds.
+        restore::recover(config, self.control)?;
+        let places =
+            [config.backup_dir.as_path(), origin.path()].into_iter().filter_map(|place| inside(place, &config.root));
+        let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
+        let resumed = root.note.is_some();
+        let source = self.open(&origin, &mut root)?;
+        // The vault's own place is refused by the restore.
+        let taken = inside(origin.path(), &config.root).filter(|_| !same_place(origin.path(), &config.backup_dir));
+        let survey = Survey::of(&source.vault, &source.snapshot, taken.as_deref(), self.control)
+            .map_err(|error| advise(error, &origin, &source.name))?;
+        let place = self.place(&source, &survey);
+        let config = Config { backup_dir: place.clone(), ..config.clone() };
+        let is_there = same_place(source.vault.dir(), &place);
+        let objects = match self.options.history && !is_there {
+            true => history::objects(&source.vault)?,
+            false => Vec::new(),
+        };
+        self.check_place(&source, &place, is_there, resumed)?;
+        let note = Note { vault: Some(source.vault.id()), backup: Some(source.name.to_string()) };
+        root.write_note(&note)?;
+        if !root.is_restored {
+            check_space(&config.root, &source.snapshot, &place, history::missing(&objects, &place))?;
+            self.restore(&source, &config, owner, is_there).map_err(|error| advise(error, &origin, &source.name))?;
+            root.keep();
+        }
+        let mut report = MigrateReport {
+            success: true,
+            source: origin.path().to_path_buf(),
+            root: config.root.clone(),
+            vault: (self.options.history || is_there).then(|| place.clone()),
+            backup: source.name.to_string(),
+            timestamp: source.snapshot.timestamp,
+            items: source.snapshot.items,
+            bytes: source.snapshot.total_size,
+            backups: 0,
+            copied: 0,
+            resumed,
+            damaged: Vec::new(),
+            warnings: Vec::new(),
+            next: Vec::new(),
+            duration_ms: 0,
+        };
+        if report.vault.is_some() {
+            self.set_up_vault(&source, &objects, &place, is_there, &mut report)?;
+        }
+        self.give(&root, &survey, owner, &report)?;
+        report.warnings = self.warnings(&source, &survey, &origin, &report, owner.is_some());
+        report.next = next_steps(&survey, &report);
+        root.finish()?;
+        report.duration_ms = started.elapsed().as_millis() as u64;
+        Ok(report)
+    }
+
+    /// Source and root must not lie in each other's way.
+    fn refuse_tangles(&self, origin: &Origin, config: &Config) -> Result<()> {
+        let refuse = |message: String| Err(Error::Config { message });
+        if let Origin::Archive(file) = origin {
+            if self.options.backup.is_some() {
+                return refuse(format!("{} is an archive of one backup: there is none to choose.", file.display()));
+            }
+            if !self.options.history {
+                return refuse(
+                    "An archive has no history to leave out: it becomes the first backup of the new vault.".into(),
+                );
+            }
+        }
+        if config.root.starts_with(origin.path()) || origin.path() == config.root {
+            return refuse(format!(
+                "The new root {} lies in the source {}. Choose another folder (--root DIR).",
+                config.root.display(),
+                origin.path().display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Opens the source, and chooses the backup. An archive becomes the first backup of the new vault, and that the source.
+    fn open(&self, origin: &Origin, root: &mut NewRoot) -> Result<Source> {
+        let config = self.engine.config();
+        let noted = root.note.clone().unwrap_or_default();
+        // Before anything is restored, another backup may be chosen as well.
+        let begun = if root.is_restored { noted.clone() } else { Note::default() };
+        let (vault, wanted) = match origin {
+            Origin::Vault(dir) => {
+                let vault = match same_place(dir, &config.backup_dir) {
+                    true => Vault::open(dir, &self.credentials)?,
+                    false => Vault::open_untouched(dir, &self.credentials)?,
+                };
+                let begun = begun.backup.clone().map(BackupRef::Name);
+                (vault, self.options.backup.clone().or(begun))
+            }
+            Origin::Archive(file) => {
+                let backup = match noted.backup.filter(|_| Vault::exists(&config.backup_dir)) {
+                    Some(backup) => backup,
+                    None => {
+                        root.write_note(&Note::default())?;
+                        self.engine.import_backup(file, self.control)?.backup
+                    }
+                };
+                (self.engine.vault()?, Some(BackupRef::Name(backup)))
+            }
+        };
+        let name = vault.resolve(&wanted.unwrap_or_else(|| BackupRef::Name("latest".into())))?;
+        let is_other =
+            begun.vault.is_some_and(|id| id != vault.id()) || begun.backup.is_some_and(|it| it != name.as_str());
+        if is_other {
+            return Err(Error::Restore {
+                message: format!(
+                    "{} holds a migration of another backup that was cut off. Finish that with its own command, or \
+                     choose another folder (--root DIR).",
+                    config.root.display()
+                ),
+            });
+        }
+        let snapshot = Snapshot::read(&vault, &name).map_err(|error| advise(error, origin, &name))?;
+        Ok(Source { vault, name, snapshot })
+    }
+
+    fn restore(&self, source: &Source, config: &Config, owner: Option<owner::Ids>, is_there: bool) -> Result<()> {
+        // Where the source is not the new vault, no lock is taken: that would be a file in the source.
+        let _lock = match is_there {
+            true => Some(Lock::acquire(source.vault.dir(), "MIGRATE", false, self.control)?),
+            false => None,
+        };
+        let options = RestoreOptions {
+            create_backup_first: false,
+            mode: RestoreMode::Offline,
+            mirror: Vec::new(),
+            owner,
+            allow_outside_links: self.options.allow_outside_links,
+            ..RestoreOptions::default()
+        };
+        let backup = BackupRef::Name(source.name.to_string());
+        restore::in_place(&source.vault, config, &backup, &options, self.control).map(drop)
+    }
+
+    /// Copies the history where it is not there yet, and proves that the new vault is whole.
+    fn set_up_vault(
+        &self,
+        source: &Source,
+        objects: &[(PathBuf, u64)],
+        place: &Path,
+        is_there: bool,
+        report: &mut MigrateReport,
+    ) -> Result<()> {
+        history::make_folder(place)?;
+        let _lock = Lock::acquire(place, "MIGRATE", false, self.control)?;
+        if !is_there {
+            report.copied = history::copy(source.vault.dir(), objects, place, self.control).map_err(unfinished)?;
+        }
+        let vault = self.reopen(source, place)?;
+        let threads = self.engine.config().worker.effective_threads();
+        let verified = verify::run(&vault, None, false, threads, self.control)?;
+        report.backups = verified.backups;
+        report.damaged = verified.damaged;
+        // So that `lifeboat list` need not open every snapshot.
+        vault.catalog_for_writing().map(drop)
+    }
+
+    /// Opens the copy of a vault, by the key that opened the vault.
+    fn reopen(&self, source: &Source, place: &Path) -> Result<Vault> {
+        Vault::open(place, &Credentials { master: source.vault.costly_key(), ..self.credentials.clone() })
+    }
+
+    /// The root's own folder and the vault are in no backup: they go to whoever has what is in it.
+    fn give(&self, root: &NewRoot, survey: &Survey, owner: Option<owner::Ids>, report: &MigrateReport) -> Result<()> {
+        let Some(ids) = owner.or(survey.main_owner()).filter(|_| owner::may_give()) else { return Ok(()) };
+        if owner.is_some() || root.was_made() || owner::is_roots(&report.root) {
+            owner::give(&report.root, ids)?;
+        }
+        // A vault on a share that was there before is not ours to give away.
+        let is_ours = |vault: &&PathBuf| vault.starts_with(&report.root) || !same_place(vault, &report.source);
+        let Some(vault) = report.vault.as_ref().filter(is_ours) else { return Ok(()) };
+        for folder in vault.ancestors().skip(1).take_while(|folder| *folder != report.root) {
+            // A folder between the root and the vault was made for it.
+            if folder.starts_with(&report.root) && owner::is_roots(folder) {
+                owner::give(folder, ids)?;
+            }
+        }
+        owner::give_all(vault, ids)
+    }
+}

@@ -1,0 +1,108 @@
+//! What `--from` names: a vault, a folder that holds one, or an archive.
+
+use std::path::{Path, PathBuf};
+
+use super::settings::Settings;
+use crate::config::DEFAULT_FILE;
+use crate::error::IoContext;
+use crate::vault::{Vault, durable};
+use crate::{Error, Result};
+
+/// A configuration is a page of text.
+const MAX_SETTINGS: u64 = 1 << 20;
+/// How many archives an error names.
+const SHOWN: usize = 5;
+
+/// Where everything comes from; absolute, and it exists.
+#[derive(Debug, PartialEq)]
+pub enum Origin {
+    /// A vault's folder.
+    Vault(PathBuf),
+    /// An archive: one backup in one file.
+    Archive(PathBuf),
+}
+
+impl Origin {
+    pub fn find(from: &Path) -> Result<Origin> {
+        let from = std::path::absolute(from).at("using", from)?;
+        let metadata = match std::fs::metadata(&from) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NotFound { message: format!("There is nothing at {}.", from.display()) });
+            }
+            Err(error) => return Err(Error::io("reading", from, error)),
+        };
+        let from = from.canonicalize().at("reading", &from)?;
+        if metadata.is_file() {
+            let is_description = from.file_name().is_some_and(|name| name == "vault.json");
+            return match from.parent().filter(|_| is_description) {
+                Some(vault) => Ok(Origin::Vault(vault.to_path_buf())),
+                None => Ok(Origin::Archive(from)),
+            };
+        }
+        let places = places(&from);
+        if let Some(vault) = places.iter().find(|place| Vault::exists(place)) {
+            return Ok(Origin::Vault(vault.canonicalize().at("reading", vault)?));
+        }
+        if let Some(remains) = places.iter().find(|place| place.join("packs").is_dir()) {
+            return Err(Error::corrupt(
+                "vault.json",
+                format!(
+                    "{} holds a vault without it. Get that file from another copy of the vault: it is the same in \
+                     all of them",
+                    remains.display()
+                ),
+            ));
+        }
+        Err(nothing_in(&from, settings(&from).absolute_vault())?)
+    }
+
+    pub fn path(&self) -> &Path {
+        match self {
+            Origin::Vault(path) | Origin::Archive(path) => path,
+        }
+    }
+}
+
+/// Where a vault may lie if somebody names this folder: itself, or as a root's.
+fn places(folder: &Path) -> Vec<PathBuf> {
+    let settings = settings(folder);
+    let configured = settings.vault_of(folder, &folder.display().to_string());
+    let mut places = vec![folder.to_path_buf(), configured];
+    // The folder lay elsewhere when this was written: some end of the path may still be right.
+    if let Some(absolute) = settings.absolute_vault() {
+        let parts: Vec<_> = absolute.iter().skip(1).collect();
+        places.extend((1..parts.len()).map(|from| folder.join(parts[from..].iter().collect::<PathBuf>())));
+    }
+    places.push(folder.join("backups"));
+    places
+}
+
+fn settings(root: &Path) -> Settings {
+    let text = durable::read_small(&root.join(DEFAULT_FILE), MAX_SETTINGS);
+    text.ok().and_then(|text| Settings::parse(&text)).unwrap_or_default()
+}
+
+/// `elsewhere`: where its configuration says that the vault lies. On this machine that may be another app's.
+fn nothing_in(folder: &Path, elsewhere: Option<&Path>) -> Result<Error> {
+    let archives: Vec<String> = durable::list(folder)?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str())
+        .filter(|name| name.ends_with(".tar.gz") || name.ends_with(".tar.gz.sealed"))
+        .map(str::to_owned)
+        .collect();
+    let hint = match (archives.as_slice(), elsewhere) {
+        ([], Some(vault)) => format!("Its configuration says that the vault is {}: name that.", vault.display()),
+        ([], None) => {
+            "Name the folder that holds vault.json, a copy of the old root, or an archive (.tar.gz, .tar.gz.sealed)."
+                .to_owned()
+        }
+        (some, _) => format!("It holds archives: name one of them, {}.", some[..some.len().min(SHOWN)].join(", ")),
+    };
+    Ok(Error::NotFound {
+        message: format!(
+            "There is no vault in {}: neither vault.json nor backups/vault.json. {hint}",
+            folder.display()
+        ),
+    })
+}

@@ -1,0 +1,127 @@
+//! Users and groups of this machine: whom restored files are given to, and whether it knows those of a backup.
+
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// A user and a group, by their numbers.
+pub type Ids = (u32, u32);
+
+/// `user`, `user:group`, `uid` or `uid:gid`. A user alone brings their own group.
+#[cfg(unix)]
+pub fn parse(text: &str) -> Result<Ids> {
+    use nix::unistd::{Group, User};
+    let refuse = |message: String| Error::Config { message };
+    let unknown = |what: &str, name: &str| {
+        refuse(format!("This machine has no {what} {name:?}. Make one first, or give a number (`--owner 1000:1000`)."))
+    };
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let lookup = |error: nix::Error| refuse(format!("The users of this machine cannot be looked up: {error}."));
+    let (uid, own) = match user.parse::<u32>() {
+        Ok(uid) => (uid, User::from_uid(uid.into()).ok().flatten().map_or(uid, |user| user.gid.as_raw())),
+        Err(_) => {
+            let found = User::from_name(user).map_err(lookup)?.ok_or_else(|| unknown("user", user))?;
+            (found.uid.as_raw(), found.gid.as_raw())
+        }
+    };
+    let gid = match group {
+        None => own,
+        Some(group) => match group.parse::<u32>() {
+            Ok(gid) => gid,
+            Err(_) => Group::from_name(group).map_err(lookup)?.ok_or_else(|| unknown("group", group))?.gid.as_raw(),
+        },
+    };
+    if !may_give() && (uid, gid) != (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()) {
+        return Err(refuse("Only root can give files to somebody else. Run it with sudo, or without an owner.".into()));
+    }
+    Ok((uid, gid))
+}
+
+#[cfg(not(unix))]
+pub fn parse(_text: &str) -> Result<Ids> {
+    Err(Error::Config { message: "This system has no owners in the sense of Unix: leave the owner out.".into() })
+}
+
+/// May this process give files to others?
+#[cfg(unix)]
+pub fn may_give() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+pub fn may_give() -> bool {
+    false
+}
+
+/// Has this machine a name for the user?
+#[cfg(unix)]
+pub fn is_known(uid: u32) -> bool {
+    // Where the lookup itself fails, nothing is known, and so nothing is said.
+    nix::unistd::User::from_uid(uid.into()).map_or(true, |user| user.is_some())
+}
+
+#[cfg(not(unix))]
+pub fn is_known(_uid: u32) -> bool {
+    true
+}
+
+/// Gives one file, folder or link to `ids`; links are not followed.
+#[cfg(unix)]
+pub fn give(path: &Path, ids: Ids) -> Result<()> {
+    use crate::error::IoContext;
+    std::os::unix::fs::lchown(path, Some(ids.0), Some(ids.1)).at("changing the owner of", path)
+}
+
+#[cfg(not(unix))]
+pub fn give(_path: &Path, _ids: Ids) -> Result<()> {
+    Ok(())
+}
+
+/// Who owns a file or folder, where somebody is not root.
+#[cfg(unix)]
+pub fn is_roots(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+#[cfg(not(unix))]
+pub fn is_roots(_path: &Path) -> bool {
+    false
+}
+
+/// Gives a whole tree to `ids`, whoever may do so.
+pub fn give_all(folder: &Path, ids: Ids) -> Result<()> {
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        give(&folder, ids)?;
+        for inner in crate::vault::durable::list(&folder)? {
+            if inner.is_dir() && !inner.is_symlink() {
+                folders.push(inner);
+            } else {
+                give(&inner, ids)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_become_ids() {
+        if !may_give() {
+            assert_eq!(parse("0:0").unwrap_err().code(), "E_CONFIG");
+            return;
+        }
+        assert_eq!(parse("root").unwrap(), (0, 0));
+        assert_eq!(parse("12:34").unwrap(), (12, 34));
+        assert_eq!(parse("4000000:root").unwrap(), (4_000_000, 0));
+        // A number that nobody has brings the group of the same number.
+        assert_eq!(parse("4000000").unwrap(), (4_000_000, 4_000_000));
+        for bad in ["nobody-has-this-name", "0:nor-this", "", ":", "-1"] {
+            assert_eq!(parse(bad).unwrap_err().code(), "E_CONFIG", "{bad:?}");
+        }
+    }
+}
