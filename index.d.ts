@@ -81,6 +81,14 @@ export function versions(path: string): Promise<Version[]>
  */
 export function diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
 
+/**
+ * Sets up the root on another server, from a vault or an archive. The root must be empty or not exist; only a copy of the
+ * vault may lie in it. All of the backup is restored or nothing, and the vault is copied to where the new root has it. The
+ * source is only read. What was cut off goes on with the same call. `docs/disaster.md` is the guide.
+ * @param from a vault's folder, a folder that holds one (an old root), or an archive
+ */
+export function migrate(from: string, options?: MigrateOptions): Promise<MigrateReport>
+
 /** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
 export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
 
@@ -97,6 +105,7 @@ export class BackupEngine {
   listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
   versions(path: string): Promise<Version[]>
   diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
+  migrate(from: string, options?: MigrateOptions): Promise<MigrateReport>
   verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
   status(): Promise<Status>
   /** A listener that throws becomes a process warning, and harms no operation. */
@@ -282,6 +291,45 @@ export interface RestoreResult {
   warnings: Warning[]
 }
 
+export interface MigrateOptions extends Watched {
+  /** Default: the newest. An archive holds one, and there is none to choose. */
+  backup?: BackupReference
+  /** Copy the vault, too, so that its history goes on in the new root. Default true. */
+  history?: boolean
+  /** Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup. */
+  owner?: string
+  /** Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise. */
+  allowOutsideLinks?: boolean
+}
+
+export interface MigrateReport {
+  success: true
+  /** The vault's folder, or the archive, that all came from. */
+  source: string
+  root: string
+  /** The vault of the new root; absent with `history: false`. */
+  vault?: string
+  backup: string
+  /** The time of the backup. */
+  timestamp: number
+  items: number
+  /** Bytes of the items. */
+  bytes: number
+  /** How many backups the new vault has. */
+  backups: number
+  /** Bytes that were copied into the new vault. */
+  copied: number
+  /** It went on with a migration that had been cut off. */
+  resumed: boolean
+  /** What is damaged in the new vault. The root is whole all the same. */
+  damaged: VerifyReport['damaged']
+  /** What does not fit on this machine, such as absolute paths in the configuration: nothing of it is changed. */
+  warnings: Warning[]
+  /** What is left to be done, in this order. */
+  next: { command: string; why: string }[]
+  durationMs: number
+}
+
 export interface VerifyOptions extends Watched {
   /** Also decompress and re-hash every chunk. */
   deep?: boolean
@@ -332,7 +380,7 @@ export interface Status {
 }
 
 export interface Events {
-  progress: Progress & { operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' }
+  progress: Progress & { operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' | 'migrate' }
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult

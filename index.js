@@ -111,6 +111,10 @@ class BackupEngine {
     return this.#run(call.diff(from, to, options), options)
   }
 
+  async migrate(from, options = {}) {
+    return this.#run(call.migrate(from, options), options)
+  }
+
   async verify(backup, options = {}) {
     const report = await this.#run(call.verify(backup, options), options)
     if (!report.ok) this.#emit('integrity:failure', report)
@@ -200,6 +204,7 @@ module.exports = {
   listItems: async (backup, filter) => theEngine().listItems(backup, filter),
   versions: async (path) => theEngine().versions(path),
   diff: async (from, to, options) => theEngine().diff(from, to, options),
+  migrate: async (from, options) => theEngine().migrate(from, options),
   verify: async (backup, options) => theEngine().verify(backup, options),
   status: async () => theEngine().status(),
   BackupEngine,

@@ -3,5 +3,5 @@
 import lifeboat from './index.js'
 
 export const { configure, createBackup, restore, listBackups, listItems, versions, diff, verify, status } = lifeboat
-export const { BackupEngine, BackupError } = lifeboat
+export const { migrate, BackupEngine, BackupError } = lifeboat
 export default lifeboat

@@ -22,6 +22,7 @@ const KINDS = {
   function: { a: 'a function', fits: (value) => typeof value === 'function' },
   // By shape and not by class: in jest and in a worker's vm, classes of the same name are others.
   signal: { a: 'an AbortSignal', fits: (v) => isObject(v) && typeof v.aborted === 'boolean' && !!v.addEventListener },
+  backup: { a: "a backup's name or an object with `at`", fits: (v) => isObject(v) || (typeof v === 'string' && v !== '') },
   instant: { a: 'a Date or milliseconds since 1970', fits: (value) => Number.isSafeInteger(millis(value)) },
   type: { a: `one of ${TYPES.join(', ')}`, fits: (value) => TYPES.includes(value) }
 }
@@ -114,6 +115,14 @@ function restore(backup, options) {
   return { op: 'restore', backup: whichBackup(backup), options: { items, dryRun, target: resolve(target) } }
 }
 
+const MIGRATE = { backup: 'backup', history: 'boolean', owner: 'path', allowOutsideLinks: 'boolean', ...WATCHED }
+
+function migrate(from, options) {
+  const given = withoutWatchers(checkAll('The options of migrate', options, MIGRATE))
+  if (given.backup !== undefined) given.backup = whichBackup(given.backup)
+  return { op: 'migrate', from: resolve(check('The source', from, 'path')), options: given }
+}
+
 function whichBackup(backup) {
   if (!isObject(backup)) return check('The backup', backup, 'path')
   const { at } = backup
@@ -124,4 +133,4 @@ function whichBackup(backup) {
   return { at: instant }
 }
 
-module.exports = { configText, createBackup, diff, listBackups, listItems, restore, verify, versions }
+module.exports = { configText, createBackup, diff, listBackups, listItems, migrate, restore, verify, versions }
