@@ -28,7 +28,9 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
     let mut found: Vec<Object> = vault.list_packs()?.iter().map(|(id, size)| (id.object().into(), *size)).collect();
     let within = |folder: &'static str| {
         let files = durable::list(&dir.join(folder)).map(|paths| paths.into_iter().filter(|path| path.is_file()));
-        files.map(|paths| paths.filter_map(|path| Some(Path::new(folder).join(path.file_name()?))).filter(is_object))
+        files.map(|paths| {
+            paths.filter_map(|path| Some(Path::new(folder).join(path.file_name()?))).filter(|path| is_object(path))
+        })
     };
     let rest = snapshots.into_iter().chain(within("archives")?).chain(within("keys")?);
     let pages = ["RECOVER.md", "recover.mjs"].map(PathBuf::from).into_iter().filter(|page| dir.join(page).is_file());
@@ -38,7 +40,7 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
     Ok(found)
 }
 
-fn is_object(path: &PathBuf) -> bool {
+fn is_object(path: &Path) -> bool {
     path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'))
 }
 

@@ -56,8 +56,10 @@ fn one_database_that_is_held_keeps_the_others_as_they_are_and_usable() {
         let stage = Stage::new();
         let all = [stage.bank("a.sqlite", 500, ""), stage.bank("b.sqlite", 500, WAL)];
         let holder = Process::start(&format!("hold:{WRITE}"), &all[held].live);
-        let mut other =
-            Process::start("ask:UPDATE account SET notes = randomblob(9) WHERE id = 1 RETURNING id", &all[1 - held].live);
+        let mut other = Process::start(
+            "ask:UPDATE account SET notes = randomblob(9) WHERE id = 1 RETURNING id",
+            &all[1 - held].live,
+        );
         let restoring = {
             let all = all.iter().map(again).collect();
             std::thread::spawn(move || live::replace(all, 3 * SHORT, &Control::silent()))

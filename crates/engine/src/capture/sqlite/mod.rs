@@ -32,8 +32,8 @@ use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
 pub use check::{check_library, open_copy, quick_check};
-pub(crate) use header::{HEADER, Header};
 pub use header::is_database;
+pub(crate) use header::{HEADER, Header};
 pub(crate) use reader::uri;
 pub(crate) use source::{beside, open_plainly};
 

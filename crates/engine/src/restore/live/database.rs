@@ -138,7 +138,8 @@ impl Database {
     /// Page 1 comes after all others, and [`Database::cut`] after that.
     pub fn write(&self, page: u32, bytes: &[u8]) -> Result<()> {
         let write = || {
-            let mut insert = self.connection.prepare_cached("INSERT INTO sqlite_dbpage (pgno, data) VALUES (?1, ?2)")?;
+            let mut insert =
+                self.connection.prepare_cached("INSERT INTO sqlite_dbpage (pgno, data) VALUES (?1, ?2)")?;
             insert.execute(params![page, bytes])
         };
         write().map(drop).map_err(|error| self.failure(error))
