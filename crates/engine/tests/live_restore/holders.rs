@@ -35,7 +35,7 @@ fn a_side_file_that_is_open_is_enough() {
     let journal = stage.root.join("a.sqlite-journal");
     Connection::open(&journal).unwrap().execute_batch("CREATE TABLE a (x)").unwrap();
     let process = Process::start("hold:BEGIN IMMEDIATE", &journal);
-    assert_eq!(holders(&[a.clone()]).unwrap().holders[0].pid, process.id());
+    assert_eq!(holders(std::slice::from_ref(&a)).unwrap().holders[0].pid, process.id());
     process.stop();
     assert!(holders(&[a]).unwrap().holders.is_empty());
 }
