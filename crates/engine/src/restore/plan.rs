@@ -51,7 +51,7 @@ pub struct Plan {
 /// A live database that is replaced.
 pub struct Database {
     pub path: RelPath,
-    /// The files beside it that are there now, and go with it where it is swapped by rename.
+    /// The files that may be beside it, and go with it where it is swapped by rename.
     pub sides: Vec<RelPath>,
     /// The backup has files beside it, too: SQLite could not read it, and it can only be swapped.
     pub raw: bool,
@@ -286,11 +286,11 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
-        let sides = self.sides(path, item)?;
+        let (sides, sides_there) = self.sides(path, item)?;
         let is_there = match stat {
             Some(stat) if stat.kind == Kind::File => {
                 let entry = Entry { path: path.clone(), absolute: live, stat, category: item.category };
-                if is_same(item, &entry, sides.is_empty())? {
+                if is_same(item, &entry, sides_there.is_empty())? {
                     return Ok(self.same(path, item, &stat));
                 }
                 self.plan.replaced.insert(path.clone());
@@ -309,7 +309,7 @@ impl Planner<'_> {
             item.sides.iter().fold(report.bytes.saturating_add(item.size), |sum, side| sum.saturating_add(side.size));
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
-            let replaces = sides.contains(&place);
+            let replaces = sides_there.contains(&place);
             self.plan.puts.push((place, replaces));
         }
         if item.db.is_some() && is_there {
@@ -321,18 +321,21 @@ impl Planner<'_> {
         Ok(true)
     }
 
-    /// The files beside a database that are there now.
-    fn sides(&self, path: &RelPath, item: &Item) -> Result<Vec<RelPath>> {
-        let mut found = Vec::new();
+    /// What SQLite may have beside a database, also between now and the swap; and what of it is there now.
+    fn sides(&self, path: &RelPath, item: &Item) -> Result<(Vec<RelPath>, Vec<RelPath>)> {
+        let (mut possible, mut there) = (Vec::new(), Vec::new());
         if item.db.is_some() {
             for suffix in DATABASE_SIDES {
                 let side = beside(path, suffix)?;
-                if stat(&side.under(&self.config.root))?.is_some_and(|stat| stat.kind != Kind::Dir) {
-                    found.push(side);
+                match stat(&side.under(&self.config.root))?.map(|stat| stat.kind) {
+                    Some(Kind::Dir) => continue,
+                    Some(_) => there.push(side.clone()),
+                    None => {}
                 }
+                possible.push(side);
             }
         }
-        Ok(found)
+        Ok((possible, there))
     }
 
     /// Its content is the same; what it is besides may not be.

@@ -12,11 +12,12 @@ use crate::{Config, Control, Error, Result, backup};
 
 use super::journal::{Journal, Step};
 use super::workspace::Workspace;
+use crate::capture::sqlite::beside;
 use crate::capture::stat::{Stat, open_file};
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::Item;
+use crate::vault::item::{Database, Item};
 
 /// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
 /// not be read. Files beside a database are captured with it.
@@ -67,7 +68,8 @@ pub fn complete(
     for step in &journal.steps {
         if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step {
             let old = workspace.old_place(path);
-            if old.symlink_metadata().is_ok() {
+            // A folder is only the way to what lies in it.
+            if old.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
                 olds.insert(path.clone(), old);
             }
         }
@@ -94,17 +96,43 @@ pub fn complete(
 /// Is the file that was replaced the one that the safety backup has read?
 fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
     let stat = Stat::of(old).at("reading", old)?;
+    let same_bytes = |sha256: &String| -> Result<bool> {
+        let (file, _) = open_file(old).at("reading", old)?;
+        Ok(*sha256 == durable::sha256(&file).at("reading", old)?)
+    };
     // Its change time is that of the swap.
     let same = stat.size == item.size && stat.mtime == item.mtime && item.ino.is_none_or(|ino| ino == stat.ino);
-    match &item.sha256 {
+    match (&item.db, &item.sha256) {
+        // What is written to a database may be all beside it. An image that SQLite gave has no time of its own.
+        (Some(db), sha256) => match same && !item.racy && same_log(db, old)? {
+            false if has_log(old)? => Ok(false),
+            false => sha256.as_ref().map_or(Ok(false), same_bytes),
+            true => Ok(true),
+        },
         _ if !same => Ok(false),
-        // Links are told by their time, too; a moment later may be the same moment to the clock of a file system.
-        Some(sha256) if item.racy => {
-            let (file, _) = open_file(old).at("reading", old)?;
-            Ok(*sha256 == durable::sha256(&file).at("reading", old)?)
-        }
-        None if item.kind == ItemType::File && item.racy => Ok(false),
+        // A moment later may be the same moment to the clock of a file system.
+        (None, Some(sha256)) if item.racy => same_bytes(sha256),
+        (None, None) if item.kind == ItemType::File && item.racy => Ok(false),
         _ => Ok(true),
+    }
+}
+
+fn same_log(db: &Database, old: &Path) -> Result<bool> {
+    let log = log_of(old, "-wal")?.map(|stat| (stat.size, stat.mtime));
+    Ok(log == db.wal && log_of(old, "-journal")?.is_none())
+}
+
+/// Is part of a database's content beside it?
+fn has_log(old: &Path) -> Result<bool> {
+    Ok(log_of(old, "-wal")?.is_some() || log_of(old, "-journal")?.is_some())
+}
+
+fn log_of(old: &Path, suffix: &str) -> Result<Option<Stat>> {
+    let path = beside(old, suffix);
+    match Stat::of(&path) {
+        Ok(stat) => Ok(Some(stat).filter(|stat| stat.size > 0)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("reading", path, error)),
     }
 }
 

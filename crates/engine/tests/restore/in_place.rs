@@ -44,7 +44,9 @@ fn everything_goes_back_and_the_safety_backup_takes_it_all_back() {
     wreck(&bot);
     let wrecked = tree(&bot.root());
 
-    let result = restore(&bot, &backup, RestoreOptions::default()).unwrap();
+    // Through SQLite the bytes of the database would be others than those of the file that was backed up.
+    let offline = RestoreOptions { mode: RestoreMode::Offline, ..RestoreOptions::default() };
+    let result = restore(&bot, &backup, offline.clone()).unwrap();
     assert_eq!(result.mode, Some(RestoreMode::Offline));
     let mut expected = before.clone();
     // What the backup does not know stays, except in the session.
@@ -62,8 +64,7 @@ fn everything_goes_back_and_the_safety_backup_takes_it_all_back() {
     // Everything that was replaced comes back; mirrored are those categories that the first restore filled.
     let safety = result.safety_backup.unwrap();
     let mirror = vec![Category::Session, Category::Media, Category::Database, Category::Data, Category::Accounts];
-    let options = RestoreOptions { mirror, ..RestoreOptions::default() };
-    restore(&bot, &safety, options).unwrap();
+    restore(&bot, &safety, RestoreOptions { mirror, ..offline }).unwrap();
     assert_same_tree(&wrecked, &tree(&bot.root()));
     assert!(bot.verify(true).ok);
 }
@@ -174,4 +175,53 @@ fn another_file_system_inside_the_root_is_restored_too() {
     // The mount point's own time is that of the last thing that was done in it.
     after.insert("uploads".into(), before[std::path::Path::new("uploads")].clone());
     assert_same_tree(&before, &after);
+}
+
+/// Restores, and while that is about to replace the files, does `late`.
+fn restore_while(bot: &Bot, backup: &str, mode: RestoreMode, late: impl Fn() + Send + Sync + 'static) -> RestoreResult {
+    let options = RestoreOptions { mode, ..RestoreOptions::default() };
+    let control = Control::new(move |progress| {
+        if progress.phase == "replacing" {
+            late();
+        }
+    });
+    Engine::new(bot.config.clone()).restore(&BackupRef::Name(backup.into()), &options, &control).unwrap()
+}
+
+#[test]
+fn what_an_app_writes_until_the_last_moment_is_in_the_safety_backup() {
+    for (mode, pragmas) in [
+        (RestoreMode::Offline, "PRAGMA user_version = 1"),
+        (RestoreMode::Offline, "PRAGMA journal_mode = wal"),
+        (RestoreMode::Live, "PRAGMA user_version = 1"),
+        (RestoreMode::Live, "PRAGMA journal_mode = wal"),
+    ] {
+        let bot = Bot::new();
+        let db = bot.path("database.sqlite");
+        rusqlite::Connection::open(&db).unwrap().query_row(pragmas, [], |_| Ok(())).ok();
+        let backup = bot.backup(BackupType::Manual).backup;
+        wreck(&bot);
+        let (config, photo, late_db) = (bot.path("config.json"), bot.path("uploads/reports/late.jpg"), db.clone());
+        let result = restore_while(&bot, &backup, mode, move || {
+            fs::write(&config, b"{\"late\":1}").unwrap();
+            fs::write(&photo, b"unknown to all").unwrap();
+            let db = rusqlite::Connection::open(&late_db).unwrap();
+            db.execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO saldo VALUES (999999, 'late', 5)").unwrap();
+            // A crash of the app leaves its log where it is.
+            if mode == RestoreMode::Offline {
+                std::mem::forget(db);
+            }
+        });
+        let rows = |path: &std::path::Path| -> i64 {
+            let db = rusqlite::Connection::open(path).unwrap();
+            db.query_row("SELECT count(*) FROM saldo WHERE id = 999999", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(rows(&db), 0);
+        assert_eq!(fs::read(bot.path("uploads/reports/late.jpg")).unwrap(), b"unknown to all");
+        let safety = bot.restore(&result.safety_backup.unwrap());
+        assert_eq!(fs::read(safety.join("config.json")).unwrap(), b"{\"late\":1}");
+        assert_eq!(rows(&safety.join("database.sqlite")), 1, "{mode:?} {pragmas}");
+        assert_eq!(fs::read(safety.join("notes-of-mine.txt")).unwrap(), b"unknown to the backup");
+        assert!(bot.verify(true).ok);
+    }
 }
