@@ -15,7 +15,8 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_STORAGE_LIMIT`, `E_NO_SPACE`: `maxLocalStorage` or the disk is full; earlier backups are whole.
  * - `E_SOURCE`: the root, or a file in it, cannot be read.
  * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
- * - `E_RESTORE`: the restore failed, and left nothing behind.
+ * - `E_RESTORE`: the restore cannot be done as asked; nothing was touched.
+ * - `E_ROLLED_BACK`: the restore failed after it had begun to replace files, and everything was put back.
  * - `E_WORKER`: the worker process could not be started, or died; the vault is whole.
  * - `E_INTERNAL`: a bug in Lifeboat.
  */
@@ -32,6 +33,7 @@ export type ErrorCode =
   | 'E_SOURCE'
   | 'E_UNSAFE_PATH'
   | 'E_RESTORE'
+  | 'E_ROLLED_BACK'
   | 'E_WORKER'
   | 'E_INTERNAL'
 
@@ -54,10 +56,26 @@ export function configure(config: Config | string): void
 export function createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
 
 /**
- * Writes a backup out into `options.target`, a folder that does not exist or is empty.
- * @param backup a backup's name, `'latest'`, or the newest backup at or before an instant
+ * Brings back a backup, or some of its items: in place, or into `options.target`.
+ *
+ * In place it is all or nothing, also after a crash. What is replaced is backed up first (`safetyBackup` in the result).
+ * Files that the backup does not know stay, except in `options.mirror`. Where the worker dies in the middle, what it had
+ * begun is finished or undone before the promise settles: it is fulfilled where all of it was done.
+ * @param backup a backup's name, `'latest'`, or the newest good backup at or before an instant; what a restore replaced (a
+ * SAFETY backup) is taken by its name only
+ * @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was touched; E_ROLLED_BACK:
+ * everything was put back
  */
-export function restore(backup: BackupReference, options: RestoreOptions): Promise<RestoreResult>
+export function restore(backup: BackupReference, options?: RestoreOptions): Promise<RestoreResult>
+
+/**
+ * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
+ * finishes or undoes one that a crash cut off. Null, in less than a millisecond, where there is neither.
+ */
+export function applyPendingRestore(): Promise<RestoreResult | null>
+
+/** Forgets a restore that waits for the next start. True: there was one. */
+export function discardPendingRestore(): Promise<boolean>
 
 /** The backups, newest first. Never waits for an operation that is running. */
 export function listBackups(filter?: ListFilter): Promise<BackupInfo[]>
@@ -100,7 +118,9 @@ export class BackupEngine {
   /** @throws BackupError E_CONFIG */
   constructor(config: Config | string)
   createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
-  restore(backup: BackupReference, options: RestoreOptions): Promise<RestoreResult>
+  restore(backup: BackupReference, options?: RestoreOptions): Promise<RestoreResult>
+  applyPendingRestore(): Promise<RestoreResult | null>
+  discardPendingRestore(): Promise<boolean>
   listBackups(filter?: ListFilter): Promise<BackupInfo[]>
   listItems(backup: string, filter?: ItemFilter): Promise<Item[]>
   versions(path: string): Promise<Version[]>
@@ -267,26 +287,57 @@ export interface TableDiff {
 }
 
 export interface RestoreOptions extends Watched {
-  /** The folder to restore into: it must not exist, or be empty. Restoring in place is not in this version. */
-  target: string
   /** Paths, globs, or categories: `['database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
   items?: string[]
   /** As in `items`; true without items is E_CONFIG. */
   selective?: boolean
-  /** Only say what would be done. */
+  /** Only say what would be done, and whether it can be: key, room, every stored piece. */
   dryRun?: boolean
+  /** Default true: everything that is replaced is first in a SAFETY backup, named in the result. */
+  createBackupFirst?: boolean
+  /** Another folder than the root, which must not exist, or be empty: nothing live is touched. */
+  target?: string
+  /**
+   * How databases are replaced in place. `live`: through SQLite, so that open connections see the restored rows.
+   * `offline`: by renaming files; nobody may have one open. `on-restart`: everything is prepared, and
+   * `applyPendingRestore()` applies it at the next start. `auto`, the default, chooses; the result says which and why.
+   */
+  mode?: RestoreMode | 'auto'
+  /** Categories in which items that the backup does not have are removed. Default `['session']`. */
+  mirror?: Category[]
+  /** Take each of `items` from the newest backup that has it, not later than the chosen one. */
+  perItem?: boolean
+  /** Write all that is whole of a damaged vault, and list the rest in `failed`. Needs a `target`. */
+  salvage?: boolean
+  /** Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup. */
+  owner?: string
+  /** Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise. */
+  allowOutsideLinks?: boolean
+  /** Wait for a running operation instead of failing with E_BUSY. */
+  wait?: boolean
 }
+
+export type RestoreMode = 'live' | 'offline' | 'on-restart'
 
 export interface RestoreResult {
   success: true
   backup: string
-  /** The paths that were written. */
+  /** The paths that were written; empty for a dry run, and while the restore waits for the next start. */
   restored: string[]
   /** The time of the backup. */
   timestamp: number
+  /** All that was replaced or removed is in this backup; `restore` it to take everything back. */
+  safetyBackup?: string
   plan: { create: string[]; replace: string[]; remove: string[]; unchanged: number; bytes: number }
   dryRun: boolean
+  /** It waits for the next start: call `applyPendingRestore()` there, before anything is opened. */
   staged: boolean
+  /** How it was done in place; absent with a `target`. */
+  mode?: RestoreMode
+  /** Why that mode was chosen, in a sentence. */
+  reason?: string
+  /** What a salvage could not give back, and why. */
+  failed?: Warning[]
   durationMs: number
   warnings: Warning[]
 }
@@ -380,12 +431,16 @@ export interface Status {
 }
 
 export interface Events {
-  progress: Progress & { operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' | 'migrate' }
+  progress: Progress & {
+    operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' | 'migrate'
+  }
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
-  /** `rolledBack`: nothing of it was left. */
+  /** `rolledBack`: files had been replaced, and were put back. Otherwise none was touched. */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
+  /** Files under the running host were replaced or removed: reload what is kept in memory. */
+  'restore:reload': { paths: string[] }
   'integrity:failure': VerifyReport
 }
 

@@ -84,15 +84,42 @@ class BackupEngine {
 
   async restore(backup, options = {}) {
     const request = call.restore(backup, options)
+    const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
+    const result = await this.#restoring(name, () => this.#run(request, options))
+    const paths = [...result.restored, ...(result.dryRun || result.staged ? [] : result.plan.remove)]
+    if (result.mode && paths.length > 0) this.#emit('restore:reload', { paths })
+    return result
+  }
+
+  async applyPendingRestore() {
+    // The first line of a host: a worker is started only where there is something to do.
+    if (!this.#native.hasPendingRestore()) return null
+    return this.#restoring('pending', () => this.#run({ op: 'applyPendingRestore' }))
+  }
+
+  async discardPendingRestore() {
+    return this.#run({ op: 'discardPendingRestore' })
+  }
+
+  async #restoring(backup, work) {
     try {
-      const result = await this.#run(request, options)
+      const result = await work().catch((error) => this.#finished(error))
+      if (result === null) return null
       this.#emit('restore:success', result)
       return result
     } catch (error) {
-      const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
-      this.#emit('restore:failure', { backup: name, code: error.code, message: error.message, rolledBack: true })
+      const rolledBack = error.code === 'E_ROLLED_BACK'
+      this.#emit('restore:failure', { backup, code: error.code, message: error.message, rolledBack })
       throw error
     }
+  }
+
+  /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
+  async #finished(error) {
+    if (error.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw error
+    const result = await this.#run({ op: 'recover' }).catch(() => null)
+    if (result === null) throw error
+    return result
   }
 
   async listBackups(filter = {}) {
@@ -200,6 +227,8 @@ module.exports = {
   configure,
   createBackup: async (type, options) => theEngine().createBackup(type, options),
   restore: async (backup, options) => theEngine().restore(backup, options),
+  applyPendingRestore: async () => theEngine().applyPendingRestore(),
+  discardPendingRestore: async () => theEngine().discardPendingRestore(),
   listBackups: async (filter) => theEngine().listBackups(filter),
   listItems: async (backup, filter) => theEngine().listItems(backup, filter),
   versions: async (path) => theEngine().versions(path),

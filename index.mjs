@@ -2,6 +2,7 @@
 
 import lifeboat from './index.js'
 
-export const { configure, createBackup, restore, listBackups, listItems, versions, diff, verify, status } = lifeboat
-export const { migrate, BackupEngine, BackupError } = lifeboat
+export const { configure, createBackup, restore, applyPendingRestore, discardPendingRestore, migrate } = lifeboat
+export const { listBackups, listItems, versions, diff, verify, status } = lifeboat
+export const { BackupEngine, BackupError } = lifeboat
 export default lifeboat

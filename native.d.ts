@@ -17,6 +17,8 @@ export declare class NativeEngine {
    * outcome, and never rejected. `onProgress` gets JSON text; it must not throw.
    */
   run(id: number, operation: string, environment: NativeEnvironment, onProgress?: ((arg: string) => void) | undefined | null): Promise<string>
+  /** Whether a restore waits for this start, or was cut off. It looks for a name and opens nothing. */
+  hasPendingRestore(): boolean
   /** Asks the operation to stop at its next safe place; its outcome is then E_ABORTED. */
   cancel(id: number): void
 }

@@ -51,11 +51,6 @@ test('a backup is made, listed, looked into, verified and restored', async (t) =
   assert.doesNotThrow(() => JSON.stringify({ made, info, items, restored }))
 })
 
-test('a restore without a target says that it is not in this version', async (t) => {
-  const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
-  await assert.rejects(engine.restore('latest'), fails('E_CONFIG', /`target`.*does not restore in place yet/))
-})
-
 test('wrong arguments reject, and the message says what is wrong', async (t) => {
   const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
   const wrong = [
@@ -70,7 +65,15 @@ test('wrong arguments reject, and the message says what is wrong', async (t) => 
     [() => engine.listItems(), /backup must be a path/],
     [() => engine.listItems('latest', { items: [1] }), /items must be an array of strings/],
     [() => engine.restore({ at: 'noon-ish' }, { target: 'x' }), /`at` must be a Date/],
-    [() => engine.restore('latest', { target: 'x', selective: true }), /needs `items`/],
+    [() => engine.restore('latest', { selective: true }), /needs `items`/],
+    [
+      () => engine.restore('latest', { mode: 'quick' }),
+      /mode must be one of auto, live, offline, on-restart, not "quick"/
+    ],
+    [() => engine.restore('latest', { mirror: ['photos'] }), /mirror must be an array of categories/],
+    [() => engine.restore('latest', { perItem: true }), /needs items/],
+    [() => engine.restore('latest', { salvage: true }), /needs another folder/],
+    [() => engine.restore('latest', { owner: 'nobody-has-this-name' }), /no user|Only root/],
     [() => engine.verify(7), /backup must be/]
   ]
   for (const [call, words] of wrong) {
@@ -165,10 +168,13 @@ test('what is not built yet is not there', () => {
     'configure',
     'createBackup',
     'restore',
+    'applyPendingRestore',
+    'discardPendingRestore',
     'listBackups',
     'listItems',
     'versions',
     'diff',
+    'migrate',
     'verify',
     'status'
   ]

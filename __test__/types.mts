@@ -1,6 +1,7 @@
 // A user of the types: `tsc` proves that right calls are right, and that wrong ones are not.
 
 import {
+  applyPendingRestore,
   BackupEngine,
   BackupError,
   type BackupResult,
@@ -24,8 +25,14 @@ const result: BackupResult = await createBackup('DAILY', {
 })
 // @ts-expect-error no such type of backup
 await createBackup('YEARLY')
-// @ts-expect-error an in-place restore is not in this version
-await restore(result.backup)
+const { safetyBackup, mode, reason } = await restore(result.backup, {
+  mode: 'on-restart',
+  mirror: ['session', 'media']
+})
+console.log(safetyBackup?.toUpperCase(), mode, reason)
+// @ts-expect-error no such mode
+await restore(result.backup, { mode: 'quick' })
+console.log((await applyPendingRestore())?.restored.length)
 await restore({ at: new Date() }, { target: '/tmp/out', items: ['database'] })
 
 for (const { backup, size, goneIn } of await versions('config.json')) console.log(backup, size, goneIn ?? 'there')
@@ -37,6 +44,7 @@ await versions(['config.json'])
 const engine = new BackupEngine({})
 engine
   .on('backup:failure', ({ code, message }) => console.log(code === 'E_BUSY', message))
+  .on('restore:reload', ({ paths }) => console.log(paths.length))
   .on('progress', ({ operation, phase }) => console.log(operation, phase))
 // @ts-expect-error no such event
 engine.on('backup:maybe', () => {})

@@ -5,6 +5,8 @@
 const { resolve } = require('node:path')
 const { BackupError } = require('./error.js')
 
+const CATEGORIES = ['database', 'config', 'logs', 'accounts', 'templates', 'session', 'media', 'data']
+const MODES = ['auto', 'live', 'offline', 'on-restart']
 const TYPES = ['MANUAL', 'API', 'HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'SAFETY']
 
 function refuse(message) {
@@ -22,8 +24,16 @@ const KINDS = {
   function: { a: 'a function', fits: (value) => typeof value === 'function' },
   // By shape and not by class: in jest and in a worker's vm, classes of the same name are others.
   signal: { a: 'an AbortSignal', fits: (v) => isObject(v) && typeof v.aborted === 'boolean' && !!v.addEventListener },
-  backup: { a: "a backup's name or an object with `at`", fits: (v) => isObject(v) || (typeof v === 'string' && v !== '') },
+  backup: {
+    a: "a backup's name or an object with `at`",
+    fits: (v) => isObject(v) || (typeof v === 'string' && v !== '')
+  },
   instant: { a: 'a Date or milliseconds since 1970', fits: (value) => Number.isSafeInteger(millis(value)) },
+  mode: { a: `one of ${MODES.join(', ')}`, fits: (value) => MODES.includes(value) },
+  categories: {
+    a: `an array of categories (${CATEGORIES.join(', ')})`,
+    fits: (value) => Array.isArray(value) && value.every((one) => CATEGORIES.includes(one))
+  },
   type: { a: `one of ${TYPES.join(', ')}`, fits: (value) => TYPES.includes(value) }
 }
 
@@ -104,15 +114,27 @@ function diff(from, to, options) {
   return { op: 'diff', from: whichBackup(from), to: other }
 }
 
-const RESTORE = { selective: 'boolean', items: 'texts', dryRun: 'boolean', target: 'path', ...WATCHED }
+const RESTORE = {
+  selective: 'boolean',
+  items: 'texts',
+  dryRun: 'boolean',
+  createBackupFirst: 'boolean',
+  target: 'path',
+  mode: 'mode',
+  mirror: 'categories',
+  perItem: 'boolean',
+  salvage: 'boolean',
+  owner: 'path',
+  allowOutsideLinks: 'boolean',
+  wait: 'boolean',
+  ...WATCHED
+}
 
 function restore(backup, options) {
-  const { selective, items = [], dryRun = false, target } = checkAll('The options of restore', options, RESTORE)
-  if (selective && items.length === 0) refuse('A selective restore needs `items`: paths, globs or categories.')
-  if (target === undefined) {
-    refuse('restore needs a `target`, another folder than the root: this version does not restore in place yet.')
-  }
-  return { op: 'restore', backup: whichBackup(backup), options: { items, dryRun, target: resolve(target) } }
+  const { selective, ...given } = withoutWatchers(checkAll('The options of restore', options, RESTORE))
+  if (selective && !given.items?.length) refuse('A selective restore needs `items`: paths, globs or categories.')
+  if (given.target !== undefined) given.target = resolve(given.target)
+  return { op: 'restore', backup: whichBackup(backup), options: given }
 }
 
 const MIGRATE = { backup: 'backup', history: 'boolean', owner: 'path', allowOutsideLinks: 'boolean', ...WATCHED }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use lifeboat_engine::mutex::lock as locked;
+use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
 use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
@@ -27,6 +28,8 @@ type Running = Arc<Mutex<HashMap<u32, Cancel>>>;
 pub struct NativeEngine {
     supervisor: Arc<Supervisor>,
     running: Running,
+    /// Where a restore in place works.
+    pending: PathBuf,
 }
 
 /// What the environment of the app says at the moment of a call.
@@ -66,7 +69,8 @@ impl NativeEngine {
         let running = Running::default();
         // A worker thread of Node that ends takes its operations along; those of the main thread end with the process.
         env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
-        Ok(NativeEngine { supervisor: Arc::new(Supervisor::new(PathBuf::from(worker), config)), running })
+        let pending = config.root.join(WORKSPACE);
+        Ok(NativeEngine { supervisor: Arc::new(Supervisor::new(PathBuf::from(worker), config)), running, pending })
     }
 
     /// Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
@@ -108,6 +112,12 @@ impl NativeEngine {
                 }
             })
         })
+    }
+
+    /// Whether a restore waits for this start, or was cut off. It looks for a name and opens nothing.
+    #[napi]
+    pub fn has_pending_restore(&self) -> bool {
+        self.pending.symlink_metadata().is_ok()
     }
 
     /// Asks the operation to stop at its next safe place; its outcome is then E_ABORTED.

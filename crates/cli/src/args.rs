@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
-use lifeboat_engine::report::BackupType;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lifeboat_engine::report::{BackupType, Category};
 
 use crate::time;
 
@@ -15,7 +15,7 @@ Two minutes to the first backup:
   lifeboat backup                                the first backup makes the vault, backups/
   lifeboat list                                  what there is
   lifeboat restore latest --to /tmp/look         everything, into a new folder
-  lifeboat restore latest config.json 'database/*' --to /tmp/some
+  lifeboat restore latest config.json            one file goes back in its place
   lifeboat verify                                is every stored byte still good?
 
 Lifeboat may run while the bot runs: databases are captured whole, and the bot is not stopped.
@@ -110,20 +110,26 @@ Examples:
   lifeboat items backup_DAILY_2026-11-23T02-00-00-000Z config.json")]
     Items(ItemsArgs),
 
-    /// Write a backup, or some of its items, into a new folder.
+    /// Bring back a backup, or some of its items: in place, or into another folder.
     ///
-    /// Nothing live is touched: the folder must not exist, or be empty. All that is needed is checked before the first
-    /// file is written, and every file is compared with its hash afterwards. Choose the backup by name, by `latest`, or
-    /// by --at, which takes the newest one at or before that time.
+    /// In place it is all or nothing, also when it is cut off: the next command of Lifeboat finishes or undoes it. What is
+    /// replaced is backed up first, and the end tells how to take everything back. Files that the backup does not know
+    /// stay, except in the session. The app may run: its databases are then restored through SQLite. With --to nothing
+    /// live is touched, and the folder must not exist, or be empty.
+    ///
+    /// Choose the backup by name, by `latest`, or by --at, which takes the newest good one at or before that time.
     #[command(
-        override_usage = "lifeboat restore [OPTIONS] --to <DIR> <BACKUP> [ITEM]...\n       \
-                          lifeboat restore [OPTIONS] --to <DIR> --at <TIME> [ITEM]...",
+        override_usage = "lifeboat restore [OPTIONS] <BACKUP> [ITEM]...\n       \
+                          lifeboat restore [OPTIONS] --at <TIME> [ITEM]...\n       \
+                          lifeboat restore --apply-pending | --discard-pending",
         after_help = "\
 Examples:
-  lifeboat restore latest --to /tmp/look
-  lifeboat restore latest database config.json --to /tmp/some
-  lifeboat restore --at '2026-11-23 14:00' --to /tmp/before
-  lifeboat restore --at 3h session --to /tmp/session --dry-run"
+  lifeboat restore latest --dry-run                 what would be done, and whether it can be
+  lifeboat restore --at '2026-11-23 14:00'          everything as it was then
+  lifeboat restore latest database                  a category
+  lifeboat restore --at 3h session --mode on-restart
+  lifeboat restore latest --to /tmp/look            into another folder
+  lifeboat restore latest --to /tmp/rescue --salvage    what is whole of a damaged vault"
     )]
     Restore(RestoreArgs),
 
@@ -235,7 +241,7 @@ pub struct ItemsArgs {
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// A backup's name, or `latest`.
-    #[arg(required_unless_present = "at")]
+    #[arg(required_unless_present_any = ["at", "apply_pending", "discard_pending"])]
     pub backup: Option<String>,
     /// Paths, globs or categories; none means everything.
     #[arg(value_name = "ITEM")]
@@ -243,12 +249,58 @@ pub struct RestoreArgs {
     /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its first moment.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub at: Option<i64>,
-    /// The folder to write to.
+    /// Write into this folder instead of in place.
     #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-    /// Only tell what would be written.
+    pub to: Option<PathBuf>,
+    /// Only tell what would be done, and whether it can be: key, room, every stored piece.
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not ask before replacing anything.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// What to do about databases that a running app has open.
+    #[arg(long, value_enum, default_value_t = Mode::Auto, conflicts_with = "to")]
+    pub mode: Mode,
+    /// Make no backup of what is replaced.
+    #[arg(long, conflicts_with = "to")]
+    pub no_safety: bool,
+    /// Remove what the backup does not have in these categories, too; `none` for no category [default: session].
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', value_parser = mirrored(), conflicts_with = "to")]
+    pub mirror: Option<Vec<Option<Category>>>,
+    /// Take each item from the newest backup that has it, not later than the chosen one.
+    #[arg(long)]
+    pub per_item: bool,
+    /// Write all that is whole of a damaged vault, and list the rest. Needs --to.
+    #[arg(long, requires = "to")]
+    pub salvage: bool,
+    /// Give everything to this user and group, by name or number. Only root may.
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub owner: Option<String>,
+    /// Also restore links that lead out of the root.
+    #[arg(long)]
+    pub allow_outside_links: bool,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+    /// Apply the restore that waits for the next start, now. The app must not run.
+    #[arg(long, conflicts_with_all = ["backup", "at", "to", "dry_run", "discard_pending"])]
+    pub apply_pending: bool,
+    /// Forget the restore that waits for the next start.
+    #[arg(long, conflicts_with_all = ["backup", "at", "to", "dry_run"])]
+    pub discard_pending: bool,
+}
+
+/// How a restore in place replaces databases.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Mode {
+    /// Live where a database is in use, offline where none is, on-restart where live is not possible.
+    Auto,
+    /// Through SQLite: open connections see the restored rows.
+    Live,
+    /// By renaming files: nobody may have a database open.
+    Offline,
+    /// Prepare everything, and apply it when the app starts the next time.
+    OnRestart,
 }
 
 #[derive(Debug, Args)]
@@ -296,6 +348,11 @@ pub struct VerifyArgs {
     /// Also unpack every item and compare its hash.
     #[arg(long)]
     pub deep: bool,
+}
+
+fn mirrored() -> impl TypedValueParser<Value = Option<Category>> {
+    let names = Category::ALL.map(Category::as_str).into_iter().chain(["none"]);
+    PossibleValuesParser::new(names).map(|name| Category::ALL.into_iter().find(|category| category.as_str() == name))
 }
 
 fn backup_type() -> impl TypedValueParser<Value = BackupType> {

@@ -75,6 +75,8 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
         Operation::Status => json(&engine.status()?),
         Operation::ApplyPendingRestore => json(&engine.apply_pending_restore(control)?),
+        Operation::Recover => json(&engine.recover(control)?),
+        Operation::DiscardPendingRestore => json(&engine.discard_pending_restore()?),
         Operation::Versions { path } => json(&engine.versions(&path)?),
         Operation::Diff { from, to } => json(&engine.diff(&from, to.as_ref(), control)?),
         Operation::ExportBackup { backup, file, options } => {

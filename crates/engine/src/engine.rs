@@ -152,6 +152,12 @@ impl Engine {
         restore::apply_pending(&vault, &self.config, control)
     }
 
+    /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next
+    /// start goes on waiting.
+    pub fn recover(&self, control: &Control) -> Result<Option<RestoreResult>> {
+        restore::recover(&self.config, control)
+    }
+
     /// Forgets a restore that waits for the next start. True: there was one.
     pub fn discard_pending_restore(&self) -> Result<bool> {
         restore::discard_pending(&self.config)

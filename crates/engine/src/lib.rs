@@ -33,6 +33,7 @@ pub mod engine;
 pub mod error;
 pub mod migrate;
 pub mod mutex;
+pub mod owner;
 pub mod path;
 pub mod report;
 pub mod restore;

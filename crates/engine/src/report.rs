@@ -253,6 +253,17 @@ pub enum RestoreMode {
     OnRestart,
 }
 
+impl RestoreMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RestoreMode::Auto => "auto",
+            RestoreMode::Live => "live",
+            RestoreMode::Offline => "offline",
+            RestoreMode::OnRestart => "on-restart",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct RestoreOptions {
@@ -271,8 +282,8 @@ pub struct RestoreOptions {
     pub per_item: bool,
     /// Write what is whole of a damaged vault, and list the rest; only into a `target`.
     pub salvage: bool,
-    /// Give everything to this user and group (numeric ids) instead of the ones it had; only where this user may.
-    pub owner: Option<(u32, u32)>,
+    /// Give everything to `user`, `user:group` or `uid:gid` instead of the owner it had. Only root may.
+    pub owner: Option<String>,
     /// Also restore links that lead out of the root; otherwise they are `E_UNSAFE_PATH`.
     pub allow_outside_links: bool,
     /// Wait for a running operation instead of failing with `E_BUSY`.

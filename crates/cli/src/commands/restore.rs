@@ -1,22 +1,44 @@
-//! `lifeboat restore`: writes a backup, or some of its items, into a new folder.
+//! `lifeboat restore`: brings a backup back, in place or into another folder. What a salvage lost is exit code 4.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
+use std::path::Path;
 
 use console::style;
-use lifeboat_engine::report::{BackupRef, RestoreOptions, RestoreResult};
-use lifeboat_engine::{Error, Result};
+use lifeboat_engine::report::{BackupRef, RestoreMode, RestoreOptions, RestorePlan, RestoreResult};
+use lifeboat_engine::{Engine, Error, Result};
 
-use crate::args::RestoreArgs;
+use crate::args::{Mode, RestoreArgs};
 use crate::output::{count, escaped, size, warnings};
 use crate::session::{Session, Vault, absolute};
 use crate::{exit, time};
 
+/// A plan shows so many paths of each kind; `--json` has them all.
+const SHOWN: usize = 40;
+
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
+    if args.apply_pending {
+        return apply_pending(session);
+    }
+    if args.discard_pending {
+        return discard_pending(session);
+    }
     let (backup, items) = what(args)?;
-    let target = absolute(&args.to)?;
-    let options = RestoreOptions { items, target: Some(target), dry_run: args.dry_run, ..RestoreOptions::default() };
-    let result = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, &options, control))?;
-    session.output.result(&result, |out| show(out, &result, &options))?;
+    let options = options(args, items)?;
+    let restore = |options: &RestoreOptions| {
+        session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control))
+    };
+    if options.target.is_none() && !options.dry_run && !args.yes && session.output.may_ask() {
+        let plan = restore(&RestoreOptions { dry_run: true, ..options.clone() })?;
+        if !agreed(&plan)? {
+            return Err(Error::Aborted);
+        }
+    }
+    let result = restore(&options)?;
+    session.output.result(&result, |out| show(out, &result, options.target.as_deref()))?;
+    if !result.failed.is_empty() {
+        session.output.alarm("Some items are damaged and were not restored: see `lifeboat verify`.");
+        return Ok(exit::DAMAGED);
+    }
     Ok(exit::DONE)
 }
 
@@ -29,21 +51,136 @@ fn what(args: &RestoreArgs) -> Result<(BackupRef, Vec<String>)> {
     }
 }
 
-fn show(out: &mut dyn Write, result: &RestoreResult, options: &RestoreOptions) -> io::Result<()> {
-    let target = options.target.iter().map(|target| target.display().to_string()).collect::<String>();
-    let (target, bytes) = (escaped(&target), size(result.plan.bytes));
-    if result.dry_run {
-        let items = count(result.plan.create.len() as u64, "item", "items");
-        writeln!(out, "{} would write {items}, {bytes}, to {target}:", style(&result.backup).bold())?;
-        for path in &result.plan.create {
-            writeln!(out, "  {}", escaped(path))?;
-        }
-        return Ok(());
+fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
+    let mut options = RestoreOptions {
+        items,
+        target: args.to.as_deref().map(absolute).transpose()?,
+        dry_run: args.dry_run,
+        create_backup_first: !args.no_safety,
+        mode: match args.mode {
+            Mode::Auto => RestoreMode::Auto,
+            Mode::Live => RestoreMode::Live,
+            Mode::Offline => RestoreMode::Offline,
+            Mode::OnRestart => RestoreMode::OnRestart,
+        },
+        per_item: args.per_item,
+        salvage: args.salvage,
+        owner: args.owner.clone(),
+        allow_outside_links: args.allow_outside_links,
+        wait: args.wait,
+        ..RestoreOptions::default()
+    };
+    if let Some(mirror) = &args.mirror {
+        options.mirror = mirror.iter().flatten().copied().collect();
     }
-    let items = count(result.restored.len() as u64, "item", "items");
-    writeln!(out, "{} {}", style("✓").green().bold(), style(&result.backup).bold())?;
+    Ok(options)
+}
+
+fn apply_pending(session: &Session) -> Result<u8> {
+    let result = session.long(Vault::MustExist, Engine::apply_pending_restore)?;
+    session.output.result(&result, |out| match &result {
+        Some(result) => show(out, result, None),
+        None => writeln!(out, "No restore waits for the next start, and none was cut off."),
+    })?;
+    Ok(exit::DONE)
+}
+
+fn discard_pending(session: &Session) -> Result<u8> {
+    let discarded = session.engine(Vault::MustExist, Engine::discard_pending_restore)?;
+    session.output.result(&serde_json::json!({ "discarded": discarded }), |out| match discarded {
+        true => writeln!(out, "The restore that waited for the next start is forgotten. Nothing was changed."),
+        false => writeln!(out, "No restore waits for the next start."),
+    })?;
+    Ok(exit::DONE)
+}
+
+/// Asks a person who has seen what will be done.
+fn agreed(planned: &RestoreResult) -> Result<bool> {
+    let ask = || -> io::Result<bool> {
+        let mut err = io::stderr().lock();
+        show_plan(&mut err, planned)?;
+        write!(err, "Go on? [y/N] ")?;
+        err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    };
+    ask().map_err(|error| Error::io("asking at", "the terminal", error))
+}
+
+fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> io::Result<()> {
+    if result.dry_run {
+        return show_plan(out, result);
+    }
+    let name = style(&result.backup).bold();
+    if result.staged {
+        writeln!(
+            out,
+            "{} {name} is ready, and is applied when the app starts the next time",
+            style("✓").green().bold()
+        )?;
+        reason(out, result)?;
+        writeln!(out, "  start the app again, or stop it and run: lifeboat restore --apply-pending")?;
+        writeln!(out, "  to leave everything as it is: lifeboat restore --discard-pending")?;
+        return warnings(out, &result.warnings);
+    }
+    let mark = if result.failed.is_empty() { style("✓").green().bold() } else { style("!").yellow().bold() };
+    writeln!(out, "{mark} {name}")?;
     writeln!(out, "  as it was on {} ({})", time::show(result.timestamp), time::ago(result.timestamp))?;
-    writeln!(out, "  {items}, {bytes}, written to {target} and compared with their hashes")?;
+    let items = count(result.restored.len() as u64, "item", "items");
+    let bytes = size(result.plan.bytes);
+    match target {
+        Some(target) => {
+            let target = target.display().to_string();
+            writeln!(out, "  {items}, {bytes}, written to {} and compared with their hashes", escaped(&target))?;
+        }
+        None => {
+            writeln!(out, "  in place: {}", in_numbers(&result.plan))?;
+            reason(out, result)?;
+        }
+    }
     writeln!(out, "  took {}", time::took(result.duration_ms))?;
+    if let Some(safety) = &result.safety_backup {
+        writeln!(out, "  to take it all back: lifeboat restore {safety}")?;
+    }
+    if !result.failed.is_empty() {
+        let failed = count(result.failed.len() as u64, "item is", "items are");
+        writeln!(out, "  {} {failed} damaged, and could not be restored:", style("!").yellow().bold())?;
+        for lost in &result.failed {
+            writeln!(out, "    {}: {}", escaped(&lost.path), escaped(&lost.message))?;
+        }
+    }
     warnings(out, &result.warnings)
+}
+
+fn show_plan(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    let plan = &result.plan;
+    writeln!(out, "{} of {}", style(&result.backup).bold(), time::show(result.timestamp))?;
+    writeln!(out, "  would do this: {}", in_numbers(plan))?;
+    for (verb, paths) in [("create", &plan.create), ("replace", &plan.replace), ("remove", &plan.remove)] {
+        for path in paths.iter().take(SHOWN) {
+            writeln!(out, "    {verb:<8} {}", escaped(path))?;
+        }
+        if paths.len() > SHOWN {
+            writeln!(out, "    {verb:<8} and {} more: see --json", paths.len() - SHOWN)?;
+        }
+    }
+    reason(out, result)?;
+    warnings(out, &result.warnings)
+}
+
+fn reason(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    let (Some(mode), Some(reason)) = (result.mode, &result.reason) else { return Ok(()) };
+    writeln!(out, "  mode {}: {}", mode.as_str(), escaped(reason))
+}
+
+fn in_numbers(plan: &RestorePlan) -> String {
+    format!(
+        "{} created, {} replaced, {} removed, {} unchanged; {} to write",
+        plan.create.len(),
+        plan.replace.len(),
+        plan.remove.len(),
+        plan.unchanged,
+        size(plan.bytes)
+    )
 }

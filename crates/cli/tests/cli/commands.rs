@@ -128,59 +128,6 @@ fn a_reader_that_has_seen_enough_is_no_accident() {
 }
 
 #[test]
-fn a_restore_brings_every_byte_back() {
-    let bot = Bot::new();
-    let name = bot.backup();
-    let photo = fs::read(bot.root().join("uploads/reports/2026/roof.jpg")).unwrap();
-    fs::remove_dir_all(bot.root().join("uploads")).unwrap();
-    bot.write("config.json", "lost");
-
-    let target = bot.beside("restored");
-    let (out, _) = texts(bot.lifeboat(["restore", &name]).arg("--to").arg(&target), 0);
-    assert!(out.contains(&name) && out.contains("compared"), "{out}");
-    assert_eq!(fs::read(target.join("uploads/reports/2026/roof.jpg")).unwrap(), photo);
-    assert!(fs::read_to_string(target.join("config.json")).unwrap().contains("ownerNumber"));
-    let db = rusqlite::Connection::open(target.join("database/saldo.sqlite")).unwrap();
-    assert_eq!(db.query_row("SELECT sum(amount) FROM saldo", [], |row| row.get::<_, i64>(0)).unwrap(), 500_000);
-}
-
-#[test]
-fn a_dry_run_tells_what_it_would_write_and_writes_nothing() {
-    let bot = Bot::new();
-    bot.backup();
-    let target = bot.beside("restored");
-    let (out, _) = texts(bot.lifeboat(["restore", "latest", "config.json", "--dry-run", "--to"]).arg(&target), 0);
-    assert!(out.contains("would write") && out.contains("config.json"), "{out}");
-    let result = document(bot.lifeboat(["restore", "latest", "--dry-run", "--json", "--to"]).arg(&target), 0);
-    assert_eq!(result["dryRun"], true);
-    assert!(!target.exists());
-}
-
-#[test]
-fn with_a_time_the_first_word_is_an_item() {
-    let bot = Bot::new();
-    let name = bot.backup();
-    let target = bot.beside("restored");
-    let mut command = bot.lifeboat(["restore", "--at", "now", "config.json", "--json", "--to"]);
-    let result = document(command.arg(&target), 0);
-    assert_eq!(result["backup"], Value::String(name));
-    assert!(target.join("config.json").is_file());
-    assert!(!target.join("database.sqlite").exists());
-
-    let mut too_early = bot.lifeboat(["restore", "--at", "2020-01-01", "--json", "--to"]);
-    assert_eq!(document(too_early.arg(bot.beside("early")), 1)["error"]["code"], "E_NOT_FOUND");
-}
-
-#[test]
-fn a_relative_folder_starts_from_where_one_stands() {
-    let bot = Bot::new();
-    bot.backup();
-    let mut command = bot.lifeboat(["--root", "bot", "restore", "latest", "config.json", "--to", "here"]);
-    texts(command.current_dir(bot.beside("")), 0);
-    assert!(bot.beside("here").join("config.json").is_file());
-}
-
-#[test]
 fn verify_and_status_of_a_whole_vault() {
     let bot = Bot::new();
     bot.backup();

@@ -6,5 +6,6 @@ mod compare;
 mod credentials;
 mod exit_codes;
 mod migrate;
+mod restore;
 mod usage;
 mod worker;

@@ -29,14 +29,17 @@ fn the_version_is_the_package_s() {
 #[test]
 fn wrong_usage_is_exit_code_2_and_writes_nothing() {
     let bot = Bot::new();
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 12] = [
         &[],
         &["sing"],
         &["backup", "yearly"],
         &["backup", "--loud"],
         &["list", "--since", "soon"],
         &["items"],
-        &["restore", "latest"],
+        &["restore"],
+        &["restore", "latest", "--salvage"],
+        &["restore", "latest", "--mode", "quick"],
+        &["restore", "latest", "--apply-pending"],
         &["restore", "--to", "x"],
         &["restore", "--at", "25:00", "--to", "x"],
     ];

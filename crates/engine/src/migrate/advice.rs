@@ -5,9 +5,10 @@ use std::path::Path;
 use super::origin::Origin;
 use super::place::same_place;
 use super::survey::Survey;
-use super::{Migration, Source, owner};
+use super::{Migration, Source};
 use crate::Error;
 use crate::config::DEFAULT_FILE;
+use crate::owner;
 use crate::report::*;
 use crate::vault::name::BackupName;
 

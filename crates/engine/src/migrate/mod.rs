@@ -8,7 +8,6 @@
 mod advice;
 mod history;
 mod origin;
-mod owner;
 mod place;
 mod root;
 mod settings;
@@ -23,7 +22,7 @@ use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Engine, Error, Result, restore, verify};
+use crate::{Config, Control, Engine, Error, Result, owner, restore, verify};
 
 use advice::{advise, next_steps, unfinished};
 use origin::Origin;
@@ -76,7 +75,7 @@ impl Migration<'_> {
         root.write_note(&note)?;
         if !root.is_restored {
             check_space(&config.root, &source.snapshot, &place, history::missing(&objects, &place))?;
-            self.restore(&source, &config, owner, is_there).map_err(|error| advise(error, &origin, &source.name))?;
+            self.restore(&source, &config, is_there).map_err(|error| advise(error, &origin, &source.name))?;
             root.keep();
         }
         let mut report = MigrateReport {
@@ -172,7 +171,7 @@ impl Migration<'_> {
         Ok(Source { vault, name, snapshot })
     }
 
-    fn restore(&self, source: &Source, config: &Config, owner: Option<owner::Ids>, is_there: bool) -> Result<()> {
+    fn restore(&self, source: &Source, config: &Config, is_there: bool) -> Result<()> {
         // Where the source is not the new vault, no lock is taken: that would be a file in the source.
         let _lock = match is_there {
             true => Some(Lock::acquire(source.vault.dir(), "MIGRATE", false, self.control)?),
@@ -182,7 +181,7 @@ impl Migration<'_> {
             create_backup_first: false,
             mode: RestoreMode::Offline,
             mirror: Vec::new(),
-            owner,
+            owner: self.options.owner.clone(),
             allow_outside_links: self.options.allow_outside_links,
             ..RestoreOptions::default()
         };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::owner::Ids;
 use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
+use crate::owner::Ids;
 use crate::path::RelPath;
 use crate::report::{ItemType, Progress};
 use crate::vault::Vault;

@@ -19,7 +19,7 @@ use super::swap::Swap;
 use super::workspace::{State, Workspace};
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
-use crate::{Config, Control, Error, Result, backup, space};
+use crate::{Config, Control, Error, Result, backup, owner, space};
 
 const MAX_PENDING: u64 = 64 << 20;
 
@@ -156,7 +156,7 @@ impl InPlace<'_> {
             let order = Order {
                 source,
                 places: workspace,
-                owner: self.options.owner,
+                owner: owner::of(self.options)?,
                 salvage: false,
                 // A restore that waited has most of it already.
                 reuse: true,

@@ -39,7 +39,7 @@ use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreRes
 use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Error, Result};
+use crate::{Config, Control, Error, Result, owner};
 
 use in_place::InPlace;
 pub use in_place::{discard_pending, recover};
@@ -57,7 +57,7 @@ pub fn check_options(options: &RestoreOptions) -> Result<()> {
     if options.salvage && options.target.is_none() {
         return refuse("A salvage is not all or nothing: it needs another folder to write to (`target`, --to DIR).");
     }
-    Ok(())
+    owner::of(options).map(drop)
 }
 
 /// Restores in place. The caller holds the vault's lock.
@@ -122,7 +122,7 @@ pub fn into(
             let order = Order {
                 source,
                 places: staging.folder(),
-                owner: options.owner,
+                owner: owner::of(options)?,
                 salvage: options.salvage,
                 reuse: false,
                 plan: &plan,

@@ -21,7 +21,7 @@ use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan};
 use crate::vault::durable;
 use crate::vault::item::Item;
-use crate::{Config, Control, Error, Result, vault};
+use crate::{Config, Control, Error, Result, owner, vault};
 
 /// What SQLite may have beside a database. A stale one is replayed over a database that is put in its place.
 const DATABASE_SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -115,7 +115,7 @@ pub fn make(
     let mut planner = Planner {
         config,
         control,
-        owner: options.owner,
+        owner: owner::of(options)?,
         plan: Plan::default(),
         known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
         mirrored: HashSet::new(),

@@ -60,6 +60,10 @@ pub enum Operation {
     /// Applies a restore that was staged for this start, and finishes or undoes one that was cut off.
     /// Result: `RestoreResult`, or null where there is neither.
     ApplyPendingRestore,
+    /// Finishes or undoes a restore that was cut off. Result: `RestoreResult`, or null where none was, or it was undone.
+    Recover,
+    /// Forgets a restore that waits for the next start. Result: whether there was one.
+    DiscardPendingRestore,
     /// Result: `Version[]`, newest first.
     Versions { path: String },
     /// Result: `DiffReport`. Without `to`: against the live root.

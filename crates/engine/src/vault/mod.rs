@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::chunk::ChunkerParams;
 use crate::error::IoContext;
-use crate::report::{BackupInfo, BackupRef};
+use crate::report::{BackupInfo, BackupRef, BackupType};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, random};
 use crate::secret::MasterKey;
@@ -252,21 +252,30 @@ impl Vault {
         Ok(infos)
     }
 
-    /// The name that `reference` stands for: itself, the latest, or the newest at or before an instant.
+    /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.
+    ///
+    /// A SAFETY backup is what a restore replaced: the root has not been like that since. It is taken by its name only,
+    /// or where there is nothing else.
     pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
         match reference {
-            BackupRef::Name(text) if text == "latest" => self.list_snapshots()?.pop().ok_or_else(|| Error::NotFound {
-                message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
-            }),
+            BackupRef::Name(text) if text == "latest" => {
+                let mut names = self.list_snapshots()?;
+                let found = names.iter().rposition(|name| name.kind() != BackupType::Safety);
+                let found = found.or(names.len().checked_sub(1)).map(|index| names.swap_remove(index));
+                found.ok_or_else(|| Error::NotFound {
+                    message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
+                })
+            }
             BackupRef::Name(text) => {
                 let name: BackupName = text.parse()?;
                 if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
             }
             BackupRef::At { at } => {
-                let infos = self.backups()?;
-                let found = infos.iter().find(|info| info.timestamp <= *at && !info.degraded);
-                let found = found.or_else(|| infos.iter().find(|info| info.timestamp <= *at));
-                match found {
+                let mut infos = self.backups()?;
+                infos.retain(|info| info.timestamp <= *at);
+                // Stable: the newest of the best.
+                infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.degraded));
+                match infos.first() {
                     Some(info) => info.backup.parse(),
                     None => Err(Error::NotFound { message: "No backup is that old.".into() }),
                 }

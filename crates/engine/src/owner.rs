@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
+use crate::report::RestoreOptions;
 use crate::{Error, Result};
 
 /// A user and a group, by their numbers.
 pub type Ids = (u32, u32);
+
+/// Whom a restore gives everything to, if somebody else than before.
+pub fn of(options: &RestoreOptions) -> Result<Option<Ids>> {
+    options.owner.as_deref().map(parse).transpose()
+}
 
 /// `user`, `user:group`, `uid` or `uid:gid`. A user alone brings their own group.
 #[cfg(unix)]

@@ -1,0 +1,241 @@
+// Restores in place, from the host: all of it or nothing, under connections that stay open, and across a restart.
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } = require('node:fs')
+const { dirname, join } = require('node:path')
+const { performance } = require('node:perf_hooks')
+const test = require('node:test')
+const sqlite3 = require('sqlite3')
+const { BackupEngine } = require('..')
+const { makeRoot, runScript, until, workersOf } = require('./root.js')
+
+const HOME = dirname(__dirname)
+const MEGABYTES = Number(process.env.LIFEBOAT_TEST_MB ?? 120)
+const WORKSPACE = '.lifeboat-restore'
+
+const engineOf = (root) => new BackupEngine({ root, encryption: false })
+
+/** Every file below `root` but the vault, with its content, or its length where that is large, and its time. */
+function tree(root) {
+  const files = {}
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isFile() || path.startsWith(join(root, 'backups'))) continue
+    const { size, mtimeMs } = statSync(path)
+    files[path.slice(root.length + 1)] = [size > 1e8 ? size : readFileSync(path).toString('base64'), mtimeMs]
+  }
+  return files
+}
+
+function damage(root) {
+  writeFileSync(join(root, 'config.json'), '{}')
+  rmSync(join(root, 'sessions/main/pre-key-1.json'))
+  writeFileSync(join(root, 'sessions/main/pre-key-999.json'), '{}')
+  writeFileSync(join(root, 'notes.txt'), 'unknown to the backup')
+}
+
+test('everything goes back in place, and the safety backup takes it back again', async (t) => {
+  const root = makeRoot(t, { photos: 2 })
+  const engine = engineOf(root)
+  const before = tree(root)
+  const { backup } = await engine.createBackup()
+  damage(root)
+  const damaged = tree(root)
+
+  const dry = await engine.restore(backup, { dryRun: true })
+  assert.deepEqual(tree(root), damaged)
+  const reloads = []
+  engine.on('restore:reload', (event) => reloads.push(event))
+  const result = await engine.restore(backup)
+  assert.deepEqual(result.plan, dry.plan)
+  assert.deepEqual(result.restored.toSorted(), ['config.json', 'sessions/main', 'sessions/main/pre-key-1.json'])
+  assert.deepEqual(result.plan.remove, ['sessions/main/pre-key-999.json'])
+  assert.deepEqual(reloads, [{ paths: [...result.restored, ...result.plan.remove] }])
+  assert.deepEqual(tree(root), { ...before, 'notes.txt': damaged['notes.txt'] })
+
+  assert.match(result.safetyBackup, /^backup_SAFETY_/)
+  await engine.restore(result.safetyBackup)
+  assert.deepEqual(tree(root), damaged)
+  assert.equal(existsSync(join(root, WORKSPACE)), false)
+})
+
+test('a part, a moment, and what is not there', async (t) => {
+  const root = makeRoot(t)
+  const engine = engineOf(root)
+  await engine.createBackup()
+  const moment = new Date()
+  damage(root)
+  await engine.createBackup()
+  await engine.restore({ at: moment }, { selective: true, items: ['config.json'] })
+  assert.match(readFileSync(join(root, 'config.json'), 'utf8'), /ownerNumber/)
+  assert.ok(existsSync(join(root, 'sessions/main/pre-key-999.json')))
+  const failures = []
+  engine.on('restore:failure', (event) => failures.push(event))
+  await assert.rejects(engine.restore('latest', { items: ['confg.json'] }), {
+    code: 'E_NOT_FOUND',
+    message: /"config\.json"/
+  })
+  assert.equal(failures[0].rolledBack, false)
+})
+
+test('what is staged for the restart is applied by the first line of the next start, once', async (t) => {
+  const root = makeRoot(t)
+  const engine = engineOf(root)
+  const { backup } = await engine.createBackup()
+  const before = tree(root)
+  writeFileSync(join(root, 'config.json'), '{}')
+  const staged = await engine.restore(backup, { mode: 'on-restart' })
+  assert.deepEqual([staged.staged, staged.mode, staged.restored], [true, 'on-restart', []])
+  assert.equal(readFileSync(join(root, 'config.json'), 'utf8'), '{}')
+
+  const script = `
+    const { configure, applyPendingRestore } = require(${JSON.stringify(HOME)})
+    configure({ root: ${JSON.stringify(root)}, encryption: false })
+    applyPendingRestore().then((result) => console.log(JSON.stringify(result)))`
+  const first = await runScript(script).ended
+  assert.deepEqual(JSON.parse(first.stdout).restored, ['config.json'], first.stderr)
+  assert.deepEqual(tree(root), before)
+  assert.equal((await runScript(script).ended).stdout, 'null\n')
+
+  assert.equal(await engine.discardPendingRestore(), false)
+  // Nothing differs now. What the app writes until its next start does.
+  await engine.restore(backup, { mode: 'on-restart' })
+  writeFileSync(join(root, 'config.json'), '{}')
+  assert.equal(await engine.discardPendingRestore(), true)
+  assert.equal(await engine.applyPendingRestore(), null)
+  assert.equal(readFileSync(join(root, 'config.json'), 'utf8'), '{}')
+})
+
+test('where nothing waits, the first line starts no worker', async (t) => {
+  const engine = engineOf(makeRoot(t))
+  const started = performance.now()
+  for (let n = 0; n < 100; n++) assert.equal(await engine.applyPendingRestore(), null)
+  t.diagnostic(`${((performance.now() - started) / 100).toFixed(3)} ms each`)
+  assert.deepEqual(workersOf(process.pid), [])
+})
+
+test('a worker that is killed in the middle leaves all of the old state or all of the new', async (t) => {
+  // Staging and verifying a gigabyte takes long enough to be met.
+  const root = makeRoot(t, { sparse: 1000 })
+  const engine = engineOf(root)
+  const before = tree(root)
+  const { backup } = await engine.createBackup()
+  writeFileSync(join(root, 'config.json'), '{}')
+  writeFileSync(join(root, 'uploads/video.bin'), 'damaged')
+  const damaged = tree(root)
+  const restoreAndKill = (phase) => {
+    let kills = 0
+    const onProgress = (progress) => {
+      if (kills > 0 || progress.phase !== phase) return
+      for (const pid of workersOf(process.pid)) kills += process.kill(pid, 'SIGKILL')
+    }
+    return engine.restore(backup, { onProgress }).finally(() => assert.equal(kills, 1))
+  }
+  await assert.rejects(restoreAndKill('restoring'), { code: 'E_WORKER' })
+  await engine.status()
+  assert.deepEqual(tree(root), damaged)
+  assert.equal(existsSync(join(root, WORKSPACE)), false)
+
+  const result = await restoreAndKill('verifying')
+  assert.deepEqual(result.restored.toSorted(), ['config.json', 'uploads/video.bin'])
+  assert.deepEqual(tree(root), before)
+  assert.equal(existsSync(join(root, WORKSPACE)), false)
+  await engine.restore(result.safetyBackup)
+  assert.deepEqual(tree(root), damaged)
+})
+
+/** The callback API of sqlite3 as promises. */
+function open(file) {
+  const db = new sqlite3.Database(file)
+  const call =
+    (name) =>
+    (...args) =>
+      new Promise((resolve, reject) => db[name](...args, (error, value) => (error ? reject(error) : resolve(value))))
+  return { get: call('get'), exec: call('exec'), close: call('close') }
+}
+
+/** A connection that reads or transfers all the time, and remembers what it saw. */
+function work(db, writes) {
+  const seen = { rounds: 0, busy: 0, errors: [], era: 0, slowest: 0 }
+  let stopped = false
+  const done = (async () => {
+    for (let n = 0; !stopped; n++) {
+      const started = performance.now()
+      try {
+        const [from, to] = [1 + (n % 2000), 1 + ((n * 7) % 2000)]
+        if (writes)
+          await db.exec(`BEGIN IMMEDIATE; UPDATE saldo SET jumlah = jumlah - 7 WHERE id = ${from};
+            UPDATE saldo SET jumlah = jumlah + 7 WHERE id = ${to}; COMMIT;`)
+        const row = await db.get('SELECT (SELECT sum(jumlah) FROM saldo) AS sum, (SELECT n FROM era) AS era')
+        assert.equal(row.sum, 2_000_000)
+        assert.ok(row.era >= seen.era, 'the old rows came back')
+        seen.era = row.era
+      } catch (error) {
+        await db.exec('ROLLBACK').catch(() => {})
+        if (error.code === 'SQLITE_BUSY') seen.busy++
+        else seen.errors.push(error)
+      }
+      seen.rounds++
+      seen.slowest = Math.max(seen.slowest, performance.now() - started)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  })()
+  const stop = () => {
+    stopped = true
+    return done
+  }
+  return { seen, stop }
+}
+
+for (const journal of ['DELETE', 'WAL']) {
+  test(`five connections of the host see the restored rows (journal_mode = ${journal})`, async (t) => {
+    const root = makeRoot(t)
+    mkdirSync(join(root, 'database'))
+    const file = join(root, 'database.sqlite')
+    const maker = open(file)
+    await maker.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = OFF;
+      CREATE TABLE era (n INTEGER); INSERT INTO era VALUES (2);
+      CREATE TABLE saldo (id INTEGER PRIMARY KEY, jumlah INTEGER NOT NULL);
+      CREATE TABLE pesan (id INTEGER PRIMARY KEY, isi TEXT);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO saldo SELECT i, 1000 FROM n;
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MEGABYTES * 900})
+        INSERT INTO pesan SELECT i, hex(randomblob(500)) FROM n;`)
+    const engine = engineOf(root)
+    const { backup } = await engine.createBackup()
+    await maker.exec(`UPDATE era SET n = 1; DELETE FROM pesan WHERE id % 3 = 0;
+      UPDATE pesan SET isi = hex(randomblob(500)) WHERE id % 5 = 0; CREATE TABLE later (x); PRAGMA synchronous = FULL`)
+
+    const connections = [maker, open(file), open(file), open(file), open(file)]
+    const workers = connections.map((db, index) => work(db, index % 2 === 0))
+    await until(() => workers.every(({ seen }) => seen.rounds > 3), 'the connections work')
+    const result = await engine.restore(backup)
+    assert.equal(result.mode, 'live', result.reason)
+    assert.match(result.reason, new RegExp(`database.sqlite is open in process ${process.pid}`))
+    const rounds = workers.map(({ seen }) => seen.rounds)
+    await until(() => workers.every(({ seen }, index) => seen.rounds > rounds[index] + 3), 'they go on working')
+    for (const { seen, stop } of workers) {
+      await stop()
+      assert.deepEqual(seen.errors, [])
+      assert.equal(seen.era, 2, 'a connection does not see the restored rows')
+    }
+    const sum = (of) => workers.reduce((total, { seen }) => total + seen[of], 0)
+    const slowest = Math.max(...workers.map(({ seen }) => seen.slowest))
+    t.diagnostic(
+      `${MEGABYTES} MB, restored in ${result.durationMs} ms; ${sum('rounds')} rounds, ${sum('busy')} busy, slowest ${slowest.toFixed(0)} ms`
+    )
+    const { integrity_check } = await connections[1].get('PRAGMA integrity_check')
+    assert.equal(integrity_check, 'ok')
+    await assert.rejects(connections[2].get('SELECT * FROM later'), /no such table/)
+    for (const db of connections) await db.close()
+    // The rows that the bot had before are in the safety backup.
+    const target = join(dirname(root), 'safety')
+    await engine.restore(result.safetyBackup, { target, items: ['database.sqlite'] })
+    const old = open(join(target, 'database.sqlite'))
+    assert.equal((await old.get('SELECT n FROM era')).n, 1)
+    assert.equal((await old.get('SELECT sum(jumlah) AS sum FROM saldo')).sum, 2_000_000)
+    await old.close()
+  })
+}
