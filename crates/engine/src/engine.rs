@@ -144,7 +144,7 @@ impl Engine {
         if let Some(finished) = restore::recover(&self.config, control)? {
             return Ok(Some(finished));
         }
-        if !restore::is_pending(&self.config) {
+        if !restore::is_pending(&self.config)? {
             return Ok(None);
         }
         let vault = self.vault()?;

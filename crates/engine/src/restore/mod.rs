@@ -78,8 +78,8 @@ pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Resul
 }
 
 /// Does a restore wait for the next start of the app?
-pub fn is_pending(config: &Config) -> bool {
-    matches!(in_place::waiting(config), Ok(Some(_)))
+pub fn is_pending(config: &Config) -> Result<bool> {
+    in_place::waiting(config).map(|waiting| waiting.is_some())
 }
 
 /// Restores into another folder, which must not exist or be empty.

@@ -286,7 +286,7 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
-        let (sides, sides_there) = self.sides(path, item)?;
+        let (mut sides, sides_there) = self.sides(path, item)?;
         let is_there = match stat {
             Some(stat) if stat.kind == Kind::File => {
                 let entry = Entry { path: path.clone(), absolute: live, stat, category: item.category };
@@ -310,6 +310,8 @@ impl Planner<'_> {
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
             let replaces = sides_there.contains(&place);
+            // What is put where nothing was must not look like something to be removed, when it is all done again.
+            sides.retain(|side| *side != place || replaces);
             self.plan.puts.push((place, replaces));
         }
         if item.db.is_some() && is_there {

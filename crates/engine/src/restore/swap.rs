@@ -88,19 +88,15 @@ impl Swap<'_> {
         match step {
             Step::Remove { path } => {
                 let old = self.workspace.old_place(path);
-                if exists(&live(path))? && !exists(&old)? {
+                if exists(&live(path))? && !is_kept(&old)? {
                     make_parent(&old)?;
                     rename(&live(path), &old)?;
                 }
                 Ok(())
             }
-            Step::RemoveFolder { path, .. } => match fs::remove_dir(live(path)) {
-                // What is still in it is nothing that the plan knew: it stays, and so does the folder.
-                Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-                    Err(Error::io("removing the folder", live(path), error))
-                }
-                _ => Ok(()),
-            },
+            // What is still in it is nothing that the plan knew: it stays, and so does the folder. A file there is what an
+            // earlier try has put in its place, or in that of a folder above.
+            Step::RemoveFolder { path, .. } => remove_folder(&live(path)),
             Step::MakeFolder { path } => match fs::create_dir(live(path)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && live(path).is_dir() => Ok(()),
                 other => other.at("making the folder", live(path)),
@@ -117,7 +113,7 @@ impl Swap<'_> {
         if !exists(&new)? {
             return Ok(());
         }
-        if exists(&live)? && !exists(&old)? {
+        if exists(&live)? && !is_kept(&old)? {
             make_parent(&old)?;
             // Where there are no second names, its place is empty for a moment.
             fs::hard_link(&live, &old).or_else(|_| fs::rename(&live, &old)).at("keeping", &live)?;
@@ -135,12 +131,8 @@ impl Swap<'_> {
                 }
                 _ => Ok(()),
             },
-            Step::MakeFolder { path } => match fs::remove_dir(live(path)) {
-                Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-                    Err(Error::io("removing the folder", live(path), error))
-                }
-                _ => Ok(()),
-            },
+            // Where a file is, the folder was not made yet.
+            Step::MakeFolder { path } => remove_folder(&live(path)),
             Step::Put { path, replaces } => {
                 let new = self.workspace.new_place(path);
                 // What was put where nothing had been goes back to where it was staged.
@@ -150,7 +142,7 @@ impl Swap<'_> {
                 }
                 self.put_back(path)
             }
-            Step::Database { path } => match exists(&self.workspace.old_place(path))? {
+            Step::Database { path } => match is_kept(&self.workspace.old_place(path))? {
                 true => live::put_back(&live(path), &self.workspace.old_place(path), PATIENCE),
                 false => Ok(()),
             },
@@ -161,7 +153,7 @@ impl Swap<'_> {
     /// Gives an old file its place again, if it was taken away or replaced.
     fn put_back(&self, path: &RelPath) -> Result<()> {
         let (live, old) = (self.workspace.live(path), self.workspace.old_place(path));
-        if !exists(&old)? {
+        if !is_kept(&old)? {
             return Ok(());
         }
         rename(&old, &live)?;
@@ -171,6 +163,22 @@ impl Swap<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Removes a folder that is one, and empty.
+fn remove_folder(path: &Path) -> Result<()> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+    match fs::remove_dir(path) {
+        Err(error) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => {
+            Err(Error::io("removing the folder", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Does the old file lie there? A folder is only the way to what lies in it.
+fn is_kept(old: &Path) -> Result<bool> {
+    Ok(exists(old)? && !old.symlink_metadata().at("reading", old)?.is_dir())
 }
 
 fn exists(path: &Path) -> Result<bool> {

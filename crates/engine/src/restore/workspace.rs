@@ -74,6 +74,8 @@ impl Workspace {
 
     /// Makes the folders to stage in, also on the file systems at `areas`.
     pub fn prepare(&mut self, areas: &[RelPath]) -> Result<()> {
+        // Made now, because a disk that is full has no room for it.
+        durable::write_private(&self.file("may-undo"), b"")?;
         if areas.iter().any(|area| !self.areas.contains(area)) {
             self.areas.extend(areas.iter().cloned());
             self.areas.sort_by(|a, b| b.cmp(a));
@@ -176,7 +178,13 @@ impl Workspace {
 
     /// From now on the restore is being undone, also after a crash.
     pub fn mark_undo(&self) -> Result<()> {
-        durable::write_private(&self.file("undo"), b"")
+        let (ready, undo) = (self.file("may-undo"), self.file("undo"));
+        match fs::rename(&ready, &undo) {
+            Ok(()) => durable::sync_dir(&self.root.join(WORKSPACE)),
+            // It is undone once more.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => durable::write_private(&undo, b""),
+            Err(error) => Err(Error::io("undoing", undo, error)),
+        }
     }
 
     /// All is done or undone, and durable: one rename says so.

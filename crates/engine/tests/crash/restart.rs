@@ -57,8 +57,10 @@ fn killed_while_it_is_applied_it_is_all_or_nothing() {
 fn failing_while_it_is_applied_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::OnRestart);
     strike(&scene, Role::Apply, &FAILURES, staged, |stage, ended, what| {
-        let is_new = stage.is_new(what);
-        assert!(is_new || ended.exit != Some(0), "{what}: it said that it had succeeded");
+        // On a full disk not even undoing may succeed; once there is room, it does.
+        if ended.exit == Some(0) {
+            assert!(stage.is_new(what), "{what}: it said that it had succeeded");
+        }
         start(stage, what);
         stage.check(what);
         stage.restores_at_last(what);

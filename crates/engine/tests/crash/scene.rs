@@ -60,7 +60,12 @@ impl Scene {
     /// How a root looks now, without the vault.
     pub fn look(&self, root: &Path) -> Look {
         let mut look = Look::new();
-        for (path, seen) in tree(root) {
+        for (path, mut seen) in tree(root) {
+            if self.mode == RestoreMode::Live && DATABASES.iter().any(|database| Path::new(database).starts_with(&path))
+            {
+                // Whoever opens a database in it makes files there.
+                seen.mtime = (0, 0);
+            }
             let name = path.to_string_lossy().into_owned();
             let is_beside = ["-wal", "-shm", "-journal"].iter().any(|suffix| name.ends_with(suffix));
             if self.mode != RestoreMode::Live || !(name.ends_with(".sqlite") || is_beside) {

@@ -102,18 +102,16 @@ type Failing = std::collections::HashMap<pid_t, c_int>;
 impl Tracer {
     fn follow(mut self) -> Ended {
         let mut failing = Failing::new();
-        let mut exit = None;
         let mut begun = false;
-        loop {
+        let exit = loop {
             let mut status = 0;
             // SAFETY: a system call. Only our own children: other tests have some, too.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
-            if pid == -1 {
-                break;
-            }
+            assert_ne!(pid, -1, "the process under trace is gone");
             if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                // Its last thread: the others are gone by then. This thread may have other children, which live on.
                 if pid == self.leader {
-                    exit = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+                    break libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
                 }
                 continue;
             }
@@ -131,7 +129,7 @@ impl Tracer {
                 signal = 0;
             }
             ptrace(libc::PTRACE_SYSCALL, pid, signal as usize);
-        }
+        };
         Ended { calls: self.calls, struck: self.struck, exit }
     }
 
