@@ -67,7 +67,12 @@ impl Apps {
         let sees = app.sees();
         drop(app);
         let there: Vec<String> = DATABASES.iter().map(|name| content_of(&stage.root().join(name))).collect();
-        assert!(sees == there, "{what}: the app sees something else than the files have");
+        for ((sees, there), name) in sees.iter().zip(&there).zip(DATABASES) {
+            let at = sees.bytes().zip(there.bytes()).take_while(|(a, b)| a == b).count();
+            let part = |text: &str| text.get(at..).unwrap_or_default().chars().take(80).collect::<String>();
+            let (sees_part, there_part) = (part(sees), part(there));
+            assert!(sees == there, "{what}: {name}: the app sees {sees_part:?} where {there_part:?} is");
+        }
     }
 }
 
