@@ -102,18 +102,20 @@ type Failing = std::collections::HashMap<pid_t, c_int>;
 impl Tracer {
     fn follow(mut self) -> Ended {
         let mut failing = Failing::new();
-        let mut exit = None;
         let mut begun = false;
         loop {
             let mut status = 0;
             // SAFETY: a system call. Only our own children: other tests have some, too.
             let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
-            if pid == -1 {
-                break;
-            }
+            assert_ne!(pid, -1, "the process under trace is lost: {}", io::Error::last_os_error());
             if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                // The kernel tells of the leader last, when all of its threads are gone.
                 if pid == self.leader {
-                    exit = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+                    return Ended {
+                        calls: self.calls,
+                        struck: self.struck,
+                        exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+                    };
                 }
                 continue;
             }
@@ -132,7 +134,6 @@ impl Tracer {
             }
             ptrace(libc::PTRACE_SYSCALL, pid, signal as usize);
         }
-        Ended { calls: self.calls, struck: self.struck, exit }
     }
 
     /// A thread is at the beginning or at the end of a call.
