@@ -94,13 +94,7 @@ impl Swap<'_> {
                 }
                 Ok(())
             }
-            Step::RemoveFolder { path, .. } => match fs::remove_dir(live(path)) {
-                // What is still in it is nothing that the plan knew: it stays, and so does the folder.
-                Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-                    Err(Error::io("removing the folder", live(path), error))
-                }
-                _ => Ok(()),
-            },
+            Step::RemoveFolder { path, .. } => remove_folder(&live(path)),
             Step::MakeFolder { path } => match fs::create_dir(live(path)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && live(path).is_dir() => Ok(()),
                 other => other.at("making the folder", live(path)),
@@ -135,12 +129,7 @@ impl Swap<'_> {
                 }
                 _ => Ok(()),
             },
-            Step::MakeFolder { path } => match fs::remove_dir(live(path)) {
-                Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-                    Err(Error::io("removing the folder", live(path), error))
-                }
-                _ => Ok(()),
-            },
+            Step::MakeFolder { path } => remove_folder(&live(path)),
             Step::Put { path, replaces } => {
                 let new = self.workspace.new_place(path);
                 // What was put where nothing had been goes back to where it was staged.
@@ -178,6 +167,18 @@ fn exists(path: &Path) -> Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(error) => Err(Error::io("reading", path, error)),
+    }
+}
+
+/// Removes a folder. What is still in it is nothing that the plan knew: it stays, and so does the folder. Where a file is
+/// in its place, or in that of a folder above it, a step before this one has not happened yet, or one after it has.
+fn remove_folder(path: &Path) -> Result<()> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+    match fs::remove_dir(path) {
+        Err(error) if !matches!(error.kind(), NotFound | DirectoryNotEmpty | NotADirectory) => {
+            Err(Error::io("removing the folder", path, error))
+        }
+        _ => Ok(()),
     }
 }
 
