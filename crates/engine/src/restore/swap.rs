@@ -150,7 +150,8 @@ impl Swap<'_> {
     /// Gives an old file its place again, if it was taken away or replaced.
     fn put_back(&self, path: &RelPath) -> Result<()> {
         let (live, old) = (self.workspace.live(path), self.workspace.old_place(path));
-        if !exists(&old)? {
+        // A folder in `old/` is only the way to what was in a folder of this name.
+        if !exists(&old)? || old.is_dir() && !old.is_symlink() {
             return Ok(());
         }
         rename(&old, &live)?;
