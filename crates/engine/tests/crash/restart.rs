@@ -57,6 +57,8 @@ fn killed_while_it_is_applied_it_is_all_or_nothing() {
 fn failing_while_it_is_applied_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::OnRestart);
     strike(&scene, Role::Apply, &FAILURES, staged, |stage, ended, what| {
+        // On a full disk it may not even be able to put everything back: whatever comes next does.
+        stage.engine().list_backups(&Default::default()).unwrap();
         let is_new = stage.is_new(what);
         assert!(is_new || ended.exit != Some(0), "{what}: it said that it had succeeded");
         start(stage, what);
