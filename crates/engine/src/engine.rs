@@ -188,14 +188,17 @@ impl Engine {
         archive::export(&self.vault()?, &self.config, &credentials, backup, file, options, control)
     }
 
-    /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none.
-    pub fn import_backup(&self, file: &Path, control: &Control) -> Result<BackupInfo> {
-        let credentials = self.credentials(None)?;
+    /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none. `passphrase`:
+    /// the archive's, where it is not the vault's.
+    pub fn import_backup(&self, file: &Path, passphrase: Option<&Secret>, control: &Control) -> Result<BackupInfo> {
+        let mut credentials = self.credentials(None)?;
         let vault = match Vault::exists(&self.config.backup_dir) {
             true => self.vault()?,
             false => self.make_vault(&credentials)?,
         };
         let _lock = self.lock("IMPORT", true, control)?;
+        restore::recover(&self.config, control)?;
+        credentials.passphrase = passphrase.cloned().or(credentials.passphrase);
         archive::import(&vault, &self.config, &credentials, file, control)
     }
 
