@@ -29,7 +29,7 @@ const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
 const cost = (n, r, p) => ({ N: Math.min(n, 2 ** 20), r: Math.min(r, 16), p: Math.min(p, 4), maxmem: 2 ** 32 })
 const scrypt = (words, salt, ...numbers) => crypto.scryptSync(words, salt, 32, cost(...numbers))
-const keyFile = () => process.env.BACKUP_KEY_FILE && fs.readFileSync(process.env.BACKUP_KEY_FILE)
+const keyFile = () => (process.env.BACKUP_KEY_FILE ? fs.readFileSync(process.env.BACKUP_KEY_FILE) : null)
 /** Node takes a negative number for "now", but not a negative date. */
 const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
 const namesIn = (folder, pattern) => fs.readdirSync(folder).filter((name) => pattern.test(name))
