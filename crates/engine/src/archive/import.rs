@@ -1,25 +1,21 @@
 //! From an archive to a vault: the members are read in step with the manifest, and what does not fit ends the import.
 
 use std::io::{BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tar::{Entries, Entry};
 
 use super::intake::Intake;
-use super::manifest::{self, Facts, Line, Lines, Totals, bare};
+use super::manifest::{self, Facts, Line, Lines, Totals};
 use super::member::{self, Fault, Member};
 use super::progress::Reporter;
 use super::source::{Archive, Stream};
+use super::twin::Twin;
 use crate::report::BackupInfo;
 use crate::restore::source::Order;
-use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
-use crate::vault::item::Item;
-use crate::vault::list::ListReader;
 use crate::vault::name::BackupName;
-use crate::vault::reader::Reader;
 use crate::vault::snapshot::{ItemList, Snapshot};
 use crate::vault::writer::Writer;
 use crate::{Config, Control, Error, Result};
@@ -27,20 +23,13 @@ use crate::{Config, Control, Error, Result};
 /// Zeros behind the last member, more than any tar writes.
 const MAX_END: u64 = 1 << 20;
 
-/// Takes the archive `file` into the vault. The caller holds the vault's lock.
+/// Takes an archive into the vault. The caller holds the vault's lock.
 ///
 /// A backup of the same name that has the same items is left as it is, and returned; another one keeps its name, and
 /// what is imported takes the next one that is free.
-pub fn import(
-    vault: &Vault,
-    config: &Config,
-    credentials: &Credentials,
-    file: &Path,
-    control: &Control,
-) -> Result<BackupInfo> {
-    let archive = Archive::open(file, credentials)?;
+pub fn import(vault: &Vault, config: &Config, archive: &Archive, control: &Control) -> Result<BackupInfo> {
     vault.clean_up()?;
-    let result = Import { vault, config, archive: &archive, control }.run();
+    let result = Import { vault, config, archive, control }.run();
     if result.is_err() {
         // On a full disk every byte counts; what cannot be removed now, the next backup removes.
         let _ = vault.clean_up();
@@ -132,7 +121,8 @@ impl Import<'_> {
             entries: tar.entries().map_err(|e| self.archive.unreadable(e))?.raw(true),
         };
         members.next()?;
-        let existing = self.existing(&name);
+        // The vault's own backup of this name, if it can be read.
+        let existing = Snapshot::read(self.vault, &name).ok();
         let mut reader = existing.as_ref().map(|_| self.vault.reader()).transpose()?;
         let mut twin = Twin::new(existing.as_ref(), reader.as_mut());
         let mut order = Order::default();
@@ -158,7 +148,6 @@ impl Import<'_> {
             let path = String::from_utf8_lossy(&member.path).into_owned();
             return Err(self.archive.damaged(format!("{path:?} is not in its manifest")));
         }
-        drop(members);
         self.check_end(tar.into_inner())?;
         let is_twin = twin.is_same();
         Ok(Taken { facts, name, totals, list: intake.finish()?, twin: existing.filter(|_| is_twin) })
@@ -211,11 +200,6 @@ impl Import<'_> {
             return Err(self.archive.damaged("something follows its end"));
         }
         Ok(())
-    }
-
-    /// The vault's own backup of this name, if it can be read.
-    fn existing(&self, name: &BackupName) -> Option<Snapshot> {
-        Snapshot::read(self.vault, name).ok()
     }
 
     fn snapshot(&self, taken: Taken, added: u64) -> Result<Snapshot> {
@@ -273,31 +257,5 @@ impl<'a> Members<'a> {
             return Err(self.archive.damaged(format!("{path:?} is not what its manifest says")));
         }
         Ok(())
-    }
-}
-
-/// Is the vault's own backup of the same name the same? Its items are compared as the archive's go by.
-struct Twin<'a> {
-    items: Option<ListReader<'a>>,
-}
-
-impl<'a> Twin<'a> {
-    fn new(snapshot: Option<&Snapshot>, reader: Option<&'a mut Reader>) -> Twin<'a> {
-        Twin { items: snapshot.zip(reader).map(|(snapshot, reader)| ListReader::forwards(reader, &snapshot.list)) }
-    }
-
-    fn compare(&mut self, line: &Line) {
-        let Some(items) = &mut self.items else { return };
-        let same = |item: &Item| {
-            let sides = item.sides.iter().map(|side| (side.suffix.as_str(), side.size));
-            bare(item) == line.item && sides.eq(line.sides.iter().map(|side| (side.suffix.as_str(), side.size)))
-        };
-        if !matches!(items.next(), Some(Ok(item)) if same(&item)) {
-            self.items = None;
-        }
-    }
-
-    fn is_same(self) -> bool {
-        self.items.is_some_and(|mut items| items.next().is_none())
     }
 }

@@ -175,6 +175,11 @@ impl Line {
         if *item != bare(item) {
             return Err("it names places in a vault");
         }
+        // What counts milliseconds must not overflow.
+        let (seconds, nanos) = item.mtime;
+        if item.mode > 0o7777 || nanos >= 1_000_000_000 || seconds.unsigned_abs() >= i64::MAX as u64 / 1000 {
+            return Err("its mode or its time is none");
+        }
         let is_hash = |hash: &str| hash.len() == 64 && hex::decode(hash).is_ok();
         match item.kind {
             ItemType::File if !item.sha256.as_deref().is_some_and(is_hash) => return Err("it has no hash"),

@@ -7,7 +7,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `export`, `contents`, `pack`, `place` | from a vault to a file: read, lay out, compress on all threads, put in place |
-//! | `import`, `source`, `intake` | from a file to a vault: open, compare with the manifest, store |
+//! | `import`, `source`, `intake`, `twin` | from a file to a vault: open, compare with the manifest, store |
 //! | `manifest`, `member` | the two things that a tar of ours holds |
 //! | `seal` | AES-256-GCM in segments, under a passphrase or a key file |
 //!
@@ -25,9 +25,11 @@ mod place;
 mod progress;
 mod seal;
 mod source;
+mod twin;
 
 pub use export::export;
 pub use import::import;
+pub use source::Archive;
 
 /// What an archive's file is called behind the backup's name.
 pub const PLAIN: &str = ".tar.gz";

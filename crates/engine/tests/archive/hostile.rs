@@ -315,6 +315,9 @@ fn members_and_manifest_must_agree() {
         ("places in a vault", json!({ "size": 1, "sha256": hash, "chunks": ["00".repeat(32)] })),
         ("places in a vault", json!({ "size": 1, "sha256": hash, "bundle": ["00".repeat(32), 0] })),
         ("places in a vault", json!({ "size": 1, "sha256": hash, "ino": 5 })),
+        ("mode or its time", json!({ "size": 1, "sha256": hash, "mode": 0o170_777 })),
+        ("mode or its time", json!({ "size": 1, "sha256": hash, "mtime": [0, 1_000_000_000] })),
+        ("mode or its time", json!({ "size": 1, "sha256": hash, "mtime": [i64::MIN, 0] })),
         ("no database", json!({ "sha256": hash, "sides": [{ "suffix": "-wal", "size": 0, "sha256": hash }] })),
     ] {
         refuse(wrong, Forged::default().line(line("a", "file", more)));

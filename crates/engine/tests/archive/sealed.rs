@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use lifeboat_engine::Control;
 use lifeboat_engine::report::*;
 use lifeboat_engine::secret::Secret;
+use lifeboat_engine::{Config, Control, Engine};
 
 use crate::support::*;
 use crate::tools::*;
@@ -48,6 +48,35 @@ fn without_a_passphrase_the_key_file_seals_and_opens() {
     let backup = plain.backup(BackupType::Manual).backup;
     let options = ExportOptions { encrypt: Some(true), ..ExportOptions::default() };
     assert_eq!(plain.try_export(&backup, "b.tar.gz.sealed", options).unwrap_err().code(), "E_CONFIG");
+}
+
+#[test]
+fn a_wrong_passphrase_makes_no_vault() {
+    let bot = Bot::new().with_key_file();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let bot = bot.with_passphrase("perahu karet");
+    let file = bot.export(&backup, "a", true);
+    let mut other = Bot::empty().with_passphrase("sekoci");
+    other.config.encryption = true;
+    assert_eq!(other.import(&file).unwrap_err().code(), "E_PASSPHRASE");
+    assert!(!other.vault().exists());
+    other.config.passphrase = Some(Secret::new("perahu karet"));
+    assert_eq!(other.import(&file).unwrap().backup, backup);
+}
+
+#[test]
+fn a_new_root_is_set_up_from_a_sealed_archive() {
+    let bot = Bot::new().with_key_file();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let expected = tree(&bot.root());
+    let bot = bot.with_passphrase("perahu karet");
+    let file = bot.export(&backup, "a.tar.gz.sealed", true);
+    let root = bot.dir.path().join("new");
+    let config = Config { backup_dir: bot.dir.path().join("new-vault"), ..Config::default() };
+    let config = Config { passphrase: bot.config.passphrase.clone(), ..config }.resolved(&root).unwrap();
+    let report = Engine::new(config).migrate(&file, &MigrateOptions::default(), &Control::silent()).unwrap();
+    assert_eq!((report.backup, report.backups), (backup, 1));
+    assert_same_tree(&expected, &tree(&root));
 }
 
 /// One sealed archive of a few hundred KB, and a vault for what becomes of it.
