@@ -13,7 +13,7 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_CORRUPT`: an object of the vault is damaged; the message names it and the backups that it hurts.
  * - `E_FORMAT`: the vault was made by a newer version.
  * - `E_STORAGE_LIMIT`, `E_NO_SPACE`: `maxLocalStorage` or the disk is full; earlier backups are whole.
- * - `E_SOURCE`: the root, or a file in it, cannot be read.
+ * - `E_SOURCE`: the root, a file in it, or an archive cannot be read.
  * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
  * - `E_RESTORE`: the restore cannot be done as asked; nothing was touched.
  * - `E_ROLLED_BACK`: the restore failed after it had begun to replace files, and everything was put back.
@@ -112,7 +112,7 @@ export function migrate(from: string, options?: MigrateOptions): Promise<Migrate
  * (without one, under the key file) a `.tar.gz.sealed`. The file is there whole or not at all. `recover.mjs` opens it, too.
  * @param backup a backup's name, or `'latest'`
  * @param file the file, or a folder that gets one with the backup's name
- * @throws BackupError E_CONFIG where the file exists already, E_NO_SPACE, E_CORRUPT where the vault is damaged
+ * @throws BackupError E_CONFIG where the file exists already, E_PASSPHRASE, E_NO_SPACE, E_CORRUPT where the vault is damaged
  */
 export function exportBackup(backup: string, file: string, options?: ExportOptions): Promise<ExportResult>
 
@@ -364,7 +364,7 @@ export interface RestoreResult {
 export interface ExportOptions extends Watched {
   /** Paths, globs, or categories. Default: everything. */
   items?: string[]
-  /** Seal it. Default: as the configuration's `encryption`. */
+  /** Seal it. Default: as the configuration's `encryption`, and where the file is called `.sealed`. */
   encrypt?: boolean
   /** Replace a file that exists. Otherwise it is E_CONFIG. */
   overwrite?: boolean

@@ -79,7 +79,7 @@ test('what is wrong is said, and what fails leaves nothing', async (t) => {
     fails('E_CONFIG', /^(?!.*7777).*must be a string/)
   )
   await assert.rejects(engine.exportBackup(backup, file, { items: ['confg.json'] }), fails('E_NOT_FOUND'))
-  await assert.rejects(engine.exportBackup(backup, file, { encrypt: true }), fails('E_CONFIG', /BACKUP_PASSPHRASE/))
+  await assert.rejects(engine.exportBackup(backup, file, { encrypt: true }), fails('E_PASSPHRASE', /BACKUP_PASSPHRASE/))
   await assert.rejects(engine.exportBackup(backup, join(out, 'no/a.tar.gz')), fails('E_CONFIG', /does not exist/))
   await assert.rejects(engine.exportBackup('backup_API_2020-01-01T00-00-00-000Z', file), fails('E_NOT_FOUND'))
   await assert.rejects(engine.exportBackup(backup, file, { signal: AbortSignal.abort() }), fails('E_ABORTED'))

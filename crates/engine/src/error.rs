@@ -17,9 +17,9 @@ pub enum Error {
     #[error("The vault cannot be opened: {hint}")]
     Passphrase { hint: &'static str },
 
-    /// A sealed archive, and nothing that opens it.
-    #[error("{archive} cannot be opened: {hint}")]
-    Sealed { archive: String, hint: &'static str },
+    /// A sealed archive, and nothing that seals or opens it.
+    #[error("{message}")]
+    Sealed { message: String },
 
     #[error("{message}")]
     NotFound { message: String },

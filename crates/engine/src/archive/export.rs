@@ -39,7 +39,8 @@ pub fn export(
     let started = Instant::now();
     let wanted = RestoreOptions { items: options.items.clone(), ..RestoreOptions::default() };
     let mut source = sources(vault, &BackupRef::Name(backup.into()), &wanted)?.remove(0);
-    let encrypt = options.encrypt.unwrap_or(config.encryption);
+    let is_called_sealed = file.extension().is_some_and(|extension| extension == "sealed");
+    let encrypt = options.encrypt.unwrap_or(config.encryption || is_called_sealed);
     let path = place(file, &source, encrypt);
     let new = NewFile::create(&path, options.overwrite)?;
     let seal = if encrypt { Some(Seal::new(credentials)?) } else { None };

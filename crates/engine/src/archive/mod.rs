@@ -18,12 +18,12 @@ mod contents;
 mod export;
 mod import;
 mod intake;
-mod manifest;
-mod member;
+pub mod manifest;
+pub mod member;
 mod pack;
 mod place;
 mod progress;
-mod seal;
+pub mod seal;
 mod source;
 mod twin;
 

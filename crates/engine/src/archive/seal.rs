@@ -43,7 +43,7 @@ impl Seal {
             (Some(_), _) => (PASSPHRASE, [Cost::OURS.log_n, Cost::OURS.r as u8, Cost::OURS.p as u8]),
             (None, Some(_)) => (KEY_FILE, [0; 3]),
             (None, None) => {
-                return Err(Error::Config {
+                return Err(Error::Sealed {
                     message: "A sealed archive needs a passphrase (BACKUP_PASSPHRASE) or a key file (BACKUP_KEY_FILE). Without one, ask for a plain archive: --plain, or `encrypt: false`.".into(),
                 });
             }
@@ -69,7 +69,7 @@ impl Seal {
                 ),
             });
         }
-        let refuse = |hint| Err(Error::Sealed { archive: name.to_owned(), hint });
+        let refuse = |hint: &str| Err(Error::Sealed { message: format!("{name} cannot be opened: {hint}") });
         match derive(&header, credentials).map_err(|error| name_it(error, name))? {
             Some((key, check)) if check == header[CHECKED..] => Ok(Seal { key, header }),
             Some(_) => refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged."),

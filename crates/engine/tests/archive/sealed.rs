@@ -47,7 +47,12 @@ fn without_a_passphrase_the_key_file_seals_and_opens() {
     let plain = Bot::new();
     let backup = plain.backup(BackupType::Manual).backup;
     let options = ExportOptions { encrypt: Some(true), ..ExportOptions::default() };
-    assert_eq!(plain.try_export(&backup, "b.tar.gz.sealed", options).unwrap_err().code(), "E_CONFIG");
+    for (name, options) in [("b.tar.gz", options), ("b.tar.gz.sealed", ExportOptions::default())] {
+        let error = plain.try_export(&backup, name, options).unwrap_err();
+        assert_eq!(error.code(), "E_PASSPHRASE");
+        assert!(error.to_string().contains("BACKUP_PASSPHRASE"), "{error}");
+        assert!(!plain.dir.path().join(name).exists());
+    }
 }
 
 #[test]
