@@ -13,7 +13,7 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_CORRUPT`: an object of the vault is damaged; the message names it and the backups that it hurts.
  * - `E_FORMAT`: the vault was made by a newer version.
  * - `E_STORAGE_LIMIT`, `E_NO_SPACE`: `maxLocalStorage` or the disk is full; earlier backups are whole.
- * - `E_SOURCE`: the root, or a file in it, cannot be read.
+ * - `E_SOURCE`: the root, a file in it, or an archive cannot be read.
  * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
  * - `E_RESTORE`: the restore cannot be done as asked; nothing was touched.
  * - `E_ROLLED_BACK`: the restore failed after it had begun to replace files, and everything was put back.
@@ -107,6 +107,23 @@ export function diff(from: BackupReference, to?: BackupReference | null, options
  */
 export function migrate(from: string, options?: MigrateOptions): Promise<MigrateReport>
 
+/**
+ * Writes one backup into one portable file, which is readable without a vault: a `.tar.gz`, or sealed under the passphrase
+ * (without one, under the key file) a `.tar.gz.sealed`. The file is there whole or not at all. `recover.mjs` opens it, too.
+ * @param backup a backup's name, or `'latest'`
+ * @param file the file, or a folder that gets one with the backup's name
+ * @throws BackupError E_CONFIG where the file exists already, E_PASSPHRASE, E_NO_SPACE, E_CORRUPT where the vault is damaged
+ */
+export function exportBackup(backup: string, file: string, options?: ExportOptions): Promise<ExportResult>
+
+/**
+ * Takes an archive into the vault, as the backup that it was; makes the vault where there is none. Every byte is compared
+ * with the archive's manifest before the backup counts. Waits for an operation that is running. A backup that the vault
+ * has already is left as it is; another one of the same name keeps it, and the archive gets the next one that is free.
+ * @throws BackupError E_PASSPHRASE, E_CORRUPT, E_UNSAFE_PATH; E_SOURCE for what is not an archive of Lifeboat
+ */
+export function importBackup(file: string, options?: ImportOptions): Promise<BackupInfo>
+
 /** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
 export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
 
@@ -126,6 +143,8 @@ export class BackupEngine {
   versions(path: string): Promise<Version[]>
   diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
   migrate(from: string, options?: MigrateOptions): Promise<MigrateReport>
+  exportBackup(backup: string, file: string, options?: ExportOptions): Promise<ExportResult>
+  importBackup(file: string, options?: ImportOptions): Promise<BackupInfo>
   verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
   status(): Promise<Status>
   /** A listener that throws becomes a process warning, and harms no operation. */
@@ -342,6 +361,31 @@ export interface RestoreResult {
   warnings: Warning[]
 }
 
+export interface ExportOptions extends Watched {
+  /** Paths, globs, or categories. Default: everything. */
+  items?: string[]
+  /** Seal it. Default: as the configuration's `encryption`, and where the file is called `.sealed`. */
+  encrypt?: boolean
+  /** Replace a file that exists. Otherwise it is E_CONFIG. */
+  overwrite?: boolean
+}
+
+export interface ExportResult {
+  /** The absolute path of the archive. */
+  file: string
+  /** Bytes of the archive. */
+  size: number
+  items: number
+  /** Whether it is sealed. */
+  encrypted: boolean
+  durationMs: number
+}
+
+export interface ImportOptions extends Watched {
+  /** The archive's passphrase, where it is not the vault's. */
+  passphrase?: string
+}
+
 export interface MigrateOptions extends Watched {
   /** Default: the newest. An archive holds one, and there is none to choose. */
   backup?: BackupReference
@@ -432,7 +476,16 @@ export interface Status {
 
 export interface Events {
   progress: Progress & {
-    operation: 'createBackup' | 'restore' | 'verify' | 'listBackups' | 'listItems' | 'status' | 'migrate'
+    operation:
+      | 'createBackup'
+      | 'restore'
+      | 'verify'
+      | 'listBackups'
+      | 'listItems'
+      | 'status'
+      | 'migrate'
+      | 'exportBackup'
+      | 'importBackup'
   }
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }

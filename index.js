@@ -142,6 +142,14 @@ class BackupEngine {
     return this.#run(call.migrate(from, options), options)
   }
 
+  async exportBackup(backup, file, options = {}) {
+    return this.#run(call.exportBackup(backup, file, options), options)
+  }
+
+  async importBackup(file, options = {}) {
+    return this.#run(call.importBackup(file, options), options)
+  }
+
   async verify(backup, options = {}) {
     const report = await this.#run(call.verify(backup, options), options)
     if (!report.ok) this.#emit('integrity:failure', report)
@@ -234,6 +242,8 @@ module.exports = {
   versions: async (path) => theEngine().versions(path),
   diff: async (from, to, options) => theEngine().diff(from, to, options),
   migrate: async (from, options) => theEngine().migrate(from, options),
+  exportBackup: async (backup, file, options) => theEngine().exportBackup(backup, file, options),
+  importBackup: async (file, options) => theEngine().importBackup(file, options),
   verify: async (backup, options) => theEngine().verify(backup, options),
   status: async () => theEngine().status(),
   BackupEngine,

@@ -175,6 +175,8 @@ test('what is not built yet is not there', () => {
     'versions',
     'diff',
     'migrate',
+    'exportBackup',
+    'importBackup',
     'verify',
     'status'
   ]

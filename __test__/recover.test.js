@@ -169,7 +169,7 @@ for (const how of ['passphrase', 'key file', 'none']) {
     assert.match(list.stdout.toString(), /the first/)
     for (const [number, backup] of bot.backups.entries()) {
       const [one, two] = [path.join(bot.base, `engine-${number}`), path.join(bot.base, `recover-${number}`)]
-      lifeboat(bot, 'restore', backup, '--to', one)
+      lifeboat(bot, 'restore', backup, '--to', one, '--allow-outside-links')
       const result = recover(bot, [backup, two])
       assert.equal(result.status, 0, result.stderr.toString())
       const expected = describe(one)
@@ -195,7 +195,7 @@ for (const tar of ['tar', 'bsdtar']) {
     const expected = path.join(bot.base, `for-${tar}`)
     const folder = path.join(bot.base, `by-${tar}`)
     const archive = path.join(bot.base, `${tar}.tar`)
-    lifeboat(bot, 'restore', bot.backups[0], '--to', expected)
+    lifeboat(bot, 'restore', bot.backups[0], '--to', expected, '--allow-outside-links')
     fs.mkdirSync(folder)
     const out = fs.openSync(archive, 'w')
     const result = recover(bot, [bot.backups[0], '-'], { stdio: ['ignore', out, 'pipe'] })
@@ -377,3 +377,67 @@ test('a path that leads out of the folder is refused, also through a link; the r
   assert.equal(archive.status, 1)
   assert.equal(run('tar', ['-tf', '-'], { input: archive.stdout }).stdout.toString(), 'good\nout\n')
 })
+
+for (const how of ['passphrase', 'key file']) {
+  test(`what is in a sealed archive is the plain one, byte for byte (${how})`, () => {
+    const base = path.join(scratch, `archive-${how.replace(' ', '-')}`)
+    const bot = { base, root: path.join(base, 'bot'), vault: path.join(base, 'vault'), env: {} }
+    fs.mkdirSync(bot.root, { recursive: true })
+    makeFolder(bot.root)
+    if (how === 'passphrase') bot.env = { BACKUP_PASSPHRASE: PASSPHRASE }
+    else {
+      bot.env = { BACKUP_KEY_FILE: path.join(base, 'bot.key') }
+      lifeboat(bot, 'init', '--key-file', bot.env.BACKUP_KEY_FILE)
+    }
+    lifeboat(bot, 'backup')
+    const [plain, sealed, out] = ['bot.tar.gz', 'bot.tar.gz.sealed', 'out.tar.gz'].map((name) => path.join(base, name))
+    lifeboat(bot, 'export', 'latest', plain, '--plain')
+    lifeboat(bot, 'export', 'latest', sealed)
+    const result = recover(bot, ['--archive', sealed, out])
+    assert.equal(result.status, 0, result.stderr.toString())
+    assert.ok(fs.readFileSync(plain).equals(fs.readFileSync(out)))
+    const piped = recover(bot, ['--archive', sealed, '-'])
+    assert.equal(piped.status, 0, piped.stderr.toString())
+    assert.ok(fs.readFileSync(plain).equals(piped.stdout))
+    // And tar unpacks that into what a restore writes.
+    const [unpacked, restored] = [path.join(base, 'unpacked'), path.join(base, 'restored')]
+    fs.mkdirSync(unpacked)
+    assert.equal(run('tar', ['-xpzf', out, '-C', unpacked], { env: { LC_ALL: 'C.UTF-8' } }).stderr.toString(), '')
+    fs.rmSync(path.join(unpacked, '.lifeboat'), { recursive: true })
+    lifeboat(bot, 'restore', 'latest', '--to', restored, '--allow-outside-links')
+    assertSame(describe(unpacked), describe(restored))
+
+    const refused = (args, words, env = bot.env) => {
+      const result = recover(bot, ['--archive', ...args], { env })
+      assert.equal(result.status, 1)
+      assert.match(result.stderr.toString(), words)
+      assert.doesNotMatch(result.stderr.toString(), /\n {4}at /, 'a stack trace is no message')
+    }
+    refused([sealed, out], /EEXIST/)
+    assert.ok(fs.readFileSync(plain).equals(fs.readFileSync(out)), 'a file that was there is as it was')
+    const other = path.join(base, 'other')
+    refused([plain, other], /is not sealed/)
+    const wrong = path.join(base, 'wrong.key')
+    fs.writeFileSync(wrong, noise(32))
+    const locked = how === 'passphrase' ? [{ BACKUP_PASSPHRASE: 'wrong' }] : [{ BACKUP_KEY_FILE: wrong }, {}]
+    for (const env of locked) refused([sealed, other], /does not open/, env)
+    const bytes = fs.readFileSync(sealed)
+    const damaged = path.join(base, 'damaged')
+    const segment = (64 << 10) + 16
+    const cut = (...parts) => Buffer.concat(parts.map(([from, to]) => bytes.subarray(from, to)))
+    for (const [forged, words] of [
+      [cut([0, 40]), /cut off/],
+      [cut([0, 67]), /damaged or cut off/],
+      [cut([0, 67 + 3 * segment]), /damaged or cut off/],
+      [cut([0, bytes.length - 1]), /damaged or cut off/],
+      [cut([0, 67], [67 + segment, 67 + 2 * segment], [67, 67 + segment], [67 + 2 * segment]), /segment 0/],
+      [cut([0, 67 + segment], [67]), /segment 1/],
+      [Buffer.concat([bytes, noise(1)]), /damaged or cut off/],
+      [Buffer.concat([bytes.subarray(0, 6), Buffer.from([2]), bytes.subarray(7)]), /newer Lifeboat/]
+    ]) {
+      fs.writeFileSync(damaged, forged)
+      refused([damaged, other], words)
+      assert.ok(!fs.existsSync(other))
+    }
+  })
+}

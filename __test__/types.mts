@@ -8,6 +8,8 @@ import {
   configure,
   createBackup,
   diff,
+  exportBackup,
+  importBackup,
   listItems,
   restore,
   versions
@@ -40,6 +42,12 @@ const { changed } = await diff(result.backup, { at: new Date() })
 for (const { path, tables = [] } of changed) for (const { table, added } of tables) console.log(path, table, added)
 // @ts-expect-error a path and not a list of them
 await versions(['config.json'])
+
+const archive = await exportBackup('latest', '/mnt/usb', { items: ['database'], encrypt: true })
+const { backup: imported } = await importBackup(archive.file, { passphrase: 'of the old server' })
+console.log(imported, archive.size)
+// @ts-expect-error one backup, by its name
+await exportBackup({ at: new Date() }, '/mnt/usb')
 
 const engine = new BackupEngine({})
 engine

@@ -145,6 +145,23 @@ function migrate(from, options) {
   return { op: 'migrate', from: resolve(check('The source', from, 'path')), options: given }
 }
 
+const EXPORT = { items: 'texts', encrypt: 'boolean', overwrite: 'boolean', ...WATCHED }
+
+function exportBackup(backup, file, options) {
+  const given = withoutWatchers(checkAll('The options of exportBackup', options, EXPORT))
+  const target = resolve(check('The file', file, 'path'))
+  return { op: 'exportBackup', backup: check('The backup', backup, 'path'), file: target, options: given }
+}
+
+function importBackup(file, options) {
+  // A passphrase stays out of the message that says what is wrong with it.
+  if (isObject(options) && !['undefined', 'string'].includes(typeof options.passphrase)) {
+    refuse('The options of importBackup.passphrase must be a string.')
+  }
+  const { passphrase } = checkAll('The options of importBackup', options, { passphrase: 'text', ...WATCHED })
+  return { op: 'importBackup', file: resolve(check('The file', file, 'path')), passphrase }
+}
+
 function whichBackup(backup) {
   if (!isObject(backup)) return check('The backup', backup, 'path')
   const { at } = backup
@@ -155,4 +172,16 @@ function whichBackup(backup) {
   return { at: instant }
 }
 
-module.exports = { configText, createBackup, diff, listBackups, listItems, migrate, restore, verify, versions }
+module.exports = {
+  configText,
+  createBackup,
+  diff,
+  exportBackup,
+  importBackup,
+  listBackups,
+  listItems,
+  migrate,
+  restore,
+  verify,
+  versions
+}

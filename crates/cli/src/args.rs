@@ -24,6 +24,8 @@ Without the passphrase (or a key file) nobody can read the backups, nor can you:
 Environment:
   BACKUP_PASSPHRASE   the passphrase that opens the vault
   BACKUP_KEY_FILE     a key file that opens the vault without a passphrase
+  BACKUP_ARCHIVE_PASSPHRASE
+                      the passphrase of an archive that is imported, where the vault has another
   NO_COLOR            plain output
 
 Exit codes:
@@ -165,6 +167,29 @@ Examples:
   lifeboat diff backup_DAILY_2026-11-22T02-00-00-000Z backup_DAILY_2026-11-23T02-00-00-000Z
   lifeboat diff latest --json | jq '.changed[].tables'")]
     Diff(DiffArgs),
+
+    /// Write a backup into one portable file, which is readable without a vault.
+    ///
+    /// <backup>.tar.gz, which tar unpacks, or <backup>.tar.gz.sealed, which opens with the passphrase (or, where there is
+    /// none, the key file). It is sealed where the vault is configured to be encrypted. FILE may be a folder, and is the
+    /// folder one stands in where it is left out. `lifeboat import` takes it into any vault; recover.mjs opens it, too.
+    #[command(after_help = "\
+Examples:
+  lifeboat export latest /mnt/usb/
+  lifeboat export latest /mnt/usb/bot.tar.gz --plain
+  lifeboat export backup_DAILY_2026-11-23T02-00-00-000Z /tmp/some.tar.gz.sealed --items database,config.json")]
+    Export(ExportArgs),
+
+    /// Take an archive into the vault, as the backup that it was.
+    ///
+    /// Every byte is compared with the archive's manifest before the backup counts. A backup that the vault has already
+    /// is left as it is. The vault is made where there is none.
+    #[command(after_help = "\
+Examples:
+  lifeboat import /mnt/usb/backup_DAILY_2026-11-23T02-00-00-000Z.tar.gz.sealed
+  lifeboat import bot.tar.gz --root /srv/bot
+  BACKUP_ARCHIVE_PASSPHRASE='of the old server' lifeboat import old.tar.gz.sealed")]
+    Import(ImportArgs),
 
     /// Set up the bot on another server, from a copy of its vault or from an archive.
     ///
@@ -317,6 +342,32 @@ pub struct DiffArgs {
     /// Another backup; none means the root as it is now.
     #[arg(value_name = "B")]
     pub to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
+    /// The file to write, or the folder to write it to [default: this folder].
+    pub file: Option<PathBuf>,
+    /// Only these paths, globs or categories, with commas between them; or give it several times.
+    #[arg(long, value_name = "ITEM", value_delimiter = ',')]
+    pub items: Vec<String>,
+    /// Do not encrypt it: whoever has the file can read it.
+    #[arg(long)]
+    pub plain: bool,
+    /// Encrypt it, whatever the configuration says.
+    #[arg(long, conflicts_with = "plain")]
+    pub sealed: bool,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The archive: a .tar.gz or .tar.gz.sealed that `lifeboat export` wrote.
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -11,15 +11,13 @@ use lifeboat_engine::{Error, Result};
 
 pub const PASSPHRASE: &str = "BACKUP_PASSPHRASE";
 pub const KEY_FILE: &str = "BACKUP_KEY_FILE";
+/// The passphrase of an archive, where the vault has another one.
+pub const ARCHIVE_PASSPHRASE: &str = "BACKUP_ARCHIVE_PASSPHRASE";
 
 /// Puts what the environment says over what the configuration says. An empty variable says nothing.
 pub fn from_environment(config: &mut Config) -> Result<()> {
-    if let Some(value) = variable(PASSPHRASE) {
-        // The value itself stays out of the message: it is a secret.
-        let text = value.into_string().map_err(|_| Error::Config {
-            message: format!("{PASSPHRASE} is not valid UTF-8. Use a passphrase that is."),
-        })?;
-        config.passphrase = Some(Secret::new(text));
+    if let Some(passphrase) = secret(PASSPHRASE)? {
+        config.passphrase = Some(passphrase);
         config.passphrase_file = None;
     }
     if let Some(value) = variable(KEY_FILE) {
@@ -28,6 +26,20 @@ pub fn from_environment(config: &mut Config) -> Result<()> {
         config.key_file = Some(file);
     }
     Ok(())
+}
+
+/// What the environment says of an archive.
+pub fn of_archive() -> Result<Option<Secret>> {
+    secret(ARCHIVE_PASSPHRASE)
+}
+
+fn secret(name: &str) -> Result<Option<Secret>> {
+    let Some(value) = variable(name) else { return Ok(None) };
+    // The value itself stays out of the message: it is a secret.
+    let text = value
+        .into_string()
+        .map_err(|_| Error::Config { message: format!("{name} is not valid UTF-8. Use a passphrase that is.") })?;
+    Ok(Some(Secret::new(text)))
 }
 
 fn variable(name: &str) -> Option<OsString> {
@@ -42,6 +54,11 @@ pub fn given(config: &Config) -> bool {
 /// Asks for the passphrase of a vault that exists.
 pub fn ask() -> Result<Secret> {
     read("Passphrase of the vault: ")
+}
+
+/// Asks for the passphrase of a sealed archive.
+pub fn ask_archive() -> Result<Secret> {
+    read("Passphrase of the archive: ")
 }
 
 /// Asks for the passphrase of a vault that is about to be made: twice, because a slip would lock it for ever.

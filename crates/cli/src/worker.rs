@@ -82,7 +82,9 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::ExportBackup { backup, file, options } => {
             json(&engine.export_backup(&backup, &file, &options, control)?)
         }
-        Operation::ImportBackup { file } => json(&engine.import_backup(&file, control)?),
+        Operation::ImportBackup { file, passphrase } => {
+            json(&engine.import_backup(&file, passphrase.as_ref(), control)?)
+        }
         Operation::Migrate { from, options } => json(&engine.migrate(&from, &options, control)?),
     }
 }

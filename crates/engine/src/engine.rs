@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::archive::Archive;
 use crate::migrate::Migration;
 use crate::mutex::lock as locked;
 use crate::report::*;
@@ -188,15 +189,23 @@ impl Engine {
         archive::export(&self.vault()?, &self.config, &credentials, backup, file, options, control)
     }
 
-    /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none.
-    pub fn import_backup(&self, file: &Path, control: &Control) -> Result<BackupInfo> {
+    /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none. `passphrase`:
+    /// the archive's, where it is not the vault's.
+    pub fn import_backup(&self, file: &Path, passphrase: Option<&Secret>, control: &Control) -> Result<BackupInfo> {
         let credentials = self.credentials(None)?;
+        let opening = Credentials {
+            passphrase: passphrase.cloned().or_else(|| credentials.passphrase.clone()),
+            ..credentials.clone()
+        };
+        // Before a vault is made: one that was made with a passphrase that is wrong here would only be in the way.
+        let archive = Archive::open(file, &opening)?;
         let vault = match Vault::exists(&self.config.backup_dir) {
             true => self.vault()?,
             false => self.make_vault(&credentials)?,
         };
         let _lock = self.lock("IMPORT", true, control)?;
-        archive::import(&vault, &self.config, &credentials, file, control)
+        restore::recover(&self.config, control)?;
+        archive::import(&vault, &self.config, &archive, control)
     }
 
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.

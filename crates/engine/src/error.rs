@@ -17,6 +17,10 @@ pub enum Error {
     #[error("The vault cannot be opened: {hint}")]
     Passphrase { hint: &'static str },
 
+    /// A sealed archive, and nothing that seals or opens it.
+    #[error("{message}")]
+    Sealed { message: String },
+
     #[error("{message}")]
     NotFound { message: String },
 
@@ -79,7 +83,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Config { .. } => "E_CONFIG",
-            Error::Passphrase { .. } => "E_PASSPHRASE",
+            Error::Passphrase { .. } | Error::Sealed { .. } => "E_PASSPHRASE",
             Error::NotFound { .. } => "E_NOT_FOUND",
             Error::Busy { .. } => "E_BUSY",
             Error::Aborted => "E_ABORTED",

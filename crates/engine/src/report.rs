@@ -430,8 +430,11 @@ fn is_false(flag: &bool) -> bool {
 pub struct ExportOptions {
     /// Paths, globs or categories; empty means everything.
     pub items: Vec<String>,
-    /// Seal the archive under the passphrase. Default: as the configuration's `encryption`.
+    /// Seal the archive under the passphrase, or without one under the key file. Default: as the configuration's
+    /// `encryption`, and where the file is called `.sealed`.
     pub encrypt: Option<bool>,
+    /// Replace a file that is there already; otherwise it is `E_CONFIG`.
+    pub overwrite: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 mod backup;
 mod diff;
+mod export;
+mod import;
 mod init;
 mod items;
 mod list;
@@ -28,6 +30,8 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Verify(args) => verify::run(args, session),
         Command::Versions(args) => versions::run(args, session),
         Command::Diff(args) => diff::run(args, session),
+        Command::Export(args) => export::run(args, session),
+        Command::Import(args) => import::run(args, session),
         Command::Migrate(args) => migrate::run(args, session),
         Command::Status => status::run(session),
         Command::Worker => Ok(worker::run()),

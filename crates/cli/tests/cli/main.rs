@@ -1,5 +1,6 @@
 //! The command line as scripts and people meet it: the real executable, on real folders and real vaults.
 
+mod archive;
 mod bot;
 mod commands;
 mod compare;

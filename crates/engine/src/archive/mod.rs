@@ -1,32 +1,36 @@
 //! Archives: one portable file that holds one whole backup, readable without a vault.
+//!
+//! Inside is a tar of the backup's items, behind a manifest that says what tar cannot: what the backup was, and each
+//! item's category and hash. Around it lies gzip, and around that, where there is a passphrase or a key file, a seal.
+//! `docs/format.md` has the layout.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `export`, `contents`, `pack`, `place` | from a vault to a file: read, lay out, compress on all threads, put in place |
+//! | `import`, `source`, `intake`, `twin` | from a file to a vault: open, compare with the manifest, store |
+//! | `manifest`, `member` | the two things that a tar of ours holds |
+//! | `seal` | AES-256-GCM in segments, under a passphrase or a key file |
+//!
+//! Both are all or nothing and stream: memory depends on neither the size nor the number of items. An archive is not
+//! trusted: it is read in step with its manifest, and what does not fit ends the import before any of it counts.
 
-use std::path::Path;
+mod contents;
+mod export;
+mod import;
+mod intake;
+pub mod manifest;
+pub mod member;
+mod pack;
+mod place;
+mod progress;
+pub mod seal;
+mod source;
+mod twin;
 
-use crate::report::{BackupInfo, ExportOptions, ExportResult};
-use crate::seal::keyring::Credentials;
-use crate::vault::Vault;
-use crate::{Config, Control, Error, Result};
+pub use export::export;
+pub use import::import;
+pub use source::Archive;
 
-/// Writes `backup` to `file`, all or nothing.
-pub fn export(
-    _vault: &Vault,
-    _config: &Config,
-    _credentials: &Credentials,
-    _backup: &str,
-    _file: &Path,
-    _options: &ExportOptions,
-    _control: &Control,
-) -> Result<ExportResult> {
-    Err(Error::internal("export is not built yet"))
-}
-
-/// Takes the archive `file` into the vault. The caller holds the vault's lock.
-pub fn import(
-    _vault: &Vault,
-    _config: &Config,
-    _credentials: &Credentials,
-    _file: &Path,
-    _control: &Control,
-) -> Result<BackupInfo> {
-    Err(Error::internal("import is not built yet"))
-}
+/// What an archive's file is called behind the backup's name.
+pub const PLAIN: &str = ".tar.gz";
+pub const SEALED: &str = ".tar.gz.sealed";

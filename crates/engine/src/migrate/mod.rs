@@ -149,7 +149,7 @@ impl Migration<'_> {
                     Some(backup) => backup,
                     None => {
                         root.write_note(&Note::default())?;
-                        self.engine.import_backup(file, self.control)?.backup
+                        self.engine.import_backup(file, None, self.control)?.backup
                     }
                 };
                 (self.engine.vault()?, Some(BackupRef::Name(backup)))

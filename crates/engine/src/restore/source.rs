@@ -187,14 +187,14 @@ impl Source {
 
 /// The order of an item list: what is not sorted and without repetition cannot have been written by us.
 #[derive(Default)]
-struct Order {
+pub struct Order {
     last: Option<RelPath>,
     /// The last item that is no folder: nothing can lie below it, and below a link it would be written elsewhere.
     leaf: Option<RelPath>,
 }
 
 impl Order {
-    fn check(&mut self, path: &RelPath, item: &Item) -> Result<()> {
+    pub fn check(&mut self, path: &RelPath, item: &Item) -> Result<()> {
         let refuse = |reason| Err(Error::UnsafePath { path: path.display(), reason });
         if self.last.as_ref().is_some_and(|last| last >= path) {
             return refuse("it is out of order or there twice");

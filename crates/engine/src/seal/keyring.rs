@@ -56,12 +56,25 @@ enum Kdf {
     Hkdf { salt: String },
 }
 
-/// scrypt's cost: N = 2^17, r = 8, p = 1 (RFC 7914): 128 MiB, about 0.4 s, and `recover.mjs` has it in Node.
-const LOG_N: u8 = 17;
-const R: u32 = 8;
-const P: u32 = 1;
-/// A key file that asks for more than this was not written by us: it would only eat the memory.
-const MAX_LOG_N: u32 = 20;
+/// What scrypt is to cost (RFC 7914).
+#[derive(Clone, Copy)]
+pub struct Cost {
+    pub log_n: u8,
+    pub r: u32,
+    pub p: u32,
+}
+
+impl Cost {
+    /// N = 2^17, r = 8, p = 1: 128 MiB, about 0.4 s, and `recover.mjs` has it in Node.
+    pub const OURS: Cost = Cost { log_n: 17, r: 8, p: 1 };
+
+    /// What asks for more than this was not written by us: it would only eat the memory.
+    pub fn is_sane(self) -> bool {
+        let in_bounds = (1..=20).contains(&self.log_n) && (1..=16).contains(&self.r) && (1..=4).contains(&self.p);
+        // RFC 7914: N < 2^(128 * r / 8).
+        in_bounds && u32::from(self.log_n) < 16 * self.r
+    }
+}
 
 /// The master key, opened by whatever of `credentials` fits.
 pub struct Unlocked {
@@ -105,10 +118,11 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], check: &str, credentials: &Creden
         let (Some(passphrase), Some(Kdf::Scrypt { n, r, p, salt })) = (&credentials.passphrase, &file.kdf) else {
             continue;
         };
-        if !n.is_power_of_two() || n.ilog2() > MAX_LOG_N || *r == 0 || *r > 16 || *p == 0 || *p > 4 {
+        let cost = Cost { log_n: n.checked_ilog2().unwrap_or(0) as u8, r: *r, p: *p };
+        if !n.is_power_of_two() || !cost.is_sane() {
             return Err(Error::Format { message: format!("keys/{}.json asks for an absurd key derivation.", file.id) });
         }
-        let wrapping = derive(passphrase, &decode(&file.id, salt)?, n.ilog2() as u8, *r, *p)?;
+        let wrapping = derive(passphrase, &decode(&file.id, salt)?, cost)?;
         if let Some(master) = unwrap(file, &wrapping, vault_id)?.filter(fits) {
             return Ok(Unlocked { master, by_passphrase: true });
         }
@@ -146,8 +160,9 @@ pub fn add(
     }
     if let Some(passphrase) = &credentials.passphrase {
         let salt = random::<32>()?;
-        let wrapping = derive(passphrase, &salt, LOG_N, R, P)?;
-        let kdf = Kdf::Scrypt { n: 1 << LOG_N, r: R, p: P, salt: BASE64.encode(salt) };
+        let cost = Cost::OURS;
+        let wrapping = derive(passphrase, &salt, cost)?;
+        let kdf = Kdf::Scrypt { n: 1 << cost.log_n, r: cost.r, p: cost.p, salt: BASE64.encode(salt) };
         write(
             dir,
             wrap(
@@ -220,9 +235,10 @@ fn decode(id: &str, text: &str) -> Result<Vec<u8>> {
     BASE64.decode(text).map_err(|_| Error::Format { message: format!("keys/{id}.json holds bad base64.") })
 }
 
-fn derive(passphrase: &Secret, salt: &[u8], log_n: u8, r: u32, p: u32) -> Result<Zeroizing<[u8; 32]>> {
+/// 32 bytes from a passphrase, by scrypt.
+pub fn derive(passphrase: &Secret, salt: &[u8], cost: Cost) -> Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
-    let params = scrypt::Params::new(log_n, r, p).map_err(|error| Error::internal(error.to_string()))?;
+    let params = scrypt::Params::new(cost.log_n, cost.r, cost.p).map_err(|error| Error::internal(error.to_string()))?;
     scrypt::scrypt(passphrase.expose().as_bytes(), salt, &params, &mut *key)
         .map_err(|error| Error::internal(error.to_string()))?;
     Ok(key)

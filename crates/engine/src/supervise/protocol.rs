@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::report::{
     BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, RestoreOptions,
 };
-use crate::secret::MasterKey;
+use crate::secret::{MasterKey, Secret};
 
 /// The first line that the worker reads.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,7 +80,12 @@ pub enum Operation {
         options: ExportOptions,
     },
     /// Result: `BackupInfo`.
-    ImportBackup { file: PathBuf },
+    ImportBackup {
+        file: PathBuf,
+        /// The archive's, where it is not the vault's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passphrase: Option<Secret>,
+    },
     /// Sets up the root from a vault or an archive. Result: `MigrateReport`.
     Migrate {
         from: PathBuf,

@@ -1,7 +1,6 @@
-// Gets the backups out of a Lifeboat vault with nothing but Node 18.17 or newer: no catalog, no engine, no npm. It is a
-// second implementation of the format in `docs/format.md`, and the tests hold the two against each other. It only reads
-// the vault. Nothing is trusted before it authenticates, and paths are not trusted at all: every file is created new, in
-// a folder that was empty, and links are made when everything else is done.
+// Gets the backups out of a Lifeboat vault, and opens sealed archives, with nothing but Node 18.17 or newer. It is a
+// second implementation of `docs/format.md`, and the tests hold the two against each other. It only reads. Nothing is
+// trusted before it authenticates, and paths not at all: files are created new, in an empty folder, and links come last.
 
 import crypto from 'node:crypto'
 import fs from 'node:fs'
@@ -14,9 +13,10 @@ const USAGE = `Usage:
   node recover.mjs [--vault DIR]                   lists the backups
   node recover.mjs [--vault DIR] BACKUP FOLDER     writes a backup into an empty or a new folder
   node recover.mjs [--vault DIR] BACKUP -          writes a backup to stdout, as a tar archive
-BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise. It opens
+  node recover.mjs --archive FILE.tar.gz.sealed X  writes the .tar.gz in a sealed archive to a new file X, or stdout: -
+BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise. All opens
 by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks. Exit codes: 0 all is there, 1 not all, 2 wrong usage.`
-const [MAJOR, TAG, MAX_CHUNK, KEPT_CHUNKS] = [1, 16, 16 << 20, 16]
+const [MAJOR, TAG, MAX_CHUNK, KEPT_CHUNKS, SEGMENT] = [1, 16, 16 << 20, 16, 64 << 10]
 const SIDES = ['-wal', '-shm', '-journal']
 const BAD_NAME = process.platform === 'win32' ? /^\.{0,2}$|[\0\\:]/ : /^\.{0,2}$|\0/
 const ZEROS = Buffer.alloc(MAX_CHUNK)
@@ -27,10 +27,12 @@ const newer = (object) => new Error(`${object} was written by a newer Lifeboat. 
 const warn = (text) => process.stderr.write(`Warning: ${text}\n`)
 const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
+const cost = (n, r, p) => ({ N: Math.min(n, 2 ** 20), r: Math.min(r, 16), p: Math.min(p, 4), maxmem: 2 ** 32 })
+const scrypt = (words, salt, ...numbers) => crypto.scryptSync(words, salt, 32, cost(...numbers))
+const keyFile = () => (process.env.BACKUP_KEY_FILE ? fs.readFileSync(process.env.BACKUP_KEY_FILE) : null)
 /** Node takes a negative number for "now", but not a negative date. */
 const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
 const namesIn = (folder, pattern) => fs.readdirSync(folder).filter((name) => pattern.test(name))
-
 /** Opens what AES-256-GCM sealed; null where it is not what was sealed. */
 function open(key, nonce, aad, sealed) {
   try {
@@ -41,7 +43,6 @@ function open(key, nonce, aad, sealed) {
     return null
   }
 }
-
 /** A JSON object that holds its own checksum, and whether it is intact. */
 function readChecked(vault, object) {
   const text = fs.readFileSync(path.join(vault, object), 'latin1')
@@ -55,7 +56,6 @@ function readChecked(vault, object) {
     return {}
   }
 }
-
 /** The master key, by the first key that opens. */
 async function unlock(vault, vaultId) {
   const keys = { none: [], keyfile: [], passphrase: [] }
@@ -65,23 +65,22 @@ async function unlock(vault, vaultId) {
     if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
   }
   if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
-  const secret = process.env.BACKUP_KEY_FILE && fs.readFileSync(process.env.BACKUP_KEY_FILE)
+  const secret = keyFile()
   for (const { kdf, unwrap } of secret ? keys.keyfile : []) {
     const master = unwrap(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'))
     if (master) return master
   }
-  const passphrase = keys.passphrase.length > 0 && (process.env.BACKUP_PASSPHRASE || (await ask()))
+  const passphrase = keys.passphrase.length > 0 && (await ask('the vault'))
   for (const { kdf, unwrap } of keys.passphrase) {
-    const cost = { N: Math.min(kdf.n, 2 ** 20), r: Math.min(kdf.r, 16), p: Math.min(kdf.p, 4), maxmem: 2 ** 32 }
-    const master = unwrap(crypto.scryptSync(passphrase, base64(kdf.salt), 32, cost))
+    const master = unwrap(scrypt(passphrase, base64(kdf.salt), kdf.n, kdf.r, kdf.p))
     if (master) return master
   }
   throw new Error('The passphrase or key file does not open this vault (BACKUP_PASSPHRASE, BACKUP_KEY_FILE).')
 }
-
-/** Asks on the terminal, without echo; where stdin is no terminal, its first line is the answer. */
-async function ask() {
-  process.stderr.write('Passphrase of the vault: ')
+/** From the environment, or asked on the terminal without echo; where stdin is no terminal, its first line counts. */
+async function ask(what) {
+  if (process.env.BACKUP_PASSPHRASE) return process.env.BACKUP_PASSPHRASE
+  process.stderr.write(`Passphrase of ${what}: `)
   process.exitCode = 1 // This is how it ends where the input ends without an answer.
   const lines = readline.createInterface({ input: process.stdin, terminal: process.stdin.isTTY === true })
   const answer = await lines.question('')
@@ -90,34 +89,83 @@ async function ask() {
   process.exitCode = 0
   return answer
 }
+function readAt(file, length, position) {
+  const [fd, bytes] = [fs.openSync(file), Buffer.alloc(Math.max(0, length))]
+  const read = fs.readSync(fd, bytes, 0, bytes.length, position)
+  fs.closeSync(fd)
+  if (read !== length) throw new Error(`${path.basename(file)} is cut off`)
+  return bytes
+}
+/** A new file with these pieces, or none. */
+function writeNew(place, pieces) {
+  const fd = fs.openSync(place, 'wx', 0o600)
+  try {
+    let at = 0
+    for (const piece of pieces) {
+      // What is all zeros stays a hole.
+      const skip = piece.equals(ZEROS.subarray(0, piece.length)) ? piece.length : 0
+      if (fs.writeSync(fd, piece, skip, piece.length - skip, at) + skip < piece.length) throw diskFull
+      at += piece.length
+    }
+    fs.ftruncateSync(fd, at)
+  } catch (error) {
+    fs.unlinkSync(place)
+    throw error
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+/** What a sealed archive holds, in pieces. Each is authentic, and the last one says that this was all. */
+function* unsealed(file, header, key) {
+  const { size } = fs.statSync(file)
+  for (let number = 0, at = header.length, length = 0; at < size || number === 0; number++, at += length) {
+    length = Math.min(SEGMENT + TAG, size - at)
+    const counter = number.toString(16).padStart(8, '0') + (at + length === size ? '01' : '00')
+    const nonce = Buffer.concat([header.subarray(44, 51), Buffer.from(counter, 'hex')])
+    const plain = open(key, nonce, header, readAt(file, length, at))
+    if (!plain) throw new Error(`${file} is damaged or cut off: its segment ${number} does not authenticate`)
+    yield plain
+  }
+}
+
+async function openArchive(file, target) {
+  const header = readAt(file, 67, 0)
+  if (header.toString('latin1', 0, 6) !== 'LBSEAL') throw new Error(`${file} is not sealed. Try: tar -xzf ${file}`)
+  if (header[6] > MAJOR || header[8] > 2) throw newer(file)
+  const [salt, ...numbers] = [header.subarray(12, 44), 2 ** header[9], header[10], header[11]]
+  const secret = header[8] === 2 ? keyFile() : scrypt(await ask('the archive'), salt, ...numbers)
+  const check = secret && hkdf(secret, header.subarray(0, 51), 'lifeboat v1 archive check').subarray(0, 16)
+  if (!check?.equals(header.subarray(51))) throw new Error(`The passphrase or key file does not open ${file}.`)
+  const pieces = unsealed(file, header, hkdf(secret, salt, 'lifeboat v1 archive'))
+  if (target !== '-') writeNew(target, pieces)
+  else for (const piece of pieces) fs.writeFileSync(1, piece)
+}
 
 class Packs {
   places = new Map()
   kept = new Map()
   constructor(vault, key) {
-    for (const prefix of namesIn(path.join(vault, 'packs'), /^[0-9a-f]{2}$/)) {
-      for (const id of namesIn(path.join(vault, 'packs', prefix), /^[0-9a-f]{64}$/)) {
-        const object = `packs/${prefix}/${id}`
-        try {
-          const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
-          this.index({ id, key: own, object, file: path.join(vault, object) })
-        } catch (error) {
-          warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
-        }
+    const names = fs.readdirSync(path.join(vault, 'packs'), { recursive: true })
+    for (const name of names.filter((name) => /^[0-9a-f]{2}.[0-9a-f]{64}$/.test(name))) {
+      const [object, id] = [`packs/${name.replace('\\', '/')}`, name.slice(3)]
+      try {
+        const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
+        this.index({ id, key: own, object, file: path.join(vault, object) })
+      } catch (error) {
+        warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
       }
     }
   }
-
   index(pack) {
     const { size } = fs.statSync(pack.file)
-    const [header, footer] = [this.readAt(pack, 40, 0), this.readAt(pack, 24, size - 24)]
+    const [header, footer] = [readAt(pack.file, 40, 0), readAt(pack.file, 24, size - 24)]
     const magic = [header.toString('latin1', 0, 6), footer.toString('latin1', 16, 22)]
     if (magic.some((word) => word !== 'LBPACK')) throw new Error('it does not look like a pack')
     if (header[6] > MAJOR && header[6] === footer[22]) throw newer(pack.object)
     const [length, count] = [footer.readUInt32LE(0), footer.readUInt32LE(4)]
     const fits = footer.readBigUInt64LE(8) === BigInt(size) && length === count * 40 + TAG && length + 64 <= size
     if (!fits) throw new Error('its footer does not fit its length')
-    const sealed = this.readAt(pack, length, size - 24 - length)
+    const sealed = readAt(pack.file, length, size - 24 - length)
     const index = open(pack.key, Buffer.alloc(12, 0xff), `lifeboat index ${pack.id}`, sealed)
     if (!index) throw new Error('its index does not authenticate')
     for (let at = 0, offset = 40; at < index.length; at += 40) {
@@ -128,15 +176,6 @@ class Packs {
       offset += sealed
     }
   }
-
-  readAt(pack, length, position) {
-    const [fd, bytes] = [fs.openSync(pack.file), Buffer.alloc(length)]
-    const read = fs.readSync(fd, bytes, 0, length, position)
-    fs.closeSync(fd)
-    if (read < length) throw new Error('it is cut off')
-    return bytes
-  }
-
   /** The plain bytes of a chunk, from whichever pack has it whole. */
   chunk(id) {
     if (this.kept.has(id)) return this.kept.get(id)
@@ -151,16 +190,14 @@ class Packs {
     }
     throw new Error(fault)
   }
-
   plain({ pack, ordinal, offset, sealed, plain }) {
     const nonce = Buffer.from(ordinal.toString(16).padStart(24, '0'), 'hex')
-    const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, this.readAt(pack, sealed, offset))
+    const member = open(pack.key, nonce, `lifeboat chunk ${pack.id}`, readAt(pack.file, sealed, offset))
     if (!member) throw new Error(`chunk ${ordinal} does not authenticate`)
     const bytes = zlib.gunzipSync(member, { maxOutputLength: MAX_CHUNK })
     if (bytes.length !== plain) throw new Error(`chunk ${ordinal} has another length than its index says`)
     return bytes
   }
-
   /** The content of a file in pieces; throws in the end where its length or its hash is wrong. */
   *content({ size, sha256, bundle, chunks = [], lists = [] }) {
     const hash = crypto.createHash('sha256')
@@ -182,11 +219,9 @@ function readSnapshot(vault, key, name) {
   const [own, version] = [hkdf(key, bytes.subarray(8, 40), 'lifeboat v1 snapshot'), `${bytes[6]}.${bytes[7]}`]
   const json = open(own, Buffer.alloc(12), `lifeboat snapshot ${version} ${name}`, bytes.subarray(40))
   if (bytes[6] > MAJOR) throw newer(`snapshots/${name}`)
-  const intact = json && bytes.toString('latin1', 0, 6) === 'LBSNAP'
-  if (!intact) throw new Error(`snapshots/${name} is damaged: it does not authenticate`)
+  if (!json || bytes.toString('latin1', 0, 6) !== 'LBSNAP') throw new Error(`snapshots/${name} does not authenticate`)
   return JSON.parse(json.toString())
 }
-
 /** The items of a backup, as far as its list can be read; `damaged` hears about the rest. */
 function* readItems(packs, list, damaged) {
   let [rest, last, link] = [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(1)]
@@ -229,32 +264,14 @@ class FolderOutput {
     this.folder = Buffer.from(path.resolve(folder) + path.sep)
     this.dir({ bytes: Buffer.alloc(0) })
   }
-
   place = ({ bytes }) => Buffer.concat([this.folder, bytes])
   dir = (item) => fs.mkdirSync(this.place(item), { recursive: true })
   parent = ({ bytes }) => this.dir({ bytes: bytes.subarray(0, Math.max(bytes.lastIndexOf(0x2f), 0)) })
-
   file(item, content) {
     this.parent(item)
-    const fd = fs.openSync(this.place(item), 'wx', 0o600)
-    try {
-      let at = 0
-      for (const piece of content()) {
-        // What is all zeros stays a hole.
-        const skip = piece.equals(ZEROS.subarray(0, piece.length)) ? piece.length : 0
-        if (fs.writeSync(fd, piece, skip, piece.length - skip, at) + skip < piece.length) throw diskFull
-        at += piece.length
-      }
-      fs.ftruncateSync(fd, at)
-    } catch (error) {
-      fs.unlinkSync(this.place(item))
-      throw error
-    } finally {
-      fs.closeSync(fd)
-    }
+    writeNew(this.place(item), content())
     this.finish(item)
   }
-
   /** Owner, mode and time. The owner comes first, because changing it clears bits of the mode. */
   finish = (item) => {
     const place = this.place(item)
@@ -265,7 +282,7 @@ class FolderOutput {
   }
 }
 
-/** A tar archive to stdout: ustar, and pax headers for what does not fit into that. Text is latin1: a byte a letter. */
+/** A tar archive to stdout: ustar, and what every tar knows for what does not fit. Text is latin1: a byte a letter. */
 class TarOutput {
   written = 0
   write(bytes, block = 1) {
@@ -273,48 +290,31 @@ class TarOutput {
     for (const part of [bytes, ZEROS.subarray(0, padding)]) fs.writeFileSync(1, part)
     this.written += bytes.length + padding
   }
-
   header(kind, name, { size = 0, mode = 0o644, uid = 0, gid = 0, mtime = [0] }, link = '') {
     const text = (value, width) => value.slice(0, width).padEnd(width, '\0')
-    const octal = (n, width) => `${(n >= 0 && n < 8 ** width ? n : 0).toString(8).padStart(width, '0')}\0`
-    const numbers = [octal(mode & 0o7777, 7), octal(uid, 7), octal(gid, 7), octal(size, 11), octal(mtime[0], 11)]
+    const octal = (n, width) => `${n.toString(8).padStart(width, '0')}\0`
+    const binary = (n, width) => `\x80${Buffer.from(n.toString(16).padStart(width * 2, '0'), 'hex').toString('latin1')}`
+    const number = (n, width) => (n < 8 ** width ? octal : binary)(Math.max(n, 0), width)
+    const numbers = [number(mode & 0o7777, 7), number(uid, 7), number(gid, 7), number(size, 11), number(mtime[0], 11)]
     const [before, after] = [[text(name, 100), ...numbers].join(''), `${kind}${text(link, 100)}ustar\x0000`]
     const sum = Buffer.from(before + after, 'latin1').reduce((sum, byte) => sum + byte, 8 * 32)
     this.write(Buffer.from(`${before}${octal(sum, 6)} ${after}`, 'latin1'), 512)
   }
-
   extra(kind, body) {
     this.header(kind, '././@Header', { size: body.length })
     this.write(Buffer.from(body, 'latin1'), 512)
   }
-
   entry(kind, name, item, link = '') {
-    let records = ''
-    const pax = (key, value) => {
-      const record = ` ${key}=${value}\n`
-      // A record begins with its length, which counts its own digits.
-      let length = record.length + 1
-      while (String(length).length + record.length > length) length++
-      records += length + record
-    }
-    const long = (value, key, gnu) => {
-      const isUtf8 = Buffer.from(Buffer.from(value, 'latin1').toString()).toString('latin1') === value
-      if (isUtf8 && (value.length > 100 || /[^ -~]/.test(value))) pax(key, value)
-      // pax is UTF-8. A long name that is not goes the GNU way, which has no encoding.
-      else if (value.length > 100) this.extra(gnu, `${value}\0`)
-    }
-    long(name, 'path', 'L')
-    long(link, 'linkpath', 'K')
+    // Long names go the GNU way: pax names are UTF-8, which not every name is, and not every bsdtar wants.
+    if (name.length > 100) this.extra('L', `${name}\0`)
+    if (link.length > 100) this.extra('K', `${link}\0`)
     const time = BigInt(item.mtime[0]) * 10n ** 9n + BigInt(item.mtime[1])
     const digits = String(time < 0 ? -time : time).padStart(10, '0')
-    if (item.mtime[1] || time < 0) pax('mtime', `${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`)
-    for (const [key, limit] of Object.entries({ size: 8 ** 11, uid: 8 ** 7, gid: 8 ** 7 })) {
-      if (item[key] >= limit) pax(key, item[key])
-    }
-    if (records) this.extra('x', records)
+    const record = ` mtime=${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}\n`
+    // A record begins with its length, which counts its own two digits.
+    if (item.mtime[1] || time < 0) this.extra('x', `${record.length + 2}${record}`)
     this.header(kind, name, item, link)
   }
-
   file(item, content) {
     // A header can't be taken back: everything is read and checked once before it is written.
     for (const _piece of content());
@@ -335,7 +335,6 @@ function recover(packs, snapshot, output) {
     if (HOPELESS.includes(error.code) || output.isTorn) throw error
     faults.push(`  ${JSON.stringify(what)}: ${error.message}\n`)
   }
-  /** What is wrong with one item doesn't stop the rest. */
   const attempt = (work, item) => {
     try {
       work?.(item)
@@ -362,6 +361,7 @@ function recover(packs, snapshot, output) {
 }
 
 async function main(args) {
+  if (args[0] === '--archive' && args.length === 3) return openArchive(args[1], args[2])
   const at = args.indexOf('--vault')
   const vault = at < 0 ? path.dirname(fileURLToPath(import.meta.url)) : args.splice(at, 2)[1]
   if (!vault || ![0, 2].includes(args.length) || args.some((arg) => arg.startsWith('--'))) {

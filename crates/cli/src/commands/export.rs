@@ -1,0 +1,47 @@
+//! `lifeboat export`: one backup as one portable file.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use console::style;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{ExportOptions, ExportResult};
+
+use crate::args::ExportArgs;
+use crate::output::{count, escaped, size};
+use crate::session::{Session, Vault, absolute};
+use crate::{exit, time};
+
+pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
+    let file = absolute(args.file.as_deref().unwrap_or(Path::new(".")))?;
+    let options = ExportOptions {
+        items: args.items.clone(),
+        encrypt: args.plain.then_some(false).or(args.sealed.then_some(true)),
+        overwrite: args.overwrite,
+    };
+    let work = |engine: &lifeboat_engine::Engine, control: &lifeboat_engine::Control| {
+        engine.export_backup(&args.backup, &file, &options, control)
+    };
+    let result = session.long(Vault::MustExist, work)?;
+    let config = session.config()?;
+    // The next backup would take it, and the one after that as well.
+    let is_taken = result.file.starts_with(&config.root) && !result.file.starts_with(&config.backup_dir);
+    session.output.result(&result, |out| show(out, &result, is_taken))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, result: &ExportResult, is_taken: bool) -> io::Result<()> {
+    let file = result.file.display().to_string();
+    writeln!(out, "{} {}", style("✓").green().bold(), style(escaped(&file)).bold())?;
+    writeln!(out, "  {}, {}", count(result.items, "item", "items"), size(result.size))?;
+    if result.encrypted {
+        writeln!(out, "  sealed: it opens with the passphrase or key file that was used now, and with nothing else")?;
+    } else {
+        writeln!(out, "  not encrypted: whoever has the file can read it")?;
+    }
+    if is_taken {
+        let warning = "It lies in the root: the next backup takes it, too, unless it is moved away.";
+        writeln!(out, "  {} {warning}", style("!").yellow().bold())?;
+    }
+    writeln!(out, "  took {}", time::took(result.duration_ms))
+}

@@ -1,0 +1,35 @@
+//! `lifeboat import`: takes an archive into the vault.
+
+use std::io::{self, Write};
+
+use console::style;
+use lifeboat_engine::report::BackupInfo;
+use lifeboat_engine::secret::Secret;
+use lifeboat_engine::{Control, Engine, Error, Result};
+
+use crate::args::ImportArgs;
+use crate::output::{count, size};
+use crate::session::{Session, Vault, absolute};
+use crate::{credentials, exit, time};
+
+pub fn run(args: &ImportArgs, session: &Session) -> Result<u8> {
+    let file = absolute(&args.file)?;
+    let import = |passphrase: Option<Secret>| {
+        let work = |engine: &Engine, control: &Control| engine.import_backup(&file, passphrase.as_ref(), control);
+        session.long(Vault::MayBeNew, work)
+    };
+    let mut outcome = import(credentials::of_archive()?);
+    if matches!(outcome, Err(Error::Sealed { .. })) && session.output.may_ask() {
+        outcome = import(Some(credentials::ask_archive()?));
+    }
+    let info = outcome?;
+    session.output.result(&info, |out| show(out, &info))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, info: &BackupInfo) -> io::Result<()> {
+    writeln!(out, "{} {}", style("✓").green().bold(), style(&info.backup).bold())?;
+    writeln!(out, "  as it was on {} ({})", time::show(info.timestamp), time::ago(info.timestamp))?;
+    let items = count(info.items, "item", "items");
+    writeln!(out, "  {items}, {}, in the vault and compared with their hashes", size(info.total_size))
+}

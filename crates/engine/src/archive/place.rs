@@ -1,0 +1,160 @@
+//! Putting a new file in its place: whole or not at all, and never over another one unasked.
+//!
+//! On Linux the file has no name until it is whole, so that a kill leaves nothing behind. Elsewhere, and on file systems
+//! that cannot do that, it is a temporary file beside its place.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::IoContext;
+use crate::vault::durable;
+use crate::{Error, Result};
+
+/// A file on its way to `path`, readable by its owner alone.
+pub struct NewFile {
+    path: PathBuf,
+    overwrite: bool,
+    file: Unfinished,
+}
+
+enum Unfinished {
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    Named(NamedTempFile),
+}
+
+impl NewFile {
+    pub fn create(path: &Path, overwrite: bool) -> Result<NewFile> {
+        let folder = folder_of(path);
+        if !overwrite && path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        if !folder.is_dir() {
+            return Err(Error::Config {
+                message: format!("The folder {} does not exist. Make it, or choose another.", folder.display()),
+            });
+        }
+        let file = match nameless(folder) {
+            Some(file) => file,
+            None => Unfinished::Named(
+                tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?,
+            ),
+        };
+        Ok(NewFile { path: path.to_path_buf(), overwrite, file })
+    }
+
+    pub fn file(&self) -> &File {
+        match &self.file {
+            #[cfg(target_os = "linux")]
+            Unfinished::Nameless(file) => file,
+            Unfinished::Named(file) => file.as_file(),
+        }
+    }
+
+    /// fsync, the name, fsync of the folder.
+    pub fn finish(self) -> Result<()> {
+        let path = &self.path;
+        self.file().sync_all().at("writing", path)?;
+        match self.file {
+            #[cfg(target_os = "linux")]
+            Unfinished::Nameless(file) => name(&file, path, self.overwrite)?,
+            Unfinished::Named(file) if self.overwrite => {
+                file.persist(path).map_err(|error| Error::io("writing", path, error.error))?;
+            }
+            Unfinished::Named(file) => {
+                file.persist_noclobber(path).map_err(|error| taken(path, error.error))?;
+            }
+        }
+        durable::sync_dir(folder_of(path))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn exists(path: &Path) -> Error {
+    Error::Config {
+        message: format!(
+            "{} exists already. Choose another name, or ask to replace it (--overwrite, `overwrite: true`).",
+            path.display()
+        ),
+    }
+}
+
+fn taken(path: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(path),
+        _ => Error::io("writing", path, error),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path) -> Option<Unfinished> {
+    use rustix::fs::{Mode, OFlags};
+    // Without /proc it could never get its name.
+    Path::new("/proc/self/fd").is_dir().then_some(())?;
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR).ok()?;
+    Some(Unfinished::Nameless(File::from(file)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_folder: &Path) -> Option<Unfinished> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn name(file: &File, path: &Path, overwrite: bool) -> Result<()> {
+    use std::os::fd::AsRawFd;
+
+    use rustix::fs::{AtFlags, CWD, linkat};
+    let link = |to: &Path| {
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(std::io::Error::from)
+    };
+    if !overwrite {
+        return link(path).map_err(|error| taken(path, error));
+    }
+    // Only a rename replaces, and only what has a name can be renamed.
+    let folder = folder_of(path);
+    let beside = tempfile::Builder::new().prefix(durable::TEMPORARY).make_in(folder, |place| link(place));
+    let beside = beside.at("writing in", folder)?;
+    beside.into_temp_path().persist(path).map_err(|error| Error::io("writing", path, error.error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all_and_replaces_only_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let write = |text: &str, overwrite| -> Result<()> {
+            let new = NewFile::create(&path, overwrite)?;
+            (&mut new.file()).write_all(text.as_bytes()).unwrap();
+            new.finish()
+        };
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        drop(NewFile::create(&path, false).unwrap());
+        assert_eq!(names(), 0);
+        let late = NewFile::create(&path, false).unwrap();
+        write("one", false).unwrap();
+        assert_eq!(late.finish().unwrap_err().code(), "E_CONFIG", "somebody else was faster");
+        assert_eq!(write("two", false).unwrap_err().code(), "E_CONFIG");
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        write("two", true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(names(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How far an export or an import is, for whoever watches.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use crate::Control;
+use crate::report::Progress;
+
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Tells how far it is, a few times a second.
+pub struct Reporter<'a> {
+    control: &'a Control,
+    phase: &'static str,
+    /// Items and bytes.
+    pub total: Option<(u64, u64)>,
+    /// Items, bytes, and when that was told last.
+    done: RefCell<(u64, u64, Instant)>,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(phase: &'static str, control: &'a Control) -> Reporter<'a> {
+        Reporter { control, phase, total: None, done: RefCell::new((0, 0, Instant::now())) }
+    }
+
+    pub fn wrote(&self, path: &str, items: u64, bytes: u64) {
+        let mut done = self.done.borrow_mut();
+        done.0 += items;
+        done.1 += bytes;
+        if done.2.elapsed() >= EVERY {
+            done.2 = Instant::now();
+            self.control.report(&Progress {
+                phase: self.phase.into(),
+                items: done.0,
+                total_items: self.total.map(|(items, _)| items),
+                bytes: done.1,
+                total_bytes: self.total.map(|(_, bytes)| bytes),
+                path: Some(path.to_owned()),
+                eta_ms: None,
+            });
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Archives, as a caller sees them: a whole backup in one file, and back.
+
+// Shared with the tests of the vault, which use more of it.
+#[allow(dead_code)]
+#[path = "../vault/support.rs"]
+mod support;
+
+mod hostile;
+mod interrupted;
+mod roundtrip;
+mod sealed;
+mod tools;
+mod unpacked;
