@@ -147,7 +147,7 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             writeln!(out, "  {items}, {bytes}, written to {} and compared with their hashes", escaped(&target))?;
         }
         None => {
-            writeln!(out, "  in place: {}", in_numbers(&result.plan))?;
+            writeln!(out, "  in place: {}; {bytes} written", in_numbers(&result.plan))?;
             reason(out, result)?;
         }
     }
@@ -185,7 +185,7 @@ fn undo(out: &mut dyn Write, result: &RestoreResult, items: &[String], session: 
 fn show_plan(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
     let plan = &result.plan;
     writeln!(out, "{} of {}", style(&result.backup).bold(), time::show(result.timestamp))?;
-    writeln!(out, "  would do this: {}", in_numbers(plan))?;
+    writeln!(out, "  would do this: {}; {} to write", in_numbers(plan), size(plan.bytes))?;
     for (verb, paths) in [("create", &plan.create), ("replace", &plan.replace), ("remove", &plan.remove)] {
         for path in paths.iter().take(SHOWN) {
             writeln!(out, "    {verb:<8} {}", escaped(path))?;
@@ -222,11 +222,10 @@ fn reason(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
 
 fn in_numbers(plan: &RestorePlan) -> String {
     format!(
-        "{} created, {} replaced, {} removed, {} unchanged; {} to write",
+        "{} created, {} replaced, {} removed, {} unchanged",
         plan.create.len(),
         plan.replace.len(),
         plan.remove.len(),
-        plan.unchanged,
-        size(plan.bytes)
+        plan.unchanged
     )
 }
