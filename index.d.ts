@@ -59,8 +59,12 @@ export function createBackup(type?: BackupType, options?: BackupOptions): Promis
  * Brings back a backup, or some of its items: in place, or into `options.target`.
  *
  * In place it is all or nothing, also after a crash. What is replaced is backed up first (`safetyBackup` in the result).
- * Files that the backup does not know stay, except in `options.mirror`. Where the worker dies in the middle, what it had
- * begun is finished or undone before the promise settles: it is fulfilled where all of it was done.
+ * Files that the backup does not know stay, except in `options.mirror`.
+ *
+ * Where the worker dies, what it had begun is carried on before the promise settles: it is fulfilled where the restore was
+ * finished, and rejected with E_WORKER where it had not begun to replace files, or with E_ROLLED_BACK where it was undone.
+ * Only if that fails as well is the root left in between, and the message says so: the next operation on the root, or
+ * `applyPendingRestore()` at the next start, carries it on.
  * @param backup a backup's name, `'latest'`, or the newest good backup at or before an instant; what a restore replaced (a
  * SAFETY backup) is taken by its name only
  * @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was touched; E_ROLLED_BACK:
@@ -70,7 +74,8 @@ export function restore(backup: BackupReference, options?: RestoreOptions): Prom
 
 /**
  * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
- * finishes or undoes one that a crash cut off. Null, in less than a millisecond, where there is neither.
+ * finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
+ * millisecond, once the addon is loaded.
  */
 export function applyPendingRestore(): Promise<RestoreResult | null>
 
@@ -479,10 +484,12 @@ export interface Events {
     operation:
       | 'createBackup'
       | 'restore'
+      | 'applyPendingRestore'
       | 'verify'
       | 'listBackups'
       | 'listItems'
       | 'status'
+      | 'diff'
       | 'migrate'
       | 'exportBackup'
       | 'importBackup'
@@ -490,7 +497,7 @@ export interface Events {
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
-  /** `rolledBack`: files had been replaced, and were put back. Otherwise none was touched. */
+  /** `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was. */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /** Files under the running host were replaced or removed: reload what is kept in memory. */
   'restore:reload': { paths: string[] }

@@ -115,10 +115,18 @@ class BackupEngine {
   }
 
   /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
-  async #finished(error) {
-    if (error.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw error
-    const result = await this.#run({ op: 'recover' }).catch(() => null)
-    if (result === null) throw error
+  async #finished(died) {
+    if (died.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw died
+    const result = await this.#run({ op: 'recover' }).catch((error) => {
+      // E_ROLLED_BACK says it all; anything else leaves the journal, and the host must not take the root for whole.
+      if (error.code === 'E_ROLLED_BACK') throw error
+      throw new BackupError(
+        error.code,
+        `The worker died in the middle of the restore, and finishing it failed: ${error.message} Call status() to try again, or start the app again with applyPendingRestore() first.`,
+        { cause: died }
+      )
+    })
+    if (result === null) throw died
     return result
   }
 

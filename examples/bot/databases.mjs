@@ -238,12 +238,12 @@ export async function updateRows(root, { updates, seed }) {
 /**
  * What must be true of any consistent copy of the bot: each database is sound, and money and quota, which the writer
  * only moves between rows, still add up. `totals` comes from this same function, asked before the writer started.
- * The files are opened as immutable: looking leaves no -wal and no -shm behind.
+ * The files are opened as immutable: looking leaves no -wal and no -shm behind. `live`: somebody is writing to them.
  */
-export async function inspectDatabases(root) {
+export async function inspectDatabases(root, { live = false } = {}) {
   const found = []
   for (const { file, tables } of DATABASES) {
-    const uri = `${pathToFileURL(join(root, file)).href}?immutable=1`
+    const uri = `${pathToFileURL(join(root, file)).href}${live ? '' : '?immutable=1'}`
     const db = await openDatabase(uri, sqlite3.OPEN_READONLY | sqlite3.OPEN_URI)
     try {
       const check = (await db.all('PRAGMA integrity_check')).map((row) => row.integrity_check).join('; ')

@@ -280,7 +280,7 @@ pub struct RestoreArgs {
     /// Only tell what would be done, and whether it can be: key, room, every stored piece.
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask before replacing anything.
+    /// Do not ask before replacing anything. Only a person at a terminal is asked; a script is not.
     #[arg(long, short)]
     pub yes: bool,
     /// What to do about databases that a running app has open.

@@ -157,6 +157,18 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// A command as one types it: words that a shell would take apart are quoted.
+pub fn in_shell(words: &[String]) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "-_./:,=@+%".contains(char);
+    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.clone(),
+        // Windows' shells know double quotes only.
+        false if cfg!(windows) => format!("\"{}\"", escaped(word)),
+        false => format!("'{}'", escaped(word).replace('\'', r"'\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// A table without lines, which a person reads and `awk` too. `numbers` are the columns that stand to the right.
 pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &[usize]) -> String {
     let mut table = Table::new();
@@ -215,6 +227,13 @@ mod tests {
     fn a_file_name_cannot_command_the_terminal() {
         assert_eq!(escaped("uploads/é.jpg"), "uploads/é.jpg");
         assert_eq!(escaped("a\nb\u{1b}[2Jc"), "a\\nb\\u{1b}[2Jc");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_is_quoted_where_a_shell_would_take_it_apart() {
+        let words = ["lifeboat", "--root", "/srv/my bot", "uploads/**", "it's"].map(String::from);
+        assert_eq!(in_shell(&words), r"lifeboat --root '/srv/my bot' 'uploads/**' 'it'\''s'");
     }
 
     #[test]

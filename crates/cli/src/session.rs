@@ -86,6 +86,16 @@ impl Session {
         config.resolved(&root)
     }
 
+    /// The words of another command on the same root and vault.
+    pub fn typed_again(&self, command: &str) -> Vec<String> {
+        let mut words = vec!["lifeboat".to_string(), command.to_string()];
+        let Global { root, vault, config, .. } = &self.global;
+        for (option, value) in [("--root", root), ("--vault", vault), ("--config", config)] {
+            words.extend(value.iter().flat_map(|value| [option.to_string(), value.display().to_string()]));
+        }
+        words
+    }
+
     /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
     pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
         let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };

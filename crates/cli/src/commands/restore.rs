@@ -8,12 +8,14 @@ use lifeboat_engine::report::{BackupRef, RestoreMode, RestoreOptions, RestorePla
 use lifeboat_engine::{Engine, Error, Result};
 
 use crate::args::{Mode, RestoreArgs};
-use crate::output::{count, escaped, size, warnings};
+use crate::output::{count, escaped, in_shell, size, warnings};
 use crate::session::{Session, Vault, absolute};
 use crate::{exit, time};
 
 /// A plan shows so many paths of each kind; `--json` has them all.
 const SHOWN: usize = 40;
+/// So many paths may stand on a command line that a person is to read.
+const FEW: usize = 5;
 
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     if args.apply_pending {
@@ -34,7 +36,10 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
         }
     }
     let result = restore(&options)?;
-    session.output.result(&result, |out| show(out, &result, options.target.as_deref()))?;
+    session.output.result(&result, |out| {
+        show(out, &result, options.target.as_deref())?;
+        undo(out, &result, &options.items, session)
+    })?;
     if !result.failed.is_empty() {
         session.output.alarm("Some items are damaged and were not restored: see `lifeboat verify`.");
         return Ok(exit::DAMAGED);
@@ -79,7 +84,10 @@ fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
 fn apply_pending(session: &Session) -> Result<u8> {
     let result = session.long(Vault::MustExist, Engine::apply_pending_restore)?;
     session.output.result(&result, |out| match &result {
-        Some(result) => show(out, result, None),
+        Some(result) => {
+            show(out, result, None)?;
+            undo(out, result, &[], session)
+        }
         None => writeln!(out, "No restore waits for the next start, and none was cut off."),
     })?;
     Ok(exit::DONE)
@@ -120,7 +128,11 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             style("✓").green().bold()
         )?;
         reason(out, result)?;
-        writeln!(out, "  start the app again, or stop it and run: lifeboat restore --apply-pending")?;
+        writeln!(
+            out,
+            "  an app that calls applyPendingRestore() first need only be started again; else stop it and run:"
+        )?;
+        writeln!(out, "    lifeboat restore --apply-pending")?;
         writeln!(out, "  to leave everything as it is: lifeboat restore --discard-pending")?;
         return warnings(out, &result.warnings);
     }
@@ -135,28 +147,45 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             writeln!(out, "  {items}, {bytes}, written to {} and compared with their hashes", escaped(&target))?;
         }
         None => {
-            writeln!(out, "  in place: {}", in_numbers(&result.plan))?;
+            writeln!(out, "  in place: {}; {bytes} written", in_numbers(&result.plan))?;
             reason(out, result)?;
         }
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))?;
-    if let Some(safety) = &result.safety_backup {
-        writeln!(out, "  to take it all back: lifeboat restore {safety}")?;
+    damaged(out, result)?;
+    warnings(out, &result.warnings)
+}
+
+/// The very command that takes the restore back. It names what was selected: an hour later, the rest of the safety backup
+/// is an hour old.
+fn undo(out: &mut dyn Write, result: &RestoreResult, items: &[String], session: &Session) -> io::Result<()> {
+    let Some(safety) = &result.safety_backup else { return Ok(()) };
+    let replaced: Vec<&String> = result.plan.replace.iter().chain(&result.plan.remove).collect();
+    let mut command = session.typed_again("restore");
+    command.push(safety.clone());
+    if items.is_empty() {
+        // All of it.
+    } else if replaced.len() <= FEW && !replaced.iter().any(|path| path.contains(['*', '?', '[', '{', '\\'])) {
+        command.extend(replaced.iter().map(|path| path.to_string()));
+    } else {
+        command.extend(items.iter().cloned());
     }
-    if !result.failed.is_empty() {
-        let failed = count(result.failed.len() as u64, "item is", "items are");
-        writeln!(out, "  {} {failed} damaged, and could not be restored:", style("!").yellow().bold())?;
-        for lost in &result.failed {
-            writeln!(out, "    {}: {}", escaped(&lost.path), escaped(&lost.message))?;
+    if items.is_empty() || !replaced.is_empty() {
+        writeln!(out, "\nTo take it all back:\n  {}", in_shell(&command))?;
+    }
+    match result.plan.create.len() as u64 {
+        0 => Ok(()),
+        created => {
+            let created = count(created, "item that it created stays", "items that it created stay");
+            writeln!(out, "{created}, except in the session.")
         }
     }
-    warnings(out, &result.warnings)
 }
 
 fn show_plan(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
     let plan = &result.plan;
     writeln!(out, "{} of {}", style(&result.backup).bold(), time::show(result.timestamp))?;
-    writeln!(out, "  would do this: {}", in_numbers(plan))?;
+    writeln!(out, "  would do this: {}; {} to write", in_numbers(plan), size(plan.bytes))?;
     for (verb, paths) in [("create", &plan.create), ("replace", &plan.replace), ("remove", &plan.remove)] {
         for path in paths.iter().take(SHOWN) {
             writeln!(out, "    {verb:<8} {}", escaped(path))?;
@@ -166,7 +195,24 @@ fn show_plan(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
         }
     }
     reason(out, result)?;
+    if result.failed.is_empty() {
+        writeln!(out, "  and can: the vault opens, every stored piece is in its place, and the disk has room")?;
+    } else {
+        damaged(out, result)?;
+    }
     warnings(out, &result.warnings)
+}
+
+fn damaged(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    if result.failed.is_empty() {
+        return Ok(());
+    }
+    let failed = count(result.failed.len() as u64, "item is", "items are");
+    writeln!(out, "  {} {failed} damaged, and could not be restored:", style("!").yellow().bold())?;
+    for lost in &result.failed {
+        writeln!(out, "    {}: {}", escaped(&lost.path), escaped(&lost.message))?;
+    }
+    Ok(())
 }
 
 fn reason(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
@@ -176,11 +222,10 @@ fn reason(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
 
 fn in_numbers(plan: &RestorePlan) -> String {
     format!(
-        "{} created, {} replaced, {} removed, {} unchanged; {} to write",
+        "{} created, {} replaced, {} removed, {} unchanged",
         plan.create.len(),
         plan.replace.len(),
         plan.remove.len(),
-        plan.unchanged,
-        size(plan.bytes)
+        plan.unchanged
     )
 }

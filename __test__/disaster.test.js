@@ -1,0 +1,172 @@
+// docs/disaster.md is read under stress, so each of its commands is run here as it stands there, with other paths.
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
+const { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const { delimiter, dirname, join } = require('node:path')
+const test = require('node:test')
+const { BackupEngine } = require('..')
+const { folder } = require('./root.js')
+
+const HOME = dirname(__dirname)
+const GUIDE = readFileSync(join(HOME, 'docs/disaster.md'), 'utf8')
+const PASSPHRASE = 'a rehearsal'
+const DAMAGED = 4
+const windows = process.platform === 'win32' && 'the guide is written for a POSIX shell'
+
+/** The commands of one section, in order. */
+function commandsOf(heading) {
+  const section = GUIDE.split(/^## /m).find((text) => text.startsWith(`${heading}\n`))
+  assert.ok(section, `no section "${heading}"`)
+  return [...section.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) => block.trim().split('\n'))
+}
+
+/** A bot with a good backup, the copy of the vault and an archive on a stick, and then an hour's mistakes. */
+async function disaster(t) {
+  const base = folder(t)
+  const at = (path) => join(base, path)
+  const root = at('srv/bot')
+  for (const path of ['srv/bot/uploads/reports/2026/11', 'srv/bot/sessions/main', 'mnt/usb', 'tmp']) {
+    mkdirSync(at(path), { recursive: true })
+  }
+  writeFileSync(join(root, 'config.json'), '{"good":true}')
+  writeFileSync(join(root, 'uploads/reports/2026/11/roof.jpg'), 'x'.repeat(300_000))
+  writeFileSync(join(root, 'sessions/main/creds.json'), '{"me":1}')
+  const sql = (text) => assert.equal(spawnSync('sqlite3', [join(root, 'database.sqlite'), text]).status, 0)
+  sql(
+    "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO customers VALUES (1, 'Ayu'), (2, 'Budi')"
+  )
+  const engine = new BackupEngine({ root, passphrase: PASSPHRASE })
+  const { backup, timestamp = Date.now() } = await engine.createBackup('DAILY')
+  await engine.exportBackup(backup, at('mnt/usb/bot.tar.gz.sealed'))
+  cpSync(join(root, 'backups'), at('mnt/usb/backups'), { recursive: true })
+  writeFileSync(join(root, 'config.json'), '{}')
+  rmSync(join(root, 'uploads'), { recursive: true })
+  sql("DELETE FROM customers WHERE id = 1; INSERT INTO customers VALUES (3, 'Citra')")
+
+  const bot = {
+    at,
+    root,
+    backup,
+    engine,
+    customers: () => spawnSync('sqlite3', [join(root, 'database.sqlite'), 'SELECT name FROM customers ORDER BY id']),
+    /** Runs the commands of a section, and gives the exit code of each and what was printed. */
+    run(heading, { from = root } = {}) {
+      const lines = commandsOf(heading).map((line) =>
+        line
+          .replaceAll(/\/(srv\/bot|mnt\/usb|tmp)\b/g, (path) => at(path.slice(1)))
+          .replaceAll("'2026-11-23 14:00'", timestamp)
+          .replaceAll(/backup_DAILY_\w+(-\w+)*/g, backup)
+          .replaceAll(/backup_SAFETY_\w+(-\w+)*/g, '"$(ls backups/snapshots | grep SAFETY | head -1)"')
+      )
+      const script = lines.map((line) => `${line}\ncode=$?; echo "=> $code"`).join('\n')
+      const env = {
+        ...process.env,
+        BACKUP_PASSPHRASE: PASSPHRASE,
+        PATH: join(HOME, 'bin') + delimiter + process.env.PATH
+      }
+      delete env.BACKUP_KEY_FILE
+      const ran = spawnSync('sh', ['-c', script], { cwd: from, env, encoding: 'utf8' })
+      const codes = [...ran.stdout.matchAll(/^=> (\d+)$/gm)].map(([, code]) => Number(code))
+      assert.equal(codes.length, lines.length, ran.stderr)
+      return { codes, lines, text: ran.stdout + ran.stderr }
+    },
+    runWell(heading, options) {
+      const ran = bot.run(heading, options)
+      for (const [index, code] of ran.codes.entries()) assert.equal(code, 0, `${ran.lines[index]}\n${ran.text}`)
+      return ran
+    },
+    read: (path) => readFileSync(at(path), 'utf8'),
+    damageVault() {
+      const packs = join(root, 'backups/packs')
+      const pack = readdirSync(packs, { recursive: true, withFileTypes: true }).find((entry) => entry.isFile())
+      const file = join(pack.parentPath, pack.name)
+      const bytes = readFileSync(file)
+      bytes[100] ^= 1
+      rmSync(file)
+      writeFileSync(file, bytes)
+    }
+  }
+  return bot
+}
+
+const chapter = (name, body) => test(name, { skip: windows }, body)
+
+chapter('one thing is gone', async (t) => {
+  const bot = await disaster(t)
+  const { text } = bot.runWell('One thing is gone')
+  assert.match(text, /customers: .*1/)
+  assert.equal(bot.read('srv/bot/config.json'), '{"good":true}')
+  assert.ok(existsSync(join(bot.root, 'uploads/reports/2026/11/roof.jpg')))
+  assert.equal(bot.customers().stdout.toString(), 'Ayu\nBudi\nCitra\n')
+})
+
+chapter('back in time, and back again', async (t) => {
+  const bot = await disaster(t)
+  const { text } = bot.runWell('Back in time')
+  assert.match(text, /No restore waits/)
+  // The last command but one has taken it all back.
+  assert.equal(bot.read('srv/bot/config.json'), '{}')
+  assert.equal(bot.customers().stdout.toString(), 'Budi\nCitra\n')
+  await bot.engine.restore(bot.backup)
+  assert.equal(bot.customers().stdout.toString(), 'Ayu\nBudi\n')
+})
+
+chapter('another server', async (t) => {
+  const bot = await disaster(t)
+  rmSync(bot.root, { recursive: true })
+  bot.runWell('Another server', { from: bot.at('tmp') })
+  assert.equal(bot.read('srv/bot/config.json'), '{"good":true}')
+  assert.equal(bot.customers().stdout.toString(), 'Ayu\nBudi\n')
+})
+
+chapter('the vault is damaged', async (t) => {
+  const bot = await disaster(t)
+  bot.damageVault()
+  const { codes, text } = bot.run('The vault is damaged')
+  // The copy heals it; after that nothing is lost.
+  assert.deepEqual(codes.slice(0, 4), [0, DAMAGED, 0, 0], text)
+  assert.deepEqual(new Set(codes.slice(4)), new Set([0]), text)
+  assert.equal(bot.read('tmp/older/config.json'), '{"good":true}')
+})
+
+chapter('the vault is damaged, and there is no copy', async (t) => {
+  const bot = await disaster(t)
+  bot.damageVault()
+  rmSync(bot.at('mnt/usb/backups/packs'), { recursive: true })
+  mkdirSync(bot.at('mnt/usb/backups/packs'))
+  rmSync(join(bot.root, 'database.sqlite'))
+  const { lines, codes, text } = bot.run('The vault is damaged')
+  const codeOf = (command) => codes[lines.findIndex((line) => line.includes(command))]
+  assert.equal(codeOf('verify'), DAMAGED, text)
+  assert.equal(codeOf('backup --full'), 0, text)
+  assert.ok(existsSync(bot.at('tmp/rescue/config.json')), text)
+})
+
+chapter('the passphrase is lost', async (t) => {
+  const bot = await disaster(t)
+  bot.runWell('The passphrase is lost')
+  assert.equal((await bot.engine.listBackups()).length, 1)
+  const locked = new BackupEngine({
+    root: bot.root,
+    backupDir: bot.at('mnt/usb/backups-locked'),
+    keyFile: bot.at('mnt/usb/bot.key')
+  })
+  assert.equal((await locked.listItems(bot.backup, { items: ['config.json'] })).length, 1)
+})
+
+chapter('without Lifeboat', async (t) => {
+  const bot = await disaster(t)
+  rmSync(bot.root, { recursive: true })
+  bot.runWell('Without Lifeboat', { from: bot.at('tmp') })
+  for (const folder of ['recovered', 'unpacked']) assert.equal(bot.read(`tmp/${folder}/config.json`), '{"good":true}')
+})
+
+chapter('before it happens', async (t) => {
+  const bot = await disaster(t)
+  rmSync(bot.at('mnt/usb/bot.tar.gz.sealed'))
+  bot.runWell('Before it happens')
+  assert.equal(bot.read('tmp/rehearsal/config.json'), '{"good":true}')
+})
