@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use bytesize::ByteSize;
+
+use crate::{Error, Result};
+
 /// Bytes that this user may still write on the disk of `path`; `None` where it cannot be told.
 #[cfg(unix)]
 pub fn free(path: &Path) -> Option<u64> {
@@ -12,4 +16,34 @@ pub fn free(path: &Path) -> Option<u64> {
 #[cfg(not(unix))]
 pub fn free(_path: &Path) -> Option<u64> {
     None
+}
+
+/// How many more files and folders the file system of `path` takes; `None` where it has no limit, or does not tell.
+#[cfg(unix)]
+pub fn free_names(path: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    (stat.f_files > 0).then_some(stat.f_favail)
+}
+
+#[cfg(not(unix))]
+pub fn free_names(_path: &Path) -> Option<u64> {
+    None
+}
+
+/// `E_RESTORE` where the disk of `path` has no room for so many more bytes and names.
+pub fn check(path: &Path, bytes: u64, names: u64) -> Result<()> {
+    let refuse = |free: String, needed: String| {
+        Err(Error::Restore {
+            message: format!(
+                "The disk of {} has {free} free, and the restore needs {needed} beside what is there. Free some space, or \
+                 restore a part.",
+                path.display()
+            ),
+        })
+    };
+    match (free(path), free_names(path)) {
+        (Some(free), _) if free < bytes => refuse(ByteSize(free).to_string(), ByteSize(bytes).to_string()),
+        (_, Some(free)) if free < names => refuse(format!("{free} inodes"), names.to_string()),
+        _ => Ok(()),
+    }
 }

@@ -45,7 +45,8 @@ impl InPlace<'_> {
         let mut sources = sources(self.vault, backup, self.options)?;
         let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
         let (mode, reason) = mode::choose(self.options.mode, &plan, &self.config.root)?;
-        self.check_space(&plan)?;
+        let names = plan.report.create.len() + plan.report.replace.len();
+        space::check(&self.config.root, plan.report.bytes, names as u64)?;
         let mut result = RestoreResult {
             success: true,
             backup: sources[0].name.to_string(),
@@ -71,21 +72,6 @@ impl InPlace<'_> {
         }
         result.duration_ms = elapsed(started);
         Ok(result)
-    }
-
-    fn check_space(&self, plan: &Plan) -> Result<()> {
-        match space::free(&self.config.root) {
-            Some(free) if free < plan.report.bytes => Err(Error::Restore {
-                message: format!(
-                    "The disk of {} has {} free, and the restore needs {} beside what is there. Free some space, or \
-                     restore a part.",
-                    self.config.root.display(),
-                    bytesize::ByteSize(free),
-                    bytesize::ByteSize(plan.report.bytes)
-                ),
-            }),
-            _ => Ok(()),
-        }
     }
 
     fn replace(

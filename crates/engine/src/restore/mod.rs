@@ -114,7 +114,7 @@ pub fn into(
     }
     plan.create.sort();
     let target = Target::check(target)?;
-    target.check_space(plan.bytes)?;
+    target.check_space(&plan)?;
     let mut restored = Vec::new();
     if !options.dry_run {
         let staging = target.begin()?;

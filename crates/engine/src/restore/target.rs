@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::IoContext;
+use crate::report::RestorePlan;
+use crate::space;
 use crate::vault::durable;
 use crate::{Error, Result};
 
@@ -43,22 +45,12 @@ impl Target {
     }
 
     /// Is there room for so many bytes?
-    pub fn check_space(&self, bytes: u64) -> Result<()> {
+    pub fn check_space(&self, plan: &RestorePlan) -> Result<()> {
         let mut folder = self.path.as_path();
         while !folder.exists() {
             folder = folder.parent().unwrap_or(Path::new("/"));
         }
-        match crate::space::free(folder) {
-            Some(free) if free < bytes => Err(Error::Restore {
-                message: format!(
-                    "{} has {} free, and the restore needs {}. Free some space, or choose another folder.",
-                    folder.display(),
-                    bytesize::ByteSize(free),
-                    bytesize::ByteSize(bytes)
-                ),
-            }),
-            _ => Ok(()),
-        }
+        space::check(folder, plan.bytes, plan.create.len() as u64)
     }
 
     /// Makes a fresh folder to stage in: beside the target, so that one rename makes it the target; or inside, where

@@ -7,5 +7,6 @@ mod support;
 
 mod in_place;
 mod refused;
+mod salvage;
 mod selective;
 mod waiting;

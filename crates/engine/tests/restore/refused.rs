@@ -130,11 +130,22 @@ fn a_swap_that_fails_in_the_middle_is_undone() {
 fn a_full_disk_leaves_everything_as_it_was() {
     let bot = Bot::new();
     bot.write("big.bin", &noise(3 << 20, 4));
+    no_room_on(&bot, "size=2m", "has 2.0 MiB free");
+}
+
+#[test]
+fn a_disk_that_takes_no_more_names_leaves_everything_as_it_was() {
+    let bot = Bot::new();
+    // A million empty folders need no bytes.
+    (0..500).for_each(|n| fs::create_dir(bot.path(&format!("uploads/{n}"))).unwrap());
+    no_room_on(&bot, "nr_inodes=300", "inodes free");
+}
+
+fn no_room_on(bot: &Bot, disk: &str, words: &str) {
     let backup = bot.backup(BackupType::Manual).backup;
     let root = bot.dir.path().join("small");
     fs::create_dir(&root).unwrap();
-    let mounted =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&root).status();
+    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", disk, "tmpfs"]).arg(&root).status();
     if !mounted.is_ok_and(|status| status.success()) {
         eprintln!("not root: nothing can be mounted here, so this is not tested");
         return;
@@ -145,9 +156,17 @@ fn a_full_disk_leaves_everything_as_it_was() {
     let mut config = bot.config.clone();
     config.root = root.clone();
     let engine = lifeboat_engine::Engine::new(config);
-    let error = engine.restore(&BackupRef::Name(backup), &RestoreOptions::default(), &Control::silent()).unwrap_err();
+    let error = engine.restore(&BackupRef::Name(backup.clone()), &RestoreOptions::default(), &Control::silent());
+    let error = error.unwrap_err();
     let after = tree(&root);
+    let options = RestoreOptions { target: Some(root.join("into")), ..RestoreOptions::default() };
+    let into = engine.restore(&BackupRef::Name(backup), &options, &Control::silent()).unwrap_err();
+    let after_into = tree(&root);
     let _ = std::process::Command::new("umount").arg("-l").arg(&root).status();
-    assert_eq!(error.code(), "E_RESTORE", "{error}");
+    for error in [error, into] {
+        assert_eq!(error.code(), "E_RESTORE", "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
     assert_same_tree(&before, &after);
+    assert_same_tree(&before, &after_into);
 }

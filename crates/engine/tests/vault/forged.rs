@@ -69,6 +69,10 @@ fn refused(code: &str, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>
     let error = bot.engine().restore(&BackupRef::Name(backup.clone()), &options, &control).unwrap_err();
     assert_eq!(error.code(), code, "{error}");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "something was written");
+    let before = tree(&bot.root());
+    let error = bot.engine().restore(&BackupRef::Name(backup.clone()), &Default::default(), &control).unwrap_err();
+    assert_eq!(error.code(), code, "in place: {error}");
+    assert_same_tree(&before, &tree(&bot.root()));
     // Looking at it is no more dangerous than restoring it.
     let _ = bot.engine().list_items(&backup, &[]);
     let _ = bot.engine().verify(Some(&backup), true, &control);
