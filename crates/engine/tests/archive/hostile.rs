@@ -383,3 +383,55 @@ fn wherever_an_archive_is_cut_off_or_goes_on_it_is_damaged() {
     target.refuses("E_CORRUPT", "follows its end", &[&whole[..], &gzip(&vec![0; 2 << 20])].concat());
     target.refuses("E_CORRUPT", "", &[&whole[..], &whole].concat());
 }
+
+#[test]
+fn whatever_is_changed_inside_is_refused_or_harmless_and_never_a_panic() {
+    let bot = Bot::empty();
+    bot.write("a.bin", &noise(3000, 6));
+    bot.write(&"long-name-".repeat(20), b"x");
+    bot.database("b.sqlite", 10);
+    fs::create_dir(bot.path("c")).unwrap();
+    std::os::unix::fs::symlink("../a.bin", bot.path("c/link")).unwrap();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let expected = tree(&bot.restore(&backup));
+    let file = bot.export(&backup, "whole.tar.gz", false);
+    let mut whole = Vec::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(fs::File::open(&file).unwrap());
+    std::io::Read::read_to_end(&mut decoder, &mut whole).unwrap();
+    let (mut refused, mut seed) = (0, 7u64);
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for round in 0..300 {
+        let mut bytes = whole.clone();
+        let (at, length) = (random(bytes.len() - 600), 1 + random(600));
+        match round % 4 {
+            0 => bytes[at] ^= 1 << random(8),
+            1 => drop(bytes.drain(at..at + length)),
+            2 => drop(bytes.splice(at..at, whole[at..at + length].to_vec())),
+            _ => bytes[at..at + length].fill(0),
+        }
+        let other = Bot::empty();
+        let forged = other.dir.path().join("forged.tar.gz");
+        fs::write(&forged, gzip(&bytes)).unwrap();
+        match other.import(&forged) {
+            Ok(info) => {
+                // Such as a byte of the note, or of a header's padding: the content is what its hash says.
+                for (path, seen) in tree(&other.restore(&info.backup)) {
+                    assert!(
+                        seen.content.is_none() || seen.content == expected[&path].content,
+                        "round {round}: {path:?}"
+                    );
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                let known = ["E_CORRUPT", "E_UNSAFE_PATH", "E_FORMAT", "E_SOURCE"];
+                assert!(known.contains(&error.code()), "round {round}: {error}");
+                assert!(other.names().is_empty());
+            }
+        }
+    }
+    assert!(refused > 200, "{refused}");
+}
