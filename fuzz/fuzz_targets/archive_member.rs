@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../crates/engine/tests/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::archive_member(data));
