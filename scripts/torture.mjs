@@ -1,6 +1,7 @@
 // `npm run torture`: the long versions of the tests, with the figures they measure. Minutes, not seconds.
 //
-// LIFEBOAT_KILLS=N says how often a backup is killed (default 500). LIFEBOAT_SEED=N repeats the random choices of a run.
+// LIFEBOAT_KILLS=N says how often a backup is killed (default 500). LIFEBOAT_SEED=N repeats the random choices of a
+// run.
 
 import { spawnSync } from 'node:child_process'
 

@@ -47,8 +47,8 @@ pub fn strike(
     });
 }
 
-/// Plays `role` until it is killed, in half of the cases while it undoes what it did because a call has failed; then what
-/// recovers it until that is killed, too. `settle` is told whether a call has failed.
+/// Plays `role` until it is killed, in half of the cases while it undoes what it did because a call has failed; then
+/// what recovers it until that is killed, too. `settle` is told whether a call has failed.
 pub fn strike_again(
     scene: &Scene,
     role: Role,

@@ -85,8 +85,8 @@ fn role() {
     });
 }
 
-/// Reads without a pause, on connections of its own, and remembers whatever it has seen. Asked, it says that, and what its
-/// other connections see now.
+/// Reads without a pause, on connections of its own, and remembers whatever it has seen. Asked, it says that, and what
+/// its other connections see now.
 fn app(folder: &Path) {
     let open = |name| Connection::open(folder.join("root").join(name)).unwrap();
     let seen = DATABASES.map(|_| Arc::new(Mutex::new(BTreeSet::new())));
