@@ -1,6 +1,7 @@
 // `npm run torture`: the long versions of the tests, with the figures they measure. Minutes, not seconds.
 //
-// LIFEBOAT_KILLS=N says how often a backup is killed (default 500).
+// LIFEBOAT_KILLS=N says how often a backup is killed (default 500). LIFEBOAT_SEED=N repeats the random choices of a
+// run.
 
 import { spawnSync } from 'node:child_process'
 
@@ -8,6 +9,7 @@ const kills = process.env.LIFEBOAT_KILLS ?? '500'
 const test = ['test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
 const runs = [
   ['backups killed at any moment', [...test, 'vault', '--', '--nocapture', 'a_kill_at_any_moment']],
+  ['restores struck at every file-system call', [...test, 'crash', '--', '--nocapture', '--test-threads=1']],
   [
     'large and wild databases',
     [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']
@@ -16,6 +18,7 @@ const runs = [
 
 for (const [what, args] of runs) {
   console.log(`\n==> ${what}`)
-  const { status } = spawnSync('cargo', args, { stdio: 'inherit', env: { ...process.env, LIFEBOAT_KILLS: kills } })
+  const env = { ...process.env, LIFEBOAT_KILLS: kills, LIFEBOAT_TORTURE: '1' }
+  const { status } = spawnSync('cargo', args, { stdio: 'inherit', env })
   if (status !== 0) process.exit(status ?? 1)
 }

@@ -32,7 +32,7 @@ pub fn apply_to_file(file: &File, place: &Path, item: &Item) -> Result<()> {
         use std::os::unix::fs::{PermissionsExt, fchown};
         // The owner before the mode: changing the owner clears set-uid bits.
         if may_chown() {
-            let _ = fchown(file, Some(item.uid), Some(item.gid));
+            if_possible(fchown(file, Some(item.uid), Some(item.gid))).at("setting the owner of", place)?;
         }
         file.set_permissions(std::fs::Permissions::from_mode(item.mode & 0o7777)).at("setting the mode of", place)?;
     }
@@ -75,7 +75,8 @@ impl Meta {
             return Ok(());
         }
         if may_chown() {
-            let _ = std::os::unix::fs::lchown(place, Some(self.uid), Some(self.gid));
+            if_possible(std::os::unix::fs::lchown(place, Some(self.uid), Some(self.gid)))
+                .at("setting the owner of", place)?;
         }
         let mode = std::os::unix::fs::PermissionsExt::from_mode(self.mode);
         std::fs::set_permissions(place, mode).at("setting the mode of", place)?;
@@ -99,18 +100,32 @@ impl Meta {
 }
 
 /// A link's own owner and time, as far as this system lets them be set: the link itself is what matters.
-pub fn apply_to_link(place: &Path, item: &Item) {
+pub fn apply_to_link(place: &Path, item: &Item) -> Result<()> {
     #[cfg(unix)]
     {
         if may_chown() {
-            let _ = std::os::unix::fs::lchown(place, Some(item.uid), Some(item.gid));
+            let owned = std::os::unix::fs::lchown(place, Some(item.uid), Some(item.gid));
+            if_possible(owned).at("setting the owner of", place)?;
         }
         let time = rustix::fs::Timespec { tv_sec: item.mtime.0, tv_nsec: item.mtime.1.into() };
         let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
-        let _ = rustix::fs::utimensat(rustix::fs::CWD, place, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+        let timed = rustix::fs::utimensat(rustix::fs::CWD, place, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+        if_possible(timed.map_err(io::Error::from)).at("setting the time of", place)?;
     }
     #[cfg(not(unix))]
     let _ = (place, item);
+    Ok(())
+}
+
+/// What this user may not set, or this file system does not have, stays as it is: a user that a container does not know
+/// is `EINVAL`. Any other error means that the disk is in trouble.
+#[cfg(unix)]
+fn if_possible(result: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    result.or_else(|error| match error.kind() {
+        InvalidInput | PermissionDenied | Unsupported => Ok(()),
+        _ => Err(error),
+    })
 }
 
 #[cfg(unix)]

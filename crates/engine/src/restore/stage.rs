@@ -162,7 +162,7 @@ impl<'a> Stage<'a> {
                     fs::remove_file(&place).at("removing", &place)?;
                 }
                 metadata::make_link(&item.link_target()?, &place).map_err(|error| creating(&path, &place, error))?;
-                metadata::apply_to_link(&place, &item);
+                metadata::apply_to_link(&place, &item)?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use lifeboat_engine::report::RestoreMode;
 
-use crate::cases::{DEATHS, FAILURES, strike, strike_twice};
+use crate::cases::{DEATHS, FAILURES, has_kept_its_word, strike, strike_again};
 use crate::role::Role;
 use crate::scene::Scene;
 
@@ -16,8 +16,7 @@ fn killed_at_any_call_it_is_all_or_nothing() {
         RESTORE,
         &DEATHS,
         |_| (),
-        |stage, ended, what| {
-            assert_eq!(ended.exit, None, "{what}");
+        |stage, _, what| {
             stage.check(what);
             stage.restores_at_last(what);
         },
@@ -33,9 +32,7 @@ fn failing_at_any_call_it_is_all_or_nothing_and_says_which() {
         &FAILURES,
         |_| (),
         |stage, ended, what| {
-            if ended.exit == Some(0) {
-                assert!(stage.is_new(what), "{what}: it said that it had succeeded");
-            }
+            has_kept_its_word(stage, ended, what);
             stage.check(what);
             stage.restores_at_last(what);
         },
@@ -45,11 +42,11 @@ fn failing_at_any_call_it_is_all_or_nothing_and_says_which() {
 #[test]
 fn killed_again_while_it_recovers_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::Offline);
-    strike_twice(
+    strike_again(
         &scene,
         RESTORE,
         |_| (),
-        |stage, what| {
+        |stage, _, what| {
             stage.check(what);
             stage.restores_at_last(what);
         },

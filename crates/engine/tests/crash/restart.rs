@@ -4,14 +4,14 @@ use lifeboat_engine::Control;
 use lifeboat_engine::report::RestoreMode;
 use lifeboat_engine::restore::WORKSPACE;
 
-use crate::cases::{DEATHS, FAILURES, strike, strike_twice};
+use crate::cases::{DEATHS, FAILURES, has_kept_its_word, strike, strike_again};
 use crate::role::Role;
 use crate::scene::{Scene, Stage};
 
 const STAGE: Role = Role::Restore(RestoreMode::OnRestart);
 
 fn staged(stage: &Stage<'_>) {
-    assert_eq!(stage.play(STAGE, None).exit, Some(0));
+    assert_eq!(stage.play(STAGE, &[]).exit, Some(0));
     assert!(!stage.is_new("staged"));
 }
 
@@ -43,8 +43,7 @@ fn killed_or_failing_while_it_prepares_nothing_is_touched() {
 #[test]
 fn killed_while_it_is_applied_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::OnRestart);
-    strike(&scene, Role::Apply, &DEATHS, staged, |stage, ended, what| {
-        assert_eq!(ended.exit, None, "{what}");
+    strike(&scene, Role::Apply, &DEATHS, staged, |stage, _, what| {
         // Anything of Lifeboat, and then the app once more.
         stage.engine().list_backups(&Default::default()).unwrap();
         stage.is_new(what);
@@ -57,10 +56,7 @@ fn killed_while_it_is_applied_it_is_all_or_nothing() {
 fn failing_while_it_is_applied_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::OnRestart);
     strike(&scene, Role::Apply, &FAILURES, staged, |stage, ended, what| {
-        // On a full disk not even undoing may succeed; once there is room, it does.
-        if ended.exit == Some(0) {
-            assert!(stage.is_new(what), "{what}: it said that it had succeeded");
-        }
+        has_kept_its_word(stage, ended, what);
         start(stage, what);
         stage.check(what);
         stage.restores_at_last(what);
@@ -70,10 +66,11 @@ fn failing_while_it_is_applied_it_is_all_or_nothing() {
 #[test]
 fn killed_again_while_it_recovers_it_is_all_or_nothing() {
     let scene = Scene::new(RestoreMode::OnRestart);
-    strike_twice(&scene, Role::Apply, staged, |stage, what| {
+    strike_again(&scene, Role::Apply, staged, |stage, has_failed, what| {
         stage.engine().list_backups(&Default::default()).unwrap();
         stage.is_new(what);
-        assert!(start(stage, what), "{what}");
+        // What has failed is undone, and does not wait any more.
+        assert!(start(stage, what) || has_failed, "{what}");
         stage.check(what);
     });
 }

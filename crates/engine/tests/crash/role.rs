@@ -1,13 +1,16 @@
 //! What a process under trace does: this test binary, started again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lifeboat_engine::report::*;
 use lifeboat_engine::{Config, Control, Engine};
 use rusqlite::Connection;
 
-use crate::scene::{DATABASES, content};
+use crate::scene::{DATABASES, content, options};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
@@ -16,7 +19,7 @@ pub enum Role {
     Recover,
     /// The first line of an app.
     Apply,
-    /// An app that keeps the databases open; each line of its input asks what it sees.
+    /// An app that has the databases open and reads them; each line of its input asks what it sees.
     App,
 }
 
@@ -50,6 +53,11 @@ pub fn config(folder: &Path) -> Config {
     Config { worker, ..config }.resolved(&folder.join("root")).unwrap()
 }
 
+/// How a process ends whose operation has failed.
+pub const FAILED: i32 = 10;
+/// It has failed, and says that everything is as it was.
+pub const ROLLED_BACK: i32 = 11;
+
 /// Not a test: what a process of [`Role::command`] runs. It ends with 0 where the operation said that it has succeeded.
 #[test]
 #[ignore = "run by the tests themselves, in other processes"]
@@ -64,10 +72,7 @@ fn role() {
     let control = Control::silent();
     let mode = [RestoreMode::Live, RestoreMode::Offline, RestoreMode::OnRestart];
     let done = match mode.into_iter().find(|mode| mode.as_str() == role) {
-        Some(mode) => {
-            let options = RestoreOptions { mode, ..RestoreOptions::default() };
-            engine.restore(&backup, &options, &control).map(drop)
-        }
+        Some(mode) => engine.restore(&backup, &options(mode), &control).map(drop),
         None if role == "apply" => engine.apply_pending_restore(&control).map(drop),
         None => engine.recover(&control).map(drop),
     };
@@ -75,16 +80,34 @@ fn role() {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("{error}");
-            10
+            if error.code() == "E_ROLLED_BACK" { ROLLED_BACK } else { FAILED }
         }
     });
 }
 
+/// Reads without a pause, on connections of its own, and remembers whatever it has seen. Asked, it says that, and what
+/// its other connections see now.
 fn app(folder: &Path) {
-    let connections = DATABASES.map(|name| Connection::open(folder.join("root").join(name)).unwrap());
+    let open = |name| Connection::open(folder.join("root").join(name)).unwrap();
+    let seen = DATABASES.map(|_| Arc::new(Mutex::new(BTreeSet::new())));
+    for (name, seen) in DATABASES.into_iter().zip(&seen) {
+        let (db, seen) = (open(name), seen.clone());
+        std::thread::spawn(move || {
+            loop {
+                let now = content(&db);
+                seen.lock().unwrap().insert(now);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+    }
+    let connections = DATABASES.map(open);
     while std::io::stdin().read_line(&mut String::new()).unwrap() > 0 {
-        for db in &connections {
-            println!("\n@{}", content(db));
+        for (db, seen) in connections.iter().zip(&seen) {
+            for seen in &*seen.lock().unwrap() {
+                println!("\n@seen {seen}");
+            }
+            println!("\n@now {}", content(db));
         }
     }
+    std::process::exit(0);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,8 +16,21 @@ use crate::role::{Role, config};
 use crate::support::{Seen, noise, tree};
 use crate::trace::{self, Blow, Ended};
 
-/// How a root looks. Databases by their content where SQLite has rewritten them, else by their bytes.
-pub type Look = BTreeMap<PathBuf, (Option<Seen>, Option<String>)>;
+/// How a root looks. Its own time is that of the workspace in it, and none of a restore's.
+pub type Look = BTreeMap<PathBuf, Thing>;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thing {
+    owner: (u32, u32),
+    is: Is,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Is {
+    Plain(Seen),
+    /// A database that SQLite has rewritten.
+    Database(String),
+}
 
 pub const DATABASES: [&str; 2] = ["database.sqlite", "database/saldo.sqlite"];
 
@@ -42,16 +55,21 @@ impl Scene {
         before(&root);
         let engine = Engine::new(config(folder.path()));
         let backup = engine.create_backup(BackupType::Daily, &BackupOptions::default(), &Control::silent()).unwrap();
-        after(&root);
         let mut scene = Scene { folder, backup: backup.backup, mode, old: Look::new(), new: Look::new() };
+        let backed_up = scene.look(&root);
+        after(&root);
         scene.old = scene.look(&root);
         let stage = scene.stage();
-        let options = RestoreOptions { mode: stage.direct_mode(), ..RestoreOptions::default() };
         let backup = BackupRef::Name(scene.backup.clone());
-        let result = stage.engine().restore(&backup, &options, &Control::silent()).unwrap();
+        let result = stage.engine().restore(&backup, &options(stage.direct_mode()), &Control::silent()).unwrap();
         assert!(!result.plan.create.is_empty() && !result.plan.replace.is_empty() && !result.plan.remove.is_empty());
         let new = scene.look(&stage.root());
         drop(stage);
+        // All of what was backed up, but that a database is one file now.
+        for (path, thing) in backed_up.iter().filter(|(path, _)| !is_of_database(path)) {
+            assert_eq!(new.get(path), Some(thing), "{}", path.display());
+        }
+        assert!(new.contains_key(Path::new("notes.txt")) && !new.contains_key(Path::new("sessions/raf/key-9.json")));
         scene.new = new;
         assert_ne!(scene.old, scene.new);
         scene
@@ -66,15 +84,24 @@ impl Scene {
                 // Whoever opens a database in it makes files there.
                 seen.mtime = (0, 0);
             }
-            let name = path.to_string_lossy().into_owned();
-            let is_beside = ["-wal", "-shm", "-journal"].iter().any(|suffix| name.ends_with(suffix));
-            if self.mode != RestoreMode::Live || !(name.ends_with(".sqlite") || is_beside) {
-                look.insert(path, (Some(seen), None));
-            } else if !is_beside {
-                look.insert(path, (None, Some(content_of(&root.join(&name)))));
+            let absolute = root.join(&path);
+            let metadata = absolute.symlink_metadata().unwrap();
+            let owner = (metadata.uid(), metadata.gid());
+            if self.mode != RestoreMode::Live || !is_of_database(&path) {
+                look.insert(path, Thing { owner, is: Is::Plain(seen) });
+            } else if path.extension() == Some("sqlite".as_ref()) {
+                look.insert(path, Thing { owner, is: Is::Database(content_of(&absolute)) });
             }
         }
         look
+    }
+
+    /// The old and the new content of each database, where they are compared by that.
+    pub fn contents(&self) -> impl Iterator<Item = &String> {
+        self.old.values().chain(self.new.values()).filter_map(|thing| match &thing.is {
+            Is::Database(content) => Some(content),
+            Is::Plain(_) => None,
+        })
     }
 
     pub fn stage(&self) -> Stage<'_> {
@@ -99,15 +126,8 @@ impl Stage<'_> {
         if self.scene.mode == RestoreMode::OnRestart { RestoreMode::Offline } else { self.scene.mode }
     }
 
-    pub fn play(&self, role: Role, at: Option<(u64, Blow)>) -> Ended {
-        trace::run(role.command(self.folder.path(), &self.scene.backup), at)
-    }
-
-    /// As [`Stage::play`], to the end. How many calls it makes.
-    pub fn count(&self, role: Role) -> u64 {
-        let ended = self.play(role, None);
-        assert_eq!(ended.exit, Some(0), "{role:?}");
-        ended.calls
+    pub fn play(&self, role: Role, blows: &[(u64, Blow)]) -> Ended {
+        trace::run(role.command(self.folder.path(), &self.scene.backup), blows)
     }
 
     /// The next start of anything of Lifeboat: the root is all old or all new, and nothing is left beside it.
@@ -146,13 +166,24 @@ impl Stage<'_> {
 
     /// The restore can be done after all, and again.
     pub fn restores_at_last(&self, what: &str) {
-        let options = RestoreOptions { mode: self.direct_mode(), ..RestoreOptions::default() };
         let backup = BackupRef::Name(self.scene.backup.clone());
-        self.engine().restore(&backup, &options, &Control::silent()).unwrap();
+        self.engine().restore(&backup, &options(self.direct_mode()), &Control::silent()).unwrap();
         assert!(self.is_new(what));
         let tmp = self.folder.path().join("vault/tmp");
         assert_eq!(fs::read_dir(tmp).unwrap().count(), 0, "{what}: something is left in the vault");
     }
+}
+
+/// What is asked for.
+pub fn options(mode: RestoreMode) -> RestoreOptions {
+    RestoreOptions { mode, mirror: vec![Category::Session], ..RestoreOptions::default() }
+}
+
+/// Is it a database, or a file beside one?
+fn is_of_database(path: &Path) -> bool {
+    path.to_string_lossy()
+        .rsplit_once(".sqlite")
+        .is_some_and(|(_, end)| ["", "-wal", "-shm", "-journal"].contains(&end))
 }
 
 fn write(root: &Path, path: &str, bytes: &[u8]) {
@@ -176,6 +207,10 @@ fn before(root: &Path) {
         write(root, &format!("sessions/raf/key-{n}.json"), format!("{{\"n\":{n}}}").as_bytes());
     }
     write(root, "same.txt", b"unchanged");
+    write(root, "touched.txt", b"only its time changes");
+    write(root, "restricted/nama aneh \u{e9}.txt", b"only its owner changes");
+    fs::set_permissions(root.join("restricted"), fs::Permissions::from_mode(0o700)).unwrap();
+    write(root, "uploads/reports/2026/11/T1/c.jpg", &noise(500, 4));
     database(&root.join("database.sqlite"), "");
     database(&root.join("database/saldo.sqlite"), "PRAGMA journal_mode = wal;");
 }
@@ -196,6 +231,12 @@ fn after(root: &Path) {
     fs::remove_file(root.join("sessions/raf/key-1.json")).unwrap();
     write(root, "sessions/raf/key-9.json", b"{}");
     write(root, "notes.txt", b"unknown to the backup");
+    let touched = fs::File::options().write(true).open(root.join("touched.txt")).unwrap();
+    touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    // Only the superuser may do so; for others nothing changes.
+    let _ = lchown(root.join("restricted/nama aneh \u{e9}.txt"), Some(1000), Some(1000));
+    fs::set_permissions(root.join("restricted"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_dir_all(root.join("uploads/reports")).unwrap();
     for (name, pragma) in [("database.sqlite", "delete"), ("database/saldo.sqlite", "wal")] {
         let db = Connection::open(root.join(name)).unwrap();
         db.query_row(&format!("PRAGMA journal_mode = {pragma}"), [], |_| Ok(())).unwrap();
@@ -220,6 +261,8 @@ fn database(path: &Path, pragmas: &str) {
 /// Everything that a database says when it is asked, in one line.
 pub fn content(db: &Connection) -> String {
     db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    // One instant.
+    let db = db.unchecked_transaction().unwrap();
     let text = |sql: &str| -> String { db.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(text("PRAGMA integrity_check"), "ok");
     let schema = text("SELECT group_concat(name || sql) FROM (SELECT * FROM sqlite_schema ORDER BY name)");

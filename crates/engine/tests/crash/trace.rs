@@ -24,14 +24,14 @@ pub enum Blow {
 pub struct Ended {
     /// Calls that change a file, up to the end.
     pub calls: u64,
-    /// The call that was struck.
-    pub struck: Option<&'static str>,
+    /// The calls that were struck.
+    pub struck: Vec<&'static str>,
     /// `None`: it was killed.
     pub exit: Option<i32>,
 }
 
 /// Calls that change what is on a disk, and those that make it last. What changes only memory is not among them.
-const CHANGING: [(c_long, &str); 34] = [
+const CHANGING: [(c_long, &str); 41] = [
     (libc::SYS_write, "write"),
     (libc::SYS_pwrite64, "pwrite"),
     (libc::SYS_writev, "writev"),
@@ -60,19 +60,40 @@ const CHANGING: [(c_long, &str); 34] = [
     (libc::SYS_chmod, "chmod"),
     (libc::SYS_fchmod, "fchmod"),
     (libc::SYS_fchmodat, "fchmodat"),
+    (libc::SYS_fchmodat2, "fchmodat2"),
+    (libc::SYS_chown, "chown"),
+    (libc::SYS_fchown, "fchown"),
     (libc::SYS_lchown, "lchown"),
     (libc::SYS_fchownat, "fchownat"),
     (libc::SYS_utimensat, "utimensat"),
+    (libc::SYS_setxattr, "setxattr"),
+    (libc::SYS_lsetxattr, "lsetxattr"),
+    (libc::SYS_fsetxattr, "fsetxattr"),
     (libc::SYS_fsync, "fsync"),
     (libc::SYS_fdatasync, "fdatasync"),
     (libc::SYS_syncfs, "syncfs"),
+    (libc::SYS_sync_file_range, "sync_file_range"),
 ];
 
 /// Those that need room on the disk.
-const ROOM: [&str; 9] = ["write", "pwrite", "writev", "pwritev", "pwritev2", "fallocate", "mkdir", "openat", "linkat"];
+const ROOM: [&str; 13] = [
+    "write",
+    "pwrite",
+    "writev",
+    "pwritev",
+    "pwritev2",
+    "copy_file_range",
+    "fallocate",
+    "mkdir",
+    "open",
+    "openat",
+    "link",
+    "linkat",
+    "symlink",
+];
 
-/// Runs `command` to its end, or to the call with the number `at`, from 1.
-pub fn run(mut command: Command, at: Option<(u64, Blow)>) -> Ended {
+/// Runs `command` to its end. Each blow falls at the call with its number, from 1.
+pub fn run(mut command: Command, blows: &[(u64, Blow)]) -> Ended {
     // SAFETY: only a system call between fork and exec.
     unsafe {
         command.pre_exec(|| match libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) {
@@ -83,15 +104,15 @@ pub fn run(mut command: Command, at: Option<(u64, Blow)>) -> Ended {
     // The tracer below waits for it.
     #[allow(clippy::zombie_processes)]
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("ptrace is needed here");
-    let tracer = Tracer { leader: child.id() as pid_t, at, calls: 0, struck: None, dying: false };
+    let tracer = Tracer { leader: child.id() as pid_t, blows, calls: 0, struck: Vec::new(), dying: false };
     tracer.follow()
 }
 
-struct Tracer {
+struct Tracer<'a> {
     leader: pid_t,
-    at: Option<(u64, Blow)>,
+    blows: &'a [(u64, Blow)],
     calls: u64,
-    struck: Option<&'static str>,
+    struck: Vec<&'static str>,
     /// The struck call is a torn write: the process is killed once it is done.
     dying: bool,
 }
@@ -99,7 +120,7 @@ struct Tracer {
 /// A thread that is inside a call which is to fail, with what it is to return.
 type Failing = std::collections::HashMap<pid_t, c_int>;
 
-impl Tracer {
+impl Tracer<'_> {
     fn follow(mut self) -> Ended {
         let mut failing = Failing::new();
         let mut begun = false;
@@ -154,24 +175,25 @@ impl Tracer {
         }
         let Some(name) = changing(pid, &registers) else { return };
         self.calls += 1;
-        let Some((at, blow)) = self.at else { return };
-        let is_struck = self.calls == at;
-        if is_struck {
-            self.struck = Some(name);
-        }
-        match blow {
-            Blow::Kill if is_struck => self.kill(),
-            Blow::Torn if is_struck && (name == "write" || name == "pwrite") && registers.rdx > 1 => {
-                registers.rdx /= 2;
-                ptrace(libc::PTRACE_SETREGS, pid, &raw const registers as usize);
-                self.dying = true;
+        for (at, blow) in self.blows {
+            let is_struck = self.calls == *at;
+            if is_struck {
+                self.struck.push(name);
             }
-            Blow::Torn if is_struck => self.kill(),
-            Blow::Fail(errno) if is_struck => fail(pid, registers, errno, failing),
-            Blow::Full if self.calls >= at && ROOM.contains(&name) => {
-                fail(pid, registers, libc::ENOSPC, failing);
+            match blow {
+                Blow::Kill if is_struck => self.kill(),
+                Blow::Torn if is_struck && matches!(name, "write" | "pwrite") && registers.rdx > 1 => {
+                    registers.rdx /= 2;
+                    ptrace(libc::PTRACE_SETREGS, pid, &raw const registers as usize);
+                    self.dying = true;
+                }
+                Blow::Torn if is_struck => self.kill(),
+                Blow::Fail(errno) if is_struck => fail(pid, registers, *errno, failing),
+                Blow::Full if self.calls >= *at && ROOM.contains(&name) => {
+                    fail(pid, registers, libc::ENOSPC, failing);
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 

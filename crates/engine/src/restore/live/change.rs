@@ -147,6 +147,14 @@ impl Change {
         if self.is_settled_by(&one)? {
             return Ok(());
         }
+        if matches!(self.purpose, Purpose::PutBack) && !self.is_replaced(&one)? {
+            // The replacement's commit has failed, and its frames may be whole in the WAL all the same: unseen by whoever
+            // has the database open, and found by whoever recovers the WAL after them. A commit of ours overwrites them.
+            self.database.set_cookie(page_one::cookie_when_put_back(self.staged.cookie()?))?;
+            self.database.flush()?;
+            (self.written, self.pending) = (1, true);
+            return Ok(());
+        }
         let pages = self.database.pages()?;
         let version = self.database.version()?;
         let cookie = match &self.purpose {
@@ -232,8 +240,16 @@ impl Change {
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
             },
-            Purpose::PutBack => Ok(page_one::side(cookie, self.staged.cookie()?) != Side::Replaced),
+            Purpose::PutBack => Ok(match page_one::side(cookie, self.staged.cookie()?) {
+                Side::Before => !page_one::is_wal(one),
+                Side::Replaced => false,
+                Side::PutBack => true,
+            }),
         }
+    }
+
+    fn is_replaced(&self, one: &[u8]) -> Result<bool> {
+        Ok(page_one::side(page_one::cookie(one), self.staged.cookie()?) == Side::Replaced)
     }
 
     fn fits(&self, one: &[u8]) -> Result<()> {

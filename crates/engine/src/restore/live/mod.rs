@@ -101,7 +101,7 @@ fn take_back(all: &[Replacement], begun: &[bool], cause: Error, patience: Durati
 }
 
 /// Gives a live database the content of the image that a replacement has kept. Where it was not replaced, or was put
-/// back already, nothing happens: what the app has written since is its own.
+/// back already, its content stays: what the app has written since is its own.
 pub fn put_back(live: &Path, image: &Path, patience: Duration) -> Result<()> {
     let control = Control::silent();
     database::wait(patience, &control);

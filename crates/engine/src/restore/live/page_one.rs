@@ -60,6 +60,10 @@ pub fn side(live: u32, old: u32) -> Side {
     }
 }
 
+pub fn is_wal(page: &[u8]) -> bool {
+    page[JOURNAL] == [2, 2]
+}
+
 /// Does SQLite shrink the file at each commit by itself?
 pub fn is_full_auto_vacuum(page: &[u8]) -> bool {
     number(page, LARGEST_ROOT) != 0 && number(page, INCREMENTAL) == 0
