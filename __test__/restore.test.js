@@ -159,6 +159,8 @@ test('a worker that is killed in the middle leaves all of the old state or all o
   })
   await assert.rejects(unfinished, { message: /died in the middle of the restore.*applyPendingRestore/s })
   assert.deepEqual([failures.length, failures[0].rolledBack], [1, false])
+  const { healthy, problems } = await engine.status()
+  assert.deepEqual([healthy, /cut off/.test(problems[0].message)], [false, true])
   writeFileSync(journal, kept)
   assert.deepEqual((await engine.applyPendingRestore()).restored.toSorted(), ['config.json', 'uploads/video.bin'])
   assert.deepEqual(tree(root), before)
