@@ -75,7 +75,9 @@ export function restore(backup: BackupReference, options?: RestoreOptions): Prom
 /**
  * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
  * finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
- * millisecond, once the addon is loaded.
+ * millisecond, once the addon is loaded. In CommonJS, the host's index.js is:
+ *
+ *     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
  */
 export function applyPendingRestore(): Promise<RestoreResult | null>
 
