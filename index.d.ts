@@ -64,7 +64,7 @@ export function createBackup(type?: BackupType, options?: BackupOptions): Promis
  * Where the worker dies, what it had begun is carried on before the promise settles: it is fulfilled where the restore was
  * finished, and rejected with E_WORKER where it had not begun to replace files, or with E_ROLLED_BACK where it was undone.
  * Only if that fails as well is the root left in between, and the message says so: the next operation on the root, or
- * `applyPendingRestore()` at the next start, carries it on.
+ * `applyPendingRestore()` at the next start, carries it on. Once files are being replaced, an abort may come too late.
  * @param backup a backup's name, `'latest'`, or the newest good backup at or before an instant; what a restore replaced (a
  * SAFETY backup) is taken by its name only
  * @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was touched; E_ROLLED_BACK:
@@ -75,7 +75,9 @@ export function restore(backup: BackupReference, options?: RestoreOptions): Prom
 /**
  * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
  * finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
- * millisecond, once the addon is loaded.
+ * millisecond, once the addon is loaded. In CommonJS, the host's index.js is:
+ *
+ *     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
  */
 export function applyPendingRestore(): Promise<RestoreResult | null>
 
@@ -497,7 +499,10 @@ export interface Events {
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
-  /** `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was. */
+  /**
+   * `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was.
+   * `backup` is what was asked for, a name or an ISO time, or `'pending'` where it is what waited for the next start.
+   */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /** Files under the running host were replaced or removed: reload what is kept in memory. */
   'restore:reload': { paths: string[] }

@@ -159,10 +159,33 @@ test('a worker that is killed in the middle leaves all of the old state or all o
   })
   await assert.rejects(unfinished, { message: /died in the middle of the restore.*applyPendingRestore/s })
   assert.deepEqual([failures.length, failures[0].rolledBack], [1, false])
+  const { healthy, problems } = await engine.status()
+  assert.deepEqual([healthy, /cut off/.test(problems[0].message)], [false, true])
   writeFileSync(journal, kept)
   assert.deepEqual((await engine.applyPendingRestore()).restored.toSorted(), ['config.json', 'uploads/video.bin'])
   assert.deepEqual(tree(root), before)
   assert.equal(existsSync(join(root, WORKSPACE)), false)
+})
+
+test('aborting leaves the old state, or comes too late', async (t) => {
+  const root = makeRoot(t, { sparse: 500 })
+  const engine = engineOf(root)
+  const before = tree(root)
+  const { backup } = await engine.createBackup()
+  for (const phase of ['restoring', 'replacing', 'verifying']) {
+    writeFileSync(join(root, 'config.json'), '{}')
+    writeFileSync(join(root, 'uploads/video.bin'), 'damaged')
+    const damaged = tree(root)
+    const controller = new AbortController()
+    const onProgress = (progress) => progress.phase === phase && controller.abort()
+    const outcome = await engine.restore(backup, { signal: controller.signal, onProgress }).catch((error) => error.code)
+    const aborted = typeof outcome === 'string'
+    t.diagnostic(`${phase}: ${aborted ? outcome : 'done'}`)
+    if (aborted) assert.ok(['E_ABORTED', 'E_ROLLED_BACK'].includes(outcome), outcome)
+    assert.deepEqual(tree(root), aborted ? damaged : before)
+    assert.equal(existsSync(join(root, WORKSPACE)), false)
+    if (phase === 'restoring') assert.equal(outcome, 'E_ABORTED')
+  }
 })
 
 /** The callback API of sqlite3 as promises. */

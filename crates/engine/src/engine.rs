@@ -225,7 +225,7 @@ impl Engine {
 
     /// Never waits, never needs a key.
     pub fn status(&self) -> Result<Status> {
-        self.recover_quietly();
+        let unfinished = restore::recover(&self.config, &Control::silent()).err();
         let dir = &self.config.backup_dir;
         let infos = match vault::catalog::Catalog::open_read_only(dir) {
             Some(catalog) => catalog.backups().unwrap_or_default(),
@@ -242,6 +242,9 @@ impl Engine {
         let mut problems = Vec::new();
         let mut problem =
             |code: &str, message: String| problems.push(Problem { code: code.into(), message, since: now });
+        if let Some(error) = unfinished {
+            problem(error.code(), format!("A restore was cut off, and it cannot be carried on yet: {error}"));
+        }
         let limit_hours = self.config.monitor.max_age_hours;
         match age {
             None => problem("E_NOT_FOUND", "There is no backup yet. Make one with `lifeboat backup`.".into()),

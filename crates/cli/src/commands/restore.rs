@@ -146,6 +146,9 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             let target = target.display().to_string();
             writeln!(out, "  {items}, {bytes}, written to {} and compared with their hashes", escaped(&target))?;
         }
+        None if result.plan.create.len() + result.plan.replace.len() + result.plan.remove.len() == 0 => {
+            writeln!(out, "  nothing to do: {} as it was then", count(result.plan.unchanged, "item is", "items are"))?;
+        }
         None => {
             writeln!(out, "  in place: {}; {bytes} written", in_numbers(&result.plan))?;
             reason(out, result)?;

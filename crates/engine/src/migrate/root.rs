@@ -46,6 +46,7 @@ impl NewRoot {
         let made: Vec<PathBuf> =
             path.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
         fs::create_dir_all(path).at("making the folder", path)?;
+        sweep(path)?;
         let mut root = NewRoot { path: path.to_path_buf(), made, note: None, is_restored: false, keep: false };
         if let Ok(text) = durable::read_small(&path.join(NOTE), MAX_NOTE) {
             // A note that is not understood is of nobody's migration, but of one that was begun.
@@ -103,6 +104,20 @@ impl Drop for NewRoot {
             }
         }
     }
+}
+
+/// A kill while the note is written leaves it under a name of its own. That is not what a restored root holds.
+fn sweep(root: &Path) -> Result<()> {
+    for path in durable::list(root)? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_temporary = name
+            .strip_prefix(durable::TEMPORARY)
+            .is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if is_temporary && path.symlink_metadata().at("reading", &path)?.is_file() {
+            fs::remove_file(&path).at("removing", &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Something in the folder `at` of `root` that neither is one of `allowed`, nor leads to one.

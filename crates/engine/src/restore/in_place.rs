@@ -89,7 +89,11 @@ impl InPlace<'_> {
             Some(workspace) => workspace,
             None => Workspace::create(&self.config.root, &[])?,
         };
-        if let Err(error) = workspace.prepare(&plan.areas).and_then(|()| self.stage(sources, plan, &workspace)) {
+        let staged = workspace
+            .prepare(&plan.areas)
+            .and_then(|()| self.stage(sources, plan, &workspace))
+            .and_then(|()| self.control.check());
+        if let Err(error) = staged {
             // What waits goes on waiting. What cannot be removed now, the next operation removes.
             if !has_waited {
                 let _ = workspace.remove();
@@ -98,7 +102,6 @@ impl InPlace<'_> {
         }
         let live = result.mode == Some(RestoreMode::Live);
         let journal = Journal { steps: plan.steps(live), result };
-        self.control.check()?;
         if let Err(error) = journal.write(&workspace.file("journal")) {
             // It may be there all the same; then it is undone, and nothing was done yet.
             return Err(give_up(workspace, &journal, error));

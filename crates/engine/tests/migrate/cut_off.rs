@@ -42,6 +42,22 @@ fn cut_off_while_the_history_is_copied_it_goes_on_and_changes_nothing_of_the_roo
 }
 
 #[test]
+fn a_kill_while_the_note_is_written_is_not_taken_for_a_root_that_is_restored() {
+    let bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    for note in [None, Some("{}")] {
+        let server = Server::new();
+        fs::create_dir_all(server.root()).unwrap();
+        fs::write(server.root().join(".lifeboat-a1B2c3"), "{\"va").unwrap();
+        if let Some(note) = note {
+            fs::write(server.root().join(NOTE), note).unwrap();
+        }
+        server.migrate(&bot.vault()).unwrap();
+        assert_same_tree(&tree(&bot.root()), &server.restored());
+    }
+}
+
+#[test]
 fn another_migration_into_a_root_that_was_cut_off_is_refused() {
     let bot = Bot::new();
     bot.backup(BackupType::Manual);
