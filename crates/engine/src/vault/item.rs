@@ -184,7 +184,7 @@ impl Item {
             category: self.category,
             kind: self.kind,
             size: self.size,
-            mtime: self.mtime.0 * 1000 + i64::from(self.mtime.1 / 1_000_000),
+            mtime: self.mtime.0.saturating_mul(1000).saturating_add(i64::from(self.mtime.1 / 1_000_000)),
             sha256: self.sha256.clone(),
         }
     }
