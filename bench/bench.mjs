@@ -60,11 +60,12 @@ async function oneRun({ run, options, tools, dataset, results }) {
   await dataset.reset()
   const entrants = await Promise.all(tools.map((tool) => enter(tool, join(work, tool.name), dataset.root)))
 
-  const each = async (phase, command, after) => {
+  const each = async (phase, command, { before, after } = {}) => {
     for (const entrant of entrants) {
       const { name } = entrant
       // A tool that has failed is out: what follows would not be comparable.
       if (PHASE_NAMES.some((earlier) => results[name][earlier]?.failed)) continue
+      await before?.(entrant)
       settle()
       try {
         const cost = await measure(await command(entrant), entrant)
@@ -93,16 +94,26 @@ async function oneRun({ run, options, tools, dataset, results }) {
       await mkdir(target, { recursive: true })
       return phases.restore(target)
     },
-    async ({ target }) => {
-      if (run === 1) {
-        const wrong = await difference(dataset.root, target)
-        if (wrong) throw new Error(`what was restored is not what was backed up: ${wrong}`)
+    {
+      after: async ({ target }) => {
+        if (run === 1) await compare(dataset.root, target)
+        await rm(target, { recursive: true, force: true })
       }
-      await rm(target, { recursive: true, force: true })
     }
   )
+  const hour = join(work, 'hour')
+  await dataset.copyTo(hour)
+  const inPlace = ({ phases }) => phases.inPlace ?? phases.restore(dataset.root)
+  const after = () => (run === 1 ? compare(hour, dataset.root) : undefined)
+  await each('lost', inPlace, { before: () => dataset.empty(), after })
+  await each('over', inPlace, { before: () => dataset.spoil(), after })
   await each('verify', ({ phases }) => phases.verify)
   await rm(work, { recursive: true, force: true })
+}
+
+async function compare(original, restored) {
+  const wrong = await difference(original, restored)
+  if (wrong) throw new Error(`what was restored is not what was backed up: ${wrong}`)
 }
 
 /** Gives a tool its place on the disk and lets it make its vault, which is not timed. */

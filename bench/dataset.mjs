@@ -1,6 +1,6 @@
 // The data that is backed up: a bot's folder of a known size, made once for each scale, and what an hour changes in it.
 
-import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { updateRows } from '../examples/bot/databases.mjs'
 import { growLog, JSON_FILES, jsonFile, logName, makePhotos } from '../examples/bot/files.mjs'
@@ -72,6 +72,33 @@ export class Dataset {
     await rm(this.root, { recursive: true, force: true })
     await mkdir(this.root, { recursive: true })
     await cp(this.#pristine, this.root, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  }
+
+  /** Copies the folder as it is now. */
+  async copyTo(folder) {
+    await cp(this.root, folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  }
+
+  /** A disk has died: the folder is there, and empty. */
+  async empty() {
+    await rm(this.root, { recursive: true, force: true })
+    await mkdir(this.root, { recursive: true })
+  }
+
+  /** In the middle of every file another byte. Links go: an older restic stumbles over one that is there. */
+  async spoil() {
+    for (const entry of await readdir(this.root, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isSymbolicLink()) await unlink(path)
+      if (!entry.isFile()) continue
+      const file = await open(path, 'r+')
+      const { size } = await file.stat()
+      const byte = Buffer.alloc(1)
+      await file.read(byte, 0, 1, size >> 1)
+      byte[0] ^= 1
+      if (size > 0) await file.write(byte, 0, 1, size >> 1)
+      await file.close()
+    }
   }
 
   /** One hour of the bot's work; the same each time. */

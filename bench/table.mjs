@@ -9,6 +9,8 @@ const PHASES = [
     '2,000 rows in 5 databases, 200 session files, 10 photos, 2 logs, 20 JSON files (at scale 1)'
   ],
   ['restore', 'Restore', 'the newest backup, into an empty folder'],
+  ['lost', 'Restore in place', 'all files of the root are gone; Lifeboat stages, journals and verifies'],
+  ['over', 'Restore over', 'every file of the root differs; Lifeboat also backs all of them up first'],
   ['verify', 'Verify', 'every stored byte is read and checked']
 ]
 export const PHASE_NAMES = PHASES.map(([name]) => name)
