@@ -1,5 +1,6 @@
 #![no_main]
 
+#[allow(dead_code)]
 #[path = "../../crates/engine/tests/fuzz/targets.rs"]
 mod targets;
 
