@@ -26,8 +26,10 @@ pub struct Change {
     pub database: Database,
     staged: Staged,
     purpose: Purpose,
-    /// The transaction holds a new content.
+    /// There is something to commit.
     pending: bool,
+    /// The copy of the old content is complete.
+    kept: bool,
     /// Pages that were written.
     written: u64,
 }
@@ -87,12 +89,13 @@ impl Change {
     fn open(live: &Path, staged: &Path, cache: u64, purpose: Purpose) -> Result<Change> {
         let staged = Staged::open(staged)?;
         let database = Database::open(live, staged.page_size, cache)?;
-        Ok(Change { database, staged, purpose, pending: false, written: 0 })
+        Ok(Change { database, staged, purpose, pending: false, kept: false, written: 0 })
     }
 
     /// Copies and compares as much as can be without a lock. `patience` is for the rare moments when others commit.
     pub fn prepare(&mut self, patience: Duration, control: &Control) -> Result<()> {
-        if self.is_settled()? {
+        let one = self.page_one()?;
+        if !one.is_empty() && self.is_settled_by(&one)? {
             return Ok(());
         }
         let Purpose::Replace { copy, early, .. } = &mut self.purpose else { return Ok(()) };
@@ -145,14 +148,14 @@ impl Change {
         self.database.read(1, &mut one)?;
         self.fits(&one)?;
         if self.is_settled_by(&one)? {
-            return Ok(());
-        }
-        if matches!(self.purpose, Purpose::PutBack) && !self.is_replaced(&one)? {
-            // The replacement's commit has failed, and its frames may be whole in the WAL all the same: unseen by whoever
-            // has the database open, and found by whoever recovers the WAL after them. A commit of ours overwrites them.
-            self.database.set_cookie(page_one::cookie_when_put_back(self.staged.cookie()?))?;
-            self.database.flush()?;
-            (self.written, self.pending) = (1, true);
+            // An earlier commit may have failed, or its process have died in it, its frames whole in the WAL: unseen
+            // by whoever has the database open, and found by whoever recovers the WAL after them. A commit of ours
+            // overwrites them.
+            if page_one::is_wal(&one) {
+                self.database.set_cookie(page_one::cookie(&one).wrapping_add(1))?;
+                self.database.flush()?;
+                (self.written, self.pending) = (1, true);
+            }
             return Ok(());
         }
         let pages = self.database.pages()?;
@@ -199,6 +202,7 @@ impl Change {
         if let Purpose::Replace { copy, .. } = &self.purpose {
             let length = u64::from(pages) * u64::from(self.staged.page_size);
             copy.as_file().set_len(length).and_then(|()| copy.as_file().sync_data()).at("writing", copy.path())?;
+            self.kept = true;
         }
         self.database.write(1, &merged)?;
         if self.staged.pages < pages {
@@ -212,7 +216,7 @@ impl Change {
 
     /// Gives the image of the old content its name, for good. All changes do this before the first of them commits.
     pub fn ready(self) -> Result<Ready> {
-        if let (Purpose::Replace { old, copy, .. }, true) = (self.purpose, self.pending) {
+        if let (Purpose::Replace { old, copy, .. }, true) = (self.purpose, self.kept) {
             durable::persist(copy, &old)?;
         }
         Ok(Ready { database: self.database, pending: self.pending, written: self.written })
@@ -220,17 +224,23 @@ impl Change {
 
     /// Whether there is nothing to do, or nothing any more: looked up before the lock, to spare others the wait.
     pub fn is_settled(&self) -> Result<bool> {
+        let one = self.page_one()?;
+        Ok(!one.is_empty() && self.is_settled_by(&one)? && !page_one::is_wal(&one))
+    }
+
+    /// Page 1 as it is now; an empty file has none.
+    fn page_one(&self) -> Result<Vec<u8>> {
         let mut one = Vec::new();
         self.database.begin_reading()?;
-        // An empty file has no page.
         if self.database.pages()? > 0 {
             self.database.read(1, &mut one)?;
             self.fits(&one)?;
         }
         self.database.roll_back();
-        Ok(!one.is_empty() && self.is_settled_by(&one)?)
+        Ok(one)
     }
 
+    /// Is the content already what it is to become?
     fn is_settled_by(&self, one: &[u8]) -> Result<bool> {
         let cookie = page_one::cookie(one);
         match &self.purpose {
@@ -240,16 +250,8 @@ impl Change {
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
             },
-            Purpose::PutBack => Ok(match page_one::side(cookie, self.staged.cookie()?) {
-                Side::Before => !page_one::is_wal(one),
-                Side::Replaced => false,
-                Side::PutBack => true,
-            }),
+            Purpose::PutBack => Ok(page_one::side(cookie, self.staged.cookie()?) != Side::Replaced),
         }
-    }
-
-    fn is_replaced(&self, one: &[u8]) -> Result<bool> {
-        Ok(page_one::side(page_one::cookie(one), self.staged.cookie()?) == Side::Replaced)
     }
 
     fn fits(&self, one: &[u8]) -> Result<()> {
