@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Select};
 use sha2::{Digest, Sha256};
 
 use super::metadata;
@@ -44,9 +44,15 @@ pub struct Consumer<'a> {
 }
 
 impl Consumer<'_> {
-    pub fn run(mut self, jobs: Receiver<Job>) {
-        for job in jobs {
-            // After a failure the queue is only emptied.
+    /// Works until all the queues have ended.
+    pub fn run(mut self, mut queues: Vec<Receiver<Job>>) {
+        while !queues.is_empty() {
+            let (queue, job) = next(&queues);
+            let Some(job) = job else {
+                queues.remove(queue);
+                continue;
+            };
+            // After a failure the queues are only emptied.
             if let Err(error) = self.shared.check().and_then(|()| self.job(job)) {
                 self.shared.fail(error);
             }
@@ -170,6 +176,17 @@ fn finish(large: &LargeFile) -> Result<()> {
 
 fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
+}
+
+/// The next job of whichever queue has one, or which queue has ended.
+fn next(queues: &[Receiver<Job>]) -> (usize, Option<Job>) {
+    let mut select = Select::new();
+    for queue in queues {
+        select.recv(queue);
+    }
+    let ready = select.select();
+    let queue = ready.index();
+    (queue, ready.recv(&queues[queue]).ok())
 }
 
 /// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.

@@ -33,6 +33,8 @@ pub struct Producer<'a> {
     /// What is there already with the right content stays.
     pub reuse: bool,
     pub jobs: Sender<Job>,
+    /// For bundles, which are a thousand files in one folder: only some of the threads wait for that folder.
+    pub bundle_jobs: Sender<Job>,
     pub shared: &'a Shared<'a>,
     pub lists: Reader,
     /// Files collected by bundle, the least recently begun first.
@@ -128,10 +130,11 @@ impl Producer<'_> {
     }
 
     fn send(&self, job: Job) -> Result<()> {
+        let queue = if matches!(job, Job::Bundle(..)) { &self.bundle_jobs } else { &self.jobs };
         let mut job = job;
         loop {
             self.shared.check()?;
-            match self.jobs.send_timeout(job, Duration::from_millis(50)) {
+            match queue.send_timeout(job, Duration::from_millis(50)) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Timeout(back)) => job = back,
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Error::Aborted),

@@ -119,12 +119,14 @@ impl<'a> Stage<'a> {
     /// Makes all folders and files. True if there are links to be made.
     fn write_files(&mut self) -> Result<bool> {
         let (jobs_in, jobs) = bounded(self.threads * 4);
+        let (bundles_in, bundles) = bounded(self.threads * 4);
         let readers: Vec<Reader> = (0..self.threads).map(|_| self.reader.another()).collect();
         let (shared, order) = (&self.shared, &self.order);
         let mut producer = Producer {
             places: order.places,
             reuse: order.reuse,
             jobs: jobs_in,
+            bundle_jobs: bundles_in,
             shared,
             lists: self.reader.another(),
             bundles: Vec::new(),
@@ -133,11 +135,13 @@ impl<'a> Stage<'a> {
         };
         let items = order.taken(ListReader::forwards(&mut self.reader, &order.source.snapshot.list));
         let produced = std::thread::scope(|scope| {
-            for reader in readers {
-                let jobs = jobs.clone();
-                scope.spawn(move || Consumer { reader, shared }.run(jobs));
+            for (number, reader) in readers.into_iter().enumerate() {
+                // Making thousands of files in one folder is the file system's work, one after the other: half of the
+                // threads go on with large files.
+                let queues = if number % 2 == 0 { vec![bundles.clone(), jobs.clone()] } else { vec![jobs.clone()] };
+                scope.spawn(move || Consumer { reader, shared }.run(queues));
             }
-            drop(jobs);
+            drop((jobs, bundles));
             let produced = producer.run(items);
             let links = producer.links;
             // The queue ends here; the scope waits for the threads.
