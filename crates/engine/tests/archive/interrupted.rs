@@ -142,30 +142,11 @@ fn what_is_cancelled_leaves_no_file_and_no_backup() {
     other.import(&file).unwrap();
 }
 
-/// A small file system of its own, unmounted at the end.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(dir: &Path, size: &str) -> SmallDisk {
-        fs::create_dir(dir).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir).status();
-        assert!(mounted.is_ok_and(|status| status.success()), "this test mounts a small tmpfs and needs root for it");
-        SmallDisk(dir.to_path_buf())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_refuses_the_archive_and_the_import() {
     let bot = large_bot();
     let backup = bot.backup(BackupType::Manual).backup;
-    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "24m");
+    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=24m");
     for encrypt in [false, true] {
         let bot = Bot { config: bot.config.clone(), dir: tempfile::tempdir().unwrap() };
         let bot = if encrypt { bot.with_passphrase("x") } else { bot };
@@ -182,8 +163,7 @@ fn a_full_disk_refuses_the_archive_and_the_import() {
     assert_eq!(other.import(&file).unwrap_err().code(), "E_NO_SPACE");
     assert_eq!(other.names(), [mine]);
     assert!(other.verify(true).ok);
-    let room = Command::new("mount").args(["-o", "remount,size=128m"]).arg(&disk.0).status().unwrap();
-    assert!(room.success());
+    disk.resize("128m");
     assert_eq!(other.import(&file).unwrap().backup, backup);
     assert_same_tree(&tree(&bot.root()), &tree(&other.restore(&backup)));
 }

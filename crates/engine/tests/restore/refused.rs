@@ -143,13 +143,8 @@ fn a_disk_that_takes_no_more_names_leaves_everything_as_it_was() {
 
 fn no_room_on(bot: &Bot, disk: &str, words: &str) {
     let backup = bot.backup(BackupType::Manual).backup;
-    let root = bot.dir.path().join("small");
-    fs::create_dir(&root).unwrap();
-    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", disk, "tmpfs"]).arg(&root).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("not root: nothing can be mounted here, so this is not tested");
-        return;
-    }
+    let small = SmallDisk::mount(&bot.dir.path().join("small"), disk);
+    let root = small.0.clone();
     fs::write(root.join("config.json"), b"{}").unwrap();
     fs::set_permissions(root.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
     let before = tree(&root);
@@ -162,7 +157,6 @@ fn no_room_on(bot: &Bot, disk: &str, words: &str) {
     let options = RestoreOptions { target: Some(root.join("into")), ..RestoreOptions::default() };
     let into = engine.restore(&BackupRef::Name(backup), &options, &Control::silent()).unwrap_err();
     let after_into = tree(&root);
-    let _ = std::process::Command::new("umount").arg("-l").arg(&root).status();
     for error in [error, into] {
         assert_eq!(error.code(), "E_RESTORE", "{error}");
         assert!(error.to_string().contains(words), "{error}");

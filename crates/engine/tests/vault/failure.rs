@@ -88,29 +88,10 @@ fn a_cancelled_backup_leaves_no_half_backup() {
     assert_same_tree(&tree(&bot.root()), &tree(&bot.restore(&next)));
 }
 
-/// A small file system of its own, unmounted at the end.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(dir: &Path, size: &str) -> SmallDisk {
-        fs::create_dir(dir).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir).status();
-        assert!(mounted.is_ok_and(|status| status.success()), "this test mounts a small tmpfs and needs root for it");
-        SmallDisk(dir.to_path_buf())
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_refuses_the_new_backup_and_keeps_the_old_ones() {
     let mut bot = Bot::new();
-    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "24m");
+    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=24m");
     bot.config.backup_dir = disk.0.join("vault");
     let first = bot.backup(BackupType::Manual).backup;
     let expected = tree(&bot.root());
@@ -127,8 +108,7 @@ fn a_full_disk_refuses_the_new_backup_and_keeps_the_old_ones() {
             for n in 0..30 {
                 let _ = fs::remove_file(bot.path(&format!("uploads/{n}.bin")));
             }
-            let room = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&disk.0).status().unwrap();
-            assert!(room.success());
+            disk.resize("64m");
             bot.backup(BackupType::Hourly);
             return;
         }
@@ -140,7 +120,7 @@ fn a_full_disk_refuses_the_new_backup_and_keeps_the_old_ones() {
 fn a_restore_onto_a_full_disk_leaves_the_folder_as_it_was() {
     let bot = Bot::new();
     let backup = bot.backup(BackupType::Manual).backup;
-    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "2m");
+    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=2m");
     for target in [disk.0.join("new"), disk.0.clone()] {
         let options = RestoreOptions { target: Some(target.clone()), ..RestoreOptions::default() };
         let error = bot.engine().restore(&BackupRef::Name(backup.clone()), &options, &Control::silent()).unwrap_err();
@@ -194,11 +174,10 @@ fn wherever_the_disk_becomes_full_no_later_backup_leans_on_what_was_not_written(
     }
     let expected = tree(&bot.root());
     for megabytes in (2..44).step_by(3) {
-        let disk = SmallDisk::mount(&bot.dir.path().join(format!("disk-{megabytes}")), &format!("{megabytes}m"));
+        let disk = SmallDisk::mount(&bot.dir.path().join(format!("disk-{megabytes}")), &format!("size={megabytes}m"));
         bot.config.backup_dir = disk.0.join("vault");
         assert_eq!(bot.try_backup(BackupType::Manual).unwrap_err().code(), "E_NO_SPACE", "{megabytes} MB");
-        let room = Command::new("mount").args(["-o", "remount,size=96m"]).arg(&disk.0).status().unwrap();
-        assert!(room.success());
+        disk.resize("96m");
         let next = bot.backup(BackupType::Hourly).backup;
         let report = bot.verify(true);
         assert!(report.ok, "{megabytes} MB: {report:?}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use lifeboat_engine::report::*;
 use lifeboat_engine::{Config, Control, Engine, Result};
@@ -177,4 +178,29 @@ pub fn assert_same_tree(expected: &BTreeMap<PathBuf, Seen>, actual: &BTreeMap<Pa
     let paths: std::collections::BTreeSet<_> = expected.keys().chain(actual.keys()).collect();
     let different: Vec<_> = paths.into_iter().filter(|path| expected.get(*path) != actual.get(*path)).collect();
     assert!(different.is_empty(), "{} paths differ: {:?}", different.len(), &different[..different.len().min(10)]);
+}
+
+/// A small file system of its own, unmounted at the end.
+pub struct SmallDisk(pub PathBuf);
+
+impl SmallDisk {
+    /// `options` are those of a tmpfs, such as `size=24m`.
+    pub fn mount(dir: &Path, options: &str) -> SmallDisk {
+        fs::create_dir(dir).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(dir).status();
+        assert!(mounted.is_ok_and(|status| status.success()), "this test mounts a small tmpfs and needs root for it");
+        SmallDisk(dir.to_path_buf())
+    }
+
+    /// As if somebody had tidied up.
+    pub fn resize(&self, size: &str) {
+        let resized = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0).status();
+        assert!(resized.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
