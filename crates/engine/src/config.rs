@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::report::{BackupType, Category};
+use crate::schedule::Pattern;
 use crate::secret::Secret;
 use crate::{Error, Result};
 
@@ -30,8 +31,10 @@ pub struct Config {
     /// Bytes, or text such as "5GB".
     pub max_local_storage: Size,
     pub local_retention_days: u32,
+    /// How many MANUAL and API backups are kept, together.
+    pub keep_manual: u32,
     pub timezone: Option<String>,
-    pub schedules: BTreeMap<BackupType, Schedule>,
+    pub schedules: BTreeMap<BackupType, ScheduleConfig>,
     /// What is taken and as what. Empty: everything, with raf-bot's categories.
     pub sources: Vec<Source>,
     /// Globs that are never taken, on top of the built-in ones.
@@ -54,6 +57,7 @@ impl Default for Config {
             compression: Compression::default(),
             max_local_storage: Size(5_000_000_000),
             local_retention_days: 7,
+            keep_manual: 10,
             timezone: None,
             schedules: BTreeMap::new(),
             sources: Vec::new(),
@@ -118,18 +122,45 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Schedule {
-    pub cron: String,
-    pub keep: u32,
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    #[serde(default)]
+/// What a configuration says about one scheduled type; what it leaves out is the default.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScheduleConfig {
+    pub cron: Option<String>,
+    pub keep: Option<u32>,
+    pub enabled: Option<bool>,
     pub archive: Option<bool>,
 }
 
-fn yes() -> bool {
-    true
+/// When backups of one type are made, and how many are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// In node-cron's dialect: five fields, or six with the seconds first.
+    pub cron: String,
+    pub keep: u32,
+    pub enabled: bool,
+    /// Also write a portable archive of each into `archives/`.
+    pub archive: bool,
+}
+
+impl Config {
+    /// The schedule of HOURLY, DAILY, WEEKLY or MONTHLY; others have none, and nothing is made or kept by it.
+    pub fn schedule(&self, kind: BackupType) -> Schedule {
+        let (cron, keep) = match kind {
+            BackupType::Hourly => ("0 * * * *", 24),
+            BackupType::Daily => ("0 2 * * *", 7),
+            BackupType::Weekly => ("0 3 * * 0", 4),
+            BackupType::Monthly => ("0 4 1 * *", 12),
+            BackupType::Manual | BackupType::Api | BackupType::Safety => ("", 0),
+        };
+        let given = self.schedules.get(&kind).cloned().unwrap_or_default();
+        Schedule {
+            cron: given.cron.unwrap_or_else(|| cron.into()),
+            keep: given.keep.unwrap_or(keep),
+            enabled: given.enabled.unwrap_or(!cron.is_empty()),
+            archive: given.archive.unwrap_or(kind == BackupType::Weekly),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -236,6 +267,29 @@ impl Config {
         }
         if self.worker.threads > 64 {
             return refuse("worker.threads goes from 0 (automatic) to 64.");
+        }
+        for (kind, schedule) in &self.schedules {
+            if !BackupType::SCHEDULED.contains(kind) {
+                return refuse(&format!("schedules.{kind}: only HOURLY, DAILY, WEEKLY and MONTHLY are scheduled."));
+            }
+            if schedule.keep == Some(0) {
+                return refuse(&format!(
+                    "schedules.{kind}.keep is at least 1; to switch a type off, set enabled to false."
+                ));
+            }
+            if let Some(cron) = &schedule.cron {
+                cron.parse::<Pattern>()
+                    .map_err(|error| Error::Config { message: format!("schedules.{kind}.cron: {error}") })?;
+            }
+        }
+        if let Some(cron) = &self.monitor.verify_cron {
+            cron.parse::<Pattern>()
+                .map_err(|error| Error::Config { message: format!("monitor.verifyCron: {error}") })?;
+        }
+        if let Some(name) = &self.timezone {
+            jiff::tz::TimeZone::get(name).map_err(|_| Error::Config {
+                message: format!("timezone: {name:?} is not a time zone. Write for example \"Asia/Jakarta\"."),
+            })?;
         }
         if self.backup_dir == self.root {
             return refuse("backupDir must not be the root itself: a backup cannot contain itself.");

@@ -14,6 +14,8 @@
 //! | [`archive`] | one portable file that holds one whole backup |
 //! | [`migrate`] | a new root on another server, from a vault or an archive |
 //! | [`compare`] | what changed between two backups, and over time |
+//! | [`retention`] | which backups are kept, and why |
+//! | [`schedule`] | when backups are due |
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
@@ -37,6 +39,8 @@ pub mod owner;
 pub mod path;
 pub mod report;
 pub mod restore;
+pub mod retention;
+pub mod schedule;
 pub mod seal;
 pub mod secret;
 pub mod space;

@@ -42,6 +42,10 @@ impl BackupType {
         }
     }
 
+    /// Those that a schedule makes, from the smallest to the largest.
+    pub const SCHEDULED: [BackupType; 4] =
+        [BackupType::Hourly, BackupType::Daily, BackupType::Weekly, BackupType::Monthly];
+
     /// Does this type re-read every byte by default?
     pub fn is_full(self) -> bool {
         matches!(self, BackupType::Daily | BackupType::Weekly | BackupType::Monthly)
@@ -124,6 +128,8 @@ pub struct BackupOptions {
     pub note: Option<String>,
     /// Wait for a running operation instead of failing with `E_BUSY`.
     pub wait: bool,
+    /// Smaller scheduled types that were due at the same time, and that this backup counts for.
+    pub covers: Vec<BackupType>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,10 +184,21 @@ pub struct BackupInfo {
     pub categories: BTreeMap<Category, CategoryTotals>,
     pub full: bool,
     pub degraded: bool,
+    /// Smaller scheduled types that it counts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<BackupType>,
+    /// Kept until it is unpinned.
+    #[serde(default)]
     pub pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<i64>,
     pub location: Vec<String>,
+}
+
+impl BackupInfo {
+    pub fn counts_for(&self, kind: BackupType) -> bool {
+        self.kind == kind || self.covers.contains(&kind)
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

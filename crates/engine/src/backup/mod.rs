@@ -59,7 +59,7 @@ pub fn amend(
     files: &BTreeMap<RelPath, PathBuf>,
     control: &Control,
 ) -> Result<BackupResult> {
-    let options = BackupOptions { note: base.note.clone(), ..BackupOptions::default() };
+    let options = BackupOptions { note: base.note.clone(), covers: base.covers.clone(), ..BackupOptions::default() };
     tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), control))
 }
 
@@ -124,6 +124,7 @@ fn make(
         root: config.root.display().to_string(),
         full,
         degraded: captured.degraded,
+        covers: options.covers.clone(),
         items: captured.totals.items,
         changed: captured.totals.changed,
         removed: captured.removed,

@@ -35,6 +35,9 @@ pub struct Snapshot {
     pub root: String,
     pub full: bool,
     pub degraded: bool,
+    /// Smaller scheduled types that were due at the same time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<BackupType>,
     pub items: u64,
     pub changed: u64,
     pub removed: u64,
@@ -68,6 +71,7 @@ impl Snapshot {
             categories: self.categories.clone(),
             full: self.full,
             degraded: self.degraded,
+            covers: self.covers.clone(),
             pinned: false,
             verified_at: None,
             location: vec!["local".into()],

@@ -1,0 +1,163 @@
+//! Which backups are kept, and why. Pure rules: nothing here looks at a clock or a disk.
+//!
+//! A backup stays if any rule keeps it:
+//!
+//! | rule | keeps |
+//! |---|---|
+//! | newest | the newest good backup, whatever else is said |
+//! | pinned | what somebody has pinned |
+//! | schedule | the newest `keep` of each scheduled type, and the newest `keep` good ones of it |
+//! | by hand | the newest [`Rules::manual`] that people and programs asked for, and all that are younger than the local days |
+//! | safety | those from before a restore that are younger than the local days |
+//!
+//! A larger type that ran in the place of a smaller one counts for it. A *good* backup is one that is not degraded; a
+//! degraded one never takes the place of a good one. Where a cloud target has a copy, the local one goes after the
+//! local days, if it is neither the newest nor pinned.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::report::{BackupInfo, BackupType};
+
+const DAY: i64 = 24 * 3_600_000;
+
+/// From the smallest tier to the largest: where room is made, it is made in this order.
+pub const TIERS: [BackupType; 7] = [
+    BackupType::Hourly,
+    BackupType::Safety,
+    BackupType::Daily,
+    BackupType::Weekly,
+    BackupType::Monthly,
+    BackupType::Api,
+    BackupType::Manual,
+];
+
+/// How many are kept, and for how long.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// By scheduled type.
+    pub keep: BTreeMap<BackupType, u32>,
+    /// Of MANUAL and API together.
+    pub manual: u32,
+    /// Milliseconds that a local copy lives of what a cloud target holds, too.
+    pub local: i64,
+}
+
+impl Rules {
+    pub fn of(config: &Config) -> Rules {
+        Rules {
+            keep: BackupType::SCHEDULED.map(|kind| (kind, config.schedule(kind).keep)).into(),
+            manual: config.keep_manual,
+            local: i64::from(config.local_retention_days) * DAY,
+        }
+    }
+}
+
+/// What becomes of one backup, and why, in a sentence without its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub keep: bool,
+    pub why: String,
+}
+
+/// A verdict for each of `backups`, which are sorted newest first. `now`: milliseconds since the epoch.
+pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
+    let newest = newest_good(backups);
+    let mut counts = Counts::default();
+    let judge_one = |(index, info): (usize, &BackupInfo)| {
+        let young = now - info.timestamp < rules.local;
+        let scheduled = counts.schedule(info, rules);
+        let by_hand = counts.by_hand(info, rules);
+        if Some(index) == newest {
+            return keep("the newest good backup");
+        }
+        if info.pinned {
+            return keep("pinned");
+        }
+        if !young && info.location.iter().any(|place| place != "local") {
+            return go("older than the local days, and a cloud target has it");
+        }
+        match info.kind {
+            BackupType::Safety if young => keep("from before a restore, and younger than the local days"),
+            BackupType::Safety => go("from before a restore, and older than the local days"),
+            BackupType::Manual | BackupType::Api => match by_hand {
+                true => keep(&format!("one of the newest {} by hand", rules.manual)),
+                false if young => keep("by hand, and younger than the local days"),
+                false => go(&format!("older than the newest {} by hand, and than the local days", rules.manual)),
+            },
+            kind => scheduled
+                .map_or_else(|| go(&format!("older than the newest {} {kind}", rules.limit(kind))), |why| keep(&why)),
+        }
+    };
+    backups.iter().enumerate().map(judge_one).collect()
+}
+
+/// The newest that is not degraded; the newest of all where every one is.
+pub fn newest_good(backups: &[BackupInfo]) -> Option<usize> {
+    let good = backups.iter().position(|info| !info.degraded);
+    good.or((!backups.is_empty()).then_some(0))
+}
+
+/// In which order kept backups go where room has to be made, as indexes: the smallest tier first, in it the oldest. The
+/// newest good one and pinned ones are not among them.
+pub fn sacrifices(backups: &[BackupInfo]) -> Vec<usize> {
+    let newest = newest_good(backups);
+    let mut order: Vec<usize> =
+        (0..backups.len()).filter(|index| Some(*index) != newest && !backups[*index].pinned).collect();
+    let tier = |kind| TIERS.iter().position(|tier| *tier == kind);
+    order.sort_by_key(|index| (tier(backups[*index].kind), backups[*index].timestamp));
+    order
+}
+
+/// How many of each type were met so far, from the newest on.
+#[derive(Default)]
+struct Counts {
+    all: BTreeMap<BackupType, u32>,
+    good: BTreeMap<BackupType, u32>,
+    by_hand: (u32, u32),
+}
+
+impl Counts {
+    /// Why a schedule keeps this backup. The largest type that does is the reason.
+    fn schedule(&mut self, info: &BackupInfo, rules: &Rules) -> Option<String> {
+        let mut why = None;
+        for kind in BackupType::SCHEDULED.into_iter().filter(|kind| info.counts_for(*kind)) {
+            let limit = rules.limit(kind);
+            let all = next(self.all.entry(kind).or_default());
+            let is_good = !info.degraded && next(self.good.entry(kind).or_default()) < limit;
+            if all < limit || is_good {
+                why = Some(format!("one of the newest {limit} {kind}"));
+            }
+        }
+        why
+    }
+
+    fn by_hand(&mut self, info: &BackupInfo, rules: &Rules) -> bool {
+        if !matches!(info.kind, BackupType::Manual | BackupType::Api) {
+            return false;
+        }
+        let all = next(&mut self.by_hand.0);
+        let is_good = !info.degraded && next(&mut self.by_hand.1) < rules.manual;
+        all < rules.manual || is_good
+    }
+}
+
+impl Rules {
+    fn limit(&self, kind: BackupType) -> u32 {
+        self.keep.get(&kind).copied().unwrap_or(0)
+    }
+}
+
+/// The count before this one.
+fn next(count: &mut u32) -> u32 {
+    *count += 1;
+    *count - 1
+}
+
+fn keep(why: &str) -> Verdict {
+    Verdict { keep: true, why: why.into() }
+}
+
+fn go(why: &str) -> Verdict {
+    Verdict { keep: false, why: why.into() }
+}
