@@ -11,7 +11,7 @@ use crate::seal::keyring::{self, Credentials};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::lock::{self, Lock};
 use crate::vault::{self, Vault};
-use crate::{Config, Control, Error, Result, archive, backup, compare, restore, space, verify};
+use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, space, verify};
 
 /// One root and its vault.
 pub struct Engine {
@@ -212,6 +212,31 @@ impl Engine {
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
         let credentials = self.credentials(None)?;
         Migration { engine: self, credentials, options, control }.run(from)
+    }
+
+    /// Removes the backups that no rule keeps, and what only they needed; or only says what would go.
+    pub fn prune(&self, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
+        let vault = self.vault()?;
+        let _lock = self.lock("PRUNE", options.wait, control)?;
+        if !options.dry_run {
+            vault.clean_up()?;
+        }
+        prune::run(&vault, &self.config, options, jiff::Timestamp::now().as_millisecond(), control)
+    }
+
+    /// Removes one backup, and what only it needed.
+    pub fn delete_backup(&self, backup: &str, control: &Control) -> Result<PruneReport> {
+        let vault = self.vault()?;
+        let name = vault.resolve(&BackupRef::Name(backup.into()))?;
+        let _lock = self.lock("DELETE", false, control)?;
+        prune::delete(&vault, &name, control)
+    }
+
+    /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.
+    pub fn pin(&self, backup: &str, pinned: bool) -> Result<()> {
+        let vault = self.vault()?;
+        let name = vault.resolve(&BackupRef::Name(backup.into()))?;
+        if pinned { vault.pin(&name) } else { vault.unpin(&name) }
     }
 
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and

@@ -14,6 +14,7 @@
 //! | [`archive`] | one portable file that holds one whole backup |
 //! | [`migrate`] | a new root on another server, from a vault or an archive |
 //! | [`compare`] | what changed between two backups, and over time |
+//! | [`prune`] | removing backups that nothing keeps, and what only they needed |
 //! | [`retention`] | which backups are kept, and why |
 //! | [`schedule`] | when backups are due |
 //! | [`mod@verify`] | reading back what is stored |
@@ -37,6 +38,7 @@ pub mod migrate;
 pub mod mutex;
 pub mod owner;
 pub mod path;
+pub mod prune;
 pub mod report;
 pub mod restore;
 pub mod retention;

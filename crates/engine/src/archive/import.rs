@@ -216,6 +216,7 @@ impl Import<'_> {
             root: facts.root,
             full: facts.full,
             degraded: facts.degraded,
+            covers: Vec::new(),
             items: totals.items,
             changed: totals.items,
             removed: 0,
@@ -224,6 +225,7 @@ impl Import<'_> {
             categories: totals.categories,
             warnings: facts.warnings,
             list,
+            lease: None,
         })
     }
 }

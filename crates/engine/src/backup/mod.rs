@@ -133,6 +133,7 @@ fn make(
         categories: captured.totals.categories,
         warnings: captured.warnings,
         list: captured.list,
+        lease: None,
     };
     control.check()?;
     snapshot.size += snapshot.write(vault.dir(), vault.keys())?;

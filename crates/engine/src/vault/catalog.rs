@@ -194,11 +194,16 @@ impl Catalog {
         add().map_err(|error| trouble(Path::new(FILE), error))
     }
 
+    /// A pack was removed, because nothing in it is needed.
+    pub fn remove_pack(&mut self, id: PackId) -> Result<()> {
+        self.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
+        self.run("DELETE FROM packs WHERE id = ?1", params![id.0])
+    }
+
     /// A pack is gone or cannot be read: what leaned on it is no longer to be trusted unseen.
     fn forget_pack(&mut self, id: PackId) -> Result<()> {
         self.set_holes(true)?;
-        self.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
-        self.run("DELETE FROM packs WHERE id = ?1", params![id.0])
+        self.remove_pack(id)
     }
 
     /// May an earlier backup name chunks that are not there? True for a new catalog, and since a pack went missing,
@@ -234,9 +239,29 @@ impl Catalog {
         })
     }
 
+    /// Every chunk of a pack.
+    pub fn places_in(&self, pack: PackId) -> Result<Vec<Place>> {
+        let sql = "SELECT id, ordinal, offset, sealed, plain FROM chunks
+                   WHERE pack = (SELECT pack FROM packs WHERE id = ?1) ORDER BY ordinal";
+        self.query(sql, params![pack.0], |row| {
+            let entry = Entry {
+                id: ChunkId(row.get(0)?),
+                ordinal: row.get(1)?,
+                offset: row.get::<_, i64>(2)? as u64,
+                sealed: row.get(3)?,
+                plain: row.get(4)?,
+            };
+            Ok(Place { pack, entry })
+        })
+    }
+
     pub fn add_backup(&mut self, info: &BackupInfo) -> Result<()> {
         let text = serde_json::to_string(info).map_err(|error| Error::internal(error.to_string()))?;
         self.run("INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3)", params![info.backup, info.timestamp, text])
+    }
+
+    pub fn remove_backup(&self, name: &str) -> Result<()> {
+        self.run("DELETE FROM backups WHERE name = ?1", params![name])
     }
 
     /// All backups, the newest first.

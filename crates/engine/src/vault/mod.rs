@@ -14,6 +14,7 @@ pub mod name;
 pub mod pack;
 pub mod reader;
 pub mod snapshot;
+pub mod sweep;
 pub mod writer;
 
 use std::fs;
@@ -248,8 +249,31 @@ impl Vault {
                 None => infos.extend(Snapshot::read(self, &name).ok().map(|snapshot| snapshot.info())),
             }
         }
+        infos.iter_mut().for_each(|info| info.pinned = self.is_pinned(&info.backup));
         infos.reverse();
         Ok(infos)
+    }
+
+    /// Keeps a backup until it is unpinned, whatever the rules say.
+    pub fn pin(&self, name: &BackupName) -> Result<()> {
+        let pins = self.dir().join("pins");
+        fs::create_dir_all(&pins).at("making the folder", &pins)?;
+        durable::write_private(&pins.join(name.as_str()), b"")?;
+        durable::sync_dir(self.dir())
+    }
+
+    /// Leaves a backup to the rules again.
+    pub fn unpin(&self, name: &BackupName) -> Result<()> {
+        let pin = self.dir().join("pins").join(name.as_str());
+        match fs::remove_file(&pin) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", pin, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Is it pinned? Asked of the folder: a pin is a file.
+    pub fn is_pinned(&self, name: &str) -> bool {
+        self.dir().join("pins").join(name).exists()
     }
 
     /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.

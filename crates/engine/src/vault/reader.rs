@@ -73,14 +73,29 @@ impl Reader {
     /// Does at least one pack hold this chunk as it was sealed? Reads and authenticates it.
     pub fn is_whole(&mut self, id: ChunkId) -> Result<bool> {
         let places = lock(&self.catalog).places(id)?;
-        for place in places {
-            match self.load(&place) {
-                Ok(_) => return Ok(true),
-                Err(Fault::Failed(error)) => return Err(error),
-                Err(Fault::Damaged(..)) => {}
+        for place in &places {
+            if self.has_whole(place)? {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Is the chunk at this place as it was sealed?
+    pub fn has_whole(&mut self, place: &Place) -> Result<bool> {
+        self.member(place).map(|member| member.is_some())
+    }
+
+    /// The gzip member at this place, authenticated; with room for a tag behind it. `None`: it is damaged or missing.
+    pub fn member(&mut self, place: &Place) -> Result<Option<&mut Vec<u8>>> {
+        match self.load(place) {
+            Ok(length) => {
+                self.sealed.truncate(length);
+                Ok(Some(&mut self.sealed))
+            }
+            Err(Fault::Failed(error)) => Err(error),
+            Err(Fault::Damaged(..)) => Ok(None),
+        }
     }
 
     fn plain(&mut self, place: &Place) -> Result<Vec<u8>, Fault> {

@@ -1,7 +1,10 @@
 //! Snapshots: the immutable sealed record that says what one backup is made of. Its existence is the backup.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +12,7 @@ use super::name::BackupName;
 use super::pack::newer;
 use super::{Vault, durable};
 use crate::chunk::ChunkId;
+use crate::error::IoContext;
 use crate::report::{BackupInfo, BackupType, Category, CategoryTotals, Warning};
 use crate::seal::{Keys, random};
 use crate::{Error, Result};
@@ -48,6 +52,15 @@ pub struct Snapshot {
     #[serde(default)]
     pub warnings: Vec<Warning>,
     pub list: ItemList,
+    /// Where it was read from: as long as this is open, nobody prunes the backup.
+    #[serde(skip)]
+    pub lease: Option<Lease>,
+}
+
+/// A shared lock on the file of a snapshot, which dies with its holder.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    _file: Arc<File>,
 }
 
 /// Where the item list is.
@@ -78,6 +91,22 @@ impl Snapshot {
         }
     }
 
+    /// Removes the backup of that name, unless somebody reads it: false. From then on it does not exist.
+    pub fn remove(vault: &Vault, name: &BackupName) -> Result<bool> {
+        let path = vault.dir().join("snapshots").join(name.as_str());
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            other => other.at("reading", &path)?,
+        };
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Ok(false);
+        }
+        // The lock is held until it is gone: whoever opens it meanwhile finds no backup.
+        std::fs::remove_file(&path).at("removing", &path)?;
+        durable::sync_dir(&vault.dir().join("snapshots"))?;
+        Ok(true)
+    }
+
     /// Seals and writes it, durably. From here on, the backup exists.
     pub fn write(&self, vault: &Path, keys: &Keys) -> Result<u64> {
         let salt = random::<32>()?;
@@ -104,7 +133,16 @@ impl Snapshot {
         if !path.exists() {
             return Err(vault.no_such_backup(name.as_str()));
         }
-        let mut bytes = durable::read_small(&path, MAX_LEN)?;
+        let file = File::open(&path).at("reading", &path)?;
+        if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            // It is being removed at this moment.
+            return Err(vault.no_such_backup(name.as_str()));
+        }
+        let mut bytes = Vec::new();
+        (&file).take(MAX_LEN + 1).read_to_end(&mut bytes).at("reading", &path)?;
+        if bytes.len() as u64 > MAX_LEN {
+            return Err(damaged("it is far too large"));
+        }
         if bytes.len() < HEADER || bytes[..6] != *MAGIC {
             return Err(damaged("it does not look like a snapshot"));
         }
@@ -117,11 +155,12 @@ impl Snapshot {
             return Err(if opened.is_ok() { damaged("its version is damaged") } else { newer(&object, header[6]) });
         }
         let plain = opened.map_err(|_| damaged("it does not authenticate"))?;
-        let snapshot: Snapshot = serde_json::from_slice(plain)
+        let mut snapshot: Snapshot = serde_json::from_slice(plain)
             .map_err(|error| Error::Format { message: format!("{object} is not understood: {error}.") })?;
         if snapshot.backup != name.as_str() {
             return Err(damaged("it is another backup's"));
         }
+        snapshot.lease = Some(Lease { _file: Arc::new(file) });
         Ok(snapshot)
     }
 }

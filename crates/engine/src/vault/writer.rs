@@ -138,13 +138,25 @@ impl Writer {
             return Ok(id);
         }
         scratch.deflater.member(plain, &mut scratch.buffer, TAG);
-        let sealed_len = scratch.buffer.len() + TAG;
-        let (pack, entry) = self.reserve(id, sealed_len as u32, plain.len() as u32)?;
-        pack.cipher.seal_chunk(entry.ordinal, &mut scratch.buffer);
-        let written = durable::write_at(&pack.file, &scratch.buffer, entry.offset).at("writing", &pack.temporary);
+        self.store(id, &mut scratch.buffer, plain.len() as u32).map(|()| id)
+    }
+
+    fn store(&self, id: ChunkId, member: &mut Vec<u8>, plain: u32) -> Result<()> {
+        let (pack, entry) = self.reserve(id, (member.len() + TAG) as u32, plain)?;
+        pack.cipher.seal_chunk(entry.ordinal, member);
+        let written = durable::write_at(&pack.file, member, entry.offset).at("writing", &pack.temporary);
         pack.spoiled.fetch_or(written.is_err(), Ordering::Relaxed);
         self.release(pack)?;
-        written.map(|()| id)
+        written
+    }
+
+    /// Stores a chunk that was stored before, whatever packs have it now. `member` is its gzip member; it is sealed in
+    /// place.
+    pub fn put_again(&self, id: ChunkId, member: &mut Vec<u8>, plain: u32) -> Result<()> {
+        if !lock(&self.claimed).insert(id) {
+            return Ok(());
+        }
+        self.store(id, member, plain)
     }
 
     /// Is this chunk there to lean on? A full backup reads and authenticates it.

@@ -1,0 +1,145 @@
+//! Removing the backups that no rule keeps, and what only they needed.
+//!
+//! The record of a backup goes first: from then on it does not exist, and no other backup has ever needed it. What only it
+//! needed is swept afterwards, see [`crate::vault::sweep`]. So a kill at any moment leaves whole backups, and at worst
+//! packs that the next pruning removes. A backup that somebody reads at this moment is left for the next time.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
+use crate::retention::{self, Rules};
+use crate::vault::Vault;
+use crate::vault::catalog::Catalog;
+use crate::vault::name::BackupName;
+use crate::vault::snapshot::Snapshot;
+use crate::vault::sweep::{Marker, Marks, Sweep, Swept};
+use crate::{Config, Control, Error, Result};
+
+/// Applies the rules of the configuration. The caller holds the vault's lock. `now`: milliseconds since the epoch.
+pub fn run(vault: &Vault, config: &Config, options: &PruneOptions, now: i64, control: &Control) -> Result<PruneReport> {
+    let infos = backups(vault)?;
+    let verdicts = retention::judge(&infos, &Rules::of(config), now);
+    let verdicts: Vec<PruneVerdict> = infos
+        .iter()
+        .zip(verdicts)
+        .map(|(info, verdict)| PruneVerdict {
+            backup: info.backup.clone(),
+            kind: info.kind,
+            timestamp: info.timestamp,
+            keep: verdict.keep,
+            why: verdict.why,
+        })
+        .collect();
+    remove(vault, verdicts, options.dry_run, control)
+}
+
+/// Removes one backup, whatever the rules say.
+pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
+    let verdict = |info: &BackupInfo| {
+        let keep = info.backup != name.as_str();
+        let why = if keep { "not asked for" } else { "asked for" };
+        let (backup, kind, timestamp) = (info.backup.clone(), info.kind, info.timestamp);
+        PruneVerdict { backup, kind, timestamp, keep, why: why.into() }
+    };
+    let verdicts = backups(vault)?.iter().map(verdict).collect();
+    vault.unpin(name)?;
+    remove(vault, verdicts, false, control)
+}
+
+/// All backups, newest first. One that cannot be read is known by its name, and no good one.
+fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
+    let mut infos = vault.backups()?;
+    let known: std::collections::HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
+    for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
+        infos.push(BackupInfo {
+            backup: name.to_string(),
+            kind: name.kind(),
+            timestamp: name.millis(),
+            note: None,
+            size: 0,
+            total_size: 0,
+            items: 0,
+            categories: Default::default(),
+            full: false,
+            degraded: true,
+            covers: Vec::new(),
+            pinned: vault.is_pinned(name.as_str()),
+            verified_at: None,
+            location: vec!["local".into()],
+        });
+    }
+    infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
+    Ok(infos)
+}
+
+fn remove(vault: &Vault, mut verdicts: Vec<PruneVerdict>, dry_run: bool, control: &Control) -> Result<PruneReport> {
+    let started = Instant::now();
+    let mut warnings = Vec::new();
+    let catalog = catalog(vault)?;
+    let mut removed = 0;
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
+        if !dry_run {
+            control.check()?;
+            if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
+                (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
+                continue;
+            }
+            // A cache: what it does not learn now, it finds out by itself.
+            let _ = catalog.remove_backup(&verdict.backup);
+        }
+        removed += 1;
+    }
+    let kept = verdicts.iter().filter(|verdict| verdict.keep).map(|verdict| verdict.backup.parse());
+    let (marks, catalog, unreadable) = mark(vault, catalog, &kept.collect::<Result<Vec<_>>>()?, control)?;
+    warnings.extend(unreadable.into_iter().map(|(name, error)| Warning {
+        path: name.to_string(),
+        message: format!(
+            "{error} While it is kept, nothing is removed that it may need. Delete it to get the room back."
+        ),
+    }));
+    let sweep = Sweep::new(vault, &marks, control);
+    let swept = match (warnings.is_empty(), dry_run) {
+        (false, _) => Swept::default(),
+        (true, true) => sweep.plan(&catalog)?,
+        (true, false) => sweep.run(catalog)?.0,
+    };
+    Ok(PruneReport {
+        dry_run,
+        backups: verdicts,
+        removed,
+        packs_removed: swept.removed,
+        packs_rewritten: swept.rewritten,
+        freed: swept.freed,
+        copied: swept.copied,
+        duration_ms: started.elapsed().as_millis() as u64,
+        warnings,
+    })
+}
+
+/// The vault's catalog. On a full disk one in memory, and the room of the old one: it is only a cache.
+fn catalog(vault: &Vault) -> Result<Catalog> {
+    match vault.catalog_for_writing() {
+        Err(Error::NoSpace { .. }) => {
+            Catalog::remove(vault.dir())?;
+            let mut catalog = Catalog::temporary()?;
+            catalog.reconcile_packs(vault)?;
+            Ok(catalog)
+        }
+        other => other.map(|(catalog, _)| catalog),
+    }
+}
+
+type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);
+
+fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], control: &Control) -> Result<Marked> {
+    let catalog = Arc::new(Mutex::new(catalog));
+    let mut marker = Marker::new(vault, catalog.clone());
+    for name in kept {
+        control.check()?;
+        marker.backup(name)?;
+    }
+    let (marks, unreadable) = marker.finish();
+    let catalog = Arc::into_inner(catalog).ok_or_else(|| Error::internal("the catalog is still in use"))?;
+    Ok((marks, catalog.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), unreadable))
+}

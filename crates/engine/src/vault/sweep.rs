@@ -1,0 +1,273 @@
+//! Which stored chunks backups need, and removing the others.
+//!
+//! Marking reads the item lists of the backups that stay, each piece of a list once. Sweeping deletes the packs in which
+//! nothing is needed; what is needed of a pack that is mostly dead is first written into a new one. Whatever is cut off
+//! leaves at worst a pack too many: a pack goes only when all that is needed of it is durable elsewhere.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use super::catalog::{Catalog, Place};
+use super::name::BackupName;
+use super::pack::PackId;
+use super::reader::Reader;
+use super::snapshot::Snapshot;
+use super::writer::Writer;
+use super::{Vault, durable, list};
+use crate::chunk::ChunkId;
+use crate::mutex::lock;
+use crate::report::Progress;
+use crate::{Control, Error, Result};
+
+/// A pack is written anew once so much of it is dead, in percent: what it costs is less than what it frees.
+const MOSTLY: u64 = 50;
+/// So many bytes are written anew before the packs that they come from go: the room that a sweep needs.
+const BATCH: u64 = 64 << 20;
+
+/// What of each pack is needed: one bit a chunk.
+#[derive(Default)]
+pub struct Marks {
+    packs: HashMap<PackId, Marked>,
+    /// Bytes of all chunks that are needed, as they are stored.
+    pub live: u64,
+}
+
+#[derive(Default)]
+struct Marked {
+    bits: Vec<u64>,
+    live: u64,
+}
+
+impl Marks {
+    fn has(&self, place: &Place) -> bool {
+        let word = self.packs.get(&place.pack).and_then(|pack| pack.bits.get(place.entry.ordinal as usize / 64));
+        word.is_some_and(|word| word >> (place.entry.ordinal % 64) & 1 == 1)
+    }
+
+    fn set(&mut self, place: &Place) {
+        if self.has(place) {
+            return;
+        }
+        let pack = self.packs.entry(place.pack).or_default();
+        let word = place.entry.ordinal as usize / 64;
+        if pack.bits.len() <= word {
+            pack.bits.resize(word + 1, 0);
+        }
+        pack.bits[word] |= 1 << (place.entry.ordinal % 64);
+        pack.live += u64::from(place.entry.sealed);
+        self.live += u64::from(place.entry.sealed);
+    }
+
+    fn live_in(&self, pack: &PackId) -> u64 {
+        self.packs.get(pack).map_or(0, |pack| pack.live)
+    }
+}
+
+/// Marks what backups need.
+pub struct Marker<'a> {
+    vault: &'a Vault,
+    catalog: Arc<Mutex<Catalog>>,
+    reader: Reader,
+    /// Pieces of item lists whose items are marked already: most backups share most of theirs.
+    lists: HashSet<ChunkId>,
+    marks: Marks,
+    /// Backups whose needs are not known, because an object of them cannot be read. While one stays, no pack may go.
+    unreadable: Vec<(BackupName, Error)>,
+}
+
+impl<'a> Marker<'a> {
+    pub fn new(vault: &'a Vault, catalog: Arc<Mutex<Catalog>>) -> Marker<'a> {
+        let reader = Reader::new(vault.clone(), catalog.clone());
+        Marker { vault, catalog, reader, lists: HashSet::new(), marks: Marks::default(), unreadable: Vec::new() }
+    }
+
+    /// Marks all that one backup needs.
+    pub fn backup(&mut self, name: &BackupName) -> Result<()> {
+        match Snapshot::read(self.vault, name).and_then(|snapshot| self.snapshot(&snapshot)) {
+            Err(error @ (Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })) => {
+                self.unreadable.push((name.clone(), error));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    pub fn finish(self) -> (Marks, Vec<(BackupName, Error)>) {
+        (self.marks, self.unreadable)
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
+        for id in &snapshot.list.chunks {
+            if self.lists.contains(id) {
+                continue;
+            }
+            self.need(*id)?;
+            for item in list::parse(&self.reader.get(*id)?)? {
+                item.named_chunks().try_for_each(|id| self.need(id))?;
+                for ids in &item.lists {
+                    list::ids(&self.reader.get(*ids)?)?.into_iter().try_for_each(|id| self.need(id))?;
+                }
+            }
+            // Only now: a piece that cannot be read is unreadable for the next backup, too.
+            self.lists.insert(*id);
+        }
+        Ok(())
+    }
+
+    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole.
+    fn need(&mut self, id: ChunkId) -> Result<()> {
+        let places = lock(&self.catalog).places(id)?;
+        if let [only] = places.as_slice() {
+            self.marks.set(only);
+            return Ok(());
+        }
+        if places.iter().any(|place| self.marks.has(place)) {
+            return Ok(());
+        }
+        for place in &places {
+            if self.reader.has_whole(place)? {
+                self.marks.set(place);
+                return Ok(());
+            }
+        }
+        places.iter().for_each(|place| self.marks.set(place));
+        Ok(())
+    }
+}
+
+type Packs = Vec<(PackId, u64)>;
+
+/// What a sweep does, or would do.
+#[derive(Default)]
+pub struct Swept {
+    pub removed: u64,
+    pub rewritten: u64,
+    /// Bytes of packs that are gone, less those of the new ones.
+    pub freed: u64,
+    /// Bytes that were read from packs to be written anew.
+    pub copied: u64,
+}
+
+/// Removes what is not marked. The caller holds the vault's lock. `dead`: from how many percent dead on a pack is written
+/// anew; see [`Sweep::default`].
+pub struct Sweep<'a> {
+    pub vault: &'a Vault,
+    pub marks: &'a Marks,
+    pub dead: u64,
+    pub control: &'a Control,
+}
+
+impl<'a> Sweep<'a> {
+    pub fn new(vault: &'a Vault, marks: &'a Marks, control: &'a Control) -> Sweep<'a> {
+        Sweep { vault, marks, dead: MOSTLY, control }
+    }
+
+    /// What it would do, without doing it.
+    pub fn plan(&self, catalog: &Catalog) -> Result<Swept> {
+        let mut swept = Swept::default();
+        for (pack, size) in catalog.all_packs()? {
+            let live = self.marks.live_in(&pack);
+            if live == 0 {
+                swept.removed += 1;
+                swept.freed += size;
+            } else if self.is_mostly_dead(live, size) {
+                swept.rewritten += 1;
+                swept.copied += live;
+                swept.freed += size - live;
+            }
+        }
+        Ok(swept)
+    }
+
+    fn is_mostly_dead(&self, live: u64, size: u64) -> bool {
+        size.saturating_sub(live) * 100 >= size * self.dead
+    }
+
+    /// First what frees room at once, then what needs some. Returns the catalog, too.
+    pub fn run(&self, mut catalog: Catalog) -> Result<(Swept, Catalog)> {
+        let mut swept = Swept::default();
+        let (mut dead, mut mostly) = (Vec::new(), Vec::new());
+        for (pack, size) in catalog.all_packs()? {
+            match self.marks.live_in(&pack) {
+                0 => dead.push((pack, size)),
+                live if self.is_mostly_dead(live, size) => mostly.push((live, pack, size)),
+                _ => {}
+            }
+        }
+        self.remove(&mut catalog, &dead, &mut swept)?;
+        swept.removed = dead.len() as u64;
+        // What frees most for what it costs comes first: the disk may have no room for the rest.
+        mostly.sort_by_key(|(live, _, size)| live * 1000 / size);
+        let mut rest = mostly.as_slice();
+        while !rest.is_empty() {
+            self.control.check()?;
+            let mut bytes = 0;
+            let count = rest.iter().take_while(|(live, ..)| {
+                bytes += live;
+                bytes <= BATCH
+            });
+            let (batch, later) = rest.split_at(count.count().max(1));
+            let packs: Vec<(PackId, u64)> = batch.iter().map(|(_, pack, size)| (*pack, *size)).collect();
+            let copied = self.copy(catalog, &packs, &mut swept)?;
+            catalog = copied.1;
+            self.remove(&mut catalog, &copied.0, &mut swept)?;
+            swept.rewritten += copied.0.len() as u64;
+            swept.freed = swept.freed.saturating_sub(copied.2);
+            rest = later;
+        }
+        Ok((swept, catalog))
+    }
+
+    /// Writes what is needed of these packs into new ones, durably. Returns the packs that may go now, and the bytes of
+    /// the new ones. A pack with damage that no other pack makes good stays: where it is, it may still say what was lost.
+    fn copy(&self, catalog: Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<(Packs, Catalog, u64)> {
+        let mut done = Vec::new();
+        let places = packs.iter().map(|(pack, _)| catalog.places_in(*pack)).collect::<Result<Vec<_>>>()?;
+        let writer = Writer::new(self.vault, catalog, false)?;
+        // It is told the places: it needs no catalog of its own.
+        let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
+        let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
+        for (pack, places) in packs.iter().zip(places) {
+            let mut whole = true;
+            for place in places.iter().filter(|place| self.marks.has(place)) {
+                self.control.check()?;
+                match reader.member(place)? {
+                    Some(member) => writer.put_again(place.entry.id, member, place.entry.plain)?,
+                    None => whole = false,
+                }
+                progress.items += 1;
+                progress.bytes += u64::from(place.entry.sealed);
+                self.control.report(&progress);
+            }
+            if whole {
+                done.push(*pack);
+            }
+        }
+        swept.copied += progress.bytes;
+        let (written, catalog) = writer.finish()?;
+        Ok((done, catalog, written))
+    }
+
+    fn remove(&self, catalog: &mut Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<()> {
+        let mut folders = HashSet::new();
+        for (pack, size) in packs {
+            let path = pack.path(self.vault.dir());
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("removing", path, error));
+                }
+                _ => swept.freed += size,
+            }
+            catalog.remove_pack(*pack)?;
+            folders.extend(path.parent().map(std::path::Path::to_path_buf));
+        }
+        for folder in folders {
+            // An empty folder is one more thing to list.
+            if fs::remove_dir(&folder).is_err() {
+                durable::sync_dir(&folder)?;
+            }
+        }
+        durable::sync_dir(&self.vault.dir().join("packs"))
+    }
+}

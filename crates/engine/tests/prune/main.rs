@@ -1,0 +1,8 @@
+//! Pruning: what the rules keep stays whole, what they do not is gone with the room it took.
+
+#[allow(dead_code)]
+#[path = "../vault/support.rs"]
+mod support;
+
+mod room;
+mod rules;
