@@ -137,6 +137,21 @@ export function verify(backup?: string | null, options?: VerifyOptions): Promise
 /** How the backups are. Needs no passphrase, and never waits. */
 export function status(): Promise<Status>
 
+/**
+ * Removes the backups that no rule keeps, and what only they needed. Kept are the newest of each type (`keep` in
+ * `schedules`), the newest `keepManual` made by hand, those from before a restore for `localRetentionDays`, what is pinned,
+ * and always the newest good one. A backup that is being read stays until the next time.
+ */
+export function prune(options?: PruneOptions): Promise<PruneReport>
+
+/** Removes one backup, and what only it needed. No other backup needs it. */
+export function deleteBackup(backup: string): Promise<void>
+
+/** Keeps a backup until it is unpinned, whatever the rules say. */
+export function pin(backup: string): Promise<void>
+/** Leaves a pinned backup to the rules again. */
+export function unpin(backup: string): Promise<void>
+
 /** An engine of one's own: the same methods, for tests and for hosts with several roots. */
 export class BackupEngine {
   /** @throws BackupError E_CONFIG */
@@ -154,6 +169,10 @@ export class BackupEngine {
   importBackup(file: string, options?: ImportOptions): Promise<BackupInfo>
   verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
   status(): Promise<Status>
+  prune(options?: PruneOptions): Promise<PruneReport>
+  deleteBackup(backup: string): Promise<void>
+  pin(backup: string): Promise<void>
+  unpin(backup: string): Promise<void>
   /** A listener that throws becomes a process warning, and harms no operation. */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
   off<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
@@ -432,6 +451,29 @@ export interface MigrateReport {
   durationMs: number
 }
 
+export interface PruneOptions extends Watched {
+  /** Only say what would go, and why. */
+  dryRun?: boolean
+  /** Wait for a running operation instead of failing with E_BUSY. */
+  wait?: boolean
+}
+
+export interface PruneReport {
+  dryRun: boolean
+  /** Every backup, newest first, with what becomes of it. */
+  backups: { backup: string; type: BackupType; timestamp: number; keep: boolean; why: string }[]
+  /** How many backups went, or would go. */
+  removed: number
+  packsRemoved: number
+  packsRewritten: number
+  /** Bytes that the vault is smaller now. */
+  freed: number
+  /** Bytes that were written again, because they lay among what went. */
+  copied: number
+  durationMs: number
+  warnings: Warning[]
+}
+
 export interface VerifyOptions extends Watched {
   /** Also decompress and re-hash every chunk. */
   deep?: boolean
@@ -495,6 +537,7 @@ export interface Events {
       | 'migrate'
       | 'exportBackup'
       | 'importBackup'
+      | 'prune'
   }
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
@@ -533,7 +576,11 @@ export interface Config {
   /** Default 7. */
   localRetentionDays?: number
   timezone?: string
-  schedules?: Partial<Record<BackupType, { cron: string; keep: number; enabled?: boolean; archive?: boolean }>>
+  schedules?: Partial<
+    Record<'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY', { cron?: string; keep?: number; enabled?: boolean; archive?: boolean }>
+  >
+  /** How many MANUAL and API backups are kept, together; younger ones than `localRetentionDays` are, too. Default 10. */
+  keepManual?: number
   /** What is taken and as what. Default: everything, with raf-bot's categories. */
   sources?: { category: Category; include: string[]; exclude?: string[] }[]
   /** Globs that are never taken, besides node_modules, .git, temporary folders and the vault. */

@@ -164,6 +164,22 @@ class BackupEngine {
     return report
   }
 
+  async prune(options = {}) {
+    return this.#run(call.prune(options), options)
+  }
+
+  async deleteBackup(backup) {
+    await this.#run(call.deleteBackup(backup))
+  }
+
+  async pin(backup) {
+    await this.#run(call.pin(backup, true))
+  }
+
+  async unpin(backup) {
+    await this.#run(call.pin(backup, false))
+  }
+
   async status() {
     return this.#run({ op: 'status' })
   }
@@ -253,6 +269,10 @@ module.exports = {
   exportBackup: async (backup, file, options) => theEngine().exportBackup(backup, file, options),
   importBackup: async (file, options) => theEngine().importBackup(file, options),
   verify: async (backup, options) => theEngine().verify(backup, options),
+  prune: async (options) => theEngine().prune(options),
+  deleteBackup: async (backup) => theEngine().deleteBackup(backup),
+  pin: async (backup) => theEngine().pin(backup),
+  unpin: async (backup) => theEngine().unpin(backup),
   status: async () => theEngine().status(),
   BackupEngine,
   BackupError

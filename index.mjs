@@ -4,5 +4,6 @@ import lifeboat from './index.js'
 
 export const { configure, createBackup, restore, applyPendingRestore, discardPendingRestore, migrate } = lifeboat
 export const { listBackups, listItems, versions, diff, verify, status } = lifeboat
-export const { exportBackup, importBackup, BackupEngine, BackupError } = lifeboat
+export const { exportBackup, importBackup, prune, deleteBackup, pin, unpin } = lifeboat
+export const { BackupEngine, BackupError } = lifeboat
 export default lifeboat

@@ -178,6 +178,10 @@ test('what is not built yet is not there', () => {
     'exportBackup',
     'importBackup',
     'verify',
+    'prune',
+    'deleteBackup',
+    'pin',
+    'unpin',
     'status'
   ]
   assert.deepEqual(Object.keys(lifeboat), [...names, 'BackupEngine', 'BackupError'])

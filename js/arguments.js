@@ -114,6 +114,19 @@ function diff(from, to, options) {
   return { op: 'diff', from: whichBackup(from), to: other }
 }
 
+function prune(options) {
+  const kinds = { dryRun: 'boolean', wait: 'boolean', ...WATCHED }
+  return { op: 'prune', options: withoutWatchers(checkAll('The options of prune', options, kinds)) }
+}
+
+function deleteBackup(backup) {
+  return { op: 'deleteBackup', backup: check('The backup', backup, 'path') }
+}
+
+function pin(backup, pinned) {
+  return { op: 'pin', backup: check('The backup', backup, 'path'), pinned }
+}
+
 const RESTORE = {
   selective: 'boolean',
   items: 'texts',
@@ -175,12 +188,15 @@ function whichBackup(backup) {
 module.exports = {
   configText,
   createBackup,
+  deleteBackup,
   diff,
   exportBackup,
   importBackup,
   listBackups,
   listItems,
   migrate,
+  pin,
+  prune,
   restore,
   verify,
   versions

@@ -206,6 +206,43 @@ Examples:
   sudo -E lifeboat migrate --from /mnt/usb/backups --root /srv/bot --owner bot:bot")]
     Migrate(MigrateArgs),
 
+    /// Remove the backups that no rule keeps, and what only they needed.
+    ///
+    /// Kept are the newest 24 hourly, 7 daily, 4 weekly and 12 monthly backups (`keep` in the configuration's schedules), the
+    /// newest 10 made by hand, what is pinned, and always the newest good one. A backup that is being read stays until the
+    /// next time.
+    #[command(after_help = "\
+Examples:
+  lifeboat prune --dry-run                          what would go, and why
+  lifeboat prune --wait --quiet                     for cron")]
+    Prune(PruneArgs),
+
+    /// Delete one backup, and what only it needed. The other backups stay whole.
+    #[command(
+        long_about = "Delete one backup, and what only it needed.\n\nThe other backups stay whole: none needs another one.",
+        after_help = "\
+Examples:
+  lifeboat delete backup_MANUAL_2026-11-23T02-00-00-000Z"
+    )]
+    Delete(PinArgs),
+
+    /// Keep a backup until it is unpinned.
+    ///
+    /// No rule removes it then, and no lack of room.
+    #[command(after_help = "\
+Examples:
+  lifeboat pin latest
+  lifeboat pin backup_MONTHLY_2026-11-01T04-00-00-000Z")]
+    Pin(PinArgs),
+
+    /// Leave a pinned backup to the rules again.
+    ///
+    /// Nothing is removed before the next `lifeboat prune`.
+    #[command(after_help = "\
+Examples:
+  lifeboat unpin backup_MONTHLY_2026-11-01T04-00-00-000Z")]
+    Unpin(PinArgs),
+
     /// Tell how the backups are doing: age, space, problems and what to do about them.
     ///
     /// Needs no passphrase and never waits. It exits with 0 also where there are problems: scripts read `healthy` from
@@ -390,6 +427,22 @@ pub struct MigrateArgs {
     /// Also restore links that lead out of the root.
     #[arg(long)]
     pub allow_outside_links: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Only tell what would go, and why.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
 }
 
 #[derive(Debug, Args)]

@@ -233,10 +233,16 @@ impl Engine {
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.
-    pub fn pin(&self, backup: &str, pinned: bool) -> Result<()> {
+    /// Returns its name.
+    pub fn pin(&self, backup: &str, pinned: bool) -> Result<String> {
         let vault = self.vault()?;
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
-        if pinned { vault.pin(&name) } else { vault.unpin(&name) }
+        if pinned {
+            vault.pin(&name)?
+        } else {
+            vault.unpin(&name)?
+        }
+        Ok(name.to_string())
     }
 
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and

@@ -13,7 +13,8 @@ use crate::session::{Session, Vault};
 use crate::{exit, priority, time};
 
 pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
-    let options = BackupOptions { full: args.full.then_some(true), note: args.note.clone(), wait: args.wait };
+    let full = args.full.then_some(true);
+    let options = BackupOptions { full, note: args.note.clone(), wait: args.wait, ..BackupOptions::default() };
     priority::lower(session.config()?.worker.nice);
     let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control))?;
     session.output.result(&result, |out| show(out, &result))?;

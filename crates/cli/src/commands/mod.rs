@@ -8,6 +8,8 @@ mod init;
 mod items;
 mod list;
 mod migrate;
+mod pin;
+mod prune;
 mod restore;
 mod status;
 mod verify;
@@ -33,6 +35,10 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Export(args) => export::run(args, session),
         Command::Import(args) => import::run(args, session),
         Command::Migrate(args) => migrate::run(args, session),
+        Command::Prune(args) => prune::run(args, session),
+        Command::Delete(args) => prune::delete(args, session),
+        Command::Pin(args) => pin::run(args, true, session),
+        Command::Unpin(args) => pin::run(args, false, session),
         Command::Status => status::run(session),
         Command::Worker => Ok(worker::run()),
     }

@@ -32,7 +32,7 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
             paths.filter_map(|path| Some(Path::new(folder).join(path.file_name()?))).filter(|path| is_object(path))
         })
     };
-    let rest = snapshots.into_iter().chain(within("archives")?).chain(within("keys")?);
+    let rest = snapshots.into_iter().chain(within("archives")?).chain(within("keys")?).chain(within("pins")?);
     let pages = ["RECOVER.md", "recover.mjs"].map(PathBuf::from).into_iter().filter(|page| dir.join(page).is_file());
     for object in rest.chain(pages).chain([PathBuf::from("vault.json")]) {
         found.push(sized(object)?);

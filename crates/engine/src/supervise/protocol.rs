@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::report::{
-    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, RestoreOptions,
+    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, PruneOptions,
+    RestoreOptions,
 };
 use crate::secret::{MasterKey, Secret};
 
@@ -55,6 +56,15 @@ pub enum Operation {
         #[serde(default)]
         deep: bool,
     },
+    /// Removes what no rule keeps. Result: `PruneReport`.
+    Prune {
+        #[serde(default)]
+        options: PruneOptions,
+    },
+    /// Result: `PruneReport`.
+    DeleteBackup { backup: String },
+    /// Result: the backup's name.
+    Pin { backup: String, pinned: bool },
     /// Result: `Status`.
     Status,
     /// Applies a restore that was staged for this start, and finishes or undoes one that was cut off.

@@ -34,6 +34,7 @@ fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -
         root: "/".into(),
         full: false,
         degraded: false,
+        covers: Vec::new(),
         items: 1,
         changed: 0,
         removed: 0,
@@ -42,6 +43,7 @@ fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -
         categories: Default::default(),
         warnings: Vec::new(),
         list,
+        lease: None,
     };
     snapshot.write(vault.dir(), vault.keys()).unwrap();
     name.to_string()

@@ -1,0 +1,53 @@
+//! `lifeboat prune` and `lifeboat delete`: backups go, and what only they needed.
+
+use std::io::{self, Write};
+
+use console::style;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{PruneOptions, PruneReport};
+
+use crate::args::{PinArgs, PruneArgs};
+use crate::output::{count, size, table, warnings};
+use crate::session::{Session, Vault};
+use crate::{exit, time};
+
+pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
+    let options = PruneOptions { dry_run: args.dry_run, wait: args.wait };
+    let report = session.long(Vault::MustExist, |engine, control| engine.prune(&options, control))?;
+    session.output.result(&report, |out| show(out, &report))?;
+    Ok(exit::DONE)
+}
+
+pub fn delete(args: &PinArgs, session: &Session) -> Result<u8> {
+    let report = session.long(Vault::MustExist, |engine, control| engine.delete_backup(&args.backup, control))?;
+    session.output.result(&report, |out| summary(out, &report))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
+    let word = |keep| {
+        if keep {
+            "keep"
+        } else if report.dry_run {
+            "would go"
+        } else {
+            "gone"
+        }
+    };
+    let rows = report.backups.iter().map(|verdict| {
+        [verdict.backup.clone(), time::ago(verdict.timestamp), word(verdict.keep).into(), verdict.why.clone()]
+    });
+    write!(out, "{}", table(["NAME", "AGE", "", "WHY"], rows.collect(), &[]))?;
+    summary(out, report)
+}
+
+fn summary(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
+    let backups = count(report.removed, "backup", "backups");
+    if report.dry_run {
+        writeln!(out, "{backups} would go, and {} with them.", size(report.freed))?;
+    } else {
+        let took = time::took(report.duration_ms);
+        writeln!(out, "{} {backups} gone, {} freed, in {took}.", style("✓").green().bold(), size(report.freed))?;
+    }
+    warnings(out, &report.warnings)
+}
