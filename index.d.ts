@@ -466,7 +466,7 @@ export interface PruneReport {
   removed: number
   packsRemoved: number
   packsRewritten: number
-  /** Bytes that the vault is smaller now. */
+  /** Bytes that the vault is smaller now; of a dry run, to within a few hundred bytes a pack. */
   freed: number
   /** Bytes that were written again, because they lay among what went. */
   copied: number
@@ -577,7 +577,10 @@ export interface Config {
   localRetentionDays?: number
   timezone?: string
   schedules?: Partial<
-    Record<'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY', { cron?: string; keep?: number; enabled?: boolean; archive?: boolean }>
+    Record<
+      'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY',
+      { cron?: string; keep?: number; enabled?: boolean; archive?: boolean }
+    >
   >
   /** How many MANUAL and API backups are kept, together; younger ones than `localRetentionDays` are, too. Default 10. */
   keepManual?: number
