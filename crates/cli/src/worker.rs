@@ -50,7 +50,7 @@ fn serve(request: Request, control: &Control) -> Result<String> {
     let Request { config, key, operation } = request;
     priority::lower(config.worker.nice);
     let host_has_key = key.is_some();
-    let engine = Engine::new(config);
+    let engine = Engine::new(config).for_host();
     let engine = match key {
         Some(key) => engine.with_key(key),
         None => engine,
@@ -69,6 +69,9 @@ fn serve(request: Request, control: &Control) -> Result<String> {
 fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<String> {
     match operation {
         Operation::CreateBackup { kind, options } => json(&engine.create_backup(kind, &options, control)?),
+        Operation::RunScheduled { kind, covers, wait } => json(&engine.run_scheduled(kind, &covers, wait, control)?),
+        Operation::Inspect => json(&engine.inspect(control)?),
+        Operation::History { filter } => json(&engine.history(&filter)?),
         Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
         Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
         Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),

@@ -1,4 +1,4 @@
-//! How a running operation talks to whoever asked for it: progress out, cancellation in.
+//! How a running operation talks to whoever asked for it: progress out, cancellation and the time in.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,29 @@ use crate::{Error, Result};
 pub struct Control {
     progress: Arc<dyn Fn(&Progress) + Send + Sync>,
     cancelled: Arc<AtomicBool>,
+    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
 impl Control {
     /// `progress` is called from engine threads, a few times a second at most, and must not block for long.
     pub fn new(progress: impl Fn(&Progress) + Send + Sync + 'static) -> Control {
-        Control { progress: Arc::new(progress), cancelled: Arc::default() }
+        let clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
+        Control { progress: Arc::new(progress), cancelled: Arc::default(), clock }
+    }
+
+    /// The same operation under another clock, which gives milliseconds since the epoch: for simulations.
+    pub fn with_clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Control {
+        Control { clock: Arc::new(clock), ..self }
+    }
+
+    /// The same operation with one more watcher of its progress, under the same conditions.
+    pub fn watched_by(&self, watcher: impl Fn(&Progress) + Send + Sync + 'static) -> Control {
+        let first = self.progress.clone();
+        let progress = move |progress: &Progress| {
+            first(progress);
+            watcher(progress);
+        };
+        Control { progress: Arc::new(progress), ..self.clone() }
     }
 
     /// Nobody watches and nobody cancels.
@@ -36,6 +53,11 @@ impl Control {
     /// `E_ABORTED` once [`Control::cancel`] was called.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// Milliseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        (self.clock)()
     }
 
     pub fn report(&self, progress: &Progress) {

@@ -9,9 +9,12 @@ use crate::mutex::lock as locked;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
 use crate::secret::{MasterKey, Secret};
-use crate::vault::lock::{self, Lock};
-use crate::vault::{self, Vault};
-use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, space, verify};
+use crate::vault::Vault;
+use crate::vault::lock::Lock;
+use crate::vault::name::BackupName;
+use crate::verify::Scope;
+use crate::watch::{Recorder, Watch};
+use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, verify, watch};
 
 /// One root and its vault.
 pub struct Engine {
@@ -19,12 +22,20 @@ pub struct Engine {
     key: Option<MasterKey>,
     /// The vault, once it has been opened.
     opened: Mutex<Option<Vault>>,
+    /// A host is at the other end, and tells by itself what becomes of its operations.
+    hosted: bool,
 }
 
 impl Engine {
     /// Opens nothing yet. `config` comes from [`Config::of_root`], [`Config::from_file`] or [`Config::from_json`].
     pub fn new(config: Config) -> Engine {
-        Engine { config, key: None, opened: Mutex::default() }
+        Engine { config, key: None, opened: Mutex::default(), hosted: false }
+    }
+
+    /// For a host that tells its listeners itself what becomes of its operations: no events of them are kept for it.
+    pub fn for_host(mut self) -> Engine {
+        self.hosted = true;
+        self
     }
 
     /// Uses a master key that is known already (the host keeps it for its workers) instead of deriving it again.
@@ -82,6 +93,68 @@ impl Engine {
     }
 
     pub fn create_backup(&self, kind: BackupType, options: &BackupOptions, control: &Control) -> Result<BackupResult> {
+        self.backup(kind, options, control, |_, result, _| Ok(result))
+    }
+
+    /// A backup whose time has come, and what belongs to it: what no rule keeps goes, and an archive is written where the
+    /// schedule asks for one. `covers`: smaller types that were due, too. What fails behind the backup is a warning.
+    pub fn run_scheduled(
+        &self,
+        kind: BackupType,
+        covers: &[BackupType],
+        wait: bool,
+        control: &Control,
+    ) -> Result<BackupResult> {
+        let options = BackupOptions { wait, covers: covers.to_vec(), ..BackupOptions::default() };
+        self.backup(kind, &options, control, |vault, mut result, control| {
+            let mut warn = |path: &str, message: String| result.warnings.push(Warning { path: path.into(), message });
+            match prune::run(vault, &self.config, &PruneOptions::default(), control) {
+                Ok(report) => report.warnings.into_iter().for_each(|warning| warn(&warning.path, warning.message)),
+                Err(error) => warn("", format!("The backup is whole, but pruning failed: {error}")),
+            }
+            if self.config.schedule(kind).archive {
+                let put = |name: BackupName| {
+                    archive::shelf::put(vault, &self.config, &self.credentials(None)?, &name, control)
+                };
+                match result.backup.parse().and_then(put) {
+                    Ok(warning) => result.warnings.extend(warning),
+                    Err(error) => {
+                        let message = format!("No archive was written: {error} The backup itself is whole.");
+                        result.warnings.push(Warning { path: archive::shelf::FOLDER.into(), message });
+                    }
+                }
+            }
+            Ok(result)
+        })
+    }
+
+    /// `then`: what belongs to it, under the same lock.
+    fn backup(
+        &self,
+        kind: BackupType,
+        options: &BackupOptions,
+        control: &Control,
+        then: impl FnOnce(&Vault, BackupResult, &Control) -> Result<BackupResult>,
+    ) -> Result<BackupResult> {
+        let mut recorder = self.recorder("BACKUP", Some(kind), control).covering(&options.covers);
+        let work = || {
+            let vault = self.vault_for_backup()?;
+            let lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
+            recorder.started();
+            let control = &lock.told(control);
+            restore::recover(&self.config, control)?;
+            let result = backup::run(&vault, &self.config, kind, options, control)?;
+            then(&vault, result, control)
+        };
+        let result = work();
+        recorder.tell_backup(&result);
+        let result = recorder.end(result);
+        // Where nothing can be noted, nothing is to be told.
+        let _ = Watch::new(&self.config).look(control.now());
+        result
+    }
+
+    fn vault_for_backup(&self) -> Result<Vault> {
         if !self.config.root.is_dir() {
             return Err(Error::Source {
                 message: format!("The folder {} does not exist, or is not a folder.", self.config.root.display()),
@@ -98,9 +171,51 @@ impl Engine {
                 message: "The vault is not encrypted, but the configuration asks for encryption. Set \"encryption\": false, or use another backupDir.".into(),
             });
         }
-        let _lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
-        restore::recover(&self.config, control)?;
-        backup::run(&vault, &self.config, kind, options, control)
+        Ok(vault)
+    }
+
+    fn recorder(&self, operation: &str, kind: Option<BackupType>, control: &Control) -> Recorder {
+        Recorder::new(&self.config.backup_dir, operation, kind, self.hosted, control)
+    }
+
+    /// What happened, newest first. Needs no key and never waits.
+    pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Run>> {
+        watch::history(&self.config.backup_dir, filter)
+    }
+
+    /// Reads back the part of the vault whose turn it is, and once a week rehearses a restore of the newest backup.
+    pub fn inspect(&self, control: &Control) -> Result<Inspection> {
+        self.recover_quietly();
+        let vault = self.vault()?;
+        let threads = self.config.worker.effective_threads();
+        let recorder = self.recorder("VERIFY", None, control);
+        let result = watch::inspection::part(&vault, threads, control);
+        self.tell_damage(&recorder, &result);
+        let verify = recorder.end(result)?;
+        let mut rehearsal = None;
+        if watch::rehearsal::is_due(&vault, control.now())
+            && let Ok(name) = vault.resolve(&BackupRef::Name("latest".into()))
+        {
+            let mut recorder = self.recorder("REHEARSAL", None, control);
+            let mut work = || {
+                let lock = self.lock("REHEARSAL", true, control)?;
+                recorder.started();
+                watch::rehearsal::run(&vault, &name, threads, &lock.told(control))
+            };
+            let result = work();
+            self.tell_damage(&recorder, &result);
+            rehearsal = Some(recorder.end(result)?);
+        }
+        watch::Logbook::open(vault.dir())?.note(watch::fact::INSPECTED, &control.now())?;
+        Ok(Inspection { verify, rehearsal })
+    }
+
+    fn tell_damage(&self, recorder: &Recorder, result: &Result<VerifyReport>) {
+        if let Ok(report) = result
+            && !report.ok
+        {
+            recorder.tell("integrity:failure", || serde_json::json!(report));
+        }
     }
 
     /// Newest first. Never waits.
@@ -110,6 +225,8 @@ impl Engine {
             return Ok(Vec::new());
         }
         let mut infos = self.vault()?.backups()?;
+        let verified = watch::inspection::verified_at(&self.config.backup_dir);
+        infos.iter_mut().for_each(|info| info.verified_at = verified.get(&info.backup).copied());
         infos.retain(|info| {
             filter.kind.is_none_or(|kind| kind == info.kind)
                 && filter.since.is_none_or(|since| info.timestamp >= since)
@@ -134,9 +251,18 @@ impl Engine {
             let threads = self.config.worker.effective_threads();
             return restore::into(&vault, target, backup, options, threads, control);
         }
-        let _lock = self.lock("RESTORE", options.wait, control)?;
-        restore::recover(&self.config, control)?;
-        restore::in_place(&vault, &self.config, backup, options, control)
+        let mut recorder = self.recorder("RESTORE", None, control);
+        let mut work = || {
+            let lock = self.lock("RESTORE", options.wait, control)?;
+            if !options.dry_run {
+                recorder.started();
+            }
+            let control = &lock.told(control);
+            restore::recover(&self.config, control)?;
+            restore::in_place(&vault, &self.config, backup, options, control)
+        };
+        let result = work();
+        if options.dry_run { result } else { recorder.end(result) }
     }
 
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
@@ -185,8 +311,9 @@ impl Engine {
         control: &Control,
     ) -> Result<ExportResult> {
         self.recover_quietly();
-        let credentials = self.credentials(None)?;
-        archive::export(&self.vault()?, &self.config, &credentials, backup, file, options, control)
+        let (vault, credentials) = (self.vault()?, self.credentials(None)?);
+        let recorder = self.recorder("EXPORT", None, control);
+        recorder.end(archive::export(&vault, &self.config, &credentials, backup, file, options, control))
     }
 
     /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none. `passphrase`:
@@ -203,9 +330,15 @@ impl Engine {
             true => self.vault()?,
             false => self.make_vault(&credentials)?,
         };
-        let _lock = self.lock("IMPORT", true, control)?;
-        restore::recover(&self.config, control)?;
-        archive::import(&vault, &self.config, &archive, control)
+        let lock = self.lock("IMPORT", true, control)?;
+        let mut recorder = self.recorder("IMPORT", None, control);
+        recorder.started();
+        let control = &lock.told(control);
+        let work = || {
+            restore::recover(&self.config, control)?;
+            archive::import(&vault, &self.config, &archive, control)
+        };
+        recorder.end(work())
     }
 
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
@@ -217,19 +350,28 @@ impl Engine {
     /// Removes the backups that no rule keeps, and what only they needed; or only says what would go.
     pub fn prune(&self, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
         let vault = self.vault()?;
-        let _lock = self.lock("PRUNE", options.wait, control)?;
-        if !options.dry_run {
-            vault.clean_up()?;
+        let lock = self.lock("PRUNE", options.wait, control)?;
+        let control = &lock.told(control);
+        if options.dry_run {
+            return prune::run(&vault, &self.config, options, control);
         }
-        prune::run(&vault, &self.config, options, jiff::Timestamp::now().as_millisecond(), control)
+        let mut recorder = self.recorder("PRUNE", None, control);
+        recorder.started();
+        let work = || {
+            vault.clean_up()?;
+            prune::run(&vault, &self.config, options, control)
+        };
+        recorder.end(work())
     }
 
     /// Removes one backup, and what only it needed.
     pub fn delete_backup(&self, backup: &str, control: &Control) -> Result<PruneReport> {
         let vault = self.vault()?;
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
-        let _lock = self.lock("DELETE", false, control)?;
-        prune::delete(&vault, &name, control)
+        let lock = self.lock("DELETE", false, control)?;
+        let mut recorder = self.recorder("DELETE", None, control);
+        recorder.started();
+        recorder.end(prune::delete(&vault, &name, &lock.told(control)))
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.
@@ -251,64 +393,22 @@ impl Engine {
         self.recover_quietly();
         let vault = self.vault()?;
         let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
-        verify::run(&vault, name.as_ref(), deep, self.config.worker.effective_threads(), control)
+        let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
+        let recorder = self.recorder("VERIFY", None, control);
+        let verified = verify::run(&vault, &scope, deep, self.config.worker.effective_threads(), control);
+        let result = verified.map(|verified| {
+            // Where it cannot be noted, the report says it all the same.
+            let _ = watch::inspection::remember(&vault, &verified, &scope, control.now());
+            verified.report
+        });
+        self.tell_damage(&recorder, &result);
+        recorder.end(result)
     }
 
     /// Never waits, never needs a key.
     pub fn status(&self) -> Result<Status> {
         let unfinished = restore::recover(&self.config, &Control::silent()).err();
-        let dir = &self.config.backup_dir;
-        let infos = match vault::catalog::Catalog::open_read_only(dir) {
-            Some(catalog) => catalog.backups().unwrap_or_default(),
-            None => Vec::new(),
-        };
-        let names = vault::list_snapshots(dir)?;
-        let now = jiff::Timestamp::now().as_millisecond();
-        let mut last_success = std::collections::BTreeMap::new();
-        for name in &names {
-            last_success.insert(name.kind(), name.millis());
-        }
-        let age = names.last().map(|newest| now - newest.millis());
-        let (used, stored) = vault::usage(dir)?;
-        let mut problems = Vec::new();
-        let mut problem =
-            |code: &str, message: String| problems.push(Problem { code: code.into(), message, since: now });
-        if let Some(error) = unfinished {
-            problem(error.code(), format!("A restore was cut off, and it cannot be carried on yet: {error}"));
-        }
-        let limit_hours = self.config.monitor.max_age_hours;
-        match age {
-            None => problem("E_NOT_FOUND", "There is no backup yet. Make one with `lifeboat backup`.".into()),
-            Some(age) if age as f64 > limit_hours * 3_600_000.0 => problem(
-                "E_NOT_FOUND",
-                format!("The newest backup is {} hours old; the limit is {limit_hours}.", age / 3_600_000),
-            ),
-            _ => {}
-        }
-        let limit = self.config.max_local_storage.0;
-        if used as f64 > limit as f64 * self.config.monitor.storage_warn_percent / 100.0 {
-            problem(
-                "E_STORAGE_LIMIT",
-                format!("The vault uses {} of {}.", bytesize::ByteSize(used), bytesize::ByteSize(limit)),
-            );
-        }
-        Ok(Status {
-            healthy: problems.is_empty(),
-            problems,
-            last_success,
-            age,
-            running: lock::holder(dir),
-            storage: StorageStatus {
-                used,
-                limit,
-                free: space::free(if dir.exists() { dir } else { &self.config.root }).unwrap_or(0),
-                backups: names.len() as u64,
-                source_bytes: infos.iter().map(|info| info.total_size).sum(),
-                stored_bytes: stored,
-            },
-            cloud: Vec::new(),
-            schedule: ScheduleStatus::default(),
-        })
+        watch::status(&self.config, unfinished, Control::silent().now())
     }
 
     /// A restore that was cut off is finished or undone by whatever comes next, also where that only looks. An error

@@ -24,8 +24,16 @@ pub enum Error {
     #[error("{message}")]
     NotFound { message: String },
 
-    #[error("{operation} has been running since {since} (process {pid}). Wait for it, or ask to wait (`--wait`).")]
-    Busy { operation: String, since: String, pid: u32 },
+    #[error(
+        "{operation} has been running since {since} (process {pid}){progress}. Wait for it, or ask to wait (`--wait`)."
+    )]
+    Busy {
+        operation: String,
+        since: String,
+        pid: u32,
+        /// `, and is reading: 43 %`, where it is known.
+        progress: String,
+    },
 
     #[error("The operation was cancelled. Nothing of it was kept.")]
     Aborted,

@@ -16,8 +16,10 @@
 //! | [`compare`] | what changed between two backups, and over time |
 //! | [`prune`] | removing backups that nothing keeps, and what only they needed |
 //! | [`retention`] | which backups are kept, and why |
+//! | [`room`] | staying within `maxLocalStorage` |
 //! | [`schedule`] | when backups are due |
 //! | [`mod@verify`] | reading back what is stored |
+//! | [`watch`] | noticing what goes wrong, and remembering what happened |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
 //! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
@@ -42,6 +44,7 @@ pub mod prune;
 pub mod report;
 pub mod restore;
 pub mod retention;
+pub mod room;
 pub mod schedule;
 pub mod seal;
 pub mod secret;
@@ -49,6 +52,7 @@ pub mod space;
 pub mod supervise;
 pub mod vault;
 pub mod verify;
+pub mod watch;
 
 pub use config::Config;
 pub use control::Control;

@@ -7,31 +7,32 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use crate::archive::shelf;
 use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
-use crate::retention::{self, Rules};
+use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::sweep::{Marker, Marks, Sweep, Swept};
+use crate::vault::sweep::{MOSTLY, Marker, Marks, Sweep, Swept};
 use crate::{Config, Control, Error, Result};
 
-/// Applies the rules of the configuration. The caller holds the vault's lock. `now`: milliseconds since the epoch.
-pub fn run(vault: &Vault, config: &Config, options: &PruneOptions, now: i64, control: &Control) -> Result<PruneReport> {
+/// Applies the rules of the configuration. The caller holds the vault's lock.
+pub fn run(vault: &Vault, config: &Config, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
     let infos = backups(vault)?;
-    let verdicts = retention::judge(&infos, &Rules::of(config), now);
-    let verdicts: Vec<PruneVerdict> = infos
-        .iter()
-        .zip(verdicts)
-        .map(|(info, verdict)| PruneVerdict {
-            backup: info.backup.clone(),
-            kind: info.kind,
-            timestamp: info.timestamp,
-            keep: verdict.keep,
-            why: verdict.why,
-        })
-        .collect();
-    remove(vault, verdicts, options.dry_run, control)
+    let verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
+    remove(vault, verdicts, options.dry_run, MOSTLY, control)
+}
+
+pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<PruneVerdict> {
+    let verdict = |(info, verdict): (&BackupInfo, Verdict)| PruneVerdict {
+        backup: info.backup.clone(),
+        kind: info.kind,
+        timestamp: info.timestamp,
+        keep: verdict.keep,
+        why: verdict.why,
+    };
+    infos.iter().zip(verdicts).map(verdict).collect()
 }
 
 /// Removes one backup, whatever the rules say.
@@ -44,11 +45,11 @@ pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<Pru
     };
     let verdicts = backups(vault)?.iter().map(verdict).collect();
     vault.unpin(name)?;
-    remove(vault, verdicts, false, control)
+    remove(vault, verdicts, false, MOSTLY, control)
 }
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
-fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
+pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
     let mut infos = vault.backups()?;
     let known: std::collections::HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
     for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
@@ -73,7 +74,15 @@ fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
     Ok(infos)
 }
 
-fn remove(vault: &Vault, mut verdicts: Vec<PruneVerdict>, dry_run: bool, control: &Control) -> Result<PruneReport> {
+/// Removes the backups that their verdict does not keep. `dead`: from how many percent of dead bytes on a pack is written
+/// anew.
+pub(crate) fn remove(
+    vault: &Vault,
+    mut verdicts: Vec<PruneVerdict>,
+    dry_run: bool,
+    dead: u64,
+    control: &Control,
+) -> Result<PruneReport> {
     let started = Instant::now();
     let mut warnings = Vec::new();
     let catalog = catalog(vault)?;
@@ -85,6 +94,7 @@ fn remove(vault: &Vault, mut verdicts: Vec<PruneVerdict>, dry_run: bool, control
                 (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
                 continue;
             }
+            shelf::remove(vault, &verdict.backup)?;
             // A cache: what it does not learn now, it finds out by itself.
             let _ = catalog.remove_backup(&verdict.backup);
         }
@@ -98,7 +108,7 @@ fn remove(vault: &Vault, mut verdicts: Vec<PruneVerdict>, dry_run: bool, control
             "{error} While it is kept, nothing is removed that it may need. Delete it to get the room back."
         ),
     }));
-    let sweep = Sweep::new(vault, &marks, control);
+    let sweep = Sweep { vault, marks: &marks, dead, control };
     let swept = match (warnings.is_empty(), dry_run) {
         (false, _) => Swept::default(),
         (true, true) => sweep.plan(&catalog)?,
@@ -115,6 +125,15 @@ fn remove(vault: &Vault, mut verdicts: Vec<PruneVerdict>, dry_run: bool, control
         duration_ms: started.elapsed().as_millis() as u64,
         warnings,
     })
+}
+
+/// Removes the packs in which nothing is needed by these backups, which are all that there are.
+pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control) -> Result<()> {
+    let (marks, catalog, unreadable) = mark(vault, catalog(vault)?, kept, control)?;
+    if unreadable.is_empty() {
+        Sweep { vault, marks: &marks, dead: 100, control }.run(catalog)?;
+    }
+    Ok(())
 }
 
 /// The vault's catalog. On a full disk one in memory, and the room of the old one: it is only a cache.

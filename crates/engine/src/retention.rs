@@ -10,6 +10,8 @@
 //! | by hand | the newest [`Rules::manual`] that people and programs asked for, and all that are younger than the local days |
 //! | safety | those from before a restore that are younger than the local days |
 //!
+//! A clock that was wrong harms nothing: what is dated in the future is kept, and counts for nothing.
+//!
 //! A larger type that ran in the place of a smaller one counts for it. A *good* backup is one that is not degraded; a
 //! degraded one never takes the place of a good one. Where a cloud target has a copy, the local one goes after the
 //! local days, if it is neither the newest nor pinned.
@@ -20,6 +22,8 @@ use crate::config::Config;
 use crate::report::{BackupInfo, BackupType};
 
 const DAY: i64 = 24 * 3_600_000;
+/// A clock may be corrected by so much.
+const AHEAD: i64 = 10 * 60_000;
 
 /// From the smallest tier to the largest: where room is made, it is made in this order.
 pub const TIERS: [BackupType; 7] = [
@@ -62,9 +66,13 @@ pub struct Verdict {
 
 /// A verdict for each of `backups`, which are sorted newest first. `now`: milliseconds since the epoch.
 pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
-    let newest = newest_good(backups);
+    let newest = newest_good(backups, now);
     let mut counts = Counts::default();
     let judge_one = |(index, info): (usize, &BackupInfo)| {
+        if is_ahead(info.timestamp, now) {
+            // It takes no place of one whose time is right.
+            return keep("dated in the future: the clock was wrong when it was made, or is wrong now");
+        }
         let young = now - info.timestamp < rules.local;
         let scheduled = counts.schedule(info, rules);
         let by_hand = counts.by_hand(info, rules);
@@ -92,16 +100,20 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
     backups.iter().enumerate().map(judge_one).collect()
 }
 
-/// The newest that is not degraded; the newest of all where every one is.
-pub fn newest_good(backups: &[BackupInfo]) -> Option<usize> {
-    let good = backups.iter().position(|info| !info.degraded);
-    good.or((!backups.is_empty()).then_some(0))
+/// The newest that is not degraded; the newest of all where every one is. Those that are dated in the future come last.
+pub fn newest_good(backups: &[BackupInfo], now: i64) -> Option<usize> {
+    (0..backups.len()).min_by_key(|index| (is_ahead(backups[*index].timestamp, now), backups[*index].degraded, *index))
+}
+
+/// Is a backup of this time dated in the future, by more than clocks are corrected by?
+pub fn is_ahead(timestamp: i64, now: i64) -> bool {
+    timestamp > now + AHEAD
 }
 
 /// In which order kept backups go where room has to be made, as indexes: the smallest tier first, in it the oldest. The
 /// newest good one and pinned ones are not among them.
-pub fn sacrifices(backups: &[BackupInfo]) -> Vec<usize> {
-    let newest = newest_good(backups);
+pub fn sacrifices(backups: &[BackupInfo], now: i64) -> Vec<usize> {
+    let newest = newest_good(backups, now);
     let mut order: Vec<usize> =
         (0..backups.len()).filter(|index| Some(*index) != newest && !backups[*index].pinned).collect();
     let tier = |kind| TIERS.iter().position(|tier| *tier == kind);

@@ -44,19 +44,30 @@ impl Findings {
     }
 }
 
-/// Verifies one backup, or the whole vault.
-pub fn run(
-    vault: &Vault,
-    backup: Option<&BackupName>,
-    deep: bool,
-    threads: usize,
-    control: &Control,
-) -> Result<VerifyReport> {
+/// What is read back.
+pub enum Scope<'a> {
+    All,
+    Backup(&'a BackupName),
+    /// All records and item lists, and of the packs those that this names.
+    Packs(&'a dyn Fn(&[(PackId, u64)]) -> Result<HashSet<PackId>>),
+}
+
+/// What was found, and in which packs nothing was wrong.
+pub struct Verified {
+    pub report: VerifyReport,
+    pub backups: Vec<BackupName>,
+    pub whole: Vec<PackId>,
+    /// Every pack that there is.
+    pub packs: HashSet<PackId>,
+}
+
+/// Verifies one backup, a part of the vault, or all of it.
+pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control: &Control) -> Result<Verified> {
     let started = Instant::now();
     let mut findings = Findings::default();
-    let backups = match backup {
-        Some(name) => vec![name.clone()],
-        None => vault.list_snapshots()?,
+    let backups = match scope {
+        Scope::Backup(name) => vec![(*name).clone()],
+        _ => vault.list_snapshots()?,
     };
     // A catalog of its own, from what the packs say of themselves: the one on disk is not what is verified.
     let mut catalog = Catalog::temporary()?;
@@ -70,9 +81,14 @@ pub fn run(
     let mut packs = catalog.all_packs()?;
     let catalog = Arc::new(Mutex::new(catalog));
     let mut check = ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog);
-    if backup.is_some() {
-        let needed = check.packs_of(vault, &backups)?;
-        packs.retain(|(id, _)| needed.contains(id));
+    let all: HashSet<PackId> = packs.iter().map(|(id, _)| *id).collect();
+    let chosen = match scope {
+        Scope::All => None,
+        Scope::Backup(_) => Some(check.packs_of(vault, &backups)?),
+        Scope::Packs(choose) => Some(choose(&packs)?),
+    };
+    if let Some(chosen) = chosen {
+        packs.retain(|(id, _)| chosen.contains(id));
     }
     let read = read_packs(vault, &packs, deep, threads, control)?;
     for (pack, message) in &read.damaged {
@@ -94,14 +110,16 @@ pub fn run(
             message,
         })
         .collect();
-    Ok(VerifyReport {
+    let whole = packs.iter().map(|(id, _)| *id).filter(|id| !read.damaged.contains_key(id)).collect();
+    let report = VerifyReport {
         ok: damaged.is_empty(),
         backups: backups.len() as u64,
         packs: packs.len() as u64,
         bytes,
         damaged,
         duration_ms: started.elapsed().as_millis() as u64,
-    })
+    };
+    Ok(Verified { report, backups, whole, packs: all })
 }
 
 /// An object and what is wrong with it.

@@ -18,7 +18,7 @@ use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::{ItemList, Snapshot};
 use crate::vault::writer::Writer;
-use crate::{Config, Control, Error, Result};
+use crate::{Config, Control, Error, Result, room};
 
 /// Zeros behind the last member, more than any tar writes.
 const MAX_END: u64 = 1 << 20;
@@ -33,6 +33,9 @@ pub fn import(vault: &Vault, config: &Config, archive: &Archive, control: &Contr
     if result.is_err() {
         // On a full disk every byte counts; what cannot be removed now, the next backup removes.
         let _ = vault.clean_up();
+    }
+    if matches!(result, Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
+        room::give_back(vault, &Control::silent());
     }
     result
 }
@@ -63,7 +66,7 @@ impl Import<'_> {
 
         let (catalog, _) = self.vault.catalog_for_writing()?;
         // What the vault has already is read back before the import leans on it.
-        let writer = Arc::new(Writer::new(self.vault, catalog, true)?);
+        let writer = Arc::new(Writer::new(self.vault, catalog, true, Some(room::left(self.vault, self.config)?))?);
         let taken = std::thread::scope(|scope| {
             let (level, threads) = (self.config.compression.level(), self.config.worker.effective_threads());
             let intake = Intake::start(scope, self.vault, writer.clone(), level, threads);

@@ -9,6 +9,7 @@
 //! | `export`, `contents`, `pack`, `place` | from a vault to a file: read, lay out, compress on all threads, put in place |
 //! | `import`, `source`, `intake`, `twin` | from a file to a vault: open, compare with the manifest, store |
 //! | `manifest`, `member` | the two things that a tar of ours holds |
+//! | `shelf` | the archives that the schedule leaves in the vault |
 //! | `seal` | AES-256-GCM in segments, under a passphrase or a key file |
 //!
 //! Both are all or nothing and stream: memory depends on neither the size nor the number of items. An archive is not
@@ -24,6 +25,7 @@ mod pack;
 mod place;
 mod progress;
 pub mod seal;
+pub mod shelf;
 mod source;
 mod twin;
 

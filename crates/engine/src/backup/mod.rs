@@ -9,6 +9,7 @@
 
 mod database;
 mod emit;
+mod estimate;
 mod file;
 mod pool;
 mod previous;
@@ -33,12 +34,15 @@ use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::writer::Writer;
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, room};
 
+use estimate::Estimate;
 use walker::Late;
 
 /// A snapshot keeps at most this many warnings; the last one then says how many more there were.
 const MAX_WARNINGS: usize = 1000;
+/// With so many bytes more than everything could take, nothing is reckoned.
+const PLENTY: u64 = 64 << 20;
 
 /// Makes a backup. The caller holds the vault's lock.
 pub fn run(
@@ -48,7 +52,52 @@ pub fn run(
     options: &BackupOptions,
     control: &Control,
 ) -> Result<BackupResult> {
-    tidy(vault, make(vault, config, kind, options, None, control))
+    let mut warnings = Vec::new();
+    let likely = |estimate: Estimate| estimate.likely;
+    let mut result = with_room(vault, config, kind, options, &mut warnings, likely, control);
+    if matches!(result, Err(Error::StorageLimit { .. })) {
+        // It needs more than was reckoned: once more, with room for the most that it can be.
+        result = with_room(vault, config, kind, options, &mut warnings, |estimate| estimate.most, control);
+    }
+    result.map(|result| {
+        warnings.extend(result.warnings);
+        BackupResult { warnings, ..result }
+    })
+}
+
+/// Makes room for what it reckons to need, and then the backup. Beyond the limit it fails, and leaves nothing behind.
+fn with_room(
+    vault: &Vault,
+    config: &Config,
+    kind: BackupType,
+    options: &BackupOptions,
+    warnings: &mut Vec<Warning>,
+    needed: impl Fn(Estimate) -> u64,
+    control: &Control,
+) -> Result<BackupResult> {
+    vault.clean_up()?;
+    let needed = needed(estimate(vault, config)?);
+    warnings.extend(room::make(vault, config, needed, control)?);
+    let room = room::left(vault, config)?.saturating_sub(estimate::LEAST / 2);
+    let result = tidy(vault, make(vault, config, kind, options, None, Some(room), control));
+    if matches!(result, Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
+        room::give_back(vault, &Control::silent());
+    }
+    result
+}
+
+/// Where there is plenty of room, nobody walks through the root to find out how much is needed.
+fn estimate(vault: &Vault, config: &Config) -> Result<Estimate> {
+    let (previous, _) = previous_snapshot(vault);
+    if let Some(previous) = &previous {
+        let all = previous.total_size + previous.total_size / 10 + PLENTY;
+        if room::left(vault, config)? > all {
+            return Ok(Estimate { likely: estimate::LEAST, most: all });
+        }
+    }
+    let rules = Rules::new(config)?;
+    let walk = Walk::new(&config.root, &rules, vault.dir());
+    Estimate::of(&walk, &mut vault.reader()?, previous.as_ref())
 }
 
 /// Makes the backup `base` again, with the content of some paths from elsewhere. The caller holds the vault's lock.
@@ -60,7 +109,7 @@ pub fn amend(
     control: &Control,
 ) -> Result<BackupResult> {
     let options = BackupOptions { note: base.note.clone(), covers: base.covers.clone(), ..BackupOptions::default() };
-    tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), control))
+    tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), None, control))
 }
 
 fn tidy(vault: &Vault, result: Result<BackupResult>) -> Result<BackupResult> {
@@ -77,6 +126,7 @@ fn make(
     kind: BackupType,
     options: &BackupOptions,
     late: Option<Late<'_>>,
+    room: Option<u64>,
     control: &Control,
 ) -> Result<BackupResult> {
     let started = Instant::now();
@@ -86,9 +136,9 @@ fn make(
     let (catalog, damaged) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
     let holes = catalog.may_have_holes()?;
-    let name = new_name(vault, kind)?;
+    let name = new_name(vault, kind, control.now())?;
 
-    let writer = Arc::new(Writer::new(vault, catalog, full)?);
+    let writer = Arc::new(Writer::new(vault, catalog, full, room)?);
     let captured = {
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
@@ -157,8 +207,7 @@ fn make(
 }
 
 /// The name of a backup that begins now. Two within a millisecond, or a clock that went back, take the next free one.
-fn new_name(vault: &Vault, kind: BackupType) -> Result<BackupName> {
-    let mut millis = jiff::Timestamp::now().as_millisecond();
+fn new_name(vault: &Vault, kind: BackupType, mut millis: i64) -> Result<BackupName> {
     loop {
         let name = BackupName::new(kind, millis)?;
         if !vault.dir().join("snapshots").join(name.as_str()).exists() {

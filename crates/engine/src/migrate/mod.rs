@@ -205,7 +205,7 @@ impl Migration<'_> {
         }
         let vault = self.reopen(source, place)?;
         let threads = self.engine.config().worker.effective_threads();
-        let verified = verify::run(&vault, None, false, threads, self.control)?;
+        let verified = verify::run(&vault, &verify::Scope::All, false, threads, self.control)?.report;
         report.backups = verified.backups;
         report.damaged = verified.damaged;
         // So that `lifeboat list` need not open every snapshot.

@@ -231,7 +231,7 @@ impl Places for Workspace {
 }
 
 fn busy() -> Error {
-    Error::Busy { operation: "RESTORE".into(), since: "a moment ago".into(), pid: 0 }
+    Error::Busy { operation: "RESTORE".into(), since: "a moment ago".into(), pid: 0, progress: String::new() }
 }
 
 /// What is replaced may be secret: nobody else looks into it.

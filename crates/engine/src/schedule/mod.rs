@@ -20,6 +20,8 @@ use crate::{Error, Result};
 const STEP_BACK: i64 = 10 * 60_000;
 /// A run that is this late was missed.
 const LATE: i64 = 2 * 60_000;
+/// When the vault is inspected, unless the configuration says otherwise: after the large backups, before the day.
+const INSPECTION: &str = "30 5 * * *";
 
 /// Which type comes when. Instants are milliseconds since the epoch.
 #[derive(Clone, Debug)]
@@ -49,11 +51,7 @@ pub struct Due {
 impl Agenda {
     /// `zone`: the time zone of the host, for where none is configured; that of the system where this is `None`, too.
     pub fn of(config: &Config, zone: Option<&str>) -> Result<Agenda> {
-        let zone = match config.timezone.as_deref().or(zone) {
-            Some(name) => TimeZone::get(name)
-                .map_err(|_| Error::Config { message: format!("{name:?} is not a time zone known here.") })?,
-            None => TimeZone::system(),
-        };
+        let zone = zone_of(config, zone)?;
         let enabled = BackupType::SCHEDULED.into_iter().filter(|kind| config.schedule(*kind).enabled);
         let patterns =
             enabled.map(|kind| Ok((kind, config.schedule(kind).cron.parse()?))).collect::<Result<Vec<_>>>()?;
@@ -78,7 +76,7 @@ impl Agenda {
     }
 
     fn fires(&self, pattern: &Pattern, after: i64) -> Option<i64> {
-        pattern.next(Timestamp::from_millisecond(after).ok()?, &self.zone).map(Timestamp::as_millisecond)
+        fires(pattern, after, &self.zone)
     }
 }
 
@@ -129,6 +127,54 @@ impl Scheduler {
 
     pub fn agenda(&self) -> &Agenda {
         &self.agenda
+    }
+}
+
+/// Something else that is to be done again and again: the inspection of the vault.
+#[derive(Clone, Debug)]
+pub struct Chore {
+    pattern: Pattern,
+    zone: TimeZone,
+    seen_to: i64,
+}
+
+impl Chore {
+    /// `monitor.verifyCron`, by default every day at 5:30. `zone`: as for [`Agenda::of`].
+    pub fn of(config: &Config, zone: Option<&str>) -> Result<Chore> {
+        let pattern = config.monitor.verify_cron.as_deref().unwrap_or(INSPECTION).parse()?;
+        Ok(Chore { pattern, zone: zone_of(config, zone)?, seen_to: i64::MAX })
+    }
+
+    /// When it was done last, or when it is known since.
+    pub fn seen_to(self, at: i64) -> Chore {
+        Chore { seen_to: at, ..self }
+    }
+
+    /// Whether it is to be done now, and then whether its time was missed. It counts as seen to from here on.
+    pub fn due(&mut self, now: i64) -> Option<bool> {
+        if now < self.seen_to - STEP_BACK {
+            self.seen_to = now;
+        }
+        let at = fires(&self.pattern, self.seen_to, &self.zone).filter(|at| *at <= now)?;
+        self.seen_to = now;
+        Some(now - at > LATE)
+    }
+
+    /// When it is due next.
+    pub fn wake(&self) -> Option<i64> {
+        fires(&self.pattern, self.seen_to, &self.zone)
+    }
+}
+
+fn fires(pattern: &Pattern, after: i64, zone: &TimeZone) -> Option<i64> {
+    pattern.next(Timestamp::from_millisecond(after).ok()?, zone).map(Timestamp::as_millisecond)
+}
+
+fn zone_of(config: &Config, zone: Option<&str>) -> Result<TimeZone> {
+    match config.timezone.as_deref().or(zone) {
+        Some(name) => TimeZone::get(name)
+            .map_err(|_| Error::Config { message: format!("{name:?} is not a time zone known here.") }),
+        None => Ok(TimeZone::system()),
     }
 }
 

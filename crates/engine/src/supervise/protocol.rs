@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::report::{
-    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, PruneOptions,
-    RestoreOptions,
+    BackupOptions, BackupRef, BackupType, ExportOptions, HistoryFilter, ListFilter, MigrateOptions, Progress,
+    PruneOptions, RestoreOptions,
 };
 use crate::secret::{MasterKey, Secret};
 
@@ -35,6 +35,23 @@ pub enum Operation {
         kind: BackupType,
         #[serde(default)]
         options: BackupOptions,
+    },
+    /// A backup whose time has come, and what belongs to it: pruning, and an archive where one is asked for. `covers`:
+    /// smaller types that were due, too. Result: `BackupResult`.
+    RunScheduled {
+        #[serde(rename = "type")]
+        kind: BackupType,
+        #[serde(default)]
+        covers: Vec<BackupType>,
+        #[serde(default)]
+        wait: bool,
+    },
+    /// Reads back the part of the vault whose turn it is, and now and then rehearses a restore. Result: `Inspection`.
+    Inspect,
+    /// Result: `Run[]`, newest first.
+    History {
+        #[serde(default)]
+        filter: HistoryFilter,
     },
     /// Result: `BackupInfo[]`, newest first.
     ListBackups {

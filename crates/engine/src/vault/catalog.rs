@@ -266,11 +266,22 @@ impl Catalog {
 
     /// All backups, the newest first.
     pub fn backups(&self) -> Result<Vec<BackupInfo>> {
-        let texts = self.query("SELECT info FROM backups ORDER BY timestamp DESC, name", params![], |row| {
-            row.get::<_, String>(0)
-        })?;
+        self.newest(usize::MAX)
+    }
+
+    /// So many backups, the newest first.
+    pub fn newest(&self, count: usize) -> Result<Vec<BackupInfo>> {
+        let sql = "SELECT info FROM backups ORDER BY timestamp DESC, name LIMIT ?1";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let texts = self.query(sql, params![count], |row| row.get::<_, String>(0))?;
         // A row that is not understood is as good as none: the reader falls back on the snapshot.
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// Bytes of all backups' items, as if each were a plain copy.
+    pub fn total_size(&self) -> Result<u64> {
+        let sum: Option<i64> = self.get("SELECT COALESCE(SUM(info ->> '$.totalSize'), 0) FROM backups", params![])?;
+        Ok(sum.unwrap_or(0) as u64)
     }
 
     fn names(&self) -> Result<Vec<String>> {

@@ -1,15 +1,17 @@
 //! One operation at a time, by a lock of the operating system that dies with its holder: it can never be stale.
 //!
-//! The file's content only says who holds it, for the message that others get; the lock itself is what counts.
+//! The file's content only says who holds it and how far it is, for the message that others get; the lock itself is what
+//! counts.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Seek, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::durable;
 use crate::error::IoContext;
-use crate::report::Running;
+use crate::mutex::lock as locked;
+use crate::report::{Progress, Running};
 use crate::{Control, Error, Result};
 
 const FILE: &str = "lock";
@@ -17,9 +19,15 @@ const POLL: Duration = Duration::from_millis(20);
 /// Whoever only looks whether the lock is held has it for a moment itself: not a reason to be busy.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// What is written into the file, filled up with spaces: each time the same block, also on a full disk.
+const LENGTH: usize = 1024;
+/// How often it says how far it is.
+const TELL: Duration = Duration::from_secs(1);
+
 /// Held as long as it lives.
 pub struct Lock {
     file: File,
+    holder: Running,
 }
 
 impl Drop for Lock {
@@ -34,7 +42,7 @@ impl Lock {
     /// Takes the vault's lock for `operation`, or fails with `E_BUSY`, or waits if `wait`.
     pub fn acquire(vault: &Path, operation: &str, wait: bool, control: &Control) -> Result<Lock> {
         let path = vault.join(FILE);
-        let mut file =
+        let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at("opening", &path)?;
         let started = Instant::now();
         loop {
@@ -52,12 +60,34 @@ impl Lock {
             operation: operation.to_owned(),
             pid: std::process::id(),
             since: jiff::Timestamp::now().as_millisecond(),
+            progress: None,
         };
-        let text = serde_json::to_vec(&holder).map_err(|error| Error::internal(error.to_string()))?;
-        // Only a courtesy to others: on a full disk the lock is held all the same.
-        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
-        Ok(Lock { file })
+        // Only a courtesy to others: where it cannot be written the lock is held all the same.
+        let _ = file.set_len(LENGTH as u64);
+        let lock = Lock { file, holder };
+        let _ = write(&lock.file, &lock.holder);
+        Ok(lock)
     }
+
+    /// The same operation, which also tells others how far it is.
+    pub fn told(&self, control: &Control) -> Control {
+        let Ok(file) = self.file.try_clone() else { return control.clone() };
+        let (holder, last) = (self.holder.clone(), Mutex::new(Instant::now()));
+        control.watched_by(move |progress| {
+            let mut last = locked(&last);
+            if last.elapsed() >= TELL {
+                *last = Instant::now();
+                let progress = Some(Progress { path: None, ..progress.clone() });
+                let _ = write(&file, &Running { progress, ..holder.clone() });
+            }
+        })
+    }
+}
+
+fn write(file: &File, holder: &Running) -> std::io::Result<()> {
+    let mut text = serde_json::to_vec(holder)?;
+    text.resize(LENGTH, b' ');
+    durable::write_at(file, &text, 0)
 }
 
 /// Who holds the lock now, if anybody. Never waits.
@@ -67,14 +97,29 @@ pub fn holder(vault: &Path) -> Option<Running> {
         Err(TryLockError::WouldBlock) => {}
         _ => return None,
     }
-    let text = durable::read_small(&vault.join(FILE), 4096).unwrap_or_default();
-    Some(serde_json::from_slice(&text).unwrap_or(Running { operation: "Another operation".into(), pid: 0, since: 0 }))
+    let text = durable::read_small(&vault.join(FILE), 4 * LENGTH as u64).unwrap_or_default();
+    Some(serde_json::from_slice(&text).unwrap_or_else(|_| unknown()))
+}
+
+fn unknown() -> Running {
+    Running { operation: "Another operation".into(), pid: 0, since: 0, progress: None }
 }
 
 fn busy(vault: &Path) -> Error {
-    let running = holder(vault).unwrap_or(Running { operation: "Another operation".into(), pid: 0, since: 0 });
+    let running = holder(vault).unwrap_or_else(unknown);
     let since = jiff::Timestamp::from_millisecond(running.since)
         .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
         .unwrap_or_default();
-    Error::Busy { operation: running.operation, since, pid: running.pid }
+    let progress = running.progress.as_ref().map_or(String::new(), how_far);
+    Error::Busy { operation: running.operation, since, pid: running.pid, progress }
+}
+
+/// For people, as the middle of a sentence.
+fn how_far(progress: &Progress) -> String {
+    let part = match (progress.total_bytes, progress.total_items) {
+        (Some(total), _) if total > 0 => format!("{} %", (progress.bytes.min(total) * 100) / total),
+        (_, Some(total)) if total > 0 => format!("{} of {total} items", progress.items),
+        _ => format!("{} items, {}", progress.items, bytesize::ByteSize(progress.bytes)),
+    };
+    format!(", and is {}: {part}", progress.phase)
 }

@@ -27,7 +27,7 @@ use crate::report::{BackupInfo, BackupRef, BackupType};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, random};
 use crate::secret::MasterKey;
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, retention};
 
 use catalog::Catalog;
 use description::Description;
@@ -283,9 +283,13 @@ impl Vault {
     pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
         match reference {
             BackupRef::Name(text) if text == "latest" => {
-                let mut names = self.list_snapshots()?;
-                let found = names.iter().rposition(|name| name.kind() != BackupType::Safety);
-                let found = found.or(names.len().checked_sub(1)).map(|index| names.swap_remove(index));
+                let now = jiff::Timestamp::now().as_millisecond();
+                let names = self.list_snapshots()?;
+                // Stable: the newest of the best. What is dated in the future was made under a clock that was wrong.
+                let found = names
+                    .into_iter()
+                    .rev()
+                    .min_by_key(|name| (name.kind() == BackupType::Safety, retention::is_ahead(name.millis(), now)));
                 found.ok_or_else(|| Error::NotFound {
                     message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
                 })

@@ -21,7 +21,7 @@ use crate::report::Progress;
 use crate::{Control, Error, Result};
 
 /// A pack is written anew once so much of it is dead, in percent: what it costs is less than what it frees.
-const MOSTLY: u64 = 50;
+pub const MOSTLY: u64 = 50;
 /// So many bytes are written anew before the packs that they come from go: the room that a sweep needs.
 const BATCH: u64 = 64 << 20;
 
@@ -93,6 +93,11 @@ impl<'a> Marker<'a> {
         }
     }
 
+    /// Bytes that what is marked takes.
+    pub fn live(&self) -> u64 {
+        self.marks.live
+    }
+
     pub fn finish(self) -> (Marks, Vec<(BackupName, Error)>) {
         (self.marks, self.unreadable)
     }
@@ -150,7 +155,7 @@ pub struct Swept {
 }
 
 /// Removes what is not marked. The caller holds the vault's lock. `dead`: from how many percent dead on a pack is written
-/// anew; see [`Sweep::default`].
+/// anew; usually [`MOSTLY`].
 pub struct Sweep<'a> {
     pub vault: &'a Vault,
     pub marks: &'a Marks,
@@ -159,10 +164,6 @@ pub struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub fn new(vault: &'a Vault, marks: &'a Marks, control: &'a Control) -> Sweep<'a> {
-        Sweep { vault, marks, dead: MOSTLY, control }
-    }
-
     /// What it would do, without doing it.
     pub fn plan(&self, catalog: &Catalog) -> Result<Swept> {
         let mut swept = Swept::default();
@@ -224,7 +225,7 @@ impl<'a> Sweep<'a> {
     fn copy(&self, catalog: Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<(Packs, Catalog, u64)> {
         let mut done = Vec::new();
         let places = packs.iter().map(|(pack, _)| catalog.places_in(*pack)).collect::<Result<Vec<_>>>()?;
-        let writer = Writer::new(self.vault, catalog, false)?;
+        let writer = Writer::new(self.vault, catalog, false, None)?;
         // It is told the places: it needs no catalog of its own.
         let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };

@@ -43,7 +43,13 @@ pub struct Writer {
     full: Sender<Arc<OpenPack>>,
     committer: JoinHandle<Result<()>>,
     added: Arc<AtomicU64>,
+    /// Bytes that may be written, if there is a limit, and those that were promised so far.
+    room: Option<u64>,
+    promised: AtomicU64,
 }
+
+/// Bytes that a chunk takes beside its own: in the index of its pack and in the catalog.
+const AROUND: u64 = 256;
 
 /// Looks at what is stored, from many threads: a reader for each, and what was found whole lately. A thousand small
 /// files lie in one bundle, which need not be read a thousand times.
@@ -82,7 +88,8 @@ impl Scratch {
 
 impl Writer {
     /// `recheck`: read back and authenticate what earlier backups stored before leaning on it (a full backup).
-    pub fn new(vault: &Vault, catalog: Catalog, recheck: bool) -> Result<Writer> {
+    /// `room`: so many bytes at most; beyond them it is `E_STORAGE_LIMIT`.
+    pub fn new(vault: &Vault, catalog: Catalog, recheck: bool, room: Option<u64>) -> Result<Writer> {
         let catalog = Arc::new(Mutex::new(catalog));
         let claimed = Arc::<Mutex<HashSet<ChunkId>>>::default();
         let added = Arc::<AtomicU64>::default();
@@ -122,6 +129,8 @@ impl Writer {
             full,
             committer,
             added,
+            room,
+            promised: AtomicU64::new(0),
         })
     }
 
@@ -184,6 +193,15 @@ impl Writer {
     }
 
     fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<(Arc<OpenPack>, Entry)> {
+        let promised = self.promised.fetch_add(u64::from(sealed) + AROUND, Ordering::Relaxed);
+        if self.room.is_some_and(|room| promised + u64::from(sealed) + AROUND > room) {
+            return Err(Error::StorageLimit {
+                message:
+                    "The vault would pass maxLocalStorage. Raise it, or delete backups that are not needed; earlier \
+                          backups are whole."
+                        .into(),
+            });
+        }
         let mut open = lock(&self.open);
         if let Some(pack) = open.take_if(|pack| lock(&pack.reserved).1 + u64::from(sealed) > PACK_SIZE) {
             self.release(pack)?;

@@ -52,7 +52,7 @@ fn one_that_is_degraded_takes_no_place_of_a_good_one() {
     let kept = kept(&backups);
     assert_eq!(kept.len(), 48);
     assert!(kept.contains(&"HOURLY 53".into()) && !kept.contains(&"HOURLY 25".into()));
-    assert_eq!(newest_good(&backups), Some(30));
+    assert_eq!(newest_good(&backups, NOW), Some(30));
 }
 
 #[test]
@@ -88,6 +88,15 @@ fn what_a_cloud_target_has_goes_from_the_disk_after_the_local_days() {
 }
 
 #[test]
+fn what_is_dated_in_the_future_takes_no_place() {
+    let mut backups: Vec<_> = (-30..30).map(|n| info(BackupType::Hourly, n)).collect();
+    assert_eq!(kept(&backups).len(), 30 + 24);
+    assert_eq!(newest_good(&backups, NOW), Some(30));
+    backups.truncate(30);
+    assert_eq!(newest_good(&backups, NOW), Some(0));
+}
+
+#[test]
 fn room_is_made_from_the_smallest_tier_and_the_oldest() {
     let mut backups = vec![
         info(BackupType::Hourly, 0),
@@ -98,6 +107,6 @@ fn room_is_made_from_the_smallest_tier_and_the_oldest() {
         info(BackupType::Monthly, 5),
     ];
     backups[5].pinned = true;
-    let order: Vec<_> = sacrifices(&backups).into_iter().map(|index| backups[index].backup.as_str()).collect();
+    let order: Vec<_> = sacrifices(&backups, NOW).into_iter().map(|index| backups[index].backup.as_str()).collect();
     assert_eq!(order, ["HOURLY 3", "HOURLY 1", "DAILY 2", "MANUAL 4"]);
 }

@@ -18,7 +18,7 @@ use crate::support::*;
 fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -> String {
     let vault = Vault::open(&bot.vault(), &Credentials::default()).unwrap();
     let (catalog, _) = vault.catalog_for_writing().unwrap();
-    let writer = Writer::new(&vault, catalog, false).unwrap();
+    let writer = Writer::new(&vault, catalog, false, None).unwrap();
     let mut scratch = Scratch::new(6);
     let chunk = writer.put(&mut scratch, content).unwrap();
     let list: String = lines(chunk).iter().map(|line| format!("{line}\n")).collect();

@@ -26,10 +26,10 @@ fn a_newer_major_version_is_refused_and_a_newer_minor_one_is_read() {
     edit(&description, |vault| vault["version"]["minor"] = 7.into());
     bot.restore(&backup);
     edit(&description, |vault| vault["version"]["major"] = 2.into());
-    let before = tree(&bot.vault());
+    let before = stored(&bot.vault());
     assert_eq!(bot.try_restore(&backup, &[]).unwrap_err().code(), "E_FORMAT");
     assert_eq!(bot.try_backup(BackupType::Manual).unwrap_err().code(), "E_FORMAT");
-    assert_same_tree(&before, &tree(&bot.vault()));
+    assert_same_tree(&before, &stored(&bot.vault()));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_wrong_passphrase_and_a_wrong_key_file_get_the_same_answer_and_write_nothing
     bot.config.key_file = Some(bot.dir.path().join("key"));
     bot.engine().init(bot.config.key_file.clone().as_deref()).unwrap();
     let backup = bot.backup(BackupType::Manual).backup;
-    let before = tree(&bot.vault());
+    let before = stored(&bot.vault());
 
     let mut answers = Vec::new();
     let other = bot.dir.path().join("other-key");
@@ -49,7 +49,7 @@ fn a_wrong_passphrase_and_a_wrong_key_file_get_the_same_answer_and_write_nothing
     let texts: std::collections::BTreeSet<String> = answers.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(answers.iter().all(|error| error.code() == "E_PASSPHRASE"));
-    assert_same_tree(&before, &tree(&bot.vault()));
+    assert_same_tree(&before, &stored(&bot.vault()));
 }
 
 #[test]

@@ -172,6 +172,17 @@ pub fn tree(root: &Path) -> BTreeMap<PathBuf, Seen> {
     out
 }
 
+/// As [`tree`], of a vault: without what it notes about what happened, and what SQLite lays beside a database to read it.
+pub fn stored(vault: &Path) -> BTreeMap<PathBuf, Seen> {
+    let is_note = |path: &Path| {
+        let name = path.to_string_lossy();
+        name.starts_with("logbook.sqlite") || name.ends_with("-shm") || name.ends_with("-wal")
+    };
+    let mut out = tree(vault);
+    out.retain(|path, _| !is_note(path));
+    out
+}
+
 /// Fails with the paths that differ, and not with megabytes of debug output.
 #[track_caller]
 pub fn assert_same_tree(expected: &BTreeMap<PathBuf, Seen>, actual: &BTreeMap<PathBuf, Seen>) {

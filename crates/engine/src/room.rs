@@ -1,0 +1,185 @@
+//! Staying within `maxLocalStorage`, which counts everything in the vault's folder.
+//!
+//! Room for a new backup is made in this order: what no rule keeps; archives, which only repeat what the vault has; then
+//! backups before their time, the smallest tier first and in it the oldest ([`retention::sacrifices`]). Never the newest
+//! good backup, and never a pinned one. All is reckoned before anything is removed: where it would not be enough, nothing
+//! is removed.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bytesize::ByteSize;
+
+use crate::report::{BackupInfo, PruneVerdict, Warning};
+use crate::retention::{self, Rules};
+use crate::vault::name::BackupName;
+use crate::vault::sweep::Marker;
+use crate::vault::{self, Vault, durable};
+use crate::{Config, Control, Error, Result, archive, prune};
+
+/// While room is made, packs are written anew from so many percent of dead bytes on.
+const TIGHT: u64 = 5;
+
+/// Bytes that may still be written; none where the limit is passed already.
+pub fn left(vault: &Vault, config: &Config) -> Result<u64> {
+    Ok(config.max_local_storage.0.saturating_sub(vault::usage(vault.dir())?.0))
+}
+
+/// Makes room for `needed` bytes, or fails with `E_STORAGE_LIMIT` and has removed nothing. Returns what had to go before
+/// its time. The caller holds the vault's lock.
+pub fn make(vault: &Vault, config: &Config, needed: u64, control: &Control) -> Result<Vec<Warning>> {
+    if left(vault, config)? >= needed {
+        return Ok(Vec::new());
+    }
+    let room = Room { vault, config, needed, control };
+    let mut warnings = room.make()?;
+    if left(vault, config)? < needed {
+        warnings.extend(room.clear_archives(u64::MAX)?);
+    }
+    match left(vault, config)? < needed {
+        // What is being read at this moment, or a record that cannot be read, holds on to what it may need.
+        true => Err(room.refused(None)),
+        false => Ok(warnings),
+    }
+}
+
+struct Room<'a> {
+    vault: &'a Vault,
+    config: &'a Config,
+    needed: u64,
+    control: &'a Control,
+}
+
+impl Room<'_> {
+    fn make(&self) -> Result<Vec<Warning>> {
+        let now = self.control.now();
+        let infos = prune::backups(self.vault)?;
+        let verdicts = retention::judge(&infos, &Rules::of(self.config), now);
+        let mut verdicts = prune::verdicts(&infos, verdicts);
+        // The most valuable first: those that never go, then the last that would.
+        let sacrifices = retention::sacrifices(&infos, now);
+        let mut order: Vec<usize> = (0..infos.len()).filter(|index| !sacrifices.contains(index)).collect();
+        let untouchable = order.len();
+        order.extend(sacrifices.into_iter().rev().filter(|index| verdicts[*index].keep));
+
+        let used = vault::usage(self.vault.dir())?.0;
+        let (catalog, _) = self.vault.catalog_for_writing()?;
+        let packs: u64 = catalog.all_packs()?.iter().map(|(_, size)| size).sum();
+        let archives: u64 = self.archives()?.iter().map(|(_, size)| size).sum();
+        let fixed = used.saturating_sub(packs + archives);
+        let limit = self.config.max_local_storage.0;
+        let Some(budget) = limit.checked_sub(fixed + self.needed) else {
+            return Err(self.refused(Some(used - archives)));
+        };
+        // Of what stays, some lies in packs that are a little dead.
+        let budget = budget * (100 - TIGHT) / 100;
+
+        let mut marker = Marker::new(self.vault, Arc::new(Mutex::new(catalog)));
+        let mut goes = Vec::new();
+        for (place, index) in order.into_iter().enumerate() {
+            self.control.check()?;
+            if goes.is_empty() {
+                marker.backup(&infos[index].backup.parse()?)?;
+            }
+            if !goes.is_empty() || marker.live() > budget {
+                if place < untouchable {
+                    return Err(self.refused(Some(fixed + marker.live())));
+                }
+                goes.push(index);
+            }
+        }
+        let mut warnings = Vec::new();
+        if goes.is_empty() {
+            // Archives make room for the rest, as many as it takes.
+            warnings.extend(self.clear_archives((marker.live() + archives).saturating_sub(budget))?);
+        } else {
+            warnings.extend(self.clear_archives(u64::MAX)?);
+        }
+        drop(marker);
+        warnings.extend(goes.iter().map(|index| went(&infos[*index])));
+        for index in goes {
+            let verdict: &mut PruneVerdict = &mut verdicts[index];
+            (verdict.keep, verdict.why) = (false, "room was needed".into());
+        }
+        let report = prune::remove(self.vault, verdicts, false, TIGHT, self.control)?;
+        warnings.extend(report.warnings);
+        Ok(warnings)
+    }
+
+    /// Archives with their sizes, the oldest first, but for those of pinned backups.
+    fn archives(&self) -> Result<Vec<(PathBuf, u64)>> {
+        let mut archives = Vec::new();
+        for (path, name) in archive::shelf::list(self.vault)? {
+            if !self.vault.is_pinned(name.as_str()) {
+                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                archives.push((name.millis(), path, size));
+            }
+        }
+        archives.sort();
+        Ok(archives.into_iter().map(|(_, path, size)| (path, size)).collect())
+    }
+
+    /// Removes archives until `bytes` are free.
+    fn clear_archives(&self, bytes: u64) -> Result<Vec<Warning>> {
+        let (mut freed, mut warnings) = (0, Vec::new());
+        for (path, size) in self.archives()? {
+            if freed >= bytes {
+                break;
+            }
+            fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
+            freed += size;
+            let message = "This archive was removed to stay within maxLocalStorage. The backup in it is still there.";
+            warnings.push(Warning { path: object(self.vault, &path), message: message.into() });
+        }
+        if !warnings.is_empty() {
+            durable::sync_dir(&self.vault.dir().join(archive::shelf::FOLDER))?;
+        }
+        Ok(warnings)
+    }
+
+    /// `stays`: bytes that could not be removed.
+    fn refused(&self, stays: Option<u64>) -> Error {
+        let stays = stays.map_or(String::new(), |stays| {
+            format!(" {} of them are needed by the newest good backup and by pinned ones, which stay.", ByteSize(stays))
+        });
+        Error::StorageLimit {
+            message: format!(
+                "The backup needs about {}, and the vault has {} of {} (maxLocalStorage) left.{stays} Raise \
+                 maxLocalStorage, unpin or delete backups, or leave large files out (`exclude`). Earlier backups are \
+                 whole.",
+                ByteSize(self.needed),
+                ByteSize(left(self.vault, self.config).unwrap_or(0)),
+                ByteSize(self.config.max_local_storage.0),
+            ),
+        }
+    }
+}
+
+fn went(info: &BackupInfo) -> Warning {
+    Warning {
+        path: String::new(),
+        message: format!(
+            "{} was removed before its time to stay within maxLocalStorage. Raise it to keep more.",
+            info.backup
+        ),
+    }
+}
+
+fn object(vault: &Vault, path: &std::path::Path) -> String {
+    path.strip_prefix(vault.dir()).unwrap_or(path).display().to_string()
+}
+
+/// Where a backup was refused in its middle: what it had written already goes again.
+pub fn give_back(vault: &Vault, control: &Control) {
+    let kept = vault.list_snapshots().unwrap_or_default();
+    let _ = prune::sweep_unused(vault, &kept, control);
+}
+
+/// Bytes that one backup needs in the vault, which is about the size of an archive of it.
+pub fn size_of(vault: &Vault, name: &BackupName) -> Result<u64> {
+    let catalog = vault.catalog_for_reading()?;
+    let mut marker = Marker::new(vault, Arc::new(Mutex::new(catalog)));
+    marker.backup(name)?;
+    Ok(marker.live())
+}

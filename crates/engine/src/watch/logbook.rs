@@ -1,0 +1,306 @@
+//! The logbook: what happened, in a small SQLite file of its own in the vault's folder.
+//!
+//! The catalog may be thrown away at any time and built again from the vault; what is in here is nowhere else. It holds
+//! the history of runs, the events that nobody has taken yet, and a few facts that the watch needs from one look to the
+//! next. No backup needs it: where it cannot be read it is set aside and begun anew, and where it cannot be written, as
+//! on a full disk, the operation goes on without. Its size is bounded.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fact;
+use crate::report::{BackupType, HistoryFilter, Run, RunResult};
+use crate::vault::pack::PackId;
+use crate::{Error, Result};
+
+pub const FILE: &str = "logbook.sqlite";
+/// Runs that are remembered: more than two years of hourly backups.
+const MAX_RUNS: u32 = 20_000;
+/// Events that wait to be taken. More than these nobody would read.
+const MAX_EVENTS: u32 = 500;
+/// An event that nobody took for so long is no news any more.
+const EVENT_LIFE: i64 = 7 * 24 * 3_600_000;
+/// Warnings that are remembered of one run.
+const MAX_WARNINGS: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, operation TEXT NOT NULL, type TEXT, result TEXT NOT NULL,
+        run TEXT NOT NULL
+    );
+    CREATE INDEX runs_at ON runs (at);
+    CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL, value TEXT NOT NULL);
+    CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE checked (pack BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Something that happened and that somebody should be told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Grows from one event to the next.
+    pub id: i64,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// As in `index.d.ts`: `backup:failure`, `storage:warning`, ...
+    pub event: String,
+    pub value: Value,
+}
+
+pub struct Logbook {
+    db: Connection,
+}
+
+impl Logbook {
+    /// Opens it for writing, and makes it where there is none. There must be a vault.
+    pub fn open(vault: &Path) -> Result<Logbook> {
+        let path = vault.join(FILE);
+        match Logbook::try_open(&path) {
+            Err(error) if is_damage(&error) => {
+                set_aside(&path)?;
+                Logbook::try_open(&path).map_err(|error| trouble(&path, error))
+            }
+            other => other.map_err(|error| trouble(&path, error)),
+        }
+    }
+
+    fn try_open(path: &Path) -> rusqlite::Result<Logbook> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(PATIENCE)?;
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1000000;",
+        )?;
+        if version(&db)? != VERSION {
+            // Of two that find it empty, one makes the tables.
+            let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            match version(&transaction)? {
+                0 => transaction.execute_batch(&format!("{SCHEMA} PRAGMA user_version = {VERSION};"))?,
+                VERSION => {}
+                // Made by a newer Lifeboat, which goes on with it.
+                _ => return Err(rusqlite::Error::InvalidQuery),
+            }
+            transaction.commit()?;
+        }
+        Ok(Logbook { db })
+    }
+
+    /// Opens it beside whoever writes. `None` where there is none that can be read.
+    pub fn open_read_only(vault: &Path) -> Option<Logbook> {
+        let db = Connection::open_with_flags(vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        db.busy_timeout(Duration::from_millis(200)).ok()?;
+        (version(&db).ok()? == VERSION).then_some(Logbook { db })
+    }
+
+    /// Writes down a run; returns what it is known by.
+    pub fn begin(&self, run: &Run) -> Result<i64> {
+        let (kind, result) = (run.kind.map(BackupType::as_str), run.result.as_str());
+        self.run(
+            "INSERT INTO runs (at, operation, type, result, run) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![run.at, run.operation, kind, result, json(run)?],
+        )?;
+        let id = self.db.last_insert_rowid();
+        self.run("DELETE FROM runs WHERE id <= ?1", [id - i64::from(MAX_RUNS)])?;
+        Ok(id)
+    }
+
+    /// What became of it.
+    pub fn end(&self, id: i64, run: &Run) -> Result<()> {
+        let mut run = run.clone();
+        run.warnings.truncate(MAX_WARNINGS);
+        self.run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
+    }
+
+    /// Runs that never ended, though nothing runs now, were cut off. The caller holds the vault's lock.
+    pub fn settle(&self, now: i64) -> Result<()> {
+        let open = self.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        for (id, text) in open {
+            let Ok(run) = serde_json::from_str::<Run>(&text) else { continue };
+            let message = "It was cut off: its process was killed, or the machine went down.";
+            self.end(
+                id,
+                &Run {
+                    result: RunResult::Interrupted,
+                    duration_ms: (now - run.at).max(0) as u64,
+                    code: Some("E_WORKER".into()),
+                    message: Some(message.into()),
+                    ..run
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The newest first.
+    pub fn runs(&self, filter: &HistoryFilter) -> Result<Vec<Run>> {
+        let sql = "SELECT run FROM runs WHERE (?1 IS NULL OR operation = ?1) AND (?2 IS NULL OR type = ?2)
+                   AND at >= ?3 AND at <= ?4 ORDER BY id DESC LIMIT ?5";
+        let limit = filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
+        let values = params![
+            filter.operation.as_deref().map(str::to_ascii_uppercase),
+            filter.kind.map(BackupType::as_str),
+            filter.since.unwrap_or(i64::MIN),
+            filter.until.unwrap_or(i64::MAX),
+            limit
+        ];
+        let texts = self.query(sql, values, |row| row.get::<_, String>(0))?;
+        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// The newest backup that failed or was cut off after the newest one that succeeded, if the last one did.
+    pub fn last_failure(&self) -> Result<Option<Run>> {
+        let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result IN ('failure', 'interrupted')
+                   ORDER BY id DESC LIMIT 1";
+        let text: Option<String> = self.get(sql, params![])?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<()> {
+        self.run("INSERT INTO events (at, event, value) VALUES (?1, ?2, ?3)", params![now, event, json(value)?])?;
+        let oldest = self.db.last_insert_rowid() - i64::from(MAX_EVENTS);
+        // Those of a clock that went wrong are dropped by number.
+        self.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])
+    }
+
+    /// What nobody has taken yet, in order.
+    pub fn events(&self) -> Result<Vec<Event>> {
+        let rows = self.query("SELECT id, at, event, value FROM events ORDER BY id", params![], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
+        })?;
+        let event = |(id, at, event, value): (i64, i64, String, String)| {
+            Some(Event { id, at, event, value: serde_json::from_str(&value).ok()? })
+        };
+        Ok(rows.into_iter().filter_map(event).collect())
+    }
+
+    pub fn acknowledge(&self, id: i64) -> Result<()> {
+        self.run("DELETE FROM events WHERE id = ?1", params![id])
+    }
+
+    /// A fact, as it was last noted. What is not understood is as good as none.
+    pub fn fact<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let text: Option<String> = self.get("SELECT value FROM facts WHERE key = ?1", params![key])?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    pub fn note<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
+        self.run("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", params![key, json(value)?])
+    }
+
+    pub fn forget(&self, key: &str) -> Result<()> {
+        self.run("DELETE FROM facts WHERE key = ?1", params![key])
+    }
+
+    /// Facts whose key begins with `prefix`, with the rest of their keys.
+    pub fn facts<T: serde::de::DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>> {
+        let rows = self.query(
+            "SELECT key, value FROM facts WHERE substr(key, 1, ?2) = ?1",
+            params![prefix, prefix.len() as i64],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        let fact =
+            |(key, text): (String, String)| Some((key[prefix.len()..].to_owned(), serde_json::from_str(&text).ok()?));
+        Ok(rows.into_iter().filter_map(fact).collect())
+    }
+
+    /// All of these backups was read back, and is whole.
+    pub fn verified(&self, backups: &[String], now: i64) -> Result<()> {
+        let work = || -> rusqlite::Result<()> {
+            let transaction = self.db.unchecked_transaction()?;
+            {
+                let mut insert = transaction.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")?;
+                for backup in backups {
+                    insert.execute(params![format!("{}{backup}", fact::VERIFIED), now.to_string()])?;
+                }
+            }
+            transaction.commit()
+        };
+        work().map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    /// When each pack was last read from end to end.
+    pub fn checked(&self) -> Result<Vec<(PackId, i64)>> {
+        self.query("SELECT pack, at FROM checked", params![], |row| Ok((PackId(row.get(0)?), row.get(1)?)))
+    }
+
+    /// These packs were read and are whole. `existing`: the others are forgotten.
+    pub fn set_checked(&self, packs: &[PackId], existing: &HashSet<PackId>, now: i64) -> Result<()> {
+        let work = || -> rusqlite::Result<()> {
+            let transaction = self.db.unchecked_transaction()?;
+            {
+                let mut insert = transaction.prepare("INSERT OR REPLACE INTO checked VALUES (?1, ?2)")?;
+                packs.iter().try_for_each(|pack| insert.execute(params![pack.0, now]).map(drop))?;
+                let known: Vec<PackId> = transaction
+                    .prepare("SELECT pack FROM checked")?
+                    .query_map([], |row| row.get(0).map(PackId))?
+                    .collect::<rusqlite::Result<_>>()?;
+                let mut delete = transaction.prepare("DELETE FROM checked WHERE pack = ?1")?;
+                known
+                    .iter()
+                    .filter(|pack| !existing.contains(*pack))
+                    .try_for_each(|pack| delete.execute([pack.0]).map(drop))?;
+            }
+            transaction.commit()
+        };
+        work().map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    fn run(&self, sql: &str, params: impl Params) -> Result<()> {
+        let run = || self.db.prepare_cached(sql)?.execute(params);
+        run().map(drop).map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    fn get<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
+        let get = || self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional();
+        get().map_err(|error| trouble(Path::new(FILE), error))
+    }
+
+    fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let query = || self.db.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<Vec<T>>>();
+        query().map_err(|error| trouble(Path::new(FILE), error))
+    }
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::*;
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | TypeMismatch))
+}
+
+/// Out of the way, for whoever wants to look at it.
+fn set_aside(path: &Path) -> Result<()> {
+    let aside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let _ = std::fs::remove_file(aside(suffix));
+    }
+    std::fs::rename(path, aside(".damaged")).map_err(|error| Error::io("setting aside", path, error))
+}
+
+fn trouble(path: &Path, error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            Error::NoSpace { path: path.to_path_buf(), source: std::io::ErrorKind::StorageFull.into() }
+        }
+        _ => Error::internal(format!("{}: {error}", path.display())),
+    }
+}

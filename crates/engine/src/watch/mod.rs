@@ -1,0 +1,206 @@
+//! The watch: it notices what nobody else would, and makes sure that it is heard.
+//!
+//! Silence is the enemy: backups that no longer happen, a vault that fills up, a pack that rots. [`Watch::look`] is cheap
+//! and is called again and again by whoever runs the schedule; it needs no key and opens nothing outside the vault. What
+//! it notices becomes an event in the [`logbook`], which stays there until somebody has taken it, in order and once.
+
+pub mod inspection;
+pub mod logbook;
+mod recorder;
+pub mod rehearsal;
+mod state;
+
+pub use logbook::{Event, Logbook};
+pub use recorder::Recorder;
+pub use state::status;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::report::{BackupInfo, BackupType, HistoryFilter};
+use crate::retention;
+use crate::vault::catalog::Catalog;
+use crate::vault::{self, Vault};
+use crate::{Config, Result};
+
+/// How often one is reminded of backups that are too old.
+const REMIND: i64 = 24 * 3_600_000;
+/// From so many percent on, the vault is about to be full.
+const NEARLY_FULL: f64 = 95.0;
+/// So many of the newest backups are looked at for a good one.
+const NEWEST: usize = 100;
+
+/// The names of facts in the logbook.
+pub(crate) mod fact {
+    /// When somebody was last told that the backups are too old.
+    pub const STALE: &str = "stale";
+    /// Of the storage warnings, the percentage that was told last.
+    pub const STORAGE: &str = "storage";
+    /// By type: up to when the schedule was followed.
+    pub const SCHEDULE: &str = "schedule.";
+    /// When the vault was last inspected.
+    pub const INSPECTED: &str = "inspected";
+    /// When a restore was last rehearsed.
+    pub const REHEARSED: &str = "rehearsed";
+    /// The report of a rehearsal that failed.
+    pub const REHEARSAL: &str = "rehearsal";
+    /// The report of a verification that found damage.
+    pub const DAMAGE: &str = "damage";
+    /// By code: since when there is this problem.
+    pub const PROBLEM: &str = "problem.";
+    /// By backup: when all of it was read back.
+    pub const VERIFIED: &str = "verified.";
+}
+
+/// One vault under watch.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    vault: PathBuf,
+    limit: u64,
+    max_age: i64,
+    warn_percent: f64,
+}
+
+impl Watch {
+    pub fn new(config: &Config) -> Watch {
+        Watch {
+            vault: config.backup_dir.clone(),
+            limit: config.max_local_storage.0,
+            max_age: (config.monitor.max_age_hours * 3_600_000.0) as i64,
+            warn_percent: config.monitor.storage_warn_percent,
+        }
+    }
+
+    fn logbook(&self) -> Result<Option<Logbook>> {
+        Vault::exists(&self.vault).then(|| Logbook::open(&self.vault)).transpose()
+    }
+
+    /// Notes `backup:stale` and `storage:warning` where they are due. `now`: milliseconds since the epoch.
+    pub fn look(&self, now: i64) -> Result<()> {
+        let Some(logbook) = self.logbook()? else { return Ok(()) };
+        self.look_at_age(&logbook, now)?;
+        self.look_at_storage(&logbook, now)
+    }
+
+    fn look_at_age(&self, logbook: &Logbook, now: i64) -> Result<()> {
+        let newest = newest_good(&self.vault, now)?;
+        // Of a vault without a backup: since it is known that there should be one.
+        let since = match newest {
+            Some(newest) => newest,
+            None => self.since(logbook, now)?,
+        };
+        let age = now - since;
+        if age <= self.max_age {
+            return logbook.forget(fact::STALE);
+        }
+        let told: Option<i64> = logbook.fact(fact::STALE)?;
+        // A clock that went back does not silence it.
+        if told.is_some_and(|told| (0..REMIND).contains(&(now - told))) {
+            return Ok(());
+        }
+        logbook.keep("backup:stale", &json!({ "ageMs": age, "limitMs": self.max_age }), now)?;
+        logbook.note(fact::STALE, &now)
+    }
+
+    fn since(&self, logbook: &Logbook, now: i64) -> Result<i64> {
+        let seen = logbook.facts::<i64>(fact::SCHEDULE)?;
+        Ok(seen.into_iter().map(|(_, at)| at).min().unwrap_or(now))
+    }
+
+    fn look_at_storage(&self, logbook: &Logbook, now: i64) -> Result<()> {
+        let (used, _) = vault::usage(&self.vault)?;
+        let percent = if self.limit == 0 { 100.0 } else { used as f64 * 100.0 / self.limit as f64 };
+        let level = match percent {
+            percent if percent >= NEARLY_FULL => NEARLY_FULL,
+            percent if percent >= self.warn_percent => self.warn_percent,
+            _ => 0.0,
+        };
+        let told: f64 = logbook.fact(fact::STORAGE)?.unwrap_or(0.0);
+        if level > told {
+            let value = json!({ "used": used, "limit": self.limit, "percent": (percent * 10.0).round() / 10.0 });
+            logbook.keep("storage:warning", &value, now)?;
+        }
+        if level != told {
+            logbook.note(fact::STORAGE, &level)?;
+        }
+        Ok(())
+    }
+
+    /// What nobody has taken yet, in order.
+    pub fn events(&self) -> Result<Vec<Event>> {
+        self.logbook()?.map_or(Ok(Vec::new()), |logbook| logbook.events())
+    }
+
+    /// Somebody has taken it: it will not come again.
+    pub fn acknowledge(&self, id: i64) -> Result<()> {
+        self.logbook()?.map_or(Ok(()), |logbook| logbook.acknowledge(id))
+    }
+
+    /// Keeps an event that nobody could take.
+    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<()> {
+        self.logbook()?.map_or(Ok(()), |logbook| logbook.keep(event, value, now))
+    }
+
+    /// Up to when each type's schedule was followed. What was never looked at is from now on.
+    pub fn seen_to(&self, now: i64) -> Result<BTreeMap<BackupType, i64>> {
+        let mut seen: BTreeMap<BackupType, i64> = BackupType::SCHEDULED.map(|kind| (kind, i64::MIN)).into();
+        let mut note = |kind, at: i64| {
+            // Of a time that is still to come nothing was seen.
+            if let Some(seen) = seen.get_mut(&kind).filter(|seen| at <= now && **seen < at) {
+                *seen = at;
+            }
+        };
+        for info in newest(&self.vault)? {
+            BackupType::SCHEDULED
+                .into_iter()
+                .filter(|kind| info.counts_for(*kind))
+                .for_each(|kind| note(kind, info.timestamp));
+        }
+        let logbook = self.logbook()?;
+        if let Some(logbook) = &logbook {
+            for (kind, at) in logbook.facts::<i64>(fact::SCHEDULE)? {
+                if let Ok(kind) = kind.parse() {
+                    note(kind, at);
+                }
+            }
+        }
+        for (kind, at) in seen.iter_mut().filter(|(_, at)| **at == i64::MIN) {
+            *at = now;
+            if let Some(logbook) = &logbook {
+                logbook.note(&format!("{}{kind}", fact::SCHEDULE), at)?;
+            }
+        }
+        Ok(seen)
+    }
+
+    /// When the vault was last inspected; now, where it never was.
+    pub fn inspected(&self, now: i64) -> Result<i64> {
+        let Some(logbook) = self.logbook()? else { return Ok(now) };
+        match logbook.fact::<i64>(fact::INSPECTED)?.filter(|at| *at <= now) {
+            Some(at) => Ok(at),
+            None => logbook.note(fact::INSPECTED, &now).map(|()| now),
+        }
+    }
+}
+
+/// What the catalog says of the newest backups, newest first. Needs no key.
+fn newest(dir: &Path) -> Result<Vec<BackupInfo>> {
+    let catalog = Catalog::open_read_only(dir);
+    let known = catalog.and_then(|catalog| catalog.newest(NEWEST).ok()).unwrap_or_default();
+    let names: std::collections::HashSet<String> =
+        vault::list_snapshots(dir)?.into_iter().map(|name| name.to_string()).collect();
+    Ok(known.into_iter().filter(|info| names.contains(&info.backup)).collect())
+}
+
+/// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing.
+pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
+    let infos = newest(dir)?;
+    Ok(infos.iter().find(|info| !info.degraded && !retention::is_ahead(info.timestamp, now)).map(|info| info.timestamp))
+}
+
+/// The history of a vault, newest first. Needs no key.
+pub fn history(vault: &Path, filter: &HistoryFilter) -> Result<Vec<crate::report::Run>> {
+    Logbook::open_read_only(vault).map_or(Ok(Vec::new()), |logbook| logbook.runs(filter))
+}

@@ -1,0 +1,137 @@
+//! A restore rehearsed: the newest backup is restored into a temporary folder, compared, and thrown away.
+//!
+//! That every stored byte is whole does not say yet that a restore works. This does: each file is read back from the disk
+//! and its hash computed again, each database is opened and checked.
+
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use super::{Logbook, fact};
+use crate::capture::stat::{Kind, Stat, open_file};
+use crate::path::RelPath;
+use crate::report::{BackupRef, Damage, ItemType, RestoreOptions, VerifyReport};
+use crate::vault::durable;
+use crate::vault::item::{Item, JournalMode};
+use crate::vault::list::ListReader;
+use crate::vault::snapshot::Snapshot;
+use crate::vault::{Vault, name::BackupName};
+use crate::{Control, Error, Result, restore};
+
+/// A rehearsal a week, at the inspection that comes next; those are not always at the same minute.
+const INTERVAL: i64 = 7 * 24 * 3_600_000 - 6 * 3_600_000;
+/// So many faults are told.
+const TOLD: usize = 100;
+/// Inside the vault's `tmp/`, which whatever comes next empties.
+const FOLDER: &str = "rehearsal";
+
+/// Is it time for one?
+pub fn is_due(vault: &Vault, now: i64) -> bool {
+    let last = Logbook::open(vault.dir()).and_then(|logbook| logbook.fact::<i64>(fact::REHEARSED));
+    last.ok().flatten().is_none_or(|last| !(0..INTERVAL).contains(&(now - last)))
+}
+
+/// Rehearses; what is wrong is in the report. The caller holds the vault's lock: `tmp/` is its own.
+pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) -> Result<VerifyReport> {
+    let started = Instant::now();
+    vault.clean_up()?;
+    let folder = vault.dir().join("tmp").join(FOLDER);
+    let options = RestoreOptions { allow_outside_links: true, ..RestoreOptions::default() };
+    let reference = BackupRef::Name(name.to_string());
+    let mut faults = Vec::new();
+    let bytes = match restore::into(vault, &folder, &reference, &options, threads, control) {
+        Ok(result) => {
+            compare(vault, name, &folder, &mut faults, control)?;
+            result.plan.bytes
+        }
+        Err(Error::Aborted) => return Err(Error::Aborted),
+        Err(error) => {
+            faults.push((format!("snapshots/{name}"), format!("it could not be restored: {error}")));
+            0
+        }
+    };
+    let _ = vault.clean_up();
+    let damage = |(object, message)| Damage { object, backups: vec![name.to_string()], healed: false, message };
+    let report = VerifyReport {
+        ok: faults.is_empty(),
+        backups: 1,
+        packs: 0,
+        bytes,
+        damaged: faults.into_iter().map(damage).collect(),
+        duration_ms: started.elapsed().as_millis() as u64,
+    };
+    let now = control.now();
+    let _ = Logbook::open(vault.dir()).and_then(|logbook| {
+        logbook.note(fact::REHEARSED, &now)?;
+        match report.ok {
+            true => logbook.forget(fact::REHEARSAL).and_then(|()| logbook.verified(&[name.to_string()], now)),
+            false => logbook.note(fact::REHEARSAL, &report),
+        }
+    });
+    Ok(report)
+}
+
+fn compare(
+    vault: &Vault,
+    name: &BackupName,
+    folder: &Path,
+    faults: &mut Vec<(String, String)>,
+    control: &Control,
+) -> Result<()> {
+    let snapshot = Snapshot::read(vault, name)?;
+    let mut reader = vault.reader()?;
+    for item in ListReader::forwards(&mut reader, &snapshot.list) {
+        control.check()?;
+        let item = item?;
+        let path = item.rel_path()?;
+        if let Some(fault) = fault(&item, &path, folder)
+            && faults.len() < TOLD
+        {
+            faults.push((item.display_path().to_owned(), fault));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with an item that was restored.
+fn fault(item: &Item, path: &RelPath, folder: &Path) -> Option<String> {
+    let place = path.under(folder);
+    let stat = match Stat::of(&place) {
+        Ok(stat) => stat,
+        Err(error) => return Some(format!("it did not come back: {error}")),
+    };
+    let came_back_as = match stat.kind {
+        Kind::Dir => Some(ItemType::Dir),
+        Kind::File => Some(ItemType::File),
+        Kind::Symlink => Some(ItemType::Symlink),
+        _ => None,
+    };
+    if came_back_as != Some(item.kind) {
+        return Some("it came back as something else".into());
+    }
+    if item.kind != ItemType::File {
+        return None;
+    }
+    if stat.size != item.size {
+        return Some(format!("it came back with {} bytes instead of {}", stat.size, item.size));
+    }
+    if let Some(expected) = &item.sha256 {
+        match open_file(&place).and_then(|(file, _)| durable::sha256(&file)) {
+            Ok(found) if found == hex::encode(expected) => {}
+            Ok(_) => return Some("its content is not what was backed up".into()),
+            Err(error) => return Some(format!("it cannot be read: {error}")),
+        }
+    }
+    // One that was corrupt where it came from came back as it was.
+    item.db.as_ref().filter(|db| db.journal != JournalMode::Raw)?;
+    match integrity(&place) {
+        Ok(answer) if answer == "ok" => None,
+        Ok(answer) => Some(format!("the database is not whole: {answer}")),
+        Err(error) => Some(format!("the database cannot be opened: {error}")),
+    }
+}
+
+fn integrity(place: &Path) -> rusqlite::Result<String> {
+    Connection::open(place)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+}

@@ -1,0 +1,158 @@
+//! How the backups are: what is wrong, since when, and what to do about it. Needs no key and never waits.
+
+use std::collections::BTreeMap;
+
+use bytesize::ByteSize;
+
+use super::{Logbook, fact, newest_good};
+use crate::report::{LastFailure, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport};
+use crate::schedule::Agenda;
+use crate::vault::catalog::Catalog;
+use crate::vault::{self, lock};
+use crate::{Config, Error, Result, space};
+
+/// `unfinished`: why a restore that was cut off could not be carried on. `now`: milliseconds since the epoch.
+pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<Status> {
+    let dir = &config.backup_dir;
+    let names = vault::list_snapshots(dir)?;
+    let mut last_success = BTreeMap::new();
+    for name in names.iter().filter(|name| name.millis() <= now) {
+        last_success.insert(name.kind(), name.millis());
+    }
+    let logbook = Logbook::open_read_only(dir);
+    let failure = logbook.as_ref().and_then(|logbook| logbook.last_failure().ok()).flatten();
+    let newest = newest_good(dir, now)?;
+    let (used, stored) = vault::usage(dir)?;
+    let mut problems = Problems(Vec::new());
+    if let Some(error) = unfinished {
+        problems.add(error.code(), format!("A restore was cut off, and it cannot be carried on yet: {error}"));
+    }
+    problems.of_age(config, newest.map(|newest| now - newest), names.is_empty());
+    if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
+        problems.of_failure(run);
+    }
+    if let Some(logbook) = &logbook {
+        problems.of_damage(logbook.fact(fact::DAMAGE)?, "Reading back what is stored found damage");
+        problems.of_damage(logbook.fact(fact::REHEARSAL)?, "The rehearsal of a restore failed");
+    }
+    problems.of_storage(config, used);
+    let problems = since(problems.0, logbook.as_ref(), dir, now);
+    let catalog = Catalog::open_read_only(dir);
+    let next = Agenda::of(config, None).ok().and_then(|agenda| agenda.next(now, 1).first().copied());
+    Ok(Status {
+        healthy: problems.is_empty(),
+        problems,
+        last_success,
+        last_failure: failure.and_then(last_failure),
+        age: newest.map(|newest| (now - newest).max(0)),
+        running: lock::holder(dir),
+        storage: StorageStatus {
+            used,
+            limit: config.max_local_storage.0,
+            free: space::free(if dir.exists() { dir } else { &config.root }).unwrap_or(0),
+            backups: names.len() as u64,
+            source_bytes: catalog.and_then(|catalog| catalog.total_size().ok()).unwrap_or(0),
+            stored_bytes: stored,
+        },
+        cloud: Vec::new(),
+        schedule: ScheduleStatus { running: false, next: next.map(|run| NextRun { kind: run.kind, at: run.at }) },
+    })
+}
+
+fn last_failure(run: Run) -> Option<LastFailure> {
+    Some(LastFailure { kind: run.kind?, at: run.at, code: run.code?, message: run.message? })
+}
+
+struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    fn add(&mut self, code: &str, message: String) {
+        self.0.push((code.into(), message));
+    }
+
+    fn of_age(&mut self, config: &Config, age: Option<i64>, is_empty: bool) {
+        let limit = config.monitor.max_age_hours;
+        match age {
+            None if is_empty => {
+                self.add("E_NOT_FOUND", "There is no backup yet. Make one with `lifeboat backup`.".into());
+            }
+            None => self.add("E_NOT_FOUND", "There is no good backup: all are degraded. See their warnings.".into()),
+            Some(age) if age as f64 > limit * 3_600_000.0 => self.add(
+                "E_NOT_FOUND",
+                format!(
+                    "The newest good backup is {} hours old; the limit is {limit}. Is the scheduler running? \
+                     `lifeboat history` says what happened, `lifeboat backup` makes one now.",
+                    age / 3_600_000
+                ),
+            ),
+            _ => {}
+        }
+    }
+
+    fn of_failure(&mut self, run: &Run) {
+        // Somebody wanted it so, or something else was at work: nothing is wrong.
+        let code = run.code.as_deref().unwrap_or("E_INTERNAL");
+        if !matches!(code, "E_ABORTED" | "E_BUSY") {
+            let message = run.message.as_deref().unwrap_or("It is not known why.");
+            self.add(code, format!("The last backup failed: {message}"));
+        }
+    }
+
+    fn of_damage(&mut self, report: Option<VerifyReport>, what: &str) {
+        let Some(report) = report.filter(|report| !report.ok) else { return };
+        let first =
+            report.damaged.first().map_or(String::new(), |first| format!("{}: {}", first.object, first.message));
+        let more = match report.damaged.len() {
+            0 | 1 => String::new(),
+            many => format!(" (and {} more)", many - 1),
+        };
+        self.add(
+            "E_CORRUPT",
+            format!(
+                "{what}: {first}{more}. Make a full backup now (`lifeboat backup --full`): it stores again what it can \
+                 still read in the root; then `lifeboat verify` says what is left."
+            ),
+        );
+    }
+
+    fn of_storage(&mut self, config: &Config, used: u64) {
+        let limit = config.max_local_storage.0;
+        if used as f64 >= limit as f64 * config.monitor.storage_warn_percent / 100.0 {
+            self.add(
+                "E_STORAGE_LIMIT",
+                format!(
+                    "The vault uses {} of {} (maxLocalStorage). Older backups will go to make room; raise the limit, or \
+                     delete or unpin what is not needed.",
+                    ByteSize(used),
+                    ByteSize(limit)
+                ),
+            );
+        }
+    }
+}
+
+/// Since when there are these problems; those that are gone are forgotten.
+fn since(problems: Vec<(String, String)>, logbook: Option<&Logbook>, dir: &std::path::Path, now: i64) -> Vec<Problem> {
+    let known: Vec<(String, i64)> = logbook.and_then(|logbook| logbook.facts(fact::PROBLEM).ok()).unwrap_or_default();
+    let problems: Vec<Problem> = problems
+        .into_iter()
+        .map(|(code, message)| {
+            let since = known.iter().find(|(known, _)| *known == code).map_or(now, |(_, since)| *since);
+            Problem { code, message, since }
+        })
+        .collect();
+    let is_news = problems.iter().any(|problem| !known.iter().any(|(code, _)| *code == problem.code))
+        || known.iter().any(|(code, _)| !problems.iter().any(|problem| problem.code == *code));
+    // Whoever may only look at the vault is told, too.
+    if is_news && logbook.is_some() {
+        let _ = Logbook::open(dir).and_then(|logbook| {
+            for (code, _) in &known {
+                logbook.forget(&format!("{}{code}", fact::PROBLEM))?;
+            }
+            problems
+                .iter()
+                .try_for_each(|problem| logbook.note(&format!("{}{}", fact::PROBLEM, problem.code), &problem.since))
+        });
+    }
+    problems
+}
