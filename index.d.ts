@@ -8,7 +8,7 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_CONFIG`: the configuration or an argument is wrong; the message says which.
  * - `E_PASSPHRASE`: the passphrase or key file does not open the vault, or there is none.
  * - `E_NOT_FOUND`: there is no such backup or item.
- * - `E_BUSY`: another operation holds the vault; the message says which, and since when.
+ * - `E_BUSY`: another operation holds the vault; the message says which, since when, and how far it is.
  * - `E_ABORTED`: the AbortSignal asked for it.
  * - `E_CORRUPT`: an object of the vault is damaged; the message names it and the backups that it hurts.
  * - `E_FORMAT`: the vault was made by a newer version.
@@ -134,8 +134,44 @@ export function importBackup(file: string, options?: ImportOptions): Promise<Bac
 /** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
 export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
 
-/** How the backups are. Needs no passphrase, and never waits. */
+/** How the backups are: what is wrong, since when, and what to do. Needs no passphrase, and never waits. */
 export function status(): Promise<Status>
+
+/** What happened, newest first: every run of an operation that reads or writes the vault. Needs no passphrase. */
+export function history(filter?: HistoryFilter): Promise<Run[]>
+
+/** Listens to the default engine, also after `configure()`. See `BackupEngine.on`. */
+export function on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): void
+export function off<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): void
+
+/** Makes the backups of the default engine happen by themselves. After `configure()` it goes on with the new engine. */
+export const scheduler: BackupScheduler
+
+/**
+ * The schedule: HOURLY, DAILY (2 AM), WEEKLY and MONTHLY backups, each followed by pruning, a WEEKLY one by an archive in
+ * the vault's `archives/`; once a day a part of the vault is read back, and once a week a restore is rehearsed. Times are
+ * those of `timezone`, or else of the host, as `process.env.TZ` has it at `start()`.
+ *
+ * Where several types are due together, the largest runs and counts for the others. What was missed while the host was
+ * down is made up once, within a minute of the start. A run that fails is the event `backup:failure`. Nothing here keeps
+ * a process alive.
+ */
+export class BackupScheduler {
+  /** `config`: an engine, or the configuration for one of its own. Without it: the default engine. */
+  constructor(config?: BackupEngine | Config | string)
+  /** Does nothing where it is running already. */
+  start(): void
+  /** Waits for the run that is under way; with `cancel` it ends at its next safe place. */
+  stop(options?: { cancel?: boolean }): Promise<void>
+  readonly running: boolean
+  /** The coming runs, soonest first; one by default. Also where it is not running. */
+  next(count?: number): { type: BackupType; at: Date }[]
+  /**
+   * Does now what the schedule does for this type.
+   * @throws BackupError E_BUSY where another operation is running, and whatever else ends a backup
+   */
+  trigger(type: BackupType): Promise<BackupResult>
+}
 
 /**
  * Removes the backups that no rule keeps, and what only they needed. Kept are the newest of each type (`keep` in
@@ -169,13 +205,22 @@ export class BackupEngine {
   importBackup(file: string, options?: ImportOptions): Promise<BackupInfo>
   verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
   status(): Promise<Status>
+  history(filter?: HistoryFilter): Promise<Run[]>
+  readonly scheduler: BackupScheduler
   prune(options?: PruneOptions): Promise<PruneReport>
   deleteBackup(backup: string): Promise<void>
   pin(backup: string): Promise<void>
   unpin(backup: string): Promise<void>
-  /** A listener that throws becomes a process warning, and harms no operation. */
-  on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
-  off<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): this
+  /**
+   * A listener takes an event by returning, or by fulfilling the promise that it returns. One that throws or rejects
+   * (WhatsApp is not connected) harms no operation: it becomes a process warning, once, and the event is kept in the
+   * vault and comes again, to this listener only, when the scheduler turns (each minute), or after the next backup. Later
+   * events wait behind it. What happened while no host ran, such as a failed backup of the command line, comes then, too.
+   * Bad news is kept also where nobody listens. Kept are at most 500 events, for 7 days. `progress` and `restore:reload` are only for
+   * whoever is there.
+   */
+  on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
+  off<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
 }
 
 /** What long operations have in common. */
@@ -500,14 +545,54 @@ export interface Progress {
   etaMs?: number
 }
 
+export interface HistoryFilter {
+  operation?: string
+  /** Of backups. */
+  type?: BackupType
+  /** Inclusive. */
+  since?: Date | number
+  /** Inclusive. */
+  until?: Date | number
+  /** At most this many, the newest. */
+  limit?: number
+}
+
+/** One entry of the history, which keeps the newest 20,000. */
+export interface Run {
+  operation: 'BACKUP' | 'RESTORE' | 'PRUNE' | 'VERIFY' | 'REHEARSAL' | 'EXPORT' | 'IMPORT' | 'DELETE'
+  /** Of a backup. */
+  type?: BackupType
+  /** Smaller types that it counted for. */
+  covers?: BackupType[]
+  at: number
+  durationMs: number
+  /** `interrupted`: its process was killed, or the machine went down. */
+  result: 'success' | 'failure' | 'interrupted' | 'running'
+  backup?: string
+  /** Bytes that were added, freed, written or read. */
+  size?: number
+  /** Bytes of the backup's items. */
+  totalSize?: number
+  items?: number
+  changed?: number
+  code?: ErrorCode
+  message?: string
+  /** The first ten. */
+  warnings: Warning[]
+}
+
 export interface Status {
   healthy: boolean
   problems: { code: string; message: string; since: number }[]
   lastSuccess: Partial<Record<BackupType, number>>
+  /** The newest backup that failed. */
+  lastFailure?: { type: BackupType; at: number; code: ErrorCode; message: string }
   /** Milliseconds since the newest good backup. */
   age?: number
-  /** What holds the vault now. */
-  running?: { operation: string; pid: number; since: number }
+  /** What holds the vault now, and how far it said that it is. */
+  running?: { operation: string; pid: number; since: number; progress?: Progress }
+  /** Of this engine's scheduler. */
+  schedule: { running: boolean; next?: { type: BackupType; at: number } }
   storage: {
     /** Bytes of everything in the vault's folder. */
     used: number
@@ -538,6 +623,8 @@ export interface Events {
       | 'exportBackup'
       | 'importBackup'
       | 'prune'
+      | 'runScheduled'
+      | 'inspect'
   }
   'backup:success': BackupResult
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
@@ -549,7 +636,12 @@ export interface Events {
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /** Files under the running host were replaced or removed: reload what is kept in memory. */
   'restore:reload': { paths: string[] }
+  /** Reading back what is stored found damage, or a restore that was rehearsed did not come back whole. */
   'integrity:failure': VerifyReport
+  /** There is no good backup younger than `monitor.maxAgeHours`. Once a day, until there is one. */
+  'backup:stale': { ageMs: number; limitMs: number }
+  /** The vault has reached `monitor.storageWarnPercent` (80), or 95 percent, of `maxLocalStorage`. */
+  'storage:warning': { used: number; limit: number; percent: number }
 }
 
 /**
@@ -575,7 +667,12 @@ export interface Config {
   maxLocalStorage?: number | string
   /** Default 7. */
   localRetentionDays?: number
+  /** Such as `'Asia/Jakarta'`. Default: the host's. */
   timezone?: string
+  /**
+   * Patterns as node-cron has them: five fields, or six with the seconds first. Default: HOURLY `0 * * * *`, 24 are kept;
+   * DAILY `0 2 * * *`, 7; WEEKLY `0 3 * * 0`, 4, with an archive; MONTHLY `0 4 1 * *`, 12.
+   */
   schedules?: Partial<
     Record<
       'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY',
@@ -588,7 +685,16 @@ export interface Config {
   sources?: { category: Category; include: string[]; exclude?: string[] }[]
   /** Globs that are never taken, besides node_modules, .git, temporary folders and the vault. */
   exclude?: string[]
-  monitor?: { maxAgeHours?: number; storageWarnPercent?: number; verifyCron?: string; pingUrl?: string }
+  monitor?: {
+    /** Default 26. */
+    maxAgeHours?: number
+    /** Default 80. */
+    storageWarnPercent?: number
+    /** When a part of the vault is read back. Default `30 5 * * *`: within a month, all of it is. */
+    verifyCron?: string
+    /** Gets a request after each good backup of a host, and `/fail` behind its path a POST after a bad one. */
+    pingUrl?: string
+  }
   /** `threads`: 0 is automatic. `nice`: Unix niceness from 0 to 19, default 10. */
   worker?: { threads?: number; nice?: number }
 }

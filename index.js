@@ -3,11 +3,13 @@
 
 'use strict'
 
-const { EventEmitter } = require('node:events')
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
 const call = require('./js/arguments.js')
+const { Courier } = require('./js/courier.js')
 const { BackupError } = require('./js/error.js')
+const { ping } = require('./js/ping.js')
+const { Scheduler } = require('./js/scheduler.js')
 
 const WORKER = join(__dirname, 'bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
 const DEFAULT_CONFIG = join('config', 'backup-config.json')
@@ -62,24 +64,96 @@ function environment() {
 
 let lastId = 0
 
+/** Of a configuration: another clock for the scheduler, for tests. No symbol goes to JSON. */
+const CLOCK = Symbol.for('lifeboat.clock')
+
+function nativeScheduler(engine, zone) {
+  let native
+  try {
+    native = engine.scheduler(zone)
+  } catch (cause) {
+    throw new BackupError('E_CONFIG', cause.message, { cause })
+  }
+  return {
+    start: (now) => outcome(native.start(now)),
+    due: (now) => outcome(native.due(now)),
+    inspectionDue: (now) => outcome(native.inspectionDue(now)),
+    wake: (now) => outcome(native.wake(now)),
+    next: (now, count) => outcome(native.next(now, count))
+  }
+}
+
+/** For this file only: the timers of an engine, and what happens to an engine that another one replaces. */
+let timersOf
+let succeed
+
 class BackupEngine {
   #native
-  #events = new EventEmitter()
+  #listeners = new Map()
+  #courier
+  #timers
+  #scheduler
 
   constructor(config) {
     this.#native = open(config)
+    const native = this.#native
+    const vault = {
+      events: async () => outcome(await native.events()),
+      acknowledge: async (id) => outcome(await native.acknowledge(id)),
+      keep: async (event, value) => outcome(await native.keep(event, JSON.stringify(value), Date.now()))
+    }
+    this.#courier = new Courier(vault, this.#listeners)
+    const host = {
+      scheduler: (zone) => nativeScheduler(native, zone),
+      runScheduled: (type, covers, { wait, signal }) =>
+        this.#backup(type, { op: 'runScheduled', type, covers, wait }, { signal }),
+      inspect: (options) => this.#inspect(options),
+      look: () => this.#look()
+    }
+    this.#timers = new Scheduler(host, config?.[CLOCK])
+  }
+
+  get scheduler() {
+    this.#scheduler ??= new BackupScheduler(this)
+    return this.#scheduler
   }
 
   async createBackup(type = 'MANUAL', options = {}) {
-    const request = call.createBackup(type, options)
+    return this.#backup(type, call.createBackup(type, options), options)
+  }
+
+  async #backup(type, request, options) {
+    const url = this.#native.pingUrl()
     try {
       const result = await this.#run(request, options)
       this.#emit('backup:success', result)
+      if (url && type !== 'SAFETY') ping(url)
       return result
     } catch (error) {
-      this.#emit('backup:failure', { type, code: error.code, message: error.message })
+      const failure = { type, code: error.code, message: error.message }
+      this.#emit('backup:failure', failure)
+      // What somebody cancelled, or what another one is at, is no bad news.
+      if (url && !['E_ABORTED', 'E_BUSY'].includes(error.code)) ping(url, failure)
       throw error
+    } finally {
+      this.#courier.drain()
     }
+  }
+
+  async #inspect(options) {
+    try {
+      const { verify, rehearsal } = await this.#run({ op: 'inspect' }, options)
+      for (const report of [verify, rehearsal]) if (report && !report.ok) this.#emit('integrity:failure', report)
+    } finally {
+      this.#courier.drain()
+    }
+  }
+
+  /** What a scheduler does at each of its turns. */
+  async #look() {
+    // A vault that cannot be looked at fails the next backup, which says so.
+    await this.#native.look(Date.now())
+    this.#courier.drain()
   }
 
   async restore(backup, options = {}) {
@@ -161,6 +235,7 @@ class BackupEngine {
   async verify(backup, options = {}) {
     const report = await this.#run(call.verify(backup, options), options)
     if (!report.ok) this.#emit('integrity:failure', report)
+    this.#courier.drain()
     return report
   }
 
@@ -180,18 +255,39 @@ class BackupEngine {
     await this.#run(call.pin(backup, false))
   }
 
+  async history(filter = {}) {
+    return this.#run(call.history(filter))
+  }
+
   async status() {
-    return this.#run({ op: 'status' })
+    const status = await this.#run({ op: 'status' })
+    const [next] = this.#timers.next(1)
+    return {
+      ...status,
+      schedule: { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
+    }
   }
 
   on(event, listener) {
-    this.#events.on(event, listener)
+    if (typeof listener !== 'function') throw new BackupError('E_CONFIG', 'A listener must be a function.')
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener])
     return this
   }
 
   off(event, listener) {
-    this.#events.off(event, listener)
+    const others = this.#listeners.get(event)?.toSpliced(this.#listeners.get(event).lastIndexOf(listener) >>> 0, 1)
+    if (others) this.#listeners.set(event, others)
     return this
+  }
+
+  static {
+    timersOf = (engine) => engine.#timers
+    succeed = (engine, next) => {
+      for (const [event, listeners] of engine.#listeners) next.#listeners.set(event, listeners)
+      if (!engine.#timers.running) return
+      next.#timers.start()
+      engine.#timers.stop()
+    }
   }
 
   async #run(request, { signal, onProgress } = {}) {
@@ -212,7 +308,7 @@ class BackupEngine {
 
   /** What the native side calls with each progress: it must not throw, or the bot would end. */
   #reporter(operation, onProgress) {
-    if (!onProgress && this.#events.listenerCount('progress') === 0) return undefined
+    if (!onProgress && !this.#listeners.get('progress')?.length) return undefined
     let warned = false
     return (text) => {
       const progress = JSON.parse(text)
@@ -226,20 +322,44 @@ class BackupEngine {
     }
   }
 
-  /** An event whose listener throws is the listener's bug: the operation goes on, and its promise tells the truth. */
   #emit(event, value) {
-    for (const listener of this.#events.rawListeners(event)) {
-      try {
-        listener.call(this, value)
-      } catch (error) {
-        warn(`A listener of '${event}'`, error)
-      }
-    }
+    this.#courier.tell(event, value)
   }
 }
 
 function warn(who, error) {
   process.emitWarning(`${who} threw: ${error?.stack ?? error}`, 'LifeboatWarning')
+}
+
+/** Makes the backups happen by themselves. Cheap: what it is about is the engine's. */
+class BackupScheduler {
+  #timers
+
+  /** `config`: an engine, or the configuration of one; without it, the default engine, whichever that is at a call. */
+  constructor(config) {
+    const own = config === undefined || config instanceof BackupEngine ? config : new BackupEngine(config)
+    this.#timers = () => timersOf(own ?? theEngine())
+  }
+
+  get running() {
+    return this.#timers().running
+  }
+
+  start() {
+    this.#timers().start()
+  }
+
+  async stop(options = {}) {
+    await this.#timers().stop(call.stop(options))
+  }
+
+  next(count = 1) {
+    return this.#timers().next(call.count('The number of runs', count))
+  }
+
+  async trigger(type) {
+    return this.#timers().trigger(call.scheduled(type))
+  }
 }
 
 let engine
@@ -252,7 +372,9 @@ function theEngine() {
 
 /** Replaces the default engine. A configuration that is wrong throws here, and leaves the engine as it was. */
 function configure(config) {
-  engine = new BackupEngine(config)
+  const next = new BackupEngine(config)
+  if (engine) succeed(engine, next)
+  engine = next
 }
 
 module.exports = {
@@ -273,7 +395,12 @@ module.exports = {
   deleteBackup: async (backup) => theEngine().deleteBackup(backup),
   pin: async (backup) => theEngine().pin(backup),
   unpin: async (backup) => theEngine().unpin(backup),
+  history: async (filter) => theEngine().history(filter),
   status: async () => theEngine().status(),
+  on: (event, listener) => void theEngine().on(event, listener),
+  off: (event, listener) => void theEngine().off(event, listener),
+  scheduler: new BackupScheduler(),
   BackupEngine,
-  BackupError
+  BackupError,
+  BackupScheduler
 }

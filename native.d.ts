@@ -12,6 +12,18 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeEngine {
   /** `worker` is the path of the `lifeboat` executable. Throws where `checkConfig` has an error. */
   constructor(config: string, base: string, worker: string)
+  /** What is due when. Throws where `zone` is not known here. */
+  scheduler(zone: string): NativeScheduler
+  /** Where a good backup is to be told: an address that is as good as a password. */
+  pingUrl(): string | null
+  /** Notices what is wrong with the vault, and keeps the events of it. `now`: milliseconds since the epoch. */
+  look(now: number): Promise<string>
+  /** The events that nobody has taken yet, in order: `{ id, at, event, value }[]`. */
+  events(): Promise<string>
+  /** Somebody has taken this event. */
+  acknowledge(id: number): Promise<string>
+  /** Keeps an event that nobody could take; its id, or null where there is no vault yet. `value` is JSON text. */
+  keep(event: string, value: string, now: number): Promise<string>
   /**
    * Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
    * outcome, and never rejected. `onProgress` gets JSON text; it must not throw.
@@ -21,6 +33,19 @@ export declare class NativeEngine {
   hasPendingRestore(): boolean
   /** Asks the operation to stop at its next safe place; its outcome is then E_ABORTED. */
   cancel(id: number): void
+}
+
+export declare class NativeScheduler {
+  /** Begins where the vault says that it was followed up to. Opens the logbook and nothing else. */
+  start(now: number): string
+  /** `{ type, covers, missed }` of the backup that is to begin now, or null. It counts as seen to from here on. */
+  due(now: number): string
+  /** `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on. */
+  inspectionDue(now: number): string
+  /** When something is due next, or null. */
+  wake(now: number): string
+  /** The coming backups, soonest first: `{ type, at }[]`. */
+  next(now: number, count: number): string
 }
 
 /** Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome. */

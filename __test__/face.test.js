@@ -182,7 +182,11 @@ test('what is not built yet is not there', () => {
     'deleteBackup',
     'pin',
     'unpin',
-    'status'
+    'history',
+    'status',
+    'on',
+    'off',
+    'scheduler'
   ]
-  assert.deepEqual(Object.keys(lifeboat), [...names, 'BackupEngine', 'BackupError'])
+  assert.deepEqual(Object.keys(lifeboat), [...names, 'BackupEngine', 'BackupError', 'BackupScheduler'])
 })

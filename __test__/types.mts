@@ -5,13 +5,16 @@ import {
   BackupEngine,
   BackupError,
   type BackupResult,
+  BackupScheduler,
   configure,
   createBackup,
   diff,
   exportBackup,
+  history,
   importBackup,
   listItems,
   restore,
+  scheduler,
   versions
 } from 'lifeboat'
 
@@ -62,3 +65,14 @@ try {
 } catch (error) {
   if (error instanceof BackupError && error.code === 'E_NOT_FOUND') console.log(error.message)
 }
+
+scheduler.start()
+for (const { type, at } of scheduler.next(3)) console.log(type, at.toISOString())
+const triggered: BackupResult = await scheduler.trigger('HOURLY')
+await scheduler.stop({ cancel: triggered.degraded })
+console.log(new BackupScheduler(engine).running, engine.scheduler.running, (await engine.status()).schedule.next?.at)
+engine.on('backup:stale', async ({ ageMs }) => console.log(ageMs)).on('storage:warning', ({ percent }) => percent > 95)
+for (const { operation, result: how, code } of await history({ type: 'DAILY', limit: 5 }))
+  console.log(operation, how, code)
+// @ts-expect-error no such option
+await scheduler.stop({ wait: true })

@@ -93,6 +93,25 @@ function listBackups(options) {
   return { op: 'listBackups', filter }
 }
 
+function scheduled(type) {
+  return check('The type of backup', type, 'type')
+}
+
+function count(name, value) {
+  return check(name, value, 'count')
+}
+
+function stop(options) {
+  return checkAll('The options of stop', options, { cancel: 'boolean' })
+}
+
+function history(options) {
+  const kinds = { operation: 'text', type: 'type', since: 'instant', until: 'instant', limit: 'count' }
+  const filter = checkAll('The filter of history', options, kinds)
+  for (const name of ['since', 'until']) if (name in filter) filter[name] = millis(filter[name])
+  return { op: 'history', filter }
+}
+
 function listItems(backup, options) {
   const { items = [] } = checkAll('The filter of listItems', options, { items: 'texts' })
   return { op: 'listItems', backup: check('The backup', backup, 'path'), items }
@@ -187,10 +206,12 @@ function whichBackup(backup) {
 
 module.exports = {
   configText,
+  count,
   createBackup,
   deleteBackup,
   diff,
   exportBackup,
+  history,
   importBackup,
   listBackups,
   listItems,
@@ -198,6 +219,8 @@ module.exports = {
   pin,
   prune,
   restore,
+  scheduled,
+  stop,
   verify,
   versions
 }

@@ -9,6 +9,7 @@ use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
 use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
+use lifeboat_engine::watch::Watch;
 use lifeboat_engine::{Config, Error};
 use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
@@ -16,6 +17,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 
 use crate::outcome;
+use crate::scheduler::NativeScheduler;
 
 /// Progress that waits for a busy event loop: what is beyond that is skipped, the next one says more anyway.
 const WAITING_PROGRESS: usize = 4;
@@ -30,6 +32,8 @@ pub struct NativeEngine {
     running: Running,
     /// Where a restore in place works.
     pending: PathBuf,
+    watch: Watch,
+    config: Config,
 }
 
 /// What the environment of the app says at the moment of a call.
@@ -70,7 +74,61 @@ impl NativeEngine {
         // A worker thread of Node that ends takes its operations along; those of the main thread end with the process.
         env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
         let pending = config.root.join(WORKSPACE);
-        Ok(NativeEngine { supervisor: Arc::new(Supervisor::new(PathBuf::from(worker), config)), running, pending })
+        let (watch, supervisor) = (Watch::new(&config), Supervisor::new(PathBuf::from(worker), config.clone()));
+        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, config })
+    }
+
+    /// What is due when. Throws where `zone` is not known here.
+    #[napi]
+    pub fn scheduler(&self, zone: String) -> napi::Result<NativeScheduler> {
+        outcome::caught(|| NativeScheduler::of(&self.config, &zone))
+            .and_then(|made| made)
+            .map_err(|failure| napi::Error::from_reason(failure.message))
+    }
+
+    /// Where a good backup is to be told: an address that is as good as a password.
+    #[napi]
+    pub fn ping_url(&self) -> Option<String> {
+        self.config.monitor.ping_url.clone()
+    }
+
+    /// Notices what is wrong with the vault, and keeps the events of it. `now`: milliseconds since the epoch.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn look<'env>(&self, env: &'env Env, now: f64) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| watch.look(now as i64))
+    }
+
+    /// The events that nobody has taken yet, in order: `{ id, at, event, value }[]`.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn events<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        self.watch(env, |watch| watch.events())
+    }
+
+    /// Somebody has taken this event.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn acknowledge<'env>(&self, env: &'env Env, id: i64) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| watch.acknowledge(id))
+    }
+
+    /// Keeps an event that nobody could take; its id, or null where there is no vault yet. `value` is JSON text.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn keep<'env>(&self, env: &'env Env, event: String, value: String, now: f64) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| {
+            let value = serde_json::from_str(&value).unwrap_or_default();
+            watch.keep(&event, &value, now as i64)
+        })
+    }
+
+    fn watch<'env, T: serde::Serialize>(
+        &self,
+        env: &'env Env,
+        work: impl FnOnce(&Watch) -> lifeboat_engine::Result<T> + Send + 'static,
+    ) -> napi::Result<Object<'env>> {
+        let watch = self.watch.clone();
+        settle(env, true, move || {
+            let result = work(&watch).map_err(|error| Failure::from(&error))?;
+            serde_json::to_string(&result).map_err(|error| Failure::from(&Error::internal(error.to_string())))
+        })
     }
 
     /// Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an

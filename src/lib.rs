@@ -6,3 +6,4 @@
 
 mod engine;
 mod outcome;
+mod scheduler;

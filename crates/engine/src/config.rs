@@ -286,6 +286,18 @@ impl Config {
             cron.parse::<Pattern>()
                 .map_err(|error| Error::Config { message: format!("monitor.verifyCron: {error}") })?;
         }
+        if let Some(url) = &self.monitor.ping_url
+            && !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+        {
+            // Not quoted: it may be a secret that was put into the wrong field.
+            return refuse("monitor.pingUrl must begin with http:// or https://.");
+        }
+        if !(1.0..=100.0).contains(&self.monitor.storage_warn_percent) {
+            return refuse("monitor.storageWarnPercent goes from 1 to 100.");
+        }
+        if !(self.monitor.max_age_hours > 0.0 && self.monitor.max_age_hours < 1e6) {
+            return refuse("monitor.maxAgeHours is a number of hours above 0.");
+        }
         if let Some(name) = &self.timezone {
             jiff::tz::TimeZone::get(name).map_err(|_| Error::Config {
                 message: format!("timezone: {name:?} is not a time zone. Write for example \"Asia/Jakarta\"."),

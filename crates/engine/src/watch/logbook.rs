@@ -163,11 +163,14 @@ impl Logbook {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<()> {
+    /// Returns what it is known by.
+    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<i64> {
         self.run("INSERT INTO events (at, event, value) VALUES (?1, ?2, ?3)", params![now, event, json(value)?])?;
-        let oldest = self.db.last_insert_rowid() - i64::from(MAX_EVENTS);
+        let id = self.db.last_insert_rowid();
         // Those of a clock that went wrong are dropped by number.
-        self.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])
+        let oldest = id - i64::from(MAX_EVENTS);
+        self.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])?;
+        Ok(id)
     }
 
     /// What nobody has taken yet, in order.

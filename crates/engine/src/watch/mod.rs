@@ -100,7 +100,8 @@ impl Watch {
         if told.is_some_and(|told| (0..REMIND).contains(&(now - told))) {
             return Ok(());
         }
-        logbook.keep("backup:stale", &json!({ "ageMs": age, "limitMs": self.max_age }), now)?;
+        let value = json!({ "ageMs": age, "limitMs": self.max_age });
+        logbook.keep("backup:stale", &value, now)?;
         logbook.note(fact::STALE, &now)
     }
 
@@ -138,9 +139,9 @@ impl Watch {
         self.logbook()?.map_or(Ok(()), |logbook| logbook.acknowledge(id))
     }
 
-    /// Keeps an event that nobody could take.
-    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<()> {
-        self.logbook()?.map_or(Ok(()), |logbook| logbook.keep(event, value, now))
+    /// Keeps an event that nobody could take. Its id; `None` where there is no vault to keep it in.
+    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<Option<i64>> {
+        self.logbook()?.map(|logbook| logbook.keep(event, value, now)).transpose()
     }
 
     /// Up to when each type's schedule was followed. What was never looked at is from now on.

@@ -118,7 +118,7 @@ fn fault(item: &Item, path: &RelPath, folder: &Path) -> Option<String> {
     }
     if let Some(expected) = &item.sha256 {
         match open_file(&place).and_then(|(file, _)| durable::sha256(&file)) {
-            Ok(found) if found == hex::encode(expected) => {}
+            Ok(found) if found == *expected => {}
             Ok(_) => return Some("its content is not what was backed up".into()),
             Err(error) => return Some(format!("it cannot be read: {error}")),
         }

@@ -1,0 +1,98 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { execFileSync } = require('node:child_process')
+const { renameSync } = require('node:fs')
+const { dirname, join } = require('node:path')
+const test = require('node:test')
+const { BackupEngine } = require('..')
+const { makeRoot, runScript, until } = require('./root.js')
+
+const HOME = dirname(__dirname)
+const LIFEBOAT = join(HOME, 'bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
+
+/** What a test expects to be told of goes to no terminal. */
+function silence(t) {
+  const listener = () => {}
+  process.removeAllListeners('warning')
+  process.on('warning', listener)
+  t.after(() => process.off('warning', listener))
+}
+
+test('an event that a listener could not take comes again, in order, and only to that listener', async (t) => {
+  silence(t)
+  const engine = new BackupEngine({ root: makeRoot(t), encryption: false })
+  let isConnected = false
+  const [whatsapp, log] = [[], []]
+  engine.on('backup:success', ({ backup }) => log.push(backup))
+  engine.on('backup:success', async ({ backup }) => {
+    await null
+    if (!isConnected) throw new Error('WhatsApp is not connected')
+    whatsapp.push(backup)
+  })
+  const made = []
+  for (let n = 0; n < 3; n++) made.push((await engine.createBackup()).backup)
+  await until(async () => log.length >= 1, 'the first event')
+  assert.deepEqual(whatsapp, [])
+  isConnected = true
+  made.push((await engine.createBackup()).backup)
+  await until(() => whatsapp.length === 4, 'all events')
+  assert.deepEqual(whatsapp, made)
+  assert.deepEqual(log, made)
+  made.push((await engine.createBackup()).backup)
+  await until(() => whatsapp.length === 5, 'the last event')
+  assert.deepEqual([whatsapp, log], [made, made])
+})
+
+test('bad news is kept for whoever comes, also after a restart of the host', async (t) => {
+  const root = makeRoot(t)
+  const engine = new BackupEngine({ root, encryption: false })
+  await engine.createBackup()
+  // The vault goes with the root: it must lie elsewhere for this.
+  const backupDir = join(dirname(root), 'vault')
+  renameSync(join(root, 'backups'), backupDir)
+  const script = `
+    const { BackupEngine } = require(process.argv[1])
+    const engine = new BackupEngine({ root: process.argv[2] + '-gone', backupDir: process.argv[3], encryption: false })
+    engine.createBackup('DAILY').catch(({ code }) => console.log(code))`
+  const { stdout, code } = await runScript(script, { args: [HOME, root, backupDir] }).ended
+  assert.deepEqual([stdout.trim(), code], ['E_SOURCE', 0])
+  const next = new BackupEngine({ root, backupDir, encryption: false })
+  const heard = []
+  next.on('backup:failure', ({ type, code }) => heard.push(`${type} ${code}`))
+  next.on('backup:success', ({ type }) => heard.push(type))
+  await next.createBackup('HOURLY')
+  await next.createBackup('API')
+  await until(() => heard.length === 3, 'all events')
+  assert.deepEqual(heard.toSorted(), ['API', 'DAILY E_SOURCE', 'HOURLY'])
+})
+
+test('what the command line did while no host ran is told to the next one, in order and once', async (t) => {
+  const root = makeRoot(t)
+  const env = { ...process.env, BACKUP_PASSPHRASE: 'kapal' }
+  const cli = (...args) => execFileSync(LIFEBOAT, ['--root', root, '--json', '--quiet', ...args], { env })
+  cli('backup', 'DAILY')
+  cli('backup', 'HOURLY')
+  const hear = async () => {
+    const engine = new BackupEngine({ root, passphrase: 'kapal', schedules: { HOURLY: { cron: '0 0 1 1 *' } } })
+    const heard = []
+    engine.on('backup:success', ({ type }) => heard.push(type))
+    engine.scheduler.start()
+    await engine.verify()
+    await engine.scheduler.stop()
+    return heard
+  }
+  assert.deepEqual(await hear(), ['DAILY', 'HOURLY'])
+  assert.deepEqual(await hear(), [])
+})
+
+test('a vault that is nearly full is an event', async (t) => {
+  const root = makeRoot(t, { photos: 5 })
+  const engine = new BackupEngine({ root, encryption: false, maxLocalStorage: '6MB' })
+  const heard = []
+  engine.on('storage:warning', ({ percent, limit }) => heard.push([percent > 80, limit]))
+  await engine.createBackup()
+  await until(() => heard.length > 0, 'the warning')
+  assert.deepEqual(heard, [[true, 6_000_000]])
+  assert.equal((await engine.status()).problems[0].code, 'E_STORAGE_LIMIT')
+})

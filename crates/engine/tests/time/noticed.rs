@@ -1,0 +1,309 @@
+//! What is noticed, and what is remembered.
+
+use std::fs;
+
+use lifeboat_engine::config::Size;
+use lifeboat_engine::report::*;
+use lifeboat_engine::watch::{Event, Watch};
+use lifeboat_engine::{Control, Engine, vault};
+
+use crate::support::*;
+
+const HOUR: i64 = 3_600_000;
+/// 2025-03-01, 12:00 UTC.
+const START: i64 = 1_740_830_400_000;
+
+fn at(now: i64) -> Control {
+    Control::silent().with_clock(move || now)
+}
+
+fn backup_at(bot: &Bot, kind: BackupType, now: i64) -> BackupResult {
+    bot.engine().create_backup(kind, &BackupOptions::default(), &at(now)).unwrap()
+}
+
+fn events(bot: &Bot) -> Vec<Event> {
+    Watch::new(&bot.config).events().unwrap()
+}
+
+/// Takes all that wait, and says what they were.
+fn take(bot: &Bot) -> Vec<String> {
+    let watch = Watch::new(&bot.config);
+    let events = events(bot);
+    events.iter().for_each(|event| watch.acknowledge(event.id).unwrap());
+    assert_eq!(watch.events().unwrap(), []);
+    events.into_iter().map(|event| event.event).collect()
+}
+
+#[test]
+fn backups_that_stop_are_told_once_a_day_until_there_is_one_again() {
+    let bot = Bot::new();
+    backup_at(&bot, BackupType::Hourly, START);
+    assert_eq!(take(&bot), ["backup:success"]);
+    let watch = Watch::new(&bot.config);
+    watch.look(START + 26 * HOUR).unwrap();
+    assert_eq!(take(&bot), [""; 0]);
+    for minute in 1..60 {
+        watch.look(START + 26 * HOUR + minute * 60_000).unwrap();
+    }
+    let told = events(&bot);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].value["limitMs"], 26 * HOUR);
+    assert_eq!(take(&bot), ["backup:stale"]);
+    watch.look(START + 50 * HOUR).unwrap();
+    assert_eq!(take(&bot), [""; 0]);
+    watch.look(START + 51 * HOUR).unwrap();
+    assert_eq!(take(&bot), ["backup:stale"]);
+    backup_at(&bot, BackupType::Hourly, START + 52 * HOUR);
+    assert_eq!(take(&bot), ["backup:success"]);
+    watch.look(START + 52 * HOUR + 27 * HOUR).unwrap();
+    assert_eq!(take(&bot), ["backup:stale"]);
+}
+
+#[test]
+fn a_vault_that_fills_up_is_told_at_80_and_at_95_percent() {
+    let mut bot = Bot::empty();
+    bot.write("uploads/a.jpg", &noise(4 << 20, 1));
+    backup_at(&bot, BackupType::Manual, START);
+    take(&bot);
+    let used = vault::usage(&bot.vault()).unwrap().0;
+    let mut at_percent = |percent: u64| {
+        bot.config.max_local_storage = Size(used * 100 / percent);
+        Watch::new(&bot.config).look(START).unwrap();
+        take(&bot)
+    };
+    assert_eq!(at_percent(70), [""; 0]);
+    assert_eq!(at_percent(85), ["storage:warning"]);
+    assert_eq!(at_percent(86), [""; 0]);
+    assert_eq!(at_percent(97), ["storage:warning"]);
+    assert_eq!(at_percent(99), [""; 0]);
+    assert_eq!(at_percent(50), [""; 0]);
+    assert_eq!(at_percent(85), ["storage:warning"]);
+}
+
+#[test]
+fn events_wait_in_order_until_they_are_taken_and_a_host_keeps_only_what_nobody_took() {
+    let bot = Bot::new();
+    let first = backup_at(&bot, BackupType::Manual, START).backup;
+    fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
+    assert!(bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 1)).is_err());
+    fs::rename(bot.dir.path().join("away"), bot.root()).unwrap();
+    let waiting = events(&bot);
+    let kinds: Vec<&str> = waiting.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(kinds, ["backup:success", "backup:failure"]);
+    assert_eq!(waiting[0].value["backup"], first.as_str());
+    assert_eq!(waiting[1].value["code"], "E_SOURCE");
+    take(&bot);
+    bot.engine().for_host().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 2)).unwrap();
+    assert_eq!(take(&bot), [""; 0]);
+}
+
+#[test]
+fn the_history_says_what_happened_and_survives_the_catalog() {
+    let bot = Bot::new();
+    let engine = bot.engine();
+    let made = backup_at(&bot, BackupType::Daily, START);
+    engine.verify(None, false, &at(START + 1000)).unwrap();
+    engine.prune(&PruneOptions::default(), &at(START + 2000)).unwrap();
+    let file = bot.dir.path().join("a.tar.gz");
+    engine
+        .export_backup(
+            "latest",
+            &file,
+            &ExportOptions { encrypt: Some(false), ..Default::default() },
+            &at(START + 3000),
+        )
+        .unwrap();
+    engine.import_backup(&file, None, &at(START + 4000)).unwrap();
+    fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
+    assert!(engine.create_backup(BackupType::Hourly, &BackupOptions::default(), &at(START + 5000)).is_err());
+    for name in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
+        let _ = fs::remove_file(bot.vault().join(name));
+    }
+    let runs = engine.history(&HistoryFilter::default()).unwrap();
+    let seen: Vec<(&str, RunResult)> = runs.iter().map(|run| (run.operation.as_str(), run.result)).collect();
+    let success = RunResult::Success;
+    let expected = [
+        ("BACKUP", RunResult::Failure),
+        ("IMPORT", success),
+        ("EXPORT", success),
+        ("PRUNE", success),
+        ("VERIFY", success),
+        ("BACKUP", success),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!((runs[0].code.as_deref(), runs[0].kind), (Some("E_SOURCE"), Some(BackupType::Hourly)));
+    assert_eq!((runs[5].at, runs[5].backup.as_ref(), runs[5].size), (START, Some(&made.backup), Some(made.size)));
+    let filter = HistoryFilter { operation: Some("backup".into()), limit: Some(1), ..Default::default() };
+    assert_eq!(engine.history(&filter).unwrap().len(), 1);
+    let filter = HistoryFilter { since: Some(START + 1000), until: Some(START + 2000), ..Default::default() };
+    assert_eq!(engine.history(&filter).unwrap().len(), 2);
+}
+
+#[test]
+fn a_logbook_that_is_damaged_is_set_aside_and_nothing_else_suffers() {
+    let bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let logbook = bot.vault().join("logbook.sqlite");
+    for nonsense in [&b"not a database at all, but long enough to look at"[..], &[0; 4096], b""] {
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(bot.vault().join(format!("logbook.sqlite{suffix}")));
+        }
+        fs::write(&logbook, nonsense).unwrap();
+        bot.backup(BackupType::Manual);
+        assert!(bot.engine().status().is_ok());
+        assert_eq!(bot.engine().history(&HistoryFilter::default()).unwrap().len(), 1);
+    }
+    // One of a newer Lifeboat is left as it is.
+    rusqlite::Connection::open(&logbook).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
+    bot.backup(BackupType::Manual);
+    let version: i64 =
+        rusqlite::Connection::open(&logbook).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 9);
+}
+
+#[test]
+fn a_rehearsal_restores_the_newest_backup_and_notices_what_does_not_come_back() {
+    let bot = Bot::new();
+    let name = backup_at(&bot, BackupType::Daily, START).backup;
+    let inspected = bot.engine().inspect(&at(START + HOUR)).unwrap();
+    let rehearsal = inspected.rehearsal.expect("the first inspection rehearses");
+    assert!(inspected.verify.ok && rehearsal.ok, "{rehearsal:?}");
+    assert!(rehearsal.bytes > 0);
+    assert_eq!(fs::read_dir(bot.vault().join("tmp")).unwrap().count(), 0);
+    assert_eq!(bot.engine().list_backups(&ListFilter::default()).unwrap()[0].verified_at, Some(START + HOUR));
+    // Not every day.
+    assert!(bot.engine().inspect(&at(START + 25 * HOUR)).unwrap().rehearsal.is_none());
+    take(&bot);
+    // A pack rots: the next rehearsal notices, the status says so, and a full backup with a verification makes it good.
+    let pack = bot.packs().remove(0);
+    let mut bytes = fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    let inspected = bot.engine().inspect(&at(START + 8 * 24 * HOUR)).unwrap();
+    let rehearsal = inspected.rehearsal.unwrap();
+    assert!(!rehearsal.ok && rehearsal.damaged[0].backups == [name], "{rehearsal:?}");
+    assert!(take(&bot).contains(&"integrity:failure".into()));
+    let problems = bot.engine().status().unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.code == "E_CORRUPT"), "{problems:?}");
+    backup_at(&bot, BackupType::Daily, START + 9 * 24 * HOUR);
+    bot.engine().prune(&PruneOptions::default(), &at(START + 9 * 24 * HOUR)).unwrap();
+    let inspected = bot.engine().inspect(&at(START + 16 * 24 * HOUR)).unwrap();
+    assert!(inspected.rehearsal.unwrap().ok);
+}
+
+#[test]
+fn a_month_of_inspections_reads_every_pack_and_finds_damage_wherever_it_is() {
+    let bot = Bot::empty();
+    for n in 0..10 {
+        bot.write(&format!("uploads/{n}.jpg"), &noise(1 << 20, n));
+        backup_at(&bot, BackupType::Manual, START + n as i64);
+    }
+    let packs = bot.packs();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let victim = &packs[packs.len() / 2];
+    let mut bytes = fs::read(victim).unwrap();
+    bytes[5000] ^= 1;
+    fs::write(victim, bytes).unwrap();
+    let mut read = 0;
+    let mut found = None;
+    for day in 0..28 {
+        let report = bot.engine().inspect(&at(now + day * 24 * HOUR)).unwrap().verify;
+        read += report.packs;
+        if !report.ok {
+            found.get_or_insert(day);
+        }
+    }
+    assert!(found.is_some());
+    assert!(read >= packs.len() as u64, "{read}");
+    assert!(read <= 28 + 28 + packs.len() as u64, "it reads a part each day, and what is damaged again: {read}");
+}
+
+#[test]
+fn status_says_what_is_wrong_and_since_when() {
+    let bot = Bot::new();
+    let engine = bot.engine();
+    assert_eq!(engine.status().unwrap().problems[0].code, "E_NOT_FOUND");
+    bot.backup(BackupType::Hourly);
+    let status = engine.status().unwrap();
+    assert!(status.healthy && status.last_failure.is_none(), "{status:?}");
+    assert!(status.schedule.next.is_some());
+    fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
+    bot.try_backup(BackupType::Daily).unwrap_err();
+    fs::rename(bot.dir.path().join("away"), bot.root()).unwrap();
+    let first = engine.status().unwrap();
+    assert_eq!(first.problems[0].code, "E_SOURCE");
+    assert_eq!(first.last_failure.as_ref().unwrap().kind, BackupType::Daily);
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(engine.status().unwrap().problems[0].since, first.problems[0].since);
+    bot.backup(BackupType::Hourly);
+    assert!(engine.status().unwrap().healthy);
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_remembered_as_that() {
+    let bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    // As a worker leaves it that is killed.
+    let running = Run {
+        result: RunResult::Running,
+        at: START,
+        ..bot.engine().history(&HistoryFilter::default()).unwrap().remove(0)
+    };
+    lifeboat_engine::watch::Logbook::open(&bot.vault()).unwrap().begin(&running).unwrap();
+    bot.backup(BackupType::Manual);
+    let runs = bot.engine().history(&HistoryFilter::default()).unwrap();
+    let results: Vec<_> = runs.iter().map(|run| run.result).collect();
+    assert_eq!(results, [RunResult::Success, RunResult::Interrupted, RunResult::Success]);
+    assert_eq!(runs[1].code.as_deref(), Some("E_WORKER"));
+}
+
+#[test]
+fn whoever_meets_a_running_operation_is_told_how_far_it_is() {
+    let bot = Bot::empty();
+    bot.write("a.bin", b"1");
+    bot.backup(BackupType::Manual);
+    let control = Control::silent();
+    let lock = lifeboat_engine::vault::lock::Lock::acquire(&bot.vault(), "BACKUP DAILY", false, &control).unwrap();
+    let told = lock.told(&control);
+    let progress = Progress { phase: "reading".into(), bytes: 43, total_bytes: Some(100), ..Progress::default() };
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    told.report(&progress);
+    let error = bot.try_backup(BackupType::Manual).unwrap_err();
+    assert_eq!(error.code(), "E_BUSY");
+    assert!(error.to_string().contains("BACKUP DAILY") && error.to_string().contains("reading: 43 %"), "{error}");
+    let running = bot.engine().status().unwrap().running.unwrap();
+    assert_eq!(running.progress, Some(progress));
+    drop(lock);
+    bot.backup(BackupType::Manual);
+}
+
+#[test]
+fn a_clock_that_was_years_ahead_costs_no_backup() {
+    let bot = Bot::new();
+    let real = jiff::Timestamp::now().as_millisecond();
+    backup_at(&bot, BackupType::Hourly, real - HOUR);
+    let ahead = real + 10 * 365 * 24 * HOUR;
+    for n in 0..30 {
+        bot.write("config.json", format!("{{\"n\":{n}}}").as_bytes());
+        let result = bot.engine().run_scheduled(BackupType::Hourly, &[], false, &at(ahead + n * HOUR)).unwrap();
+        assert!(result.warnings.is_empty());
+    }
+    // The clock is right again.
+    let engine: Engine = bot.engine();
+    let newest = engine.run_scheduled(BackupType::Hourly, &[], false, &at(real)).unwrap().backup;
+    let names: Vec<_> =
+        engine.list_backups(&ListFilter::default()).unwrap().into_iter().map(|info| info.backup).collect();
+    assert!(names.contains(&newest));
+    assert_eq!(vault_latest(&bot), newest);
+    assert!(engine.status().unwrap().age.is_some_and(|age| age < HOUR));
+    let seen = Watch::new(&bot.config).seen_to(real + HOUR).unwrap();
+    assert_eq!(seen[&BackupType::Hourly], real);
+    assert!(bot.verify(true).ok);
+}
+
+fn vault_latest(bot: &Bot) -> String {
+    let target = bot.dir.path().join("latest");
+    let options = RestoreOptions { target: Some(target), ..RestoreOptions::default() };
+    bot.engine().restore(&BackupRef::Name("latest".into()), &options, &Control::silent()).unwrap().backup
+}

@@ -1,0 +1,117 @@
+// The timers of a schedule. What is due when is the engine's to say; here it is asked, at least once a minute, so that a
+// clock that jumps or a machine that slept is noticed soon. No timer keeps a process alive.
+
+'use strict'
+
+const LONGEST_SLEEP = 60_000
+/** What was missed begins within so much time, not at once: the host has just started, and so have others. */
+const JITTER = 60_000
+
+const CLOCK = { now: Date.now, random: Math.random, setTimeout, clearTimeout }
+
+class Scheduler {
+  #host
+  #clock
+  #native = null
+  #timer = null
+  /** The work that is under way, or null. */
+  #work = null
+  #stopping = null
+  #triggered = new Set()
+  /** Ends a jitter. */
+  #wake = null
+
+  /**
+   * `host`: `scheduler(zone)`, `runScheduled(type, covers, { wait, signal })`, `inspect({ signal })`, and `look()`, which
+   * is called again and again. `clock`: another one, for tests.
+   */
+  constructor(host, clock = {}) {
+    this.#host = host
+    this.#clock = { ...CLOCK, ...clock }
+  }
+
+  get running() {
+    return this.#native !== null
+  }
+
+  start() {
+    if (this.running) return
+    const native = this.#host.scheduler(zone())
+    native.start(this.#clock.now())
+    this.#native = native
+    this.#stopping = new AbortController()
+    this.#sleep(native, 0)
+  }
+
+  /** Waits for what is under way; `cancel`: cancels it instead, and waits for its end. */
+  async stop({ cancel = false } = {}) {
+    this.#native = null
+    this.#clock.clearTimeout(this.#timer)
+    this.#wake?.()
+    if (cancel) this.#stopping?.abort()
+    await Promise.allSettled([this.#work, ...this.#triggered])
+  }
+
+  next(count = 1) {
+    const runs = this.#host.scheduler(zone()).next(this.#clock.now(), count)
+    return runs.map(({ type, at }) => ({ type, at: new Date(at) }))
+  }
+
+  async trigger(type) {
+    this.#stopping ??= new AbortController()
+    const run = this.#host.runScheduled(type, [], { wait: false, signal: this.#stopping.signal })
+    this.#triggered.add(run)
+    return run.finally(() => this.#triggered.delete(run))
+  }
+
+  #sleep(native, ms) {
+    this.#timer = this.#clock.setTimeout(() => {
+      const turn = this.#turn(native).finally(() => {
+        if (this.#work === turn) this.#work = null
+        if (this.#native === native) this.#sleep(native, this.#untilNext(native))
+      })
+      this.#work = turn
+    }, ms)
+    this.#timer?.unref?.()
+  }
+
+  #untilNext(native) {
+    const now = this.#clock.now()
+    const wake = native.wake(now) ?? Number.POSITIVE_INFINITY
+    return Math.min(Math.max(wake - now, 0), LONGEST_SLEEP)
+  }
+
+  /** Does what is due. A run that fails is an event, and no reason to stop. */
+  async #turn(native) {
+    await this.#host.look()
+    const { signal } = this.#stopping
+    // Not any more once it was stopped, also where it was started again since.
+    while (this.#native === native) {
+      const due = native.due(this.#clock.now())
+      const chore = due ? null : native.inspectionDue(this.#clock.now())
+      if (!due && !chore) return
+      if ((due ?? chore).missed) await this.#jitter()
+      if (this.#native !== native) return
+      if (due) await this.#host.runScheduled(due.type, due.covers, { wait: true, signal }).catch(ignore)
+      else await this.#host.inspect({ signal }).catch(ignore)
+    }
+  }
+
+  async #jitter() {
+    await new Promise((resolve) => {
+      this.#wake = resolve
+      this.#clock.setTimeout(resolve, this.#clock.random() * JITTER)?.unref?.()
+    })
+    this.#wake = null
+  }
+}
+
+/** It was told as an event. */
+function ignore() {}
+
+/** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
+function zone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+module.exports = { Scheduler }
