@@ -112,8 +112,18 @@ pub(crate) fn remove(
     let swept = match (warnings.is_empty(), dry_run) {
         (false, _) => Swept::default(),
         (true, true) => sweep.plan(&catalog)?,
-        (true, false) => sweep.run(catalog)?.0,
+        (true, false) => sweep.run(catalog)?,
     };
+    if swept.cramped > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "The disk has no room to write anew what is needed of {} packs that are mostly unused. Free some space: \
+                 the next pruning goes on with it.",
+                swept.cramped
+            ),
+        });
+    }
     Ok(PruneReport {
         dry_run,
         backups: verdicts,
@@ -136,10 +146,11 @@ pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control
     Ok(())
 }
 
-/// The vault's catalog. On a full disk one in memory, and the room of the old one: it is only a cache.
+/// The vault's catalog. On a full disk, or one that fails, another in memory, and the room of the old one: it is only a
+/// cache.
 fn catalog(vault: &Vault) -> Result<Catalog> {
     match vault.catalog_for_writing() {
-        Err(Error::NoSpace { .. }) => {
+        Err(Error::NoSpace { .. } | Error::Io { .. }) => {
             Catalog::remove(vault.dir())?;
             let mut catalog = Catalog::temporary()?;
             catalog.reconcile_packs(vault)?;

@@ -49,8 +49,11 @@ pub enum Scope<'a> {
     All,
     Backup(&'a BackupName),
     /// All records and item lists, and of the packs those that this names.
-    Packs(&'a dyn Fn(&[(PackId, u64)]) -> Result<HashSet<PackId>>),
+    Packs(&'a Choice<'a>),
 }
+
+/// Chooses among all packs, which come with their sizes.
+pub type Choice<'a> = dyn Fn(&[(PackId, u64)]) -> Result<HashSet<PackId>> + 'a;
 
 /// What was found, and in which packs nothing was wrong.
 pub struct Verified {

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::Vault;
+use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
 use crate::chunk::ChunkId;
@@ -39,7 +40,7 @@ pub struct Place {
 }
 
 pub struct Catalog {
-    db: Connection,
+    db: Database,
 }
 
 impl Catalog {
@@ -48,17 +49,16 @@ impl Catalog {
         let path = vault.join(FILE);
         match Catalog::try_open(&path) {
             Ok(Some(catalog)) => return Ok(catalog),
-            Ok(None) => {}
-            Err(error) if is_damage(&error) => {}
-            Err(error) => return Err(trouble(&path, error)),
+            Ok(None) | Err(Error::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
         }
         Catalog::remove(vault)?;
-        let db = Connection::open(&path).and_then(|db| {
-            settings(&db)?;
-            db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))?;
-            Ok(db)
-        });
-        Ok(Catalog { db: db.map_err(|error| trouble(&path, error))? })
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let db = Database::open(&path, flags, |db| {
+            settings(db)?;
+            db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+        })?;
+        Ok(Catalog { db })
     }
 
     /// Removes it from the disk: it will be rebuilt.
@@ -76,32 +76,34 @@ impl Catalog {
     }
 
     /// `None`: it is not there, or has other tables than ours.
-    fn try_open(path: &Path) -> rusqlite::Result<Option<Catalog>> {
+    fn try_open(path: &Path) -> Result<Option<Catalog>> {
         if !path.exists() {
             return Ok(None);
         }
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        settings(&db)?;
-        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let mut version = 0;
+        let db = Database::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, |db| {
+            settings(db)?;
+            version = schema_version(db)?;
+            Ok(())
+        })?;
         Ok((version == SCHEMA_VERSION).then_some(Catalog { db }))
     }
 
     /// Opens it for reading beside whoever writes. `None` where there is none that can be used.
     pub fn open_read_only(vault: &Path) -> Option<Catalog> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let db = Connection::open_with_flags(vault.join(FILE), flags).ok()?;
-        db.busy_timeout(std::time::Duration::from_millis(200)).ok()?;
-        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).ok()?;
-        (version == SCHEMA_VERSION).then_some(Catalog { db })
+        let mut version = 0;
+        let db = Database::open(&vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+            db.busy_timeout(std::time::Duration::from_millis(200))?;
+            version = schema_version(db)?;
+            Ok(())
+        });
+        Some(Catalog { db: db.ok()? }).filter(|_| version == SCHEMA_VERSION)
     }
 
-    /// A catalog of its own for one reader, gone when it is dropped. SQLite keeps it in memory while it is small.
+    /// A catalog of its own for one reader, gone when it is dropped.
     pub fn temporary() -> Result<Catalog> {
-        let db = Connection::open("").and_then(|db| {
-            db.execute_batch(SCHEMA)?;
-            Ok(db)
-        });
-        Ok(Catalog { db: db.map_err(|error| trouble(Path::new(FILE), error))? })
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        Ok(Catalog { db: Database::open(Path::new(""), flags, |db| db.execute_batch(SCHEMA))? })
     }
 
     /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
@@ -150,16 +152,17 @@ impl Catalog {
             }
         }
         for name in known {
-            self.run("DELETE FROM backups WHERE name = ?1", params![name])?;
+            self.db.run("DELETE FROM backups WHERE name = ?1", params![name])?;
         }
         Ok(damaged)
     }
 
     fn packs(&self) -> Result<HashMap<PackId, u64>> {
-        self.query("SELECT id, size FROM packs", params![], |row| {
-            Ok((PackId(row.get(0)?), row.get::<_, i64>(1)? as u64))
-        })
-        .map(|rows| rows.into_iter().collect())
+        self.db
+            .query("SELECT id, size FROM packs", params![], |row| {
+                Ok((PackId(row.get(0)?), row.get::<_, i64>(1)? as u64))
+            })
+            .map(|rows| rows.into_iter().collect())
     }
 
     /// Every pack's id and size, for a verification.
@@ -170,8 +173,8 @@ impl Catalog {
     }
 
     pub fn add_pack(&mut self, id: PackId, size: u64, entries: &[Entry]) -> Result<()> {
-        let add = || -> rusqlite::Result<()> {
-            let transaction = self.db.unchecked_transaction()?;
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
             transaction.execute("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", [&id.0])?;
             transaction
                 .execute("INSERT OR REPLACE INTO packs (id, size) VALUES (?1, ?2)", params![id.0, size as i64])?;
@@ -190,14 +193,13 @@ impl Catalog {
             }
             drop(insert);
             transaction.commit()
-        };
-        add().map_err(|error| trouble(Path::new(FILE), error))
+        })
     }
 
     /// A pack was removed, because nothing in it is needed.
     pub fn remove_pack(&mut self, id: PackId) -> Result<()> {
-        self.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
-        self.run("DELETE FROM packs WHERE id = ?1", params![id.0])
+        self.db.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
+        self.db.run("DELETE FROM packs WHERE id = ?1", params![id.0])
     }
 
     /// A pack is gone or cannot be read: what leaned on it is no longer to be trusted unseen.
@@ -209,23 +211,23 @@ impl Catalog {
     /// May an earlier backup name chunks that are not there? True for a new catalog, and since a pack went missing,
     /// until a backup has looked at every chunk that it names.
     pub fn may_have_holes(&self) -> Result<bool> {
-        let value: Option<i64> = self.get("SELECT value FROM meta WHERE key = 'holes'", params![])?;
+        let value: Option<i64> = self.db.get("SELECT value FROM meta WHERE key = 'holes'", params![])?;
         Ok(value != Some(0))
     }
 
     pub fn set_holes(&mut self, holes: bool) -> Result<()> {
-        self.run("INSERT OR REPLACE INTO meta VALUES ('holes', ?1)", params![i64::from(holes)])
+        self.db.run("INSERT OR REPLACE INTO meta VALUES ('holes', ?1)", params![i64::from(holes)])
     }
 
     pub fn contains(&self, id: ChunkId) -> Result<bool> {
-        Ok(self.get::<i64>("SELECT 1 FROM chunks WHERE id = ?1 LIMIT 1", params![id.0])?.is_some())
+        Ok(self.db.get::<i64>("SELECT 1 FROM chunks WHERE id = ?1 LIMIT 1", params![id.0])?.is_some())
     }
 
     /// Every place where a chunk lies, the newest first.
     pub fn places(&self, id: ChunkId) -> Result<Vec<Place>> {
         let sql = "SELECT p.id, c.ordinal, c.offset, c.sealed, c.plain FROM chunks c JOIN packs p USING (pack)
                    WHERE c.id = ?1 ORDER BY c.pack DESC";
-        self.query(sql, params![id.0], |row| {
+        self.db.query(sql, params![id.0], |row| {
             Ok(Place {
                 pack: PackId(row.get(0)?),
                 entry: Entry {
@@ -243,7 +245,7 @@ impl Catalog {
     pub fn places_in(&self, pack: PackId) -> Result<Vec<Place>> {
         let sql = "SELECT id, ordinal, offset, sealed, plain FROM chunks
                    WHERE pack = (SELECT pack FROM packs WHERE id = ?1) ORDER BY ordinal";
-        self.query(sql, params![pack.0], |row| {
+        self.db.query(sql, params![pack.0], |row| {
             let entry = Entry {
                 id: ChunkId(row.get(0)?),
                 ordinal: row.get(1)?,
@@ -257,11 +259,11 @@ impl Catalog {
 
     pub fn add_backup(&mut self, info: &BackupInfo) -> Result<()> {
         let text = serde_json::to_string(info).map_err(|error| Error::internal(error.to_string()))?;
-        self.run("INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3)", params![info.backup, info.timestamp, text])
+        self.db.run("INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3)", params![info.backup, info.timestamp, text])
     }
 
     pub fn remove_backup(&self, name: &str) -> Result<()> {
-        self.run("DELETE FROM backups WHERE name = ?1", params![name])
+        self.db.run("DELETE FROM backups WHERE name = ?1", params![name])
     }
 
     /// All backups, the newest first.
@@ -273,39 +275,20 @@ impl Catalog {
     pub fn newest(&self, count: usize) -> Result<Vec<BackupInfo>> {
         let sql = "SELECT info FROM backups ORDER BY timestamp DESC, name LIMIT ?1";
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let texts = self.query(sql, params![count], |row| row.get::<_, String>(0))?;
+        let texts = self.db.query(sql, params![count], |row| row.get::<_, String>(0))?;
         // A row that is not understood is as good as none: the reader falls back on the snapshot.
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
     /// Bytes of all backups' items, as if each were a plain copy.
     pub fn total_size(&self) -> Result<u64> {
-        let sum: Option<i64> = self.get("SELECT COALESCE(SUM(info ->> '$.totalSize'), 0) FROM backups", params![])?;
+        let sum: Option<i64> =
+            self.db.get("SELECT COALESCE(SUM(info ->> '$.totalSize'), 0) FROM backups", params![])?;
         Ok(sum.unwrap_or(0) as u64)
     }
 
     fn names(&self) -> Result<Vec<String>> {
-        self.query("SELECT name FROM backups", params![], |row| row.get(0))
-    }
-
-    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<()> {
-        let run = || self.db.prepare_cached(sql)?.execute(params);
-        run().map(drop).map_err(|error| trouble(Path::new(FILE), error))
-    }
-
-    fn get<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<T>> {
-        let get = || self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional();
-        get().map_err(|error| trouble(Path::new(FILE), error))
-    }
-
-    fn query<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
-        let query = || self.db.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<Vec<T>>>();
-        query().map_err(|error| trouble(Path::new(FILE), error))
+        self.db.query("SELECT name FROM backups", params![], |row| row.get(0))
     }
 }
 
@@ -314,18 +297,6 @@ fn settings(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;")
 }
 
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::*;
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | TypeMismatch))
-}
-
-fn trouble(path: &Path, error: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::*;
-    match error.sqlite_error_code() {
-        Some(DiskFull) => Error::NoSpace { path: PathBuf::from(path), source: std::io::ErrorKind::StorageFull.into() },
-        Some(DatabaseCorrupt | NotADatabase) => {
-            Error::corrupt(FILE, format!("{error}; it is rebuilt by the next operation that writes"))
-        }
-        _ => Error::internal(format!("{}: {error}", path.display())),
-    }
+fn schema_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }

@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod checked_json;
+pub mod database;
 mod description;
 pub mod durable;
 pub mod item;

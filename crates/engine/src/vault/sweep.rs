@@ -152,6 +152,8 @@ pub struct Swept {
     pub freed: u64,
     /// Bytes that were read from packs to be written anew.
     pub copied: u64,
+    /// Packs that stay as they are, because there was no room to write what is needed of them anew.
+    pub cramped: u64,
 }
 
 /// Removes what is not marked. The caller holds the vault's lock. `dead`: from how many percent dead on a pack is written
@@ -185,8 +187,8 @@ impl<'a> Sweep<'a> {
         size.saturating_sub(live) * 100 >= size * self.dead
     }
 
-    /// First what frees room at once, then what needs some. Returns the catalog, too.
-    pub fn run(&self, mut catalog: Catalog) -> Result<(Swept, Catalog)> {
+    /// First what frees room at once, then what needs some.
+    pub fn run(&self, mut catalog: Catalog) -> Result<Swept> {
         let mut swept = Swept::default();
         let (mut dead, mut mostly) = (Vec::new(), Vec::new());
         for (pack, size) in catalog.all_packs()? {
@@ -210,26 +212,32 @@ impl<'a> Sweep<'a> {
             });
             let (batch, later) = rest.split_at(count.count().max(1));
             let packs: Vec<(PackId, u64)> = batch.iter().map(|(_, pack, size)| (*pack, *size)).collect();
-            let copied = self.copy(catalog, &packs, &mut swept)?;
-            catalog = copied.1;
-            self.remove(&mut catalog, &copied.0, &mut swept)?;
-            swept.rewritten += copied.0.len() as u64;
-            swept.freed = swept.freed.saturating_sub(copied.2);
+            let (copied, written);
+            (copied, written, catalog) = match self.copy(catalog, &packs, &mut swept) {
+                Err(Error::NoSpace { .. }) => {
+                    swept.cramped = rest.len() as u64;
+                    self.vault.clean_up()?;
+                    break;
+                }
+                other => other?,
+            };
+            self.remove(&mut catalog, &copied, &mut swept)?;
+            swept.rewritten += copied.len() as u64;
+            swept.freed = swept.freed.saturating_sub(written);
             rest = later;
         }
-        Ok((swept, catalog))
+        Ok(swept)
     }
 
     /// Writes what is needed of these packs into new ones, durably. Returns the packs that may go now, and the bytes of
     /// the new ones. A pack with damage that no other pack makes good stays: where it is, it may still say what was lost.
-    fn copy(&self, catalog: Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<(Packs, Catalog, u64)> {
-        let mut done = Vec::new();
+    fn copy(&self, catalog: Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<(Packs, u64, Catalog)> {
         let places = packs.iter().map(|(pack, _)| catalog.places_in(*pack)).collect::<Result<Vec<_>>>()?;
         let writer = Writer::new(self.vault, catalog, false, None)?;
         // It is told the places: it needs no catalog of its own.
         let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
-        for (pack, places) in packs.iter().zip(places) {
+        let mut copy_pack = |places: &[Place]| -> Result<bool> {
             let mut whole = true;
             for place in places.iter().filter(|place| self.marks.has(place)) {
                 self.control.check()?;
@@ -241,13 +249,19 @@ impl<'a> Sweep<'a> {
                 progress.bytes += u64::from(place.entry.sealed);
                 self.control.report(&progress);
             }
-            if whole {
-                done.push(*pack);
+            Ok(whole)
+        };
+        let mut done = Vec::new();
+        for (pack, places) in packs.iter().zip(places) {
+            match copy_pack(&places) {
+                Ok(true) => done.push(*pack),
+                Ok(false) => {}
+                Err(error) => return Err(writer.abandon().unwrap_or(error)),
             }
         }
         swept.copied += progress.bytes;
         let (written, catalog) = writer.finish()?;
-        Ok((done, catalog, written))
+        Ok((done, written, catalog))
     }
 
     fn remove(&self, catalog: &mut Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<()> {
@@ -260,7 +274,8 @@ impl<'a> Sweep<'a> {
                 }
                 _ => swept.freed += size,
             }
-            catalog.remove_pack(*pack)?;
+            // A cache: on a full disk it may learn only later that the pack is gone.
+            let _ = catalog.remove_pack(*pack);
             folders.extend(path.parent().map(std::path::Path::to_path_buf));
         }
         for folder in folders {

@@ -9,12 +9,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, params};
+use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fact;
 use crate::report::{BackupType, HistoryFilter, Run, RunResult};
+use crate::vault::database::Database;
 use crate::vault::pack::PackId;
 use crate::{Error, Result};
 
@@ -54,7 +55,7 @@ pub struct Event {
 }
 
 pub struct Logbook {
-    db: Connection,
+    db: Database,
 }
 
 impl Logbook {
@@ -62,22 +63,24 @@ impl Logbook {
     pub fn open(vault: &Path) -> Result<Logbook> {
         let path = vault.join(FILE);
         match Logbook::try_open(&path) {
-            Err(error) if is_damage(&error) => {
+            Err(Error::Corrupt { .. }) => {
                 set_aside(&path)?;
-                Logbook::try_open(&path).map_err(|error| trouble(&path, error))
+                Logbook::try_open(&path)
             }
-            other => other.map_err(|error| trouble(&path, error)),
+            other => other,
         }
     }
 
-    fn try_open(path: &Path) -> rusqlite::Result<Logbook> {
+    fn try_open(path: &Path) -> Result<Logbook> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut db = Connection::open_with_flags(path, flags)?;
-        db.busy_timeout(PATIENCE)?;
-        db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1000000;",
-        )?;
-        if version(&db)? != VERSION {
+        let db = Database::open(path, flags, |db| {
+            db.busy_timeout(PATIENCE)?;
+            db.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1000000;",
+            )?;
+            if version(db)? == VERSION {
+                return Ok(());
+            }
             // Of two that find it empty, one makes the tables.
             let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             match version(&transaction)? {
@@ -86,27 +89,31 @@ impl Logbook {
                 // Made by a newer Lifeboat, which goes on with it.
                 _ => return Err(rusqlite::Error::InvalidQuery),
             }
-            transaction.commit()?;
-        }
+            transaction.commit()
+        })?;
         Ok(Logbook { db })
     }
 
     /// Opens it beside whoever writes. `None` where there is none that can be read.
     pub fn open_read_only(vault: &Path) -> Option<Logbook> {
-        let db = Connection::open_with_flags(vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
-        db.busy_timeout(Duration::from_millis(200)).ok()?;
-        (version(&db).ok()? == VERSION).then_some(Logbook { db })
+        let mut found = 0;
+        let db = Database::open(&vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+            db.busy_timeout(Duration::from_millis(200))?;
+            found = version(db)?;
+            Ok(())
+        });
+        Some(Logbook { db: db.ok()? }).filter(|_| found == VERSION)
     }
 
     /// Writes down a run; returns what it is known by.
     pub fn begin(&self, run: &Run) -> Result<i64> {
         let (kind, result) = (run.kind.map(BackupType::as_str), run.result.as_str());
-        self.run(
+        self.db.run(
             "INSERT INTO runs (at, operation, type, result, run) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![run.at, run.operation, kind, result, json(run)?],
         )?;
-        let id = self.db.last_insert_rowid();
-        self.run("DELETE FROM runs WHERE id <= ?1", [id - i64::from(MAX_RUNS)])?;
+        let id = self.db.last_id();
+        self.db.run("DELETE FROM runs WHERE id <= ?1", [id - i64::from(MAX_RUNS)])?;
         Ok(id)
     }
 
@@ -114,12 +121,13 @@ impl Logbook {
     pub fn end(&self, id: i64, run: &Run) -> Result<()> {
         let mut run = run.clone();
         run.warnings.truncate(MAX_WARNINGS);
-        self.run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
+        self.db
+            .run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
     }
 
     /// Runs that never ended, though nothing runs now, were cut off. The caller holds the vault's lock.
     pub fn settle(&self, now: i64) -> Result<()> {
-        let open = self.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
+        let open = self.db.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
         for (id, text) in open {
@@ -151,31 +159,31 @@ impl Logbook {
             filter.until.unwrap_or(i64::MAX),
             limit
         ];
-        let texts = self.query(sql, values, |row| row.get::<_, String>(0))?;
+        let texts = self.db.query(sql, values, |row| row.get::<_, String>(0))?;
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
-    /// The newest backup that failed or was cut off after the newest one that succeeded, if the last one did.
+    /// The newest backup that failed or was cut off.
     pub fn last_failure(&self) -> Result<Option<Run>> {
         let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result IN ('failure', 'interrupted')
                    ORDER BY id DESC LIMIT 1";
-        let text: Option<String> = self.get(sql, params![])?;
+        let text: Option<String> = self.db.get(sql, params![])?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// Returns what it is known by.
     pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<i64> {
-        self.run("INSERT INTO events (at, event, value) VALUES (?1, ?2, ?3)", params![now, event, json(value)?])?;
-        let id = self.db.last_insert_rowid();
+        self.db.run("INSERT INTO events (at, event, value) VALUES (?1, ?2, ?3)", params![now, event, json(value)?])?;
+        let id = self.db.last_id();
         // Those of a clock that went wrong are dropped by number.
         let oldest = id - i64::from(MAX_EVENTS);
-        self.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])?;
+        self.db.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])?;
         Ok(id)
     }
 
     /// What nobody has taken yet, in order.
     pub fn events(&self) -> Result<Vec<Event>> {
-        let rows = self.query("SELECT id, at, event, value FROM events ORDER BY id", params![], |row| {
+        let rows = self.db.query("SELECT id, at, event, value FROM events ORDER BY id", params![], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
         })?;
         let event = |(id, at, event, value): (i64, i64, String, String)| {
@@ -185,26 +193,26 @@ impl Logbook {
     }
 
     pub fn acknowledge(&self, id: i64) -> Result<()> {
-        self.run("DELETE FROM events WHERE id = ?1", params![id])
+        self.db.run("DELETE FROM events WHERE id = ?1", params![id])
     }
 
     /// A fact, as it was last noted. What is not understood is as good as none.
     pub fn fact<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        let text: Option<String> = self.get("SELECT value FROM facts WHERE key = ?1", params![key])?;
+        let text: Option<String> = self.db.get("SELECT value FROM facts WHERE key = ?1", params![key])?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     pub fn note<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<()> {
-        self.run("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", params![key, json(value)?])
+        self.db.run("INSERT OR REPLACE INTO facts VALUES (?1, ?2)", params![key, json(value)?])
     }
 
     pub fn forget(&self, key: &str) -> Result<()> {
-        self.run("DELETE FROM facts WHERE key = ?1", params![key])
+        self.db.run("DELETE FROM facts WHERE key = ?1", params![key])
     }
 
     /// Facts whose key begins with `prefix`, with the rest of their keys.
     pub fn facts<T: serde::de::DeserializeOwned>(&self, prefix: &str) -> Result<Vec<(String, T)>> {
-        let rows = self.query(
+        let rows = self.db.query(
             "SELECT key, value FROM facts WHERE substr(key, 1, ?2) = ?1",
             params![prefix, prefix.len() as i64],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
@@ -216,8 +224,8 @@ impl Logbook {
 
     /// All of these backups was read back, and is whole.
     pub fn verified(&self, backups: &[String], now: i64) -> Result<()> {
-        let work = || -> rusqlite::Result<()> {
-            let transaction = self.db.unchecked_transaction()?;
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
             {
                 let mut insert = transaction.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")?;
                 for backup in backups {
@@ -225,19 +233,18 @@ impl Logbook {
                 }
             }
             transaction.commit()
-        };
-        work().map_err(|error| trouble(Path::new(FILE), error))
+        })
     }
 
     /// When each pack was last read from end to end.
     pub fn checked(&self) -> Result<Vec<(PackId, i64)>> {
-        self.query("SELECT pack, at FROM checked", params![], |row| Ok((PackId(row.get(0)?), row.get(1)?)))
+        self.db.query("SELECT pack, at FROM checked", params![], |row| Ok((PackId(row.get(0)?), row.get(1)?)))
     }
 
     /// These packs were read and are whole. `existing`: the others are forgotten.
     pub fn set_checked(&self, packs: &[PackId], existing: &HashSet<PackId>, now: i64) -> Result<()> {
-        let work = || -> rusqlite::Result<()> {
-            let transaction = self.db.unchecked_transaction()?;
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
             {
                 let mut insert = transaction.prepare("INSERT OR REPLACE INTO checked VALUES (?1, ?2)")?;
                 packs.iter().try_for_each(|pack| insert.execute(params![pack.0, now]).map(drop))?;
@@ -252,28 +259,7 @@ impl Logbook {
                     .try_for_each(|pack| delete.execute([pack.0]).map(drop))?;
             }
             transaction.commit()
-        };
-        work().map_err(|error| trouble(Path::new(FILE), error))
-    }
-
-    fn run(&self, sql: &str, params: impl Params) -> Result<()> {
-        let run = || self.db.prepare_cached(sql)?.execute(params);
-        run().map(drop).map_err(|error| trouble(Path::new(FILE), error))
-    }
-
-    fn get<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
-        let get = || self.db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional();
-        get().map_err(|error| trouble(Path::new(FILE), error))
-    }
-
-    fn query<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
-        let query = || self.db.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<Vec<T>>>();
-        query().map_err(|error| trouble(Path::new(FILE), error))
+        })
     }
 }
 
@@ -285,11 +271,6 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
 }
 
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::*;
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase | TypeMismatch))
-}
-
 /// Out of the way, for whoever wants to look at it.
 fn set_aside(path: &Path) -> Result<()> {
     let aside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
@@ -297,13 +278,4 @@ fn set_aside(path: &Path) -> Result<()> {
         let _ = std::fs::remove_file(aside(suffix));
     }
     std::fs::rename(path, aside(".damaged")).map_err(|error| Error::io("setting aside", path, error))
-}
-
-fn trouble(path: &Path, error: rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => {
-            Error::NoSpace { path: path.to_path_buf(), source: std::io::ErrorKind::StorageFull.into() }
-        }
-        _ => Error::internal(format!("{}: {error}", path.display())),
-    }
 }

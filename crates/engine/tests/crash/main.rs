@@ -1,4 +1,5 @@
-//! A restore is stopped at every one of its file-system operations in turn, and so is what recovers it.
+//! What writes is stopped at every one of its file-system operations in turn: a restore, what recovers it, and whatever
+//! writes to a vault (see [`writers`]).
 //!
 //! Each case runs in a process of its own under `ptrace`. The N-th call that changes a file kills the process before it
 //! is made (which is after the one before), kills it in the middle of a write, or fails; or it fails, and a later one,
@@ -30,3 +31,4 @@ mod role;
 mod sample;
 mod scene;
 mod trace;
+mod writers;

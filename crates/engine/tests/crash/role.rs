@@ -21,7 +21,58 @@ pub enum Role {
     Apply,
     /// An app that has the databases open and reads them; each line of its input asks what it sees.
     App,
+    Write(Writer),
 }
+
+/// What writes to a vault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Writer {
+    Hourly,
+    Daily,
+    /// Also prunes, and writes an archive.
+    Weekly,
+    Prune,
+    Export,
+    Import,
+}
+
+impl Writer {
+    const ALL: [Writer; 6] =
+        [Writer::Hourly, Writer::Daily, Writer::Weekly, Writer::Prune, Writer::Export, Writer::Import];
+
+    fn name(self) -> &'static str {
+        match self {
+            Writer::Hourly => "hourly",
+            Writer::Daily => "daily",
+            Writer::Weekly => "weekly",
+            Writer::Prune => "prune",
+            Writer::Export => "export",
+            Writer::Import => "import",
+        }
+    }
+
+    /// `backup`: what is exported.
+    pub fn work(self, folder: &Path, backup: &str) -> lifeboat_engine::Result<()> {
+        let engine = Engine::new(config(folder));
+        let control = Control::silent();
+        let backup_of = |kind| engine.create_backup(kind, &BackupOptions::default(), &control).map(drop);
+        match self {
+            Writer::Hourly => backup_of(BackupType::Hourly),
+            Writer::Daily => backup_of(BackupType::Daily),
+            Writer::Weekly => engine.run_scheduled(BackupType::Weekly, &[], false, &control).map(drop),
+            Writer::Prune => engine.prune(&PruneOptions::default(), &control).map(drop),
+            Writer::Export => {
+                let options = ExportOptions { overwrite: true, ..ExportOptions::default() };
+                engine.export_backup(backup, &folder.join(EXPORTED), &options, &control).map(drop)
+            }
+            Writer::Import => engine.import_backup(&folder.join(IMPORTED), None, &control).map(drop),
+        }
+    }
+}
+
+/// Where an export goes, and where what is imported lies.
+pub const EXPORTED: &str = "out/exported.tar.gz";
+pub const IMPORTED: &str = "imported.tar.gz";
 
 impl Role {
     fn name(self) -> &'static str {
@@ -30,6 +81,7 @@ impl Role {
             Role::Recover => "recover",
             Role::Apply => "apply",
             Role::App => "app",
+            Role::Write(writer) => writer.name(),
         }
     }
 
@@ -47,7 +99,9 @@ impl Role {
 }
 
 pub fn config(folder: &Path) -> Config {
-    let config = Config { backup_dir: folder.join("vault"), encryption: false, ..Config::default() };
+    // What nothing but its age protects goes with the next pruning.
+    let config =
+        Config { backup_dir: folder.join("vault"), encryption: false, local_retention_days: 0, ..Config::default() };
     // One thread: the same calls in the same order, each time.
     let worker = lifeboat_engine::config::Worker { threads: 1, ..config.worker };
     Config { worker, ..config }.resolved(&folder.join("root")).unwrap()
@@ -57,6 +111,8 @@ pub fn config(folder: &Path) -> Config {
 pub const FAILED: i32 = 10;
 /// It has failed, and says that everything is as it was.
 pub const ROLLED_BACK: i32 = 11;
+/// It has failed because there is no room.
+pub const NO_SPACE: i32 = 12;
 
 /// Not a test: what a process of [`Role::command`] runs. It ends with 0 where the operation said that it has succeeded.
 #[test]
@@ -67,7 +123,11 @@ fn role() {
     if role == "app" {
         return app(&folder);
     }
-    let backup = BackupRef::Name(std::env::var("CRASH_BACKUP").unwrap());
+    let backup = std::env::var("CRASH_BACKUP").unwrap();
+    if let Some(writer) = Writer::ALL.into_iter().find(|writer| writer.name() == role) {
+        std::process::exit(exit(writer.work(&folder, &backup)));
+    }
+    let backup = BackupRef::Name(backup);
     let engine = Engine::new(config(&folder));
     let control = Control::silent();
     let mode = [RestoreMode::Live, RestoreMode::Offline, RestoreMode::OnRestart];
@@ -76,13 +136,17 @@ fn role() {
         None if role == "apply" => engine.apply_pending_restore(&control).map(drop),
         None => engine.recover(&control).map(drop),
     };
-    std::process::exit(match done {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("{error}");
-            if error.code() == "E_ROLLED_BACK" { ROLLED_BACK } else { FAILED }
-        }
-    });
+    std::process::exit(exit(done));
+}
+
+fn exit(done: lifeboat_engine::Result<()>) -> i32 {
+    let Err(error) = done else { return 0 };
+    eprintln!("{error}");
+    match error.code() {
+        "E_ROLLED_BACK" => ROLLED_BACK,
+        "E_NO_SPACE" => NO_SPACE,
+        _ => FAILED,
+    }
 }
 
 /// Reads without a pause, on connections of its own, and remembers whatever it has seen. Asked, it says that, and what

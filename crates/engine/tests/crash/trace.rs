@@ -1,6 +1,8 @@
 //! Runs a process under `ptrace`, counts its calls that change files, and strikes at one of them.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -15,7 +17,7 @@ pub enum Blow {
     Torn,
     /// It fails, once.
     Fail(c_int),
-    /// It fails, and from here on every one that needs room does.
+    /// From here on there is no room: every call fails that needs some.
     Full,
 }
 
@@ -73,23 +75,6 @@ const CHANGING: [(c_long, &str); 41] = [
     (libc::SYS_fdatasync, "fdatasync"),
     (libc::SYS_syncfs, "syncfs"),
     (libc::SYS_sync_file_range, "sync_file_range"),
-];
-
-/// Those that need room on the disk.
-const ROOM: [&str; 13] = [
-    "write",
-    "pwrite",
-    "writev",
-    "pwritev",
-    "pwritev2",
-    "copy_file_range",
-    "fallocate",
-    "mkdir",
-    "open",
-    "openat",
-    "link",
-    "linkat",
-    "symlink",
 ];
 
 /// Runs `command` to its end. Each blow falls at the call with its number, from 1.
@@ -189,7 +174,7 @@ impl Tracer<'_> {
                 }
                 Blow::Torn if is_struck => self.kill(),
                 Blow::Fail(errno) if is_struck => fail(pid, registers, *errno, failing),
-                Blow::Full if self.calls >= *at && ROOM.contains(&name) => {
+                Blow::Full if self.calls >= *at && needs_room(pid, name, &registers) => {
                     fail(pid, registers, libc::ENOSPC, failing);
                 }
                 _ => {}
@@ -225,6 +210,29 @@ fn changing(pid: pid_t, registers: &libc::user_regs_struct) -> Option<&'static s
         _ => true,
     };
     changes.then_some(*name)
+}
+
+/// Opening what is there already takes no room, nor does making a folder that is there.
+fn needs_room(pid: pid_t, name: &str, registers: &libc::user_regs_struct) -> bool {
+    match name {
+        "write" | "pwrite" | "writev" | "pwritev" | "pwritev2" | "copy_file_range" | "sendfile" | "fallocate" => true,
+        "link" | "linkat" | "symlink" | "symlinkat" => true,
+        "open" | "creat" | "mkdir" => !exists(pid, libc::AT_FDCWD, registers.rdi),
+        "openat" if registers.rdx as c_int & libc::O_TMPFILE == libc::O_TMPFILE => true,
+        "openat" | "mkdirat" => !exists(pid, registers.rdi as c_int, registers.rsi),
+        _ => false,
+    }
+}
+
+/// Is there something at the path whose text lies at `address` in the memory of a process, seen from its folder `fd`?
+fn exists(pid: pid_t, fd: c_int, address: u64) -> bool {
+    let mut bytes = vec![0; libc::PATH_MAX as usize];
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).expect("ptrace allows to read it");
+    let read = memory.read_at(&mut bytes, address).unwrap_or(0);
+    let end = bytes[..read].iter().position(|byte| *byte == 0).unwrap_or(read);
+    let path = std::ffi::OsStr::from_bytes(&bytes[..end]);
+    let folder = if fd == libc::AT_FDCWD { format!("/proc/{pid}/cwd") } else { format!("/proc/{pid}/fd/{fd}") };
+    std::path::Path::new(&folder).join(path).symlink_metadata().is_ok()
 }
 
 fn ptrace(request: libc::c_uint, pid: pid_t, data: usize) -> c_long {

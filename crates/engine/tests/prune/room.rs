@@ -127,3 +127,31 @@ fn a_superseded_damaged_pack_goes_and_verify_is_content_again() {
     let report = bot.verify(true);
     assert!(report.ok || report.damaged.iter().all(|damage| damage.backups.is_empty()), "{report:?}");
 }
+
+#[test]
+fn a_disk_without_a_free_byte_is_no_hindrance() {
+    let mut bot = Bot::empty();
+    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=24m");
+    bot.config.backup_dir = disk.0.join("vault");
+    bot.config.local_retention_days = 0;
+    bot.write("uploads/keep.bin", &noise(300_000, 1));
+    for n in 0..4 {
+        bot.write("uploads/changes.bin", &noise(4 << 20, 2 + n));
+        bot.backup(BackupType::Safety);
+    }
+    let last = bot.backup(BackupType::Daily).backup;
+    // Whoever fills it: a log file, say.
+    let mut junk = fs::File::create(disk.0.join("junk")).unwrap();
+    let full =
+        std::iter::repeat_with(|| std::io::Write::write(&mut junk, &[7; 1024])).find_map(|written| written.err());
+    assert_eq!(full.unwrap().kind(), std::io::ErrorKind::StorageFull);
+    bot.write("uploads/changes.bin", &noise(4 << 20, 99));
+    assert_eq!(bot.try_backup(BackupType::Hourly).unwrap_err().code(), "E_NO_SPACE");
+
+    let report = bot.engine().prune(&PruneOptions::default(), &Control::silent()).unwrap();
+    assert_eq!(report.removed, 4, "{report:?}");
+    assert!(report.freed > 12 << 20, "{report:?}");
+    assert!(bot.verify(true).ok);
+    assert_eq!(fs::read(bot.restore(&last).join("uploads/keep.bin")).unwrap(), noise(300_000, 1));
+    bot.backup(BackupType::Hourly);
+}

@@ -1,0 +1,85 @@
+//! One of Lifeboat's own SQLite databases, with its failures as Lifeboat's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
+
+use crate::{Error, Result};
+
+pub struct Database {
+    path: PathBuf,
+    db: Connection,
+}
+
+impl Database {
+    /// Opens it and prepares it. An empty path: one of its own, gone when it is dropped; SQLite keeps it in memory while it
+    /// is small.
+    pub fn open(
+        path: &Path,
+        flags: OpenFlags,
+        prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+    ) -> Result<Database> {
+        let path = path.to_path_buf();
+        let opened = Connection::open_with_flags(&path, flags);
+        let mut database = Database { db: opened.map_err(|error| failure(&path, error, None))?, path };
+        let prepared = prepare(&mut database.db);
+        prepared.map_err(|error| database.failure(error))?;
+        Ok(database)
+    }
+
+    pub fn run(&self, sql: &str, params: impl Params) -> Result<()> {
+        self.with(|db| db.prepare_cached(sql)?.execute(params)).map(drop)
+    }
+
+    pub fn get<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
+        self.with(|db| db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional())
+    }
+
+    pub fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.with(|db| db.prepare_cached(sql)?.query_map(params, read)?.collect())
+    }
+
+    pub fn last_id(&self) -> i64 {
+        self.db.last_insert_rowid()
+    }
+
+    /// Several statements.
+    pub fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&self.db).map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: rusqlite::Error) -> Error {
+        // SAFETY: the connection is open, and the call only reads a number.
+        let errno = unsafe { rusqlite::ffi::sqlite3_system_errno(self.db.handle()) };
+        failure(&self.path, error, Some(errno).filter(|errno| *errno != 0))
+    }
+}
+
+/// `errno`: what the operating system said last.
+fn failure(path: &Path, error: rusqlite::Error, errno: Option<i32>) -> Error {
+    use ErrorCode::*;
+    let name = path.file_name().map_or("a temporary database".into(), |name| name.to_string_lossy().into_owned());
+    match error.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase | TypeMismatch) => {
+            Error::corrupt(name, format!("{error}; the next operation that writes makes it anew"))
+        }
+        Some(DiskFull) => Error::NoSpace { path: path.into(), source: io::ErrorKind::StorageFull.into() },
+        Some(SystemIoFailure | CannotOpen | ReadOnly | PermissionDenied) => {
+            let folder = path.parent().filter(|_| error.sqlite_error_code() == Some(CannotOpen));
+            let source = folder
+                // It tries to open again what it cannot make, and knows only why that failed.
+                .and_then(|folder| tempfile::tempfile_in(folder).err())
+                .or_else(|| errno.map(io::Error::from_raw_os_error))
+                .unwrap_or_else(|| io::Error::other(error));
+            Error::io("using the database", path, source)
+        }
+        _ => Error::internal(format!("{name}: {error}")),
+    }
+}
