@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -73,27 +73,30 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
         _ => vault.list_snapshots()?,
     };
     // A catalog of its own, from what the packs say of themselves: the one on disk is not what is verified.
-    let mut catalog = Catalog::temporary()?;
-    for error in catalog.reconcile_packs(vault)? {
-        match error {
-            Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
-            Error::Format { message } => findings.add("packs", message),
-            other => return Err(other),
+    let catalog = Arc::new(Mutex::new(Catalog::temporary()?));
+    let mut check = ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog.clone());
+    let mut read = PacksRead::default();
+    let all = loop {
+        for error in lock(&catalog).reconcile_packs(vault)? {
+            match error {
+                Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
+                Error::Format { message } => findings.add("packs", message),
+                other => return Err(other),
+            }
         }
-    }
-    let mut packs = catalog.all_packs()?;
-    let catalog = Arc::new(Mutex::new(catalog));
-    let mut check = ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog);
-    let all: HashSet<PackId> = packs.iter().map(|(id, _)| *id).collect();
-    let chosen = match scope {
-        Scope::All => None,
-        Scope::Backup(_) => Some(check.packs_of(vault, &backups)?),
-        Scope::Packs(choose) => Some(choose(&packs)?),
+        let all = lock(&catalog).all_packs()?;
+        let chosen = match scope {
+            Scope::All => None,
+            Scope::Backup(_) => Some(check.packs_of(vault, &backups)?),
+            Scope::Packs(choose) => Some(choose(&all)?),
+        };
+        let is_due = |id: &PackId| chosen.as_ref().is_none_or(|chosen| chosen.contains(id)) && !read.packs.contains(id);
+        let packs: Vec<(PackId, u64)> = all.iter().filter(|(id, _)| is_due(id)).copied().collect();
+        if read_packs(vault, &packs, &mut read, deep, threads, control)? {
+            break all;
+        }
+        // What was pruned beside us is needed no more, or was written anew.
     };
-    if let Some(chosen) = chosen {
-        packs.retain(|(id, _)| chosen.contains(id));
-    }
-    let read = read_packs(vault, &packs, deep, threads, control)?;
     for (pack, message) in &read.damaged {
         findings.add(&pack.object(), message.clone());
     }
@@ -101,7 +104,11 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
     let mut bytes = read.bytes;
     for name in &backups {
         control.check()?;
-        bytes += check.backup(vault, name, &mut findings)?;
+        match check.backup(vault, name, &mut findings) {
+            // It was pruned meanwhile.
+            Err(Error::NotFound { .. }) if !matches!(scope, Scope::Backup(_)) => {}
+            other => bytes += other?,
+        }
     }
     let damaged: Vec<Damage> = findings
         .damage
@@ -113,16 +120,17 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
             message,
         })
         .collect();
-    let whole = packs.iter().map(|(id, _)| *id).filter(|id| !read.damaged.contains_key(id)).collect();
+    let packs = read.packs.len() as u64;
+    let whole = read.packs.into_iter().filter(|id| !read.damaged.contains_key(id)).collect();
     let report = VerifyReport {
         ok: damaged.is_empty(),
         backups: backups.len() as u64,
-        packs: packs.len() as u64,
+        packs,
         bytes,
         damaged,
         duration_ms: started.elapsed().as_millis() as u64,
     };
-    Ok(Verified { report, backups, whole, packs: all })
+    Ok(Verified { report, backups, whole, packs: all.into_iter().map(|(id, _)| id).collect() })
 }
 
 /// An object and what is wrong with it.
@@ -239,43 +247,53 @@ fn read_list(reader: &mut Reader, id: ChunkId) -> Result<HashSet<ChunkId>> {
 /// What reading packs from end to end found.
 #[derive(Default)]
 struct PacksRead {
+    packs: HashSet<PackId>,
     bytes: u64,
     damaged: BTreeMap<PackId, String>,
     damaged_chunks: HashSet<(PackId, u32)>,
 }
 
+/// False: some of them were not there any more.
 fn read_packs(
     vault: &Vault,
     packs: &[(PackId, u64)],
+    read: &mut PacksRead,
     deep: bool,
     threads: usize,
     control: &Control,
-) -> Result<PacksRead> {
+) -> Result<bool> {
     let next = AtomicUsize::new(0);
-    let bytes = AtomicU64::new(0);
-    let total: u64 = packs.iter().map(|(_, size)| size).sum();
-    let found = Mutex::new(PacksRead::default());
+    let total: u64 = read.bytes + packs.iter().map(|(_, size)| size).sum::<u64>();
+    let found = Mutex::new(read);
     let failure = Mutex::new(None);
+    let all_there = AtomicBool::new(true);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 let mut inflater = Inflater::default();
                 while let Some((id, size)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = control.check().and_then(|()| read_pack(vault, *id, deep, &mut inflater));
+                    let mut found = lock(&found);
                     match result {
-                        Ok(bad) if bad.is_empty() => {}
-                        Ok(bad) => {
-                            let mut found = lock(&found);
+                        Ok(None) => {
+                            all_there.store(false, Ordering::Relaxed);
+                            continue;
+                        }
+                        Ok(Some(bad)) if bad.is_empty() => {}
+                        Ok(Some(bad)) => {
                             found.damaged.insert(*id, format!("{} of its chunks do not authenticate", bad.len()));
                             found.damaged_chunks.extend(bad.into_iter().map(|ordinal| (*id, ordinal)));
                         }
-                        Err(Error::Corrupt { detail, .. }) => drop(lock(&found).damaged.insert(*id, detail)),
+                        Err(Error::Corrupt { detail, .. }) => drop(found.damaged.insert(*id, detail)),
                         Err(error) => {
                             lock(&failure).get_or_insert(error);
                             return;
                         }
                     }
-                    let done = bytes.fetch_add(*size, Ordering::Relaxed) + size;
+                    found.packs.insert(*id);
+                    found.bytes += size;
+                    let done = found.bytes;
+                    drop(found);
                     control.report(&Progress {
                         phase: "verifying".into(),
                         items: next.load(Ordering::Relaxed).min(packs.len()) as u64,
@@ -288,18 +306,19 @@ fn read_packs(
             });
         }
     });
-    if let Some(error) = failure.into_inner().unwrap_or_default() {
-        return Err(error);
+    match failure.into_inner().unwrap_or_default() {
+        Some(error) => Err(error),
+        None => Ok(all_there.into_inner()),
     }
-    let mut found = found.into_inner().unwrap_or_default();
-    found.bytes = bytes.into_inner();
-    Ok(found)
 }
 
-/// The ordinals of a pack's chunks that are not what was written.
-fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> Result<Vec<u32>> {
+/// The ordinals of a pack's chunks that are not what was written. `None`: there is no such pack.
+fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> Result<Option<Vec<u32>>> {
     let path = id.path(vault.dir());
-    let file = File::open(&path).at("reading", &path)?;
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.at("reading", &path)?,
+    };
     let cipher = PackCipher::new(vault.keys(), id);
     let mut bad = Vec::new();
     let mut sealed = Vec::new();
@@ -316,5 +335,5 @@ fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> 
             bad.push(entry.ordinal);
         }
     }
-    Ok(bad)
+    Ok(Some(bad))
 }

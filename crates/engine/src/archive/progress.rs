@@ -8,27 +8,27 @@ use crate::report::Progress;
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Tells how far it is, a few times a second.
+/// Tells how far it is: at once, and then a few times a second.
 pub struct Reporter<'a> {
     control: &'a Control,
     phase: &'static str,
     /// Items and bytes.
     pub total: Option<(u64, u64)>,
     /// Items, bytes, and when that was told last.
-    done: RefCell<(u64, u64, Instant)>,
+    done: RefCell<(u64, u64, Option<Instant>)>,
 }
 
 impl<'a> Reporter<'a> {
     pub fn new(phase: &'static str, control: &'a Control) -> Reporter<'a> {
-        Reporter { control, phase, total: None, done: RefCell::new((0, 0, Instant::now())) }
+        Reporter { control, phase, total: None, done: RefCell::default() }
     }
 
     pub fn wrote(&self, path: &str, items: u64, bytes: u64) {
         let mut done = self.done.borrow_mut();
         done.0 += items;
         done.1 += bytes;
-        if done.2.elapsed() >= EVERY {
-            done.2 = Instant::now();
+        if done.2.is_none_or(|last| last.elapsed() >= EVERY) {
+            done.2 = Some(Instant::now());
             self.control.report(&Progress {
                 phase: self.phase.into(),
                 items: done.0,

@@ -94,7 +94,7 @@ pub struct Shared<'a> {
     failure: Mutex<Option<Error>>,
     files: AtomicU64,
     bytes: AtomicU64,
-    reported: Mutex<Instant>,
+    reported: Mutex<Option<Instant>>,
 }
 
 impl<'a> Stage<'a> {
@@ -194,7 +194,7 @@ impl<'a> Shared<'a> {
             failure: Mutex::default(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            reported: Mutex::new(Instant::now()),
+            reported: Mutex::default(),
         }
     }
 
@@ -228,8 +228,8 @@ impl<'a> Shared<'a> {
         let files = self.files.fetch_add(files, Ordering::Relaxed) + files;
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let Ok(mut reported) = self.reported.try_lock() else { return };
-        if reported.elapsed() >= PROGRESS_EVERY {
-            *reported = Instant::now();
+        if reported.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
+            *reported = Some(Instant::now());
             self.control.report(&Progress {
                 phase: "restoring".into(),
                 items: files,

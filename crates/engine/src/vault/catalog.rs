@@ -15,6 +15,7 @@ use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
 use crate::chunk::ChunkId;
+use crate::error::IoContext;
 use crate::report::BackupInfo;
 use crate::{Error, Result};
 
@@ -41,6 +42,17 @@ pub struct Place {
 
 pub struct Catalog {
     db: Database,
+    access: Access,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    /// Under the vault's lock.
+    Write,
+    /// Beside whoever writes.
+    Read,
+    /// Its own, as the folder was when it was made.
+    Temporary,
 }
 
 impl Catalog {
@@ -58,7 +70,7 @@ impl Catalog {
             settings(db)?;
             db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
         })?;
-        Ok(Catalog { db })
+        Ok(Catalog { db, access: Access::Write })
     }
 
     /// Removes it from the disk: it will be rebuilt.
@@ -86,7 +98,7 @@ impl Catalog {
             version = schema_version(db)?;
             Ok(())
         })?;
-        Ok((version == SCHEMA_VERSION).then_some(Catalog { db }))
+        Ok((version == SCHEMA_VERSION).then_some(Catalog { db, access: Access::Write }))
     }
 
     /// Opens it for reading beside whoever writes. `None` where there is none that can be used.
@@ -97,13 +109,25 @@ impl Catalog {
             version = schema_version(db)?;
             Ok(())
         });
-        Some(Catalog { db: db.ok()? }).filter(|_| version == SCHEMA_VERSION)
+        Some(Catalog { db: db.ok()?, access: Access::Read }).filter(|_| version == SCHEMA_VERSION)
     }
 
     /// A catalog of its own for one reader, gone when it is dropped.
     pub fn temporary() -> Result<Catalog> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        Ok(Catalog { db: Database::open(Path::new(""), flags, |db| db.execute_batch(SCHEMA))? })
+        let db = Database::open(Path::new(""), flags, |db| db.execute_batch(SCHEMA))?;
+        Ok(Catalog { db, access: Access::Temporary })
+    }
+
+    /// Looks at the folder again: what a reader needs may have been written anew by a pruning beside it.
+    pub fn renew(&mut self, vault: &Vault) -> Result<()> {
+        match self.access {
+            // Nobody prunes beside whoever holds the lock.
+            Access::Write => {}
+            Access::Read => *self = vault.catalog_for_reading()?,
+            Access::Temporary => drop(self.reconcile_packs(vault)?),
+        }
+        Ok(())
     }
 
     /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
@@ -115,17 +139,28 @@ impl Catalog {
 
     /// As [`Catalog::reconcile`], for the packs alone.
     pub fn reconcile_packs(&mut self, vault: &Vault) -> Result<Vec<Error>> {
+        loop {
+            if let Some(damaged) = self.try_reconcile_packs(vault)? {
+                return Ok(damaged);
+            }
+        }
+    }
+
+    /// `None`: a pack was pruned at this moment, beside a reader; what is needed of it is in one that was not listed yet.
+    fn try_reconcile_packs(&mut self, vault: &Vault) -> Result<Option<Vec<Error>>> {
         let mut damaged = Vec::new();
         let mut known = self.packs()?;
         for (id, size) in vault.list_packs()? {
             if known.remove(&id) == Some(size) {
                 continue;
             }
+            let path = id.path(vault.dir());
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                other => other.at("reading", &path),
+            };
             let cipher = PackCipher::new(vault.keys(), id);
-            let index = File::open(id.path(vault.dir()))
-                .map_err(|error| Error::io("reading", id.path(vault.dir()), error))
-                .and_then(|file| cipher.read_index(&file));
-            match index {
+            match file.and_then(|file| cipher.read_index(&file)) {
                 Ok(entries) => self.add_pack(id, size, &entries)?,
                 Err(error) => {
                     self.forget_pack(id)?;
@@ -136,7 +171,7 @@ impl Catalog {
         for id in known.into_keys() {
             self.forget_pack(id)?;
         }
-        Ok(damaged)
+        Ok(Some(damaged))
     }
 
     fn reconcile_backups(&mut self, vault: &Vault) -> Result<Vec<Error>> {

@@ -182,8 +182,11 @@ impl Vault {
         for folder in durable::list(&self.dir().join("packs"))? {
             for path in durable::list(&folder)? {
                 let id = path.file_name().and_then(|name| name.to_str()).and_then(PackId::parse);
-                if let Some(id) = id.filter(|id| id.path(self.dir()) == path) {
-                    packs.push((id, fs::metadata(&path).at("reading", &path)?.len()));
+                let Some(id) = id.filter(|id| id.path(self.dir()) == path) else { continue };
+                match fs::metadata(&path) {
+                    // Pruned at this moment, beside a reader.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    metadata => packs.push((id, metadata.at("reading", &path)?.len())),
                 }
             }
         }

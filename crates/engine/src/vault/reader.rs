@@ -1,6 +1,6 @@
 //! Fetching chunks: find, read, authenticate, decompress, and check the id. Wrong data never leaves this module.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
@@ -23,10 +23,14 @@ pub struct Reader {
     packs: HashMap<PackId, (File, PackCipher)>,
     inflater: Inflater,
     sealed: Vec<u8>,
+    /// Packs that were not there, and for which the catalog was renewed.
+    gone: HashSet<PackId>,
 }
 
 /// Why a chunk could not be had.
 enum Fault {
+    /// There is no such pack.
+    Gone(PackId),
     /// The object and what is wrong with it.
     Damaged(String, &'static str),
     Failed(Error),
@@ -34,7 +38,14 @@ enum Fault {
 
 impl Reader {
     pub fn new(vault: Vault, catalog: Arc<Mutex<Catalog>>) -> Reader {
-        Reader { vault, catalog, packs: HashMap::new(), inflater: Inflater::default(), sealed: Vec::new() }
+        Reader {
+            vault,
+            catalog,
+            packs: HashMap::new(),
+            inflater: Inflater::default(),
+            sealed: Vec::new(),
+            gone: HashSet::new(),
+        }
     }
 
     /// Another reader of the same vault, for another thread.
@@ -45,13 +56,23 @@ impl Reader {
     /// The plaintext of a chunk, from whichever pack has it whole. `E_CORRUPT` names the object that has it damaged.
     pub fn get(&mut self, id: ChunkId) -> Result<Vec<u8>> {
         let mut fault = None;
+        let mut is_stale = false;
         let places = lock(&self.catalog).places(id)?;
         for place in places {
             match self.plain(&place) {
                 Ok(plain) => return Ok(plain),
                 Err(Fault::Failed(error)) => return Err(error),
                 Err(Fault::Damaged(object, detail)) => fault = Some((object, detail)),
+                Err(Fault::Gone(pack)) => {
+                    // Once a pack: it may be really gone.
+                    is_stale |= self.gone.insert(pack);
+                    fault = Some((pack.object(), "it is missing"));
+                }
             }
+        }
+        if is_stale {
+            lock(&self.catalog).renew(&self.vault)?;
+            return self.get(id);
         }
         Err(match fault {
             Some((object, detail)) => Error::corrupt(object, detail),
@@ -94,7 +115,7 @@ impl Reader {
                 Ok(Some(&mut self.sealed))
             }
             Err(Fault::Failed(error)) => Err(error),
-            Err(Fault::Damaged(..)) => Ok(None),
+            Err(Fault::Damaged(..) | Fault::Gone(_)) => Ok(None),
         }
     }
 
@@ -117,7 +138,7 @@ impl Reader {
             }
             let path = pack.path(self.vault.dir());
             let file = File::open(&path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Fault::Damaged(pack.object(), "it is missing"),
+                std::io::ErrorKind::NotFound => Fault::Gone(pack),
                 _ => Fault::Failed(Error::io("reading", path, error)),
             })?;
             self.packs.insert(pack, (file, PackCipher::new(self.vault.keys(), pack)));

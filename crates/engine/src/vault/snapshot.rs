@@ -130,12 +130,14 @@ impl Snapshot {
             backups: vec![name.to_string()],
         };
         let path = vault.dir().join(&object);
-        if !path.exists() {
-            return Err(vault.no_such_backup(name.as_str()));
-        }
-        let file = File::open(&path).at("reading", &path)?;
-        if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-            // It is being removed at this moment.
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(vault.no_such_backup(name.as_str()));
+            }
+            other => other.at("reading", &path)?,
+        };
+        // It is being removed at this moment, or was between the two lines.
+        if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) || !path.exists() {
             return Err(vault.no_such_backup(name.as_str()));
         }
         let mut bytes = Vec::new();

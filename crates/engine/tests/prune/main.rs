@@ -4,5 +4,6 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+mod beside;
 mod room;
 mod rules;
