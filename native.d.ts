@@ -24,6 +24,12 @@ export declare class NativeEngine {
   acknowledge(id: number): Promise<string>
   /** Keeps an event that nobody could take; its id, or null where there is no vault yet. `value` is JSON text. */
   keep(event: string, value: string, now: number): Promise<string>
+  /** How the backups are. Where a restore was cut off, ask a worker instead: it carries it on first. */
+  status(now: number): Promise<string>
+  /** The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker. */
+  backups(filter: string): Promise<string>
+  /** What happened, newest first; `filter` is JSON text. */
+  history(filter: string): Promise<string>
   /**
    * Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
    * outcome, and never rejected. `onProgress` gets JSON text; it must not throw.

@@ -109,7 +109,7 @@ function history(options) {
   const kinds = { operation: 'text', type: 'type', since: 'instant', until: 'instant', limit: 'count' }
   const filter = checkAll('The filter of history', options, kinds)
   for (const name of ['since', 'until']) if (name in filter) filter[name] = millis(filter[name])
-  return { op: 'history', filter }
+  return filter
 }
 
 function listItems(backup, options) {

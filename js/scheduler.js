@@ -7,7 +7,13 @@ const LONGEST_SLEEP = 60_000
 /** What was missed begins within so much time, not at once: the host has just started, and so have others. */
 const JITTER = 60_000
 
-const CLOCK = { now: Date.now, random: Math.random, setTimeout, clearTimeout }
+// Looked up at each call: a test may replace them.
+const CLOCK = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  setTimeout: (work, delay) => setTimeout(work, delay),
+  clearTimeout: (timer) => clearTimeout(timer)
+}
 
 class Scheduler {
   #host

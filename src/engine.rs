@@ -9,7 +9,7 @@ use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
 use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
-use lifeboat_engine::watch::Watch;
+use lifeboat_engine::watch::{self, Watch};
 use lifeboat_engine::{Config, Error};
 use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
@@ -119,16 +119,34 @@ impl NativeEngine {
         })
     }
 
+    /// How the backups are. Where a restore was cut off, ask a worker instead: it carries it on first.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn status<'env>(&self, env: &'env Env, now: f64) -> napi::Result<Object<'env>> {
+        let config = self.config.clone();
+        settle(env, true, move || json_of(watch::status(&config, None, now as i64)))
+    }
+
+    /// The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn backups<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
+        let vault = self.config.backup_dir.clone();
+        settle(env, true, move || json_of(watch::backups(&vault, &parse(&filter)?)))
+    }
+
+    /// What happened, newest first; `filter` is JSON text.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn history<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
+        let vault = self.config.backup_dir.clone();
+        settle(env, true, move || json_of(watch::history(&vault, &parse(&filter)?)))
+    }
+
     fn watch<'env, T: serde::Serialize>(
         &self,
         env: &'env Env,
         work: impl FnOnce(&Watch) -> lifeboat_engine::Result<T> + Send + 'static,
     ) -> napi::Result<Object<'env>> {
         let watch = self.watch.clone();
-        settle(env, true, move || {
-            let result = work(&watch).map_err(|error| Failure::from(&error))?;
-            serde_json::to_string(&result).map_err(|error| Failure::from(&Error::internal(error.to_string())))
-        })
+        settle(env, true, move || json_of(work(&watch)))
     }
 
     /// Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
@@ -162,7 +180,7 @@ impl NativeEngine {
         settle(env, true, move || {
             // Also where the operation panics.
             let _done = Done(running, id);
-            let operation = parse(&operation)?;
+            let operation: Operation = parse(&operation)?;
             supervisor.run(operation, environment, &cancel, &mut |report| {
                 if let Some(progress) = &progress {
                     // A full queue and a closing event loop both mean that nobody needs it.
@@ -210,6 +228,12 @@ fn settle<'env>(
     Ok(promise)
 }
 
+fn json_of<T: serde::Serialize>(result: lifeboat_engine::Result<T>) -> Result<String, Failure> {
+    let text =
+        result.and_then(|value| serde_json::to_string(&value).map_err(|error| Error::internal(error.to_string())));
+    text.map_err(|error| Failure::from(&error))
+}
+
 struct Done(Running, u32);
 
 impl Drop for Done {
@@ -224,8 +248,8 @@ fn cancel_all(running: &Running) {
     }
 }
 
-fn parse(operation: &str) -> Result<Operation, Failure> {
-    serde_json::from_str(operation).map_err(|error| {
+fn parse<T: serde::de::DeserializeOwned>(argument: &str) -> Result<T, Failure> {
+    serde_json::from_str(argument).map_err(|error| {
         Failure::from(&Error::Config { message: format!("The call's arguments are not valid: {error}.") })
     })
 }

@@ -71,7 +71,6 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::CreateBackup { kind, options } => json(&engine.create_backup(kind, &options, control)?),
         Operation::RunScheduled { kind, covers, wait } => json(&engine.run_scheduled(kind, &covers, wait, control)?),
         Operation::Inspect => json(&engine.inspect(control)?),
-        Operation::History { filter } => json(&engine.history(&filter)?),
         Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
         Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
         Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),

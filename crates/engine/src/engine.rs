@@ -224,16 +224,7 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             return Ok(Vec::new());
         }
-        let mut infos = self.vault()?.backups()?;
-        let verified = watch::inspection::verified_at(&self.config.backup_dir);
-        infos.iter_mut().for_each(|info| info.verified_at = verified.get(&info.backup).copied());
-        infos.retain(|info| {
-            filter.kind.is_none_or(|kind| kind == info.kind)
-                && filter.since.is_none_or(|since| info.timestamp >= since)
-                && filter.until.is_none_or(|until| info.timestamp <= until)
-        });
-        infos.truncate(filter.limit.unwrap_or(usize::MAX));
-        Ok(infos)
+        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::archive::shelf;
-use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
+use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
@@ -50,7 +50,8 @@ pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<Pru
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
 pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
-    let mut infos = vault.backups()?;
+    let mut infos = vault.backups(&ListFilter::default())?;
+    let pins = vault.pins()?;
     let known: std::collections::HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
     for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
         infos.push(BackupInfo {
@@ -65,7 +66,7 @@ pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
             full: false,
             degraded: true,
             covers: Vec::new(),
-            pinned: vault.is_pinned(name.as_str()),
+            pinned: pins.contains(name.as_str()),
             verified_at: None,
             location: vec!["local".into()],
         });

@@ -252,6 +252,15 @@ pub struct ListFilter {
     pub limit: Option<usize>,
 }
 
+impl ListFilter {
+    /// Of a backup of that type and time, but for the limit.
+    pub fn takes(&self, kind: BackupType, timestamp: i64) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && self.since.is_none_or(|since| timestamp >= since)
+            && self.until.is_none_or(|until| timestamp <= until)
+    }
+}
+
 /// One path of a backup, as users see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ItemInfo {

@@ -23,7 +23,7 @@ const TIGHT: u64 = 5;
 
 /// Bytes that may still be written; none where the limit is passed already.
 pub fn left(vault: &Vault, config: &Config) -> Result<u64> {
-    Ok(config.max_local_storage.0.saturating_sub(vault::usage(vault.dir())?.0))
+    Ok(config.max_local_storage.0.saturating_sub(vault::usage(vault.dir())?.used))
 }
 
 /// Makes room for `needed` bytes, or fails with `E_STORAGE_LIMIT` and has removed nothing. Returns what had to go before
@@ -63,7 +63,7 @@ impl Room<'_> {
         let untouchable = order.len();
         order.extend(sacrifices.into_iter().rev().filter(|index| verdicts[*index].keep));
 
-        let used = vault::usage(self.vault.dir())?.0;
+        let used = vault::usage(self.vault.dir())?.used;
         let (catalog, _) = self.vault.catalog_for_writing()?;
         let packs: u64 = catalog.all_packs()?.iter().map(|(_, size)| size).sum();
         let archives: u64 = self.archives()?.iter().map(|(_, size)| size).sum();
@@ -109,9 +109,10 @@ impl Room<'_> {
 
     /// Archives with their sizes, the oldest first, but for those of pinned backups.
     fn archives(&self) -> Result<Vec<(PathBuf, u64)>> {
+        let pins = self.vault.pins()?;
         let mut archives = Vec::new();
         for (path, name) in archive::shelf::list(self.vault)? {
-            if !self.vault.is_pinned(name.as_str()) {
+            if !pins.contains(name.as_str()) {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 archives.push((name.millis(), path, size));
             }

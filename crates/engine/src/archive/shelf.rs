@@ -40,6 +40,7 @@ pub fn put(
     let size = room::size_of(vault, name)?;
     // A tar has a little around each item.
     let needed = size + size / 20 + (1 << 20);
+    let pins = vault.pins()?;
     let mut older = list(vault)?;
     older.sort_by_key(|(_, name)| name.millis());
     for (path, older) in older {
@@ -47,7 +48,7 @@ pub fn put(
             break;
         }
         // The newest is worth more than those before it.
-        if !vault.is_pinned(older.as_str()) && older != *name {
+        if !pins.contains(older.as_str()) && older != *name {
             fs::remove_file(&path).at("removing", &path)?;
         }
     }
@@ -77,7 +78,7 @@ pub fn put(
 }
 
 fn vault_is_full(vault: &Vault, config: &Config) -> Result<bool> {
-    Ok(crate::vault::usage(vault.dir())?.0 > config.max_local_storage.0)
+    Ok(crate::vault::usage(vault.dir())?.used > config.max_local_storage.0)
 }
 
 /// The archives of a backup go with it.

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::report::{
-    BackupOptions, BackupRef, BackupType, ExportOptions, HistoryFilter, ListFilter, MigrateOptions, Progress,
-    PruneOptions, RestoreOptions,
+    BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, PruneOptions,
+    RestoreOptions,
 };
 use crate::secret::{MasterKey, Secret};
 
@@ -48,11 +48,6 @@ pub enum Operation {
     },
     /// Reads back the part of the vault whose turn it is, and now and then rehearses a restore. Result: `Inspection`.
     Inspect,
-    /// Result: `Run[]`, newest first.
-    History {
-        #[serde(default)]
-        filter: HistoryFilter,
-    },
     /// Result: `BackupInfo[]`, newest first.
     ListBackups {
         #[serde(default)]

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 
 const FILE: &str = "catalog.sqlite";
 /// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
     CREATE TABLE packs (pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
     CREATE TABLE chunks (
@@ -29,7 +29,10 @@ const SCHEMA: &str = "
         sealed INTEGER NOT NULL, plain INTEGER NOT NULL, PRIMARY KEY (id, pack)
     ) WITHOUT ROWID;
     CREATE INDEX chunks_of_pack ON chunks (pack);
-    CREATE TABLE backups (name TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, info TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE backups (
+        name TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, total_size INTEGER NOT NULL, info TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX backups_by_time ON backups (timestamp, total_size);
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
@@ -294,31 +297,32 @@ impl Catalog {
 
     pub fn add_backup(&mut self, info: &BackupInfo) -> Result<()> {
         let text = serde_json::to_string(info).map_err(|error| Error::internal(error.to_string()))?;
-        self.db.run("INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3)", params![info.backup, info.timestamp, text])
+        self.db.run(
+            "INSERT OR REPLACE INTO backups VALUES (?1, ?2, ?3, ?4)",
+            params![info.backup, info.timestamp, info.total_size as i64, text],
+        )
     }
 
     pub fn remove_backup(&self, name: &str) -> Result<()> {
         self.db.run("DELETE FROM backups WHERE name = ?1", params![name])
     }
 
-    /// All backups, the newest first.
-    pub fn backups(&self) -> Result<Vec<BackupInfo>> {
-        self.newest(usize::MAX)
+    /// What it knows of each backup, by name: the JSON of a [`BackupInfo`]. What is not understood is as good as none.
+    pub fn backups(&self) -> Result<HashMap<String, String>> {
+        let rows = self.db.query("SELECT name, info FROM backups", params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
     }
 
     /// So many backups, the newest first.
-    pub fn newest(&self, count: usize) -> Result<Vec<BackupInfo>> {
+    pub fn newest(&self, count: u32) -> Result<Vec<BackupInfo>> {
         let sql = "SELECT info FROM backups ORDER BY timestamp DESC, name LIMIT ?1";
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
         let texts = self.db.query(sql, params![count], |row| row.get::<_, String>(0))?;
-        // A row that is not understood is as good as none: the reader falls back on the snapshot.
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
     /// Bytes of all backups' items, as if each were a plain copy.
     pub fn total_size(&self) -> Result<u64> {
-        let sum: Option<i64> =
-            self.db.get("SELECT COALESCE(SUM(info ->> '$.totalSize'), 0) FROM backups", params![])?;
+        let sum: Option<i64> = self.db.get("SELECT COALESCE(SUM(total_size), 0) FROM backups", params![])?;
         Ok(sum.unwrap_or(0) as u64)
     }
 

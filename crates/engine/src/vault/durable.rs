@@ -3,6 +3,7 @@
 //! A kill at any line leaves either the old file or the new one, and at worst a temporary file that the next
 //! operation removes.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -63,17 +64,19 @@ pub fn read_small(path: &Path, max: u64) -> Result<Vec<u8>> {
 
 /// The entries of a folder, sorted; empty where there is no such folder.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = names(dir)?;
+    names.sort_unstable();
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
+
+/// The names of a folder's entries, in no order; none where there is no such folder.
+pub fn names(dir: &Path) -> Result<Vec<OsString>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("reading the folder", dir, error)),
     };
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.at("reading the folder", dir)?.path());
-    }
-    paths.sort();
-    Ok(paths)
+    entries.map(|entry| Ok(entry.at("reading the folder", dir)?.file_name())).collect()
 }
 
 /// Reads exactly `buffer.len()` bytes at `offset`, without a file position, so that threads can share the file.

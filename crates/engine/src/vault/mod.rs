@@ -18,13 +18,14 @@ pub mod snapshot;
 pub mod sweep;
 pub mod writer;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::chunk::ChunkerParams;
 use crate::error::IoContext;
-use crate::report::{BackupInfo, BackupRef, BackupType};
+use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, random};
 use crate::secret::MasterKey;
@@ -237,25 +238,10 @@ impl Vault {
         Ok(Reader::new(self.clone(), Arc::new(Mutex::new(self.catalog_for_reading()?))))
     }
 
-    /// All backups that can be opened, newest first. What cannot is for a verification to tell.
-    pub fn backups(&self) -> Result<Vec<BackupInfo>> {
-        let mut known: std::collections::HashMap<String, BackupInfo> = self
-            .catalog_on_disk()
-            .and_then(|catalog| catalog.backups().ok())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|info| (info.backup.clone(), info))
-            .collect();
-        let mut infos = Vec::new();
-        for name in self.list_snapshots()? {
-            match known.remove(name.as_str()) {
-                Some(info) => infos.push(info),
-                None => infos.extend(Snapshot::read(self, &name).ok().map(|snapshot| snapshot.info())),
-            }
-        }
-        infos.iter_mut().for_each(|info| info.pinned = self.is_pinned(&info.backup));
-        infos.reverse();
-        Ok(infos)
+    /// The backups that can be opened, newest first. What cannot is for a verification to tell.
+    pub fn backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
+        let read = |name: &BackupName| Some(Snapshot::read(self, name).ok()?.info());
+        backups(self.dir(), self.catalog_on_disk(), filter, read)
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say.
@@ -275,9 +261,9 @@ impl Vault {
         }
     }
 
-    /// Is it pinned? Asked of the folder: a pin is a file.
-    pub fn is_pinned(&self, name: &str) -> bool {
-        self.dir().join("pins").join(name).exists()
+    /// The names of the backups that are pinned.
+    pub fn pins(&self) -> Result<HashSet<String>> {
+        pins(self.dir())
     }
 
     /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.
@@ -303,8 +289,7 @@ impl Vault {
                 if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
             }
             BackupRef::At { at } => {
-                let mut infos = self.backups()?;
-                infos.retain(|info| info.timestamp <= *at);
+                let mut infos = self.backups(&ListFilter { until: Some(*at), ..ListFilter::default() })?;
                 // Stable: the newest of the best.
                 infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.degraded));
                 match infos.first() {
@@ -346,13 +331,38 @@ impl Vault {
     }
 }
 
+/// The backups in a vault's folder, newest first. `read` is asked for those that the catalog does not know: that takes a
+/// key, and nothing else does.
+pub fn backups(
+    dir: &Path,
+    catalog: Option<Catalog>,
+    filter: &ListFilter,
+    mut read: impl FnMut(&BackupName) -> Option<BackupInfo>,
+) -> Result<Vec<BackupInfo>> {
+    let known = catalog.and_then(|catalog| catalog.backups().ok()).unwrap_or_default();
+    let pins = pins(dir)?;
+    let info = |name: BackupName| {
+        let known = known.get(name.as_str()).and_then(|text| serde_json::from_str(text).ok());
+        let mut info: BackupInfo = known.or_else(|| read(&name))?;
+        info.pinned = pins.contains(name.as_str());
+        Some(info)
+    };
+    let mut names = list_snapshots(dir)?;
+    names.retain(|name| filter.takes(name.kind(), name.millis()));
+    Ok(names.into_iter().rev().filter_map(info).take(filter.limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// The names of the backups that are pinned. Asked of the folder: a pin is a file.
+fn pins(dir: &Path) -> Result<HashSet<String>> {
+    let pins = durable::names(&dir.join("pins"))?;
+    Ok(pins.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
 /// The names of all snapshots in a vault's folder, oldest first. Needs no key.
 pub fn list_snapshots(dir: &Path) -> Result<Vec<BackupName>> {
-    let mut names: Vec<BackupName> = durable::list(&dir.join("snapshots"))?
-        .iter()
-        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
-        .collect();
-    names.sort_by(|a, b| (a.millis(), a.as_str()).cmp(&(b.millis(), b.as_str())));
+    let names = durable::names(&dir.join("snapshots"))?;
+    let mut names: Vec<BackupName> = names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
+    names.sort_unstable_by(|a, b| (a.millis(), a.as_str()).cmp(&(b.millis(), b.as_str())));
     Ok(names)
 }
 
@@ -368,23 +378,43 @@ fn restrict(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of everything in a vault's folder, and of its packs and snapshots alone. Needs no key.
-pub fn usage(dir: &Path) -> Result<(u64, u64)> {
-    let (mut used, mut stored) = (0, 0);
+/// What lies in a vault's folder, from one look at it.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// Bytes of all files.
+    pub used: u64,
+    /// Bytes of packs and snapshots alone.
+    pub stored: u64,
+    /// The names of all snapshots, in no order.
+    pub backups: Vec<BackupName>,
+}
+
+/// Looks at everything in a vault's folder. Needs no key.
+pub fn usage(dir: &Path) -> Result<Usage> {
+    let mut usage = Usage::default();
+    let snapshots = dir.join("snapshots");
     let mut folders = vec![(dir.to_path_buf(), false)];
-    while let Some((folder, holds_backups)) = folders.pop() {
-        for path in durable::list(&folder)? {
-            // What vanishes meanwhile uses nothing.
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            let name = path.file_name().unwrap_or_default();
-            let holds_backups = holds_backups || (folder == dir && (name == "packs" || name == "snapshots"));
+    while let Some((folder, is_stored)) = folders.pop() {
+        // What vanishes meanwhile uses nothing.
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.at("reading the folder", &folder)?,
+        };
+        for entry in entries {
+            let entry = entry.at("reading the folder", &folder)?;
+            let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
-                folders.push((path, holds_backups));
-            } else {
-                used += metadata.len();
-                stored += if holds_backups { metadata.len() } else { 0 };
+                let path = entry.path();
+                let is_stored = is_stored || path == snapshots || path == dir.join("packs");
+                folders.push((path, is_stored));
+                continue;
+            }
+            usage.used += metadata.len();
+            usage.stored += if is_stored { metadata.len() } else { 0 };
+            if folder == snapshots {
+                usage.backups.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
             }
         }
     }
-    Ok((used, stored))
+    Ok(usage)
 }

@@ -50,19 +50,31 @@ impl FromStr for BackupName {
         let (kind, time) = text.strip_prefix("backup_").and_then(|rest| rest.split_once('_')).ok_or_else(refuse)?;
         let kind = BackupType::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(refuse)?;
         let millis = parse_time(time).ok_or_else(refuse)?;
-        let name = BackupName::new(kind, millis)?;
-        // One backup, one spelling: what we would not write, we do not accept.
-        if name.text == text { Ok(name) } else { Err(refuse()) }
+        Ok(BackupName { text: text.into(), kind, millis })
     }
 }
 
+/// One time, one spelling: what we would not write, we do not accept.
 fn parse_time(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 24 || !text.is_ascii() {
+    const SHAPE: &[u8; 24] = b"0000-00-00T00-00-00-000Z";
+    let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    if !bytes.iter().zip(SHAPE).all(fits) {
         return None;
     }
-    let iso = format!("{}:{}:{}.{}", &text[..13], &text[14..16], &text[17..19], &text[20..]);
-    Some(iso.parse::<Timestamp>().ok()?.as_millisecond())
+    let number =
+        |range: std::ops::Range<usize>| bytes[range].iter().fold(0, |sum, byte| sum * 10 + i16::from(byte - b'0'));
+    let small = |range| number(range) as i8;
+    let time = jiff::civil::DateTime::new(
+        number(0..4),
+        small(5..7),
+        small(8..10),
+        small(11..13),
+        small(14..16),
+        small(17..19),
+        i32::from(number(20..23)) * 1_000_000,
+    );
+    Some(jiff::tz::Offset::UTC.to_timestamp(time.ok()?).ok()?.as_millisecond())
 }
 
 impl fmt::Display for BackupName {
@@ -80,6 +92,10 @@ mod tests {
         let name = BackupName::new(BackupType::Daily, 1_795_399_200_000).unwrap();
         assert_eq!(name.as_str(), "backup_DAILY_2026-11-23T02-00-00-000Z");
         assert_eq!(name.as_str().parse::<BackupName>().unwrap(), name);
+        for millis in [0, 951_782_399_999, 951_782_400_001, 1_735_689_600_000, 253_402_207_200_000] {
+            let name = BackupName::new(BackupType::Hourly, millis).unwrap();
+            assert_eq!(name.as_str().parse::<BackupName>().unwrap(), name);
+        }
     }
 
     #[test]
@@ -92,6 +108,9 @@ mod tests {
             "backup_daily_2026-11-23T02-00-00-000Z",
             "backup_DAILY_2026-11-23T02-00-00-000Z/..",
             "backup_DAILY_2026-13-23T02-00-00-000Z",
+            "backup_DAILY_2026-02-30T02-00-00-000Z",
+            "backup_DAILY_2026-11-23T02-00-60-000Z",
+            "backup_DAILY_+026-11-23T02-00-00-000Z",
             "backup_DAILY_2026-11-23T02:00:00.000Z",
             "backup_DAILY_2026-11-23T02-00-0\u{e9}-000Z",
         ] {

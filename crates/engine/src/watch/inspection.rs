@@ -1,9 +1,9 @@
 //! Reading back what is stored, a part of it each day, so that all of the vault is read every month.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{Logbook, fact};
-use crate::report::VerifyReport;
+use crate::report::{BackupInfo, VerifyReport};
 use crate::vault::Vault;
 use crate::vault::pack::PackId;
 use crate::verify::{self, Scope, Verified};
@@ -88,11 +88,12 @@ pub fn remember(vault: &Vault, verified: &Verified, scope: &Scope<'_>, now: i64)
     Ok(())
 }
 
-/// When each backup was read back as a whole.
-pub fn verified_at(dir: &std::path::Path) -> BTreeMap<String, i64> {
-    let logbook = Logbook::open_read_only(dir);
-    let facts = logbook.and_then(|logbook| logbook.facts(fact::VERIFIED).ok());
-    facts.unwrap_or_default().into_iter().collect()
+/// The same backups, each with when it was last read back as a whole.
+pub fn verified(dir: &std::path::Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
+    let facts = Logbook::open_read_only(dir).and_then(|logbook| logbook.facts(fact::VERIFIED).ok());
+    let verified: HashMap<String, i64> = facts.unwrap_or_default().into_iter().collect();
+    backups.iter_mut().for_each(|info| info.verified_at = verified.get(&info.backup).copied());
+    backups
 }
 
 #[cfg(test)]

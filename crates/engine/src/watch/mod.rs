@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::report::{BackupInfo, BackupType, HistoryFilter};
+use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Vault};
@@ -30,7 +30,7 @@ const REMIND: i64 = 24 * 3_600_000;
 /// From so many percent on, the vault is about to be full.
 const NEARLY_FULL: f64 = 95.0;
 /// So many of the newest backups are looked at for a good one.
-const NEWEST: usize = 100;
+const NEWEST: u32 = 100;
 
 /// The names of facts in the logbook.
 pub(crate) mod fact {
@@ -111,7 +111,7 @@ impl Watch {
     }
 
     fn look_at_storage(&self, logbook: &Logbook, now: i64) -> Result<()> {
-        let (used, _) = vault::usage(&self.vault)?;
+        let used = vault::usage(&self.vault)?.used;
         let percent = if self.limit == 0 { 100.0 } else { used as f64 * 100.0 / self.limit as f64 };
         let level = match percent {
             percent if percent >= NEARLY_FULL => NEARLY_FULL,
@@ -190,9 +190,9 @@ impl Watch {
 fn newest(dir: &Path) -> Result<Vec<BackupInfo>> {
     let catalog = Catalog::open_read_only(dir);
     let known = catalog.and_then(|catalog| catalog.newest(NEWEST).ok()).unwrap_or_default();
-    let names: std::collections::HashSet<String> =
-        vault::list_snapshots(dir)?.into_iter().map(|name| name.to_string()).collect();
-    Ok(known.into_iter().filter(|info| names.contains(&info.backup)).collect())
+    // It may still name some that were removed.
+    let snapshots = dir.join("snapshots");
+    Ok(known.into_iter().filter(|info| snapshots.join(&info.backup).exists()).collect())
 }
 
 /// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing.
@@ -201,7 +201,17 @@ pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
     Ok(infos.iter().find(|info| !info.degraded && !retention::is_ahead(info.timestamp, now)).map(|info| info.timestamp))
 }
 
+/// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.
+pub fn backups(vault: &Path, filter: &ListFilter) -> Result<Option<Vec<BackupInfo>>> {
+    let mut all_known = true;
+    let backups = vault::backups(vault, Catalog::open_read_only(vault), filter, |_| {
+        all_known = false;
+        None
+    })?;
+    Ok(all_known.then(|| inspection::verified(vault, backups)))
+}
+
 /// The history of a vault, newest first. Needs no key.
-pub fn history(vault: &Path, filter: &HistoryFilter) -> Result<Vec<crate::report::Run>> {
+pub fn history(vault: &Path, filter: &HistoryFilter) -> Result<Vec<Run>> {
     Logbook::open_read_only(vault).map_or(Ok(Vec::new()), |logbook| logbook.runs(filter))
 }

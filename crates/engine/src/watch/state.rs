@@ -8,26 +8,26 @@ use super::{Logbook, fact, newest_good};
 use crate::report::{LastFailure, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport};
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
-use crate::vault::{self, lock};
+use crate::vault::{self, Usage, lock};
 use crate::{Config, Error, Result, space};
 
 /// `unfinished`: why a restore that was cut off could not be carried on. `now`: milliseconds since the epoch.
 pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<Status> {
     let dir = &config.backup_dir;
-    let names = vault::list_snapshots(dir)?;
+    let Usage { used, stored, backups } = vault::usage(dir)?;
     let mut last_success = BTreeMap::new();
-    for name in names.iter().filter(|name| name.millis() <= now) {
-        last_success.insert(name.kind(), name.millis());
+    for name in backups.iter().filter(|name| name.millis() <= now) {
+        let last = last_success.entry(name.kind()).or_insert(name.millis());
+        *last = name.millis().max(*last);
     }
     let logbook = Logbook::open_read_only(dir);
     let failure = logbook.as_ref().and_then(|logbook| logbook.last_failure().ok()).flatten();
     let newest = newest_good(dir, now)?;
-    let (used, stored) = vault::usage(dir)?;
     let mut problems = Problems(Vec::new());
     if let Some(error) = unfinished {
         problems.add(error.code(), format!("A restore was cut off, and it cannot be carried on yet: {error}"));
     }
-    problems.of_age(config, newest.map(|newest| now - newest), names.is_empty());
+    problems.of_age(config, newest.map(|newest| now - newest), backups.is_empty());
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
     }
@@ -50,7 +50,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
             used,
             limit: config.max_local_storage.0,
             free: space::free(if dir.exists() { dir } else { &config.root }).unwrap_or(0),
-            backups: names.len() as u64,
+            backups: backups.len() as u64,
             source_bytes: catalog.and_then(|catalog| catalog.total_size().ok()).unwrap_or(0),
             stored_bytes: stored,
         },

@@ -9,7 +9,7 @@ use lifeboat_engine::vault;
 use crate::support::*;
 
 fn used(bot: &Bot) -> u64 {
-    vault::usage(&bot.vault()).unwrap().1
+    vault::usage(&bot.vault()).unwrap().stored
 }
 
 fn names(bot: &Bot) -> Vec<String> {

@@ -33,7 +33,7 @@ fn names(engine: &Engine) -> Vec<String> {
 }
 
 fn used(bot: &Bot) -> u64 {
-    vault::usage(&bot.vault()).unwrap().0
+    vault::usage(&bot.vault()).unwrap().used
 }
 
 /// Bytes of everything, while it is being written: what was renamed meanwhile is not counted twice.

@@ -65,7 +65,7 @@ fn a_vault_that_fills_up_is_told_at_80_and_at_95_percent() {
     bot.write("uploads/a.jpg", &noise(4 << 20, 1));
     backup_at(&bot, BackupType::Manual, START);
     take(&bot);
-    let used = vault::usage(&bot.vault()).unwrap().0;
+    let used = vault::usage(&bot.vault()).unwrap().used;
     let mut at_percent = |percent: u64| {
         bot.config.max_local_storage = Size(used * 100 / percent);
         Watch::new(&bot.config).look(START).unwrap();
