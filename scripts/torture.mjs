@@ -1,6 +1,6 @@
 // `npm run torture`: the long versions of the tests, with the figures they measure. Minutes, not seconds.
 //
-// LIFEBOAT_KILLS=N says how often a backup is killed (default 500). LIFEBOAT_SEED=N repeats the random choices of a
+// LIFEBOAT_KILLS=N says how often backups, and whoever else writes to a vault, are killed (default 500 each). LIFEBOAT_SEED=N repeats the random choices of a
 // run.
 
 import { spawnSync } from 'node:child_process'
@@ -9,7 +9,11 @@ const kills = process.env.LIFEBOAT_KILLS ?? '500'
 const test = ['test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
 const runs = [
   ['backups killed at any moment', [...test, 'vault', '--', '--nocapture', 'a_kill_at_any_moment']],
-  ['restores struck at every file-system call', [...test, 'crash', '--', '--nocapture', '--test-threads=1']],
+  ['a year of hourly backups, hour by hour', [...test, 'time', '--', '--nocapture', 'a_year']],
+  [
+    'restores, backups, prunings, exports and imports struck at every file-system call',
+    [...test, 'crash', '--', '--nocapture', '--test-threads=1']
+  ],
   [
     'large and wild databases',
     [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']

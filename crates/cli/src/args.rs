@@ -143,6 +143,7 @@ Examples:
 Examples:
   lifeboat verify
   lifeboat verify latest --deep
+  lifeboat verify --part --quiet                    for cron, each day: what the scheduler of the app does
   lifeboat verify --quiet || mail -s 'backups are damaged' me@example.com")]
     Verify(VerifyArgs),
 
@@ -243,6 +244,27 @@ Examples:
   lifeboat unpin backup_MONTHLY_2026-11-01T04-00-00-000Z")]
     Unpin(PinArgs),
 
+    /// Show what happened: every backup, restore, verification and pruning, newest first.
+    ///
+    /// When, how long, how many bytes, and how it ended; also what failed, and what was cut off with its process. It needs
+    /// no passphrase. The newest 20 are shown; --limit and --all show more.
+    #[command(after_help = "\
+Examples:
+  lifeboat history
+  lifeboat history --operation backup --type daily --since 1w
+  lifeboat history --all --json | jq '.[] | select(.result == \"failure\")'")]
+    History(HistoryArgs),
+
+    /// Show the backups to come, by the configuration's `schedules`.
+    ///
+    /// Hourly at every full hour, daily at 2, weekly on Sundays at 3, monthly on the 1st at 4, unless they are configured
+    /// otherwise. Of two at the same minute the larger one runs. The app runs them, once it has called scheduler.start().
+    #[command(after_help = "\
+Examples:
+  lifeboat schedule
+  lifeboat schedule --next 100 --json")]
+    Schedule(ScheduleArgs),
+
     /// Tell how the backups are doing: age, space, problems and what to do about them.
     ///
     /// Needs no passphrase and never waits. It exits with 0 also where there are problems: scripts read `healthy` from
@@ -289,6 +311,60 @@ pub struct ListArgs {
     /// Only backups since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only these.
+    #[arg(long, value_enum, ignore_case = true)]
+    pub operation: Option<Operation>,
+    /// Only backups of this type.
+    #[arg(long = "type", value_name = "TYPE", value_parser = backup_type(), ignore_case = true)]
+    pub kind: Option<BackupType>,
+    /// Only what began since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub since: Option<i64>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// All that is remembered: the last 20,000.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+}
+
+/// What the history tells of.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Operation {
+    Backup,
+    Restore,
+    Prune,
+    Delete,
+    Verify,
+    Rehearsal,
+    Export,
+    Import,
+}
+
+impl Operation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Backup => "BACKUP",
+            Operation::Restore => "RESTORE",
+            Operation::Prune => "PRUNE",
+            Operation::Delete => "DELETE",
+            Operation::Verify => "VERIFY",
+            Operation::Rehearsal => "REHEARSAL",
+            Operation::Export => "EXPORT",
+            Operation::Import => "IMPORT",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub next: usize,
 }
 
 #[derive(Debug, Args)]
@@ -452,6 +528,9 @@ pub struct VerifyArgs {
     /// Also unpack every item and compare its hash.
     #[arg(long)]
     pub deep: bool,
+    /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
+    #[arg(long, conflicts_with_all = ["backup", "deep"])]
+    pub part: bool,
 }
 
 fn mirrored() -> impl TypedValueParser<Value = Option<Category>> {

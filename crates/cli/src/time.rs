@@ -69,6 +69,14 @@ pub fn age(milliseconds: i64) -> String {
     }
 }
 
+/// "in 3 hours"; what is less than a second away, or past, is "now".
+pub fn until(milliseconds: i64) -> String {
+    match milliseconds.saturating_sub(Timestamp::now().as_millisecond()) {
+        ..1_000 => "now".into(),
+        some => format!("in {}", HumanDuration(Duration::from_millis(some.unsigned_abs()))),
+    }
+}
+
 /// How long something took: "4 ms", "0.18 s", "42 s", "3 min 05 s", "2 h 10 min".
 pub fn took(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;

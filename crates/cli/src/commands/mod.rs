@@ -3,6 +3,7 @@
 mod backup;
 mod diff;
 mod export;
+mod history;
 mod import;
 mod init;
 mod items;
@@ -11,6 +12,7 @@ mod migrate;
 mod pin;
 mod prune;
 mod restore;
+mod schedule;
 mod status;
 mod verify;
 mod versions;
@@ -39,6 +41,8 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Delete(args) => prune::delete(args, session),
         Command::Pin(args) => pin::run(args, true, session),
         Command::Unpin(args) => pin::run(args, false, session),
+        Command::History(args) => history::run(args, session),
+        Command::Schedule(args) => schedule::run(args, session),
         Command::Status => status::run(session),
         Command::Worker => Ok(worker::run()),
     }

@@ -35,10 +35,9 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
     line("Root", config.root.display().to_string())?;
     line("Vault", config.backup_dir.display().to_string())?;
     if let Some(running) = &status.running {
-        line(
-            "Running",
-            format!("{} since {} (process {})", running.operation, time::show(running.since), running.pid),
-        )?;
+        let far = running.progress.as_ref().map_or(String::new(), |progress| format!(", {}", progress.phase));
+        let since = time::show(running.since);
+        line("Running", format!("{} since {since} (process {}){far}", running.operation, running.pid))?;
     }
     let storage = &status.storage;
     let mut backups = count(storage.backups, "backup", "backups");
@@ -55,6 +54,13 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
     for (index, (kind, at)) in status.last_success.iter().enumerate() {
         let name = if index == 0 { "Last good" } else { "" };
         line(name, format!("{kind:<8} {} ({})", time::show(*at), time::ago(*at)))?;
+    }
+    if let Some(failure) = &status.last_failure {
+        let when = format!("{} ({})", time::show(failure.at), time::ago(failure.at));
+        line("Last bad", format!("{:<8} {when}: {} ({})", failure.kind, failure.message, failure.code))?;
+    }
+    if let Some(next) = &status.schedule.next {
+        line("Next", format!("{:<8} {} ({})", next.kind, time::show(next.at), time::until(next.at)))?;
     }
     Ok(())
 }

@@ -13,14 +13,43 @@ use crate::{exit, priority, time};
 
 pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
+    if args.part {
+        return part(session);
+    }
     let backup = args.backup.as_deref();
     let report = session.long(Vault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
     session.output.result(&report, |out| show(out, &report, args.deep))?;
-    if !report.ok {
-        // For `--quiet`: damage is the one thing that must be heard.
-        session.output.alarm("Damaged data was found in the vault: run `lifeboat verify` to see what it hurts.");
+    Ok(code(report.ok, session))
+}
+
+/// What the scheduler of an app does each day.
+fn part(session: &Session) -> Result<u8> {
+    let inspection = session.long(Vault::MustExist, |engine, control| engine.inspect(control))?;
+    let reports = || [Some(&inspection.verify), inspection.rehearsal.as_ref()].into_iter().flatten();
+    session.output.result(&inspection, |out| {
+        show(out, &inspection.verify, false)?;
+        match &inspection.rehearsal {
+            None => Ok(()),
+            Some(report) if report.ok => {
+                let took = time::took(report.duration_ms);
+                writeln!(out, "{} A restore of the newest backup was rehearsed in {took}.", style("✓").green().bold())
+            }
+            Some(report) => {
+                writeln!(out, "The rehearsal of a restore failed:")?;
+                show(out, report, true)
+            }
+        }
+    })?;
+    Ok(code(reports().all(|report| report.ok), session))
+}
+
+fn code(ok: bool, session: &Session) -> u8 {
+    if ok {
+        return exit::DONE;
     }
-    Ok(if report.ok { exit::DONE } else { exit::DAMAGED })
+    // For `--quiet`: damage is the one thing that must be heard.
+    session.output.alarm("Damaged data was found in the vault: run `lifeboat verify` to see what it hurts.");
+    exit::DAMAGED
 }
 
 fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()> {

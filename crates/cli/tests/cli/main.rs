@@ -9,5 +9,6 @@ mod exit_codes;
 mod migrate;
 mod prune;
 mod restore;
+mod time;
 mod usage;
 mod worker;

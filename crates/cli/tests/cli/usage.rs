@@ -14,7 +14,7 @@ fn help_shows_the_tour_the_environment_and_the_exit_codes() {
 #[test]
 fn each_command_explains_itself_with_examples() {
     let bot = Bot::new();
-    for command in ["init", "backup", "list", "items", "restore", "verify", "status"] {
+    for command in ["init", "backup", "list", "items", "restore", "verify", "prune", "history", "schedule", "status"] {
         let (out, _) = texts(&mut bot.locked_out([command, "--help"]), 0);
         assert!(out.contains("Examples:") && out.contains(&format!("  lifeboat {command}")), "{command}:\n{out}");
     }

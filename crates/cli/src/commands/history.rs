@@ -1,0 +1,47 @@
+//! `lifeboat history`: what happened in this vault, newest first.
+
+use std::io::{self, Write};
+
+use lifeboat_engine::Result;
+use lifeboat_engine::report::{HistoryFilter, Run, RunResult};
+
+use crate::args::HistoryArgs;
+use crate::output::{escaped, size, table};
+use crate::session::{Session, Vault};
+use crate::{exit, time};
+
+pub fn run(args: &HistoryArgs, session: &Session) -> Result<u8> {
+    let filter = HistoryFilter {
+        operation: args.operation.map(|operation| operation.as_str().into()),
+        kind: args.kind,
+        since: args.since,
+        limit: (!args.all).then_some(args.limit),
+        ..HistoryFilter::default()
+    };
+    let runs = session.engine(Vault::MustExist, |engine| engine.history(&filter))?;
+    session.output.result(&runs, |out| show(out, &runs))?;
+    Ok(exit::DONE)
+}
+
+fn show(out: &mut dyn Write, runs: &[Run]) -> io::Result<()> {
+    if runs.is_empty() {
+        return writeln!(out, "Nothing has happened here, or nothing that fits.");
+    }
+    let rows = runs.iter().map(|run| {
+        let what = run.kind.map_or_else(|| run.operation.clone(), |kind| format!("{} {kind}", run.operation));
+        let took = if run.result == RunResult::Running { String::new() } else { time::took(run.duration_ms) };
+        let bytes = run.size.map(size).unwrap_or_default();
+        [time::show(run.at), what, run.result.as_str().into(), took, bytes, remarks(run)]
+    });
+    out.write_all(table(["WHEN", "WHAT", "RESULT", "TOOK", "SIZE", ""], rows.collect(), &[3, 4]).as_bytes())
+}
+
+fn remarks(run: &Run) -> String {
+    let warnings = match run.warnings.len() {
+        0 => None,
+        1 => Some(format!("warning: {}", run.warnings[0].message)),
+        many => Some(format!("{many} warnings, the first: {}", run.warnings[0].message)),
+    };
+    let parts = [run.backup.clone(), run.message.clone(), warnings];
+    escaped(&parts.into_iter().flatten().collect::<Vec<_>>().join("; ")).into_owned()
+}
