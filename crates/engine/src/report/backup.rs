@@ -1,0 +1,134 @@
+//! Making backups, and what there is in them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct BackupOptions {
+    /// Re-read and re-hash every byte. Default: by the type.
+    pub full: Option<bool>,
+    /// A few words of the user's own, kept with the backup.
+    pub note: Option<String>,
+    /// Wait for a running operation instead of failing with `E_BUSY`.
+    pub wait: bool,
+    /// Smaller scheduled types that were due at the same time, and that this backup counts for.
+    pub covers: Vec<BackupType>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupResult {
+    pub success: bool,
+    pub backup: String,
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    /// Bytes that this backup added to the vault.
+    pub size: u64,
+    /// Bytes of its items as they lie on disk.
+    pub total_size: u64,
+    pub items: u64,
+    /// Items that were new or changed since the backup before.
+    pub changed: u64,
+    /// Items of the backup before that are gone.
+    pub removed: u64,
+    pub full: bool,
+    pub duration_ms: u64,
+    /// Something could not be stored as it should be (a corrupt database, an unreadable file): see `warnings`.
+    pub degraded: bool,
+    pub warnings: Vec<Warning>,
+    /// `off`, `queued` or `synced`.
+    pub cloud: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryTotals {
+    pub items: u64,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupInfo {
+    pub backup: String,
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    pub timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub size: u64,
+    pub total_size: u64,
+    pub items: u64,
+    pub categories: BTreeMap<Category, CategoryTotals>,
+    pub full: bool,
+    pub degraded: bool,
+    /// Smaller scheduled types that it counts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<BackupType>,
+    /// Kept until it is unpinned.
+    #[serde(default)]
+    pub pinned: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<i64>,
+    pub location: Vec<String>,
+}
+
+impl BackupInfo {
+    pub fn counts_for(&self, kind: BackupType) -> bool {
+        self.kind == kind || self.covers.contains(&kind)
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ListFilter {
+    #[serde(rename = "type")]
+    pub kind: Option<BackupType>,
+    /// Milliseconds since the epoch, inclusive.
+    pub since: Option<i64>,
+    /// Milliseconds since the epoch, inclusive.
+    pub until: Option<i64>,
+    /// At most this many, the newest.
+    pub limit: Option<usize>,
+}
+
+impl ListFilter {
+    /// Of a backup of that type and time, but for the limit.
+    pub fn takes(&self, kind: BackupType, timestamp: i64) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && self.since.is_none_or(|since| timestamp >= since)
+            && self.until.is_none_or(|until| timestamp <= until)
+    }
+}
+
+/// One path of a backup, as users see it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ItemInfo {
+    pub path: String,
+    pub category: Category,
+    #[serde(rename = "type")]
+    pub kind: ItemType,
+    /// Bytes.
+    pub size: u64,
+    /// Milliseconds since the epoch.
+    pub mtime: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What `init` did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitReport {
+    /// The vault's folder.
+    pub vault: std::path::PathBuf,
+    /// False where the vault was there already.
+    pub created: bool,
+    pub encrypted: bool,
+    /// The key file that was made or added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<std::path::PathBuf>,
+}

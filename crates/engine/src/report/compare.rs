@@ -1,0 +1,87 @@
+//! Versions over time, and what changed.
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// One state of one path over time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// The newest backup that has this version.
+    pub backup: String,
+    /// When that was made, milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The oldest backup, of those in a row, that has it.
+    pub first_backup: String,
+    /// How many backups have it.
+    pub backups: u64,
+    /// The first backup after these in which the path was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_in: Option<String>,
+    /// Backups among these, or next to them, that cannot be read: what they have of the path is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    #[serde(flatten)]
+    pub item: ItemInfo,
+}
+
+/// What changed between two backups, or between a backup and the live root.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiffReport {
+    /// The backup that is compared.
+    pub from: String,
+    /// The other backup; absent where it is the live root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    pub added: Vec<ItemInfo>,
+    pub removed: Vec<ItemInfo>,
+    pub changed: Vec<Change>,
+    pub unchanged: u64,
+    /// What could not be compared, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    pub duration_ms: u64,
+}
+
+/// One path that is there on both sides, and differs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub path: String,
+    pub category: Category,
+    pub before: ItemInfo,
+    pub after: ItemInfo,
+    /// Only its mode, owner or time differ.
+    pub metadata_only: bool,
+    /// For a database: the tables whose rows or definition differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableDiff>,
+    /// Why the tables could not be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What changed in one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableDiff {
+    pub table: String,
+    /// Rows, by rowid or primary key.
+    pub added: u64,
+    pub removed: u64,
+    pub changed: u64,
+    /// The definition of the table differs, too.
+    pub schema: bool,
+    /// Only the newer side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub created: bool,
+    /// Only the older side has the table.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dropped: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}

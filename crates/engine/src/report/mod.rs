@@ -1,0 +1,166 @@
+//! What operations are asked and what they report: the types that cross to JavaScript, the command line and REST.
+//!
+//! Their JSON form (camelCase, sizes in bytes, times in milliseconds since the epoch) is the contract of `index.d.ts`.
+
+mod archive;
+mod backup;
+mod compare;
+mod prune;
+mod restore;
+mod watch;
+
+use serde::{Deserialize, Serialize};
+
+pub use archive::*;
+pub use backup::*;
+pub use compare::*;
+pub use prune::*;
+pub use restore::*;
+pub use watch::*;
+
+/// Why a backup was made. HOURLY, MANUAL, API and SAFETY are incremental; DAILY, WEEKLY and MONTHLY are full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum BackupType {
+    Manual,
+    Api,
+    Hourly,
+    Daily,
+    Weekly,
+    Monthly,
+    Safety,
+}
+
+impl BackupType {
+    pub const ALL: [BackupType; 7] = [
+        BackupType::Manual,
+        BackupType::Api,
+        BackupType::Hourly,
+        BackupType::Daily,
+        BackupType::Weekly,
+        BackupType::Monthly,
+        BackupType::Safety,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackupType::Manual => "MANUAL",
+            BackupType::Api => "API",
+            BackupType::Hourly => "HOURLY",
+            BackupType::Daily => "DAILY",
+            BackupType::Weekly => "WEEKLY",
+            BackupType::Monthly => "MONTHLY",
+            BackupType::Safety => "SAFETY",
+        }
+    }
+
+    /// Those that a schedule makes, from the smallest to the largest.
+    pub const SCHEDULED: [BackupType; 4] =
+        [BackupType::Hourly, BackupType::Daily, BackupType::Weekly, BackupType::Monthly];
+
+    /// Does this type re-read every byte by default?
+    pub fn is_full(self) -> bool {
+        matches!(self, BackupType::Daily | BackupType::Weekly | BackupType::Monthly)
+    }
+}
+
+impl std::fmt::Display for BackupType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for BackupType {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> crate::Result<BackupType> {
+        let wanted = text.to_ascii_uppercase();
+        BackupType::ALL.into_iter().find(|known| known.as_str() == wanted).ok_or_else(|| crate::Error::Config {
+            message: format!(
+                "{text:?} is not a type of backup. Use one of MANUAL, API, HOURLY, DAILY, WEEKLY, MONTHLY, SAFETY."
+            ),
+        })
+    }
+}
+
+/// What an item is to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    Database,
+    Config,
+    Logs,
+    Accounts,
+    Templates,
+    Session,
+    Media,
+    Data,
+}
+
+impl Category {
+    pub const ALL: [Category; 8] = [
+        Category::Database,
+        Category::Config,
+        Category::Logs,
+        Category::Accounts,
+        Category::Templates,
+        Category::Session,
+        Category::Media,
+        Category::Data,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::Database => "database",
+            Category::Config => "config",
+            Category::Logs => "logs",
+            Category::Accounts => "accounts",
+            Category::Templates => "templates",
+            Category::Session => "session",
+            Category::Media => "media",
+            Category::Data => "data",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemType {
+    File,
+    Dir,
+    Symlink,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    pub path: String,
+    pub message: String,
+}
+
+/// Which backup: by name, or the newest good one at or before an instant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BackupRef {
+    /// A backup's name, or `latest`.
+    Name(String),
+    At {
+        /// Milliseconds since the epoch.
+        at: i64,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    pub phase: String,
+    pub items: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_items: Option<u64>,
+    pub bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_ms: Option<u64>,
+}

@@ -1,0 +1,110 @@
+//! Bringing back.
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// How a restore in place treats an app that may be running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestoreMode {
+    /// Looks who has the databases open, and chooses.
+    #[default]
+    Auto,
+    /// Databases through SQLite, so that every open connection sees them; other files by rename.
+    Live,
+    /// Everything by rename: nobody may have a database open.
+    Offline,
+    /// Stages everything; the next start of the app applies it before it opens anything.
+    OnRestart,
+}
+
+impl RestoreMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RestoreMode::Auto => "auto",
+            RestoreMode::Live => "live",
+            RestoreMode::Offline => "offline",
+            RestoreMode::OnRestart => "on-restart",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct RestoreOptions {
+    /// Paths, globs or categories; empty means everything.
+    pub items: Vec<String>,
+    /// Another folder than the root, which must not exist, or be empty; `None`: in place.
+    pub target: Option<std::path::PathBuf>,
+    /// Only plan and check.
+    pub dry_run: bool,
+    /// Take a SAFETY backup before anything in place is replaced. Default true.
+    pub create_backup_first: bool,
+    pub mode: RestoreMode,
+    /// Categories in which items that the backup does not have are removed. Default: session.
+    pub mirror: Vec<Category>,
+    /// Take each of `items` from the newest backup, not later than the chosen one, that has it.
+    pub per_item: bool,
+    /// Write what is whole of a damaged vault, and list the rest; only into a `target`.
+    pub salvage: bool,
+    /// Give everything to `user`, `user:group` or `uid:gid` instead of the owner it had. Only root may.
+    pub owner: Option<String>,
+    /// Also restore links that lead out of the root; otherwise they are `E_UNSAFE_PATH`.
+    pub allow_outside_links: bool,
+    /// Wait for a running operation instead of failing with `E_BUSY`.
+    pub wait: bool,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> RestoreOptions {
+        RestoreOptions {
+            items: Vec::new(),
+            target: None,
+            dry_run: false,
+            create_backup_first: true,
+            mode: RestoreMode::Auto,
+            mirror: vec![Category::Session],
+            per_item: false,
+            salvage: false,
+            owner: None,
+            allow_outside_links: false,
+            wait: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RestorePlan {
+    pub create: Vec<String>,
+    pub replace: Vec<String>,
+    pub remove: Vec<String>,
+    pub unchanged: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreResult {
+    pub success: bool,
+    pub backup: String,
+    pub restored: Vec<String>,
+    pub timestamp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_backup: Option<String>,
+    pub plan: RestorePlan,
+    pub dry_run: bool,
+    /// The restore waits for the next start of the app.
+    pub staged: bool,
+    /// How it was done in place, never `auto`; absent for a restore into another folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RestoreMode>,
+    /// Why that mode was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a salvage could not give back, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Warning>,
+    pub duration_ms: u64,
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,197 @@
+//! What was found, what happened, and how things are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Damage {
+    /// The object's path inside the vault.
+    pub object: String,
+    /// The backups that it hurts, oldest first.
+    pub backups: Vec<String>,
+    pub healed: bool,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    pub ok: bool,
+    pub backups: u64,
+    pub packs: u64,
+    /// Bytes that were read back and authenticated.
+    pub bytes: u64,
+    pub damaged: Vec<Damage>,
+    pub duration_ms: u64,
+}
+
+/// What a scheduled look at the vault found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Of the part of the vault whose turn it was.
+    pub verify: VerifyReport,
+    /// Of a restore that was rehearsed: what was wrong with what came back. Absent on days without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<VerifyReport>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunResult {
+    Success,
+    Failure,
+    /// Its process was killed, or the machine went down.
+    Interrupted,
+    Running,
+}
+
+impl RunResult {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunResult::Success => "success",
+            RunResult::Failure => "failure",
+            RunResult::Interrupted => "interrupted",
+            RunResult::Running => "running",
+        }
+    }
+}
+
+/// One entry of the history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// BACKUP, RESTORE, PRUNE, VERIFY, REHEARSAL, EXPORT, IMPORT or DELETE.
+    pub operation: String,
+    /// Of a backup.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<BackupType>,
+    /// Smaller scheduled types that it counted for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<BackupType>,
+    /// When it began, milliseconds since the epoch.
+    pub at: i64,
+    pub duration_ms: u64,
+    pub result: RunResult,
+    /// The backup that was made, restored, exported, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+    /// Bytes that were added, freed, written or read, as the operation has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Bytes of the backup's items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
+    /// Of the error, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The first ten.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct HistoryFilter {
+    /// In any case: `backup`, `PRUNE`, ...
+    pub operation: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<BackupType>,
+    /// Milliseconds since the epoch, inclusive.
+    pub since: Option<i64>,
+    /// Milliseconds since the epoch, inclusive.
+    pub until: Option<i64>,
+    /// At most this many, the newest.
+    pub limit: Option<usize>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    pub code: String,
+    pub message: String,
+    pub since: i64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageStatus {
+    /// Bytes of everything in the vault's folder.
+    pub used: u64,
+    /// The cap, `maxLocalStorage`.
+    pub limit: u64,
+    /// Bytes free on the vault's disk.
+    pub free: u64,
+    /// How many backups there are.
+    pub backups: u64,
+    /// Bytes of all backups' items, as if each were a plain copy.
+    pub source_bytes: u64,
+    /// Bytes of packs and snapshots that hold them.
+    pub stored_bytes: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScheduleStatus {
+    /// Does a scheduler run in this process?
+    pub running: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextRun>,
+}
+
+/// A run to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextRun {
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    /// Milliseconds since the epoch.
+    pub at: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub healthy: bool,
+    pub problems: Vec<Problem>,
+    pub last_success: BTreeMap<BackupType, i64>,
+    /// The newest backup that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastFailure>,
+    /// Milliseconds since the newest good backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<i64>,
+    /// What is running now, if anything: "BACKUP HOURLY", ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
+    pub storage: StorageStatus,
+    pub cloud: Vec<serde_json::Value>,
+    pub schedule: ScheduleStatus,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastFailure {
+    #[serde(rename = "type")]
+    pub kind: BackupType,
+    pub at: i64,
+    pub code: String,
+    pub message: String,
+}
+
+/// Who holds the vault's lock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    pub operation: String,
+    pub pid: u32,
+    /// Milliseconds since the epoch.
+    pub since: i64,
+    /// How far it is, as it said a moment ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
