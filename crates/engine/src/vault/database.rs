@@ -11,6 +11,7 @@ use crate::{Error, Result};
 pub struct Database {
     path: PathBuf,
     db: Connection,
+    writes: bool,
 }
 
 impl Database {
@@ -21,9 +22,9 @@ impl Database {
         flags: OpenFlags,
         prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
     ) -> Result<Database> {
-        let path = path.to_path_buf();
+        let (path, writes) = (path.to_path_buf(), flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE));
         let opened = Connection::open_with_flags(&path, flags);
-        let mut database = Database { db: opened.map_err(|error| failure(&path, error, None))?, path };
+        let mut database = Database { db: opened.map_err(|error| failure(&path, error, None, writes))?, path, writes };
         let prepared = prepare(&mut database.db);
         prepared.map_err(|error| database.failure(error))?;
         Ok(database)
@@ -58,12 +59,12 @@ impl Database {
     fn failure(&self, error: rusqlite::Error) -> Error {
         // SAFETY: the connection is open, and the call only reads a number.
         let errno = unsafe { rusqlite::ffi::sqlite3_system_errno(self.db.handle()) };
-        failure(&self.path, error, Some(errno).filter(|errno| *errno != 0))
+        failure(&self.path, error, Some(errno).filter(|errno| *errno != 0), self.writes)
     }
 }
 
-/// `errno`: what the operating system said last.
-fn failure(path: &Path, error: rusqlite::Error, errno: Option<i32>) -> Error {
+/// `errno`: what the operating system said last. `writes`: whether it may be asked once more, by writing beside it.
+fn failure(path: &Path, error: rusqlite::Error, errno: Option<i32>, writes: bool) -> Error {
     use ErrorCode::*;
     let name = path.file_name().map_or("a temporary database".into(), |name| name.to_string_lossy().into_owned());
     match error.sqlite_error_code() {
@@ -71,10 +72,13 @@ fn failure(path: &Path, error: rusqlite::Error, errno: Option<i32>) -> Error {
             Error::corrupt(name, format!("{error}; the next operation that writes makes it anew"))
         }
         Some(DiskFull) => Error::NoSpace { path: path.into(), source: io::ErrorKind::StorageFull.into() },
-        Some(SystemIoFailure | CannotOpen | ReadOnly | PermissionDenied) => {
-            let folder = path.parent().filter(|_| error.sqlite_error_code() == Some(CannotOpen));
-            let source = folder
-                // It tries to open again what it cannot make, and knows only why that failed.
+        Some(ReadOnly | PermissionDenied) => Error::io("using the database", path, io::Error::other(error)),
+        Some(SystemIoFailure | CannotOpen) => {
+            // SQLite tries to open again what it cannot make, and knows only why that failed.
+            let asked = writes && error.sqlite_error_code() == Some(CannotOpen);
+            let source = path
+                .parent()
+                .filter(|_| asked)
                 .and_then(|folder| tempfile::tempfile_in(folder).err())
                 .or_else(|| errno.map(io::Error::from_raw_os_error))
                 .unwrap_or_else(|| io::Error::other(error));
