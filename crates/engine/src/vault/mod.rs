@@ -19,6 +19,7 @@ pub mod sweep;
 pub mod writer;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -378,6 +379,9 @@ fn restrict(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// From so many entries on, a folder is looked at by four threads.
+const MANY: usize = 4096;
+
 /// What lies in a vault's folder, from one look at it.
 #[derive(Debug, Default)]
 pub struct Usage {
@@ -395,16 +399,9 @@ pub fn usage(dir: &Path) -> Result<Usage> {
     let snapshots = dir.join("snapshots");
     let mut folders = vec![(dir.to_path_buf(), false)];
     while let Some((folder, is_stored)) = folders.pop() {
-        // What vanishes meanwhile uses nothing.
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries.at("reading the folder", &folder)?,
-        };
-        for entry in entries {
-            let entry = entry.at("reading the folder", &folder)?;
-            let Ok(metadata) = entry.metadata() else { continue };
+        for (name, metadata) in entries(&folder)? {
             if metadata.is_dir() {
-                let path = entry.path();
+                let path = folder.join(name);
                 let is_stored = is_stored || path == snapshots || path == dir.join("packs");
                 folders.push((path, is_stored));
                 continue;
@@ -412,9 +409,30 @@ pub fn usage(dir: &Path) -> Result<Usage> {
             usage.used += metadata.len();
             usage.stored += if is_stored { metadata.len() } else { 0 };
             if folder == snapshots {
-                usage.backups.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
+                usage.backups.extend(name.to_str().and_then(|name| name.parse().ok()));
             }
         }
     }
     Ok(usage)
+}
+
+/// What lies in a folder, in no order. What vanishes meanwhile is left out.
+fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.at("reading the folder", folder)?,
+    };
+    let entries = entries.collect::<std::io::Result<Vec<fs::DirEntry>>>().at("reading the folder", folder)?;
+    let look = |entries: &[fs::DirEntry]| -> Vec<(OsString, fs::Metadata)> {
+        entries.iter().filter_map(|entry| Some((entry.file_name(), entry.metadata().ok()?))).collect()
+    };
+    if entries.len() < MANY {
+        return Ok(look(&entries));
+    }
+    // To ask for thousands of sizes is most of what a status costs.
+    Ok(std::thread::scope(|scope| {
+        let parts =
+            entries.chunks(entries.len().div_ceil(4)).map(|part| scope.spawn(move || look(part))).collect::<Vec<_>>();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+    }))
 }
