@@ -363,8 +363,8 @@ impl Operation {
 #[derive(Debug, Args)]
 pub struct ScheduleArgs {
     /// How many.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub next: usize,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub next: u32,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use crate::{exit, time};
 pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
     let agenda = Agenda::of(&session.config()?, None)?;
     let now = jiff::Timestamp::now().as_millisecond();
-    let coming = agenda.next(now, args.next).into_iter().map(|run| NextRun { kind: run.kind, at: run.at });
+    let coming = agenda.next(now, args.next as usize).into_iter().map(|run| NextRun { kind: run.kind, at: run.at });
     let coming: Vec<NextRun> = coming.collect();
     session.output.result(&coming, |out| show(out, &coming))?;
     Ok(exit::DONE)

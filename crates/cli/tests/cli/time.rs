@@ -45,6 +45,8 @@ fn the_schedule_says_what_is_to_come_and_a_wrong_one_is_refused() {
     let (out, _) = texts(&mut bot.lifeboat(["schedule"]), 0);
     assert!(out.contains("HOURLY") && out.contains("in ") && out.contains("scheduler.start()"), "{out}");
 
+    texts(&mut bot.lifeboat(["schedule", "--next", "0"]), 2);
+
     let off = ["HOURLY", "DAILY", "WEEKLY", "MONTHLY"].map(|kind| format!(r#""{kind}":{{"enabled":false}}"#)).join(",");
     fs::create_dir(bot.root().join("config")).unwrap();
     bot.write("config/backup-config.json", &format!(r#"{{"schedules":{{{off}}}}}"#));

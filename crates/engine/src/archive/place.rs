@@ -1,9 +1,10 @@
 //! Putting a new file in its place: whole or not at all, and never over another one unasked.
 //!
-//! On Linux the file has no name until it is whole, so that a kill leaves nothing behind. Elsewhere, and on file systems
-//! that cannot do that, it is a temporary file beside its place.
+//! On Linux the file has no name until it is whole, so that a kill leaves nothing behind. Where another file is replaced,
+//! and elsewhere, and on file systems that cannot do that, it is a temporary file beside its place for a moment or for all
+//! the time. Its writer holds a lock on it, which dies with the writer: what nobody holds, the next one removes.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -36,13 +37,18 @@ impl NewFile {
                 message: format!("The folder {} does not exist. Make it, or choose another.", folder.display()),
             });
         }
+        let beside = beside(path);
+        clear(folder, &beside)?;
         let file = match nameless(folder) {
             Some(file) => file,
             None => Unfinished::Named(
-                tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?,
+                tempfile::Builder::new().prefix(&beside).tempfile_in(folder).at("writing in", folder)?,
             ),
         };
-        Ok(NewFile { path: path.to_path_buf(), overwrite, file })
+        let new = NewFile { path: path.to_path_buf(), overwrite, file };
+        // Where there are no locks, what a kill leaves is taken for somebody's who still writes, and stays.
+        let _ = new.file().lock();
+        Ok(new)
     }
 
     pub fn file(&self) -> &File {
@@ -73,6 +79,23 @@ impl NewFile {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// How temporary files of this path begin. Not with its name, which may have the greatest length that there is.
+fn beside(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    format!("{}{}-", durable::TEMPORARY, &blake3::hash(name).to_hex()[..16])
+}
+
+/// Removes what writers of the same path have left that were killed.
+fn clear(folder: &Path, beside: &str) -> Result<()> {
+    for name in durable::names(folder)?.iter().filter(|name| name.to_string_lossy().starts_with(beside)) {
+        let leftover = folder.join(name);
+        if File::open(&leftover).is_ok_and(|file| file.try_lock().is_ok()) {
+            fs::remove_file(&leftover).at("removing", &leftover)?;
+        }
+    }
+    Ok(())
 }
 
 fn exists(path: &Path) -> Error {
@@ -115,14 +138,16 @@ fn name(file: &File, path: &Path, overwrite: bool) -> Result<()> {
         let from = format!("/proc/self/fd/{}", file.as_raw_fd());
         linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(std::io::Error::from)
     };
-    if !overwrite {
-        return link(path).map_err(|error| taken(path, error));
+    match link(path) {
+        // Only a rename replaces, and only what has a name can be renamed.
+        Err(error) if overwrite && error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let folder = folder_of(path);
+            let temporary = tempfile::Builder::new().prefix(&beside(path)).make_in(folder, |place| link(place));
+            let temporary = temporary.at("writing in", folder)?;
+            temporary.into_temp_path().persist(path).map_err(|error| Error::io("writing", path, error.error))
+        }
+        linked => linked.map_err(|error| taken(path, error)),
     }
-    // Only a rename replaces, and only what has a name can be renamed.
-    let folder = folder_of(path);
-    let beside = tempfile::Builder::new().prefix(durable::TEMPORARY).make_in(folder, |place| link(place));
-    let beside = beside.at("writing in", folder)?;
-    beside.into_temp_path().persist(path).map_err(|error| Error::io("writing", path, error.error))
 }
 
 #[cfg(test)]
@@ -130,6 +155,22 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_another_one_writes_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let [dead, alive, other] = [("x.tar.gz", "1"), ("x.tar.gz", "2"), ("y.tar.gz", "1")]
+            .map(|(name, n)| place(&format!("{}{n}", beside(Path::new(name)))));
+        [&dead, &alive, &other].into_iter().for_each(|path| fs::write(path, b"half").unwrap());
+        let held = File::open(&alive).unwrap();
+        held.lock().unwrap();
+        NewFile::create(&place("x.tar.gz"), false).unwrap().finish().unwrap();
+        assert_eq!([&dead, &alive, &other].map(|path| path.exists()), [false, true, true]);
+        // A folder of the longest names has room for it, too.
+        NewFile::create(&place(&"n".repeat(255)), true).unwrap().finish().unwrap();
+        NewFile::create(&place(&"n".repeat(255)), true).unwrap().finish().unwrap();
+    }
 
     #[test]
     fn a_file_appears_whole_or_not_at_all_and_replaces_only_when_asked() {
@@ -140,16 +181,16 @@ mod tests {
             (&mut new.file()).write_all(text.as_bytes()).unwrap();
             new.finish()
         };
-        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        let names = || fs::read_dir(folder.path()).unwrap().count();
         drop(NewFile::create(&path, false).unwrap());
         assert_eq!(names(), 0);
         let late = NewFile::create(&path, false).unwrap();
         write("one", false).unwrap();
         assert_eq!(late.finish().unwrap_err().code(), "E_CONFIG", "somebody else was faster");
         assert_eq!(write("two", false).unwrap_err().code(), "E_CONFIG");
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read(&path).unwrap(), b"one");
         write("two", true).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(names(), 1);
         #[cfg(unix)]
         {

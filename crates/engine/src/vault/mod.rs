@@ -320,8 +320,8 @@ impl Vault {
             let removed = if leftover.is_dir() { fs::remove_dir_all(&leftover) } else { fs::remove_file(&leftover) };
             removed.at("removing", &leftover)?;
         }
-        for folder in [self.dir().to_path_buf(), self.dir().join("keys"), self.dir().join("snapshots")] {
-            for path in durable::list(&folder)? {
+        for folder in ["", "keys", "snapshots", "pins", "archives"] {
+            for path in durable::list(&self.dir().join(folder))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 if name.starts_with(durable::TEMPORARY) {
                     fs::remove_file(&path).at("removing", &path)?;

@@ -33,12 +33,14 @@ pub enum Writer {
     Weekly,
     Prune,
     Export,
+    /// Over an archive that is there already.
+    Replace,
     Import,
 }
 
 impl Writer {
-    const ALL: [Writer; 6] =
-        [Writer::Hourly, Writer::Daily, Writer::Weekly, Writer::Prune, Writer::Export, Writer::Import];
+    pub const ALL: [Writer; 7] =
+        [Writer::Hourly, Writer::Daily, Writer::Weekly, Writer::Prune, Writer::Export, Writer::Replace, Writer::Import];
 
     fn name(self) -> &'static str {
         match self {
@@ -47,6 +49,7 @@ impl Writer {
             Writer::Weekly => "weekly",
             Writer::Prune => "prune",
             Writer::Export => "export",
+            Writer::Replace => "replace",
             Writer::Import => "import",
         }
     }
@@ -61,9 +64,10 @@ impl Writer {
             Writer::Daily => backup_of(BackupType::Daily),
             Writer::Weekly => engine.run_scheduled(BackupType::Weekly, &[], false, &control).map(drop),
             Writer::Prune => engine.prune(&PruneOptions::default(), &control).map(drop),
-            Writer::Export => {
+            Writer::Export | Writer::Replace => {
+                let file = folder.join(if self == Writer::Export { EXPORTED } else { IMPORTED });
                 let options = ExportOptions { overwrite: true, ..ExportOptions::default() };
-                engine.export_backup(backup, &folder.join(EXPORTED), &options, &control).map(drop)
+                engine.export_backup(backup, &file, &options, &control).map(drop)
             }
             Writer::Import => engine.import_backup(&folder.join(IMPORTED), None, &control).map(drop),
         }

@@ -149,6 +149,7 @@ impl Berth<'_> {
         let shelf = fs::read_dir(self.folder.path().join("vault/archives"));
         let mut found: Vec<PathBuf> = shelf.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
         found.retain(|path| path.extension() == Some("gz".as_ref()));
+        found.push(self.folder.path().join(IMPORTED));
         found.extend(Some(self.folder.path().join(EXPORTED)).filter(|path| path.exists()));
         found
     }
@@ -174,7 +175,10 @@ impl Berth<'_> {
         assert!(new <= usize::from(makes_one), "{what}: {listed:?}");
         assert!(new == 1 || !makes_one || !told, "{what}: the new backup is not there");
         self.archives().iter().for_each(|archive| self.is_whole(archive));
-        assert!(!told || self.writer != Writer::Export || self.archives().len() == 1, "{what}: no archive");
+        assert!(
+            !told || self.writer != Writer::Export || self.folder.path().join(EXPORTED).exists(),
+            "{what}: no archive"
+        );
     }
 
     /// The next run succeeds without help, and nothing is left of the one before.
@@ -206,9 +210,6 @@ fn restores(engine: &Engine, backup: &str, expected: &Tree) {
     assert_same_tree(expected, &tree(&target.path().join("restored")));
 }
 
-const WRITERS: [Writer; 6] =
-    [Writer::Hourly, Writer::Daily, Writer::Weekly, Writer::Prune, Writer::Export, Writer::Import];
-
 /// How many calls each of them makes.
 fn calls(harbour: &Harbour) -> Vec<(Writer, u64)> {
     let count = |writer| {
@@ -219,7 +220,7 @@ fn calls(harbour: &Harbour) -> Vec<(Writer, u64)> {
         println!("{writer:?}: {} calls", ended.calls);
         (writer, ended.calls)
     };
-    WRITERS.into_iter().map(count).collect()
+    Writer::ALL.into_iter().map(count).collect()
 }
 
 fn strike(harbour: &Harbour, cases: &[(Writer, u64, Blow)]) {
