@@ -77,6 +77,7 @@ function nativeScheduler(engine, zone) {
   return {
     start: (now) => outcome(native.start(now)),
     due: (now) => outcome(native.due(now)),
+    failed: () => outcome(native.failed()),
     inspectionDue: (now) => outcome(native.inspectionDue(now)),
     wake: (now) => outcome(native.wake(now)),
     next: (now, count) => outcome(native.next(now, count))

@@ -112,6 +112,16 @@ test('a failed run is an event, and the next one comes all the same', async (t) 
   assert.deepEqual(runs, ['HOURLY 2026-11-23T13:00', 'HOURLY E_SOURCE', 'HOURLY 2026-11-23T15:00'])
 })
 
+test('a large backup that failed is tried once more with the next one', async (t) => {
+  const { root, engine, runs, to } = engineAt(t, '2026-11-30T01:30:00Z')
+  engine.scheduler.start()
+  rmSync(root, { recursive: true })
+  await to('2026-11-30T02:10:00Z')
+  makeRootAgain(root)
+  await to('2026-11-30T04:10:00Z')
+  assert.deepEqual(runs, ['DAILY E_SOURCE', 'DAILY 2026-11-30T03:00', 'HOURLY 2026-11-30T04:00'])
+})
+
 function makeRootAgain(root) {
   require('node:fs').mkdirSync(root)
   writeFileSync(join(root, 'config.json'), '{}')

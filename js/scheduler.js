@@ -87,7 +87,7 @@ class Scheduler {
     return Math.min(Math.max(wake - now, 0), LONGEST_SLEEP)
   }
 
-  /** Does what is due. A run that fails is an event, and no reason to stop. */
+  /** Does what is due. A run that fails is told as an event, and no reason to stop. */
   async #turn(native) {
     await this.#host.look()
     const { signal } = this.#stopping
@@ -98,7 +98,7 @@ class Scheduler {
       if (!due && !chore) return
       if ((due ?? chore).missed) await this.#jitter()
       if (this.#native !== native) return
-      if (due) await this.#host.runScheduled(due.type, due.covers, { wait: true, signal }).catch(ignore)
+      if (due) await this.#host.runScheduled(due.type, due.covers, { wait: true, signal }).catch(() => native.failed())
       else await this.#host.inspect({ signal }).catch(ignore)
     }
   }
@@ -112,7 +112,6 @@ class Scheduler {
   }
 }
 
-/** It was told as an event. */
 function ignore() {}
 
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */

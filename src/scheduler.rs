@@ -62,6 +62,17 @@ impl NativeScheduler {
         })
     }
 
+    /// The backup that was begun last has failed: it is tried once more, with what is due next.
+    #[napi]
+    pub fn failed(&self) -> String {
+        outcome::of(|| {
+            if let Some((scheduler, _)) = locked(&self.started).as_mut() {
+                scheduler.failed();
+            }
+            Ok("null".into())
+        })
+    }
+
     /// `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on.
     #[napi]
     pub fn inspection_due(&self, now: f64) -> String {

@@ -108,11 +108,11 @@ impl Engine {
         let options = BackupOptions { wait, covers: covers.to_vec(), ..BackupOptions::default() };
         self.backup(kind, &options, control, |vault, mut result, control| {
             let mut warn = |path: &str, message: String| result.warnings.push(Warning { path: path.into(), message });
-            match prune::run(vault, &self.config, &PruneOptions::default(), control) {
+            match self.prune_with(vault, &PruneOptions::default(), control) {
                 Ok(report) => report.warnings.into_iter().for_each(|warning| warn(&warning.path, warning.message)),
                 Err(error) => warn("", format!("The backup is whole, but pruning failed: {error}")),
             }
-            if self.config.schedule(kind).archive {
+            if covers.iter().chain([&kind]).any(|kind| self.config.schedule(*kind).archive) {
                 let put = |name: BackupName| {
                     archive::shelf::put(vault, &self.config, &self.credentials(None)?, &name, control)
                 };
@@ -344,15 +344,19 @@ impl Engine {
         let lock = self.lock("PRUNE", options.wait, control)?;
         let control = &lock.told(control);
         if options.dry_run {
-            return prune::run(&vault, &self.config, options, control);
+            return self.prune_with(&vault, options, control);
         }
         let mut recorder = self.recorder("PRUNE", None, control);
         recorder.started();
         let work = || {
             vault.clean_up()?;
-            prune::run(&vault, &self.config, options, control)
+            self.prune_with(&vault, options, control)
         };
         recorder.end(work())
+    }
+
+    fn prune_with(&self, vault: &Vault, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
+        prune::run(vault, &self.config, options, watch::inspection::damaged_packs(vault.dir()), control)
     }
 
     /// Removes one backup, and what only it needed.

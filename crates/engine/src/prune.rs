@@ -4,6 +4,7 @@
 //! needed is swept afterwards, see [`crate::vault::sweep`]. So a kill at any moment leaves whole backups, and at worst
 //! packs that the next pruning removes. A backup that somebody reads at this moment is left for the next time.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -13,15 +14,23 @@ use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
 use crate::vault::name::BackupName;
+use crate::vault::pack::PackId;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::sweep::{MOSTLY, Marker, Marks, Sweep, Swept};
 use crate::{Config, Control, Error, Result};
 
-/// Applies the rules of the configuration. The caller holds the vault's lock.
-pub fn run(vault: &Vault, config: &Config, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
+/// Applies the rules of the configuration. The caller holds the vault's lock. `damaged`: packs in which a verification
+/// has found damage; they are written anew where all that is needed of them is whole.
+pub fn run(
+    vault: &Vault,
+    config: &Config,
+    options: &PruneOptions,
+    damaged: HashSet<PackId>,
+    control: &Control,
+) -> Result<PruneReport> {
     let infos = backups(vault)?;
     let verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
-    remove(vault, verdicts, options.dry_run, MOSTLY, control)
+    remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)
 }
 
 pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<PruneVerdict> {
@@ -45,14 +54,14 @@ pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<Pru
     };
     let verdicts = backups(vault)?.iter().map(verdict).collect();
     vault.unpin(name)?;
-    remove(vault, verdicts, false, MOSTLY, control)
+    remove(vault, verdicts, false, MOSTLY, HashSet::new(), control)
 }
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
 pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
     let mut infos = vault.backups(&ListFilter::default())?;
     let pins = vault.pins()?;
-    let known: std::collections::HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
+    let known: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
     for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
         infos.push(BackupInfo {
             backup: name.to_string(),
@@ -82,11 +91,12 @@ pub(crate) fn remove(
     mut verdicts: Vec<PruneVerdict>,
     dry_run: bool,
     dead: u64,
+    damaged: HashSet<PackId>,
     control: &Control,
 ) -> Result<PruneReport> {
     let started = Instant::now();
     let mut warnings = Vec::new();
-    let catalog = catalog(vault)?;
+    let (catalog, unreadable) = catalog(vault)?;
     let mut removed = 0;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if !dry_run {
@@ -102,14 +112,15 @@ pub(crate) fn remove(
         removed += 1;
     }
     let kept = verdicts.iter().filter(|verdict| verdict.keep).map(|verdict| verdict.backup.parse());
-    let (marks, catalog, unreadable) = mark(vault, catalog, &kept.collect::<Result<Vec<_>>>()?, control)?;
-    warnings.extend(unreadable.into_iter().map(|(name, error)| Warning {
+    let (mut marks, catalog, unknown) = mark(vault, catalog, &kept.collect::<Result<Vec<_>>>()?, control)?;
+    marks.damaged.extend(damaged);
+    warnings.extend(unknown.into_iter().map(|(name, error)| Warning {
         path: name.to_string(),
         message: format!(
             "{error} While it is kept, nothing is removed that it may need. Delete it to get the room back."
         ),
     }));
-    let sweep = Sweep { vault, marks: &marks, dead, control };
+    let sweep = Sweep { vault, marks: &marks, unreadable: &unreadable, dead, control };
     let swept = match (warnings.is_empty(), dry_run) {
         (false, _) => Swept::default(),
         (true, true) => sweep.plan(&catalog)?,
@@ -140,25 +151,33 @@ pub(crate) fn remove(
 
 /// Removes the packs in which nothing is needed by these backups, which are all that there are.
 pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control) -> Result<()> {
-    let (marks, catalog, unreadable) = mark(vault, catalog(vault)?, kept, control)?;
-    if unreadable.is_empty() {
-        Sweep { vault, marks: &marks, dead: 100, control }.run(catalog)?;
+    let (catalog, _) = catalog(vault)?;
+    let (mut marks, catalog, unknown) = mark(vault, catalog, kept, control)?;
+    // Nothing is written here.
+    marks.damaged.clear();
+    if unknown.is_empty() {
+        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, control }.run(catalog)?;
     }
     Ok(())
 }
 
-/// The vault's catalog. On a full disk, or one that fails, another in memory, and the room of the old one: it is only a
-/// cache.
-fn catalog(vault: &Vault) -> Result<Catalog> {
-    match vault.catalog_for_writing() {
+/// The vault's catalog, and the packs whose index is damaged. On a full disk, or one that fails, another catalog in memory,
+/// and the room of the old one: it is only a cache.
+fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
+    let (catalog, damaged) = match vault.catalog_for_writing() {
         Err(Error::NoSpace { .. } | Error::Io { .. }) => {
             Catalog::remove(vault.dir())?;
             let mut catalog = Catalog::temporary()?;
-            catalog.reconcile_packs(vault)?;
-            Ok(catalog)
+            let damaged = catalog.reconcile_packs(vault)?;
+            (catalog, damaged)
         }
-        other => other.map(|(catalog, _)| catalog),
-    }
+        other => other?,
+    };
+    let unreadable = damaged.into_iter().filter_map(|error| match error {
+        Error::Corrupt { object, .. } => PackId::of_object(&object),
+        _ => None,
+    });
+    Ok((catalog, unreadable.collect()))
 }
 
 type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);

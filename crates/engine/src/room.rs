@@ -5,6 +5,7 @@
 //! good backup, and never a pinned one. All is reckoned before anything is removed: where it would not be enough, nothing
 //! is removed.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -102,7 +103,7 @@ impl Room<'_> {
             let verdict: &mut PruneVerdict = &mut verdicts[index];
             (verdict.keep, verdict.why) = (false, "room was needed".into());
         }
-        let report = prune::remove(self.vault, verdicts, false, TIGHT, self.control)?;
+        let report = prune::remove(self.vault, verdicts, false, TIGHT, HashSet::new(), self.control)?;
         warnings.extend(report.warnings);
         Ok(warnings)
     }

@@ -1,13 +1,14 @@
 //! When backups are due. Pure: whoever runs it says what time it is.
 //!
 //! A type is due once its pattern has fired since it was last seen to, however often that was: what was missed while
-//! nothing ran is made up once. Where several types are due together, the largest runs and counts for the others.
+//! nothing ran is made up once. Where several types are due together, the largest runs and counts for the others. What
+//! failed is tried once more, together with what is due next: a full disk at 4 AM on the 1st costs no month.
 
 mod pattern;
 
 pub use pattern::Pattern;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -86,6 +87,10 @@ pub struct Scheduler {
     agenda: Agenda,
     /// By type: everything up to this instant was run, or counted for.
     seen_to: BTreeMap<BackupType, i64>,
+    /// Types whose run has failed, to be tried with the next one that is due.
+    owed: BTreeSet<BackupType>,
+    /// The types of the run that began last, if they are not tried again already.
+    fresh: BTreeSet<BackupType>,
 }
 
 impl Scheduler {
@@ -93,12 +98,12 @@ impl Scheduler {
     pub fn new(agenda: Agenda, last: &BTreeMap<BackupType, i64>, now: i64) -> Scheduler {
         let types = agenda.patterns.iter().map(|(kind, _)| *kind);
         let seen_to = types.map(|kind| (kind, last.get(&kind).copied().unwrap_or(now))).collect();
-        Scheduler { agenda, seen_to }
+        Scheduler { agenda, seen_to, owed: BTreeSet::new(), fresh: BTreeSet::new() }
     }
 
     /// What is to begin now, if anything. It counts as seen to from here on.
     pub fn due(&mut self, now: i64) -> Option<Due> {
-        let mut due: Option<Due> = None;
+        let (mut kinds, mut missed) = (BTreeSet::new(), false);
         for (kind, pattern) in &self.agenda.patterns {
             let seen_to = self.seen_to.entry(*kind).or_insert(now);
             if now < *seen_to - STEP_BACK {
@@ -107,13 +112,20 @@ impl Scheduler {
             }
             let Some(at) = self.agenda.fires(pattern, *seen_to).filter(|at| *at <= now) else { continue };
             *seen_to = now;
-            let smaller = due.take();
-            let mut covers = smaller.as_ref().map_or(Vec::new(), |due| due.covers.clone());
-            covers.extend(smaller.as_ref().map(|due| due.kind));
-            let missed = now - at > LATE || smaller.is_some_and(|due| due.missed);
-            due = Some(Due { kind: *kind, covers, missed });
+            kinds.insert(*kind);
+            missed |= now - at > LATE;
         }
-        due
+        if !kinds.is_empty() {
+            self.fresh = kinds.difference(&self.owed).copied().collect();
+            kinds.append(&mut self.owed);
+        }
+        let kind = kinds.pop_last()?;
+        Some(Due { kind, covers: kinds.into_iter().collect(), missed })
+    }
+
+    /// The run that began last has failed.
+    pub fn failed(&mut self) {
+        self.owed = std::mem::take(&mut self.fresh);
     }
 
     /// When the next run is due, as things are now.
@@ -214,6 +226,24 @@ mod tests {
         assert_eq!((due.kind, &due.covers[..], due.missed), (BackupType::Daily, &[BackupType::Hourly][..], true));
         assert_eq!(scheduler.due(now + 1), None);
         assert_eq!(scheduler.wake(now), Some(at("2026-11-23T13:00:00Z")));
+    }
+
+    #[test]
+    fn what_failed_is_tried_once_more_with_what_is_due_next() {
+        let now = at("2026-12-01T03:30:00Z");
+        let mut scheduler = scheduler("UTC", &[], now);
+        let mut run = |hour: i64, fails: bool| {
+            let due = scheduler.due(now - HOUR / 2 + hour * HOUR).unwrap();
+            if fails {
+                scheduler.failed();
+            }
+            (due.kind, due.covers)
+        };
+        assert_eq!(run(1, true), (BackupType::Monthly, vec![BackupType::Hourly]));
+        // Once: a backup that cannot be made must not keep smaller ones from being made.
+        assert_eq!(run(2, true), (BackupType::Monthly, vec![BackupType::Hourly]));
+        assert_eq!(run(3, true), (BackupType::Hourly, vec![]));
+        assert_eq!(run(4, false), (BackupType::Hourly, vec![]));
     }
 
     #[test]

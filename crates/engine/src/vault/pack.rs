@@ -41,6 +41,11 @@ impl PackId {
         format!("packs/{}/{id}", &id[..2])
     }
 
+    /// The pack that has this path inside the vault.
+    pub fn of_object(object: &str) -> Option<PackId> {
+        PackId::parse(object.rsplit('/').next()?).filter(|id| id.object() == object)
+    }
+
     pub fn path(&self, vault: &Path) -> PathBuf {
         vault.join(self.object())
     }

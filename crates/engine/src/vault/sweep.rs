@@ -1,8 +1,9 @@
 //! Which stored chunks backups need, and removing the others.
 //!
 //! Marking reads the item lists of the backups that stay, each piece of a list once. Sweeping deletes the packs in which
-//! nothing is needed; what is needed of a pack that is mostly dead is first written into a new one. Whatever is cut off
-//! leaves at worst a pack too many: a pack goes only when all that is needed of it is durable elsewhere.
+//! nothing is needed; what is needed of a pack that is mostly dead, or damaged where nothing is needed, is first written
+//! into a new one. Whatever is cut off leaves at worst a pack too many: a pack goes only when all that is needed of it is
+//! durable elsewhere.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -31,6 +32,10 @@ pub struct Marks {
     packs: HashMap<PackId, Marked>,
     /// Bytes of all chunks that are needed, as they are stored.
     pub live: u64,
+    /// Packs that have a damaged chunk, as far as is known. They are written anew, if all that is needed of them is whole.
+    pub damaged: HashSet<PackId>,
+    /// Something that is needed is in no pack that can be read.
+    lost: bool,
 }
 
 #[derive(Default)]
@@ -123,20 +128,30 @@ impl<'a> Marker<'a> {
     /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole.
     fn need(&mut self, id: ChunkId) -> Result<()> {
         let places = lock(&self.catalog).places(id)?;
-        if let [only] = places.as_slice() {
-            self.marks.set(only);
-            return Ok(());
+        match places.as_slice() {
+            [] => self.marks.lost = true,
+            [only] => self.marks.set(only),
+            several if several.iter().any(|place| self.marks.has(place)) => {}
+            several => self.need_one(several)?,
         }
-        if places.iter().any(|place| self.marks.has(place)) {
-            return Ok(());
-        }
-        for place in &places {
-            if self.reader.has_whole(place)? {
-                self.marks.set(place);
-                return Ok(());
+        Ok(())
+    }
+
+    fn need_one(&mut self, places: &[Place]) -> Result<()> {
+        let (mut whole, mut damaged) = (None, Vec::new());
+        for place in places {
+            match self.reader.has_whole(place)? {
+                true => whole = whole.or(Some(place)),
+                false => damaged.push(place),
             }
         }
-        places.iter().for_each(|place| self.marks.set(place));
+        match whole {
+            Some(whole) => {
+                self.marks.set(whole);
+                self.marks.damaged.extend(damaged.iter().map(|place| place.pack));
+            }
+            None => places.iter().for_each(|place| self.marks.set(place)),
+        }
         Ok(())
     }
 }
@@ -161,26 +176,52 @@ pub struct Swept {
 pub struct Sweep<'a> {
     pub vault: &'a Vault,
     pub marks: &'a Marks,
+    /// Packs whose index is damaged: the catalog has nothing of them. They go, if nothing that is needed can be in them.
+    pub unreadable: &'a [PackId],
     pub dead: u64,
     pub control: &'a Control,
+}
+
+/// What becomes of the packs.
+#[derive(Default)]
+struct Sorted {
+    /// In which nothing is needed.
+    dead: Packs,
+    /// That are written anew, each with the bytes that are needed of it.
+    anew: Vec<(u64, PackId, u64)>,
 }
 
 impl<'a> Sweep<'a> {
     /// What it would do, without doing it.
     pub fn plan(&self, catalog: &Catalog) -> Result<Swept> {
-        let mut swept = Swept::default();
+        let Sorted { dead, anew } = self.sort(catalog)?;
+        let copied = anew.iter().map(|(live, ..)| live).sum();
+        let sizes = dead.iter().map(|(_, size)| size).chain(anew.iter().map(|(.., size)| size));
+        Ok(Swept {
+            removed: dead.len() as u64,
+            rewritten: anew.len() as u64,
+            freed: sizes.sum::<u64>().saturating_sub(copied),
+            copied,
+            cramped: 0,
+        })
+    }
+
+    fn sort(&self, catalog: &Catalog) -> Result<Sorted> {
+        let mut sorted = Sorted::default();
         for (pack, size) in catalog.all_packs()? {
-            let live = self.marks.live_in(&pack);
-            if live == 0 {
-                swept.removed += 1;
-                swept.freed += size;
-            } else if self.is_mostly_dead(live, size) {
-                swept.rewritten += 1;
-                swept.copied += live;
-                swept.freed += size - live;
+            match self.marks.live_in(&pack) {
+                0 => sorted.dead.push((pack, size)),
+                live if self.marks.damaged.contains(&pack) || self.is_mostly_dead(live, size) => {
+                    sorted.anew.push((live, pack, size));
+                }
+                _ => {}
             }
         }
-        Ok(swept)
+        if !self.marks.lost {
+            let size = |pack: &PackId| fs::metadata(pack.path(self.vault.dir())).map_or(0, |metadata| metadata.len());
+            sorted.dead.extend(self.unreadable.iter().map(|pack| (*pack, size(pack))));
+        }
+        Ok(sorted)
     }
 
     fn is_mostly_dead(&self, live: u64, size: u64) -> bool {
@@ -190,19 +231,12 @@ impl<'a> Sweep<'a> {
     /// First what frees room at once, then what needs some.
     pub fn run(&self, mut catalog: Catalog) -> Result<Swept> {
         let mut swept = Swept::default();
-        let (mut dead, mut mostly) = (Vec::new(), Vec::new());
-        for (pack, size) in catalog.all_packs()? {
-            match self.marks.live_in(&pack) {
-                0 => dead.push((pack, size)),
-                live if self.is_mostly_dead(live, size) => mostly.push((live, pack, size)),
-                _ => {}
-            }
-        }
+        let Sorted { dead, mut anew } = self.sort(&catalog)?;
         self.remove(&mut catalog, &dead, &mut swept)?;
         swept.removed = dead.len() as u64;
         // What frees most for what it costs comes first: the disk may have no room for the rest.
-        mostly.sort_by_key(|(live, _, size)| live * 1000 / size);
-        let mut rest = mostly.as_slice();
+        anew.sort_by_key(|(live, _, size)| live * 1000 / size.max(&1));
+        let mut rest = anew.as_slice();
         while !rest.is_empty() {
             self.control.check()?;
             let mut bytes = 0;
@@ -238,18 +272,24 @@ impl<'a> Sweep<'a> {
         let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
         let mut copy_pack = |places: &[Place]| -> Result<bool> {
-            let mut whole = true;
-            for place in places.iter().filter(|place| self.marks.has(place)) {
+            let needed = || places.iter().filter(|place| self.marks.has(place));
+            for place in needed() {
+                self.control.check()?;
+                if !reader.has_whole(place)? {
+                    return Ok(false);
+                }
+            }
+            for place in needed() {
                 self.control.check()?;
                 match reader.member(place)? {
                     Some(member) => writer.put_again(place.entry.id, member, place.entry.plain)?,
-                    None => whole = false,
+                    None => return Ok(false),
                 }
                 progress.items += 1;
                 progress.bytes += u64::from(place.entry.sealed);
                 self.control.report(&progress);
             }
-            Ok(whole)
+            Ok(true)
         };
         let mut done = Vec::new();
         for (pack, places) in packs.iter().zip(places) {

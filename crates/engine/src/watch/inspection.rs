@@ -69,6 +69,12 @@ fn turn(mut packs: Vec<Candidate>, now: i64) -> HashSet<PackId> {
     packs.iter().filter(|pack| take(pack)).map(|pack| pack.id).collect()
 }
 
+/// The packs in which damage was found, and not seen to have gone since.
+pub fn damaged_packs(dir: &std::path::Path) -> HashSet<PackId> {
+    let damage = Logbook::open_read_only(dir).and_then(|logbook| logbook.fact::<VerifyReport>(fact::DAMAGE).ok()?);
+    damage.into_iter().flat_map(|report| report.damaged).filter_map(|one| PackId::of_object(&one.object)).collect()
+}
+
 /// Notes what was read, and what was found.
 pub fn remember(vault: &Vault, verified: &Verified, scope: &Scope<'_>, now: i64) -> Result<()> {
     let logbook = Logbook::open(vault.dir())?;

@@ -5,5 +5,6 @@
 mod support;
 
 mod beside;
+mod healing;
 mod room;
 mod rules;

@@ -153,7 +153,11 @@ fn pinned_ones_stay_whatever_happens() {
 }
 
 fn scheduled(engine: &Engine, kind: BackupType) -> BackupResult {
-    engine.run_scheduled(kind, &[], false, &Control::silent()).unwrap()
+    scheduled_for(engine, kind, &[])
+}
+
+fn scheduled_for(engine: &Engine, kind: BackupType, covers: &[BackupType]) -> BackupResult {
+    engine.run_scheduled(kind, covers, false, &Control::silent()).unwrap()
 }
 
 fn archives(bot: &Bot) -> Vec<String> {
@@ -195,6 +199,16 @@ fn weekly_backups_leave_an_archive_that_goes_with_them_or_where_room_is_needed()
     assert!(result.warnings.iter().any(|warning| warning.message.contains("No archive was written")), "{result:?}");
     assert_eq!(archives(&bot).len(), 0);
     assert!(bot.verify(true).ok);
+}
+
+#[test]
+fn what_counts_for_a_weekly_backup_leaves_its_archive() {
+    let bot = Bot::empty();
+    photo(&bot, 1, 1);
+    scheduled_for(&bot.engine(), BackupType::Monthly, &[BackupType::Hourly]);
+    assert_eq!(archives(&bot).len(), 0);
+    scheduled_for(&bot.engine(), BackupType::Monthly, &[BackupType::Hourly, BackupType::Weekly]);
+    assert_eq!(archives(&bot).len(), 1);
 }
 
 #[test]
