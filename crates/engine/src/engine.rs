@@ -14,7 +14,7 @@ use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, verify, watch};
+use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, watch};
 
 /// One root and its vault.
 pub struct Engine {
@@ -189,7 +189,11 @@ impl Engine {
         let vault = self.vault()?;
         let threads = self.config.worker.effective_threads();
         let recorder = self.recorder("VERIFY", None, control);
-        let result = watch::inspection::part(&vault, threads, control);
+        let credentials = self.credentials(None)?;
+        let result = watch::inspection::part(&vault, &credentials, threads, control, |damaged| {
+            let lock = self.lock("VERIFY", true, control)?;
+            archive::shelf::heal(&vault, &self.config, &credentials, damaged, &lock.told(control))
+        });
         self.tell_damage(&recorder, &result);
         let verify = recorder.end(result)?;
         let mut rehearsal = None;
@@ -390,12 +394,8 @@ impl Engine {
         let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
         let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
         let recorder = self.recorder("VERIFY", None, control);
-        let verified = verify::run(&vault, &scope, deep, self.config.worker.effective_threads(), control);
-        let result = verified.map(|verified| {
-            // Where it cannot be noted, the report says it all the same.
-            let _ = watch::inspection::remember(&vault, &verified, &scope, control.now());
-            verified.report
-        });
+        let threads = self.config.worker.effective_threads();
+        let result = watch::inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control);
         self.tell_damage(&recorder, &result);
         recorder.end(result)
     }

@@ -69,7 +69,7 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()
     for damage in &report.damaged {
         writeln!(out, "  {}: {}", escaped(&damage.object), escaped(&damage.message))?;
         match damage.backups.as_slice() {
-            _ if damage.healed => writeln!(out, "    healed from another copy")?,
+            _ if damage.healed => writeln!(out, "    healed")?,
             [] => writeln!(out, "    hurts no backup")?,
             hurt => writeln!(out, "    hurts {}", hurt.join(", "))?,
         }

@@ -2,11 +2,11 @@
 //! it away. Each goes with its backup, or earlier, where the vault needs its room.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{PLAIN, SEALED, export};
+use super::{Archive, PLAIN, SEALED, export};
 use crate::error::IoContext;
-use crate::report::{ExportOptions, Warning};
+use crate::report::{Damage, ExportOptions, Warning};
 use crate::seal::keyring::Credentials;
 use crate::vault::name::BackupName;
 use crate::vault::{Vault, durable};
@@ -79,6 +79,74 @@ pub fn put(
 
 fn vault_is_full(vault: &Vault, config: &Config) -> Result<bool> {
     Ok(crate::vault::usage(vault.dir())?.used > config.max_local_storage.0)
+}
+
+/// What reading archives back came to.
+#[derive(Default)]
+pub struct ReadBack {
+    pub bytes: u64,
+    /// By their paths inside the vault.
+    pub whole: Vec<String>,
+    pub damaged: Vec<Damage>,
+}
+
+/// Reads back the archives that `wanted` takes, told by their path and their path inside the vault. One that is sealed under
+/// a passphrase of earlier days stays unread.
+pub fn read_back(
+    vault: &Vault,
+    credentials: &Credentials,
+    mut wanted: impl FnMut(&Path, &str) -> bool,
+    control: &Control,
+) -> Result<ReadBack> {
+    let mut read = ReadBack::default();
+    for (path, name) in list(vault)? {
+        let object = object(&path);
+        if !wanted(&path, &object) {
+            continue;
+        }
+        match Archive::open(&path, credentials).and_then(|archive| archive.read_through(control)) {
+            Ok(bytes) => {
+                read.bytes += bytes;
+                read.whole.push(object);
+            }
+            Err(Error::Sealed { .. } | Error::Format { .. } | Error::NotFound { .. }) => {}
+            Err(Error::Corrupt { detail, .. }) => read.damaged.push(damage(object, &name, &detail)),
+            Err(Error::Source { .. }) => read.damaged.push(damage(object, &name, "it is no archive any more")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// Its path inside the vault.
+pub fn object(archive: &Path) -> String {
+    format!("{FOLDER}/{}", archive.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// No backup is hurt: an archive only repeats what the vault has.
+fn damage(object: String, backup: &BackupName, detail: &str) -> Damage {
+    let message =
+        format!("{detail}. Remove this archive; {backup} itself is in the vault, and `lifeboat export` writes another");
+    Damage { object, backups: Vec::new(), healed: false, message }
+}
+
+/// Writes damaged archives anew, if they fit. The caller holds the vault's lock.
+pub fn heal(
+    vault: &Vault,
+    config: &Config,
+    credentials: &Credentials,
+    damaged: &mut [Damage],
+    control: &Control,
+) -> Result<()> {
+    for (path, name) in list(vault)? {
+        if let Some(damage) = damaged.iter_mut().find(|damage| damage.object == object(&path)) {
+            if put(vault, config, credentials, &name, control)?.is_none() {
+                damage.healed = true;
+                damage.message = "It was damaged, and was written anew".into();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The archives of a backup go with it.

@@ -12,7 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::seal::{self, HEADER, Seal, Unsealer};
 use crate::error::IoContext;
 use crate::seal::keyring::Credentials;
-use crate::{Error, Result};
+use crate::{Control, Error, Result};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const BUFFER: usize = 256 << 10;
@@ -68,6 +68,15 @@ impl Archive {
             }
         };
         MultiGzDecoder::new(BufReader::with_capacity(BUFFER, unsealed))
+    }
+
+    /// Reads it from end to end, and throws away what comes. Returns the bytes of its file.
+    pub fn read_through(&self, control: &Control) -> Result<u64> {
+        let (mut stream, mut buffer) = (self.stream(), vec![0; BUFFER]);
+        while stream.read(&mut buffer).map_err(|error| self.unreadable(error))? > 0 {
+            control.check()?;
+        }
+        Ok(self.file.metadata().at("reading", &self.path)?.len())
     }
 
     /// What reading the stream failed of: the disk, or the archive.

@@ -1,9 +1,12 @@
 //! Reading back what is stored, a part of it each day, so that all of the vault is read every month.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use super::{Logbook, fact};
-use crate::report::{BackupInfo, VerifyReport};
+use crate::archive::shelf::{self, ReadBack};
+use crate::report::{BackupInfo, Damage, VerifyReport};
+use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
 use crate::vault::pack::PackId;
 use crate::verify::{self, Scope, Verified};
@@ -12,18 +15,29 @@ use crate::{Control, Result};
 /// In so many days everything is read once, if there is an inspection each day.
 const DAYS: u64 = 28;
 /// What was not read for so long is read now, however much it is.
-const OVERDUE: i64 = 28 * 24 * 3_600_000;
+const OVERDUE: i64 = 28 * DAY;
+/// An archive is written once a week, and lives for a month: so it is read twice.
+const ARCHIVE: i64 = 14 * DAY;
+const DAY: i64 = 24 * 3_600_000;
 
-/// Verifies the part of the vault whose turn it is, and whatever was damaged the last time.
-pub fn part(vault: &Vault, threads: usize, control: &Control) -> Result<VerifyReport> {
+/// Verifies the part of the vault whose turn it is, and whatever was damaged the last time. `heal`: is given damaged
+/// archives, and may write them anew.
+pub fn part(
+    vault: &Vault,
+    credentials: &Credentials,
+    threads: usize,
+    control: &Control,
+    heal: impl FnOnce(&mut [Damage]) -> Result<()>,
+) -> Result<VerifyReport> {
     let now = control.now();
     let logbook = Logbook::open(vault.dir()).ok();
-    let (checked, damage) = match &logbook {
-        Some(logbook) => (logbook.checked()?, logbook.fact::<VerifyReport>(fact::DAMAGE)?),
+    let (checked, archives) = match &logbook {
+        Some(logbook) => (logbook.checked()?, logbook.facts::<i64>(fact::ARCHIVE)?),
         None => Default::default(),
     };
-    let checked: HashMap<PackId, i64> = checked.into_iter().collect();
-    let damaged: HashSet<String> = damage.into_iter().flat_map(|report| report.damaged).map(|one| one.object).collect();
+    let (checked, archives): (HashMap<_, _>, HashMap<_, _>) =
+        (checked.into_iter().collect(), archives.into_iter().collect());
+    let damaged: HashSet<String> = damage(vault.dir()).into_iter().map(|one| one.object).collect();
     let choose = |packs: &[(PackId, u64)]| -> Result<HashSet<PackId>> {
         let packs: Vec<Candidate> = packs
             .iter()
@@ -31,19 +45,56 @@ pub fn part(vault: &Vault, threads: usize, control: &Control) -> Result<VerifyRe
                 id: *id,
                 size: *size,
                 // What was never read was whole when it was written.
-                read: checked.get(id).copied().or_else(|| written(vault, id)).unwrap_or(0),
+                read: checked.get(id).copied().or_else(|| written(&id.path(vault.dir()))).unwrap_or(0),
                 suspect: damaged.contains(&id.object()),
             })
             .collect();
         Ok(turn(packs, now))
     };
-    let verified = verify::run(vault, &Scope::Packs(&choose), false, threads, control)?;
-    remember(vault, &verified, &Scope::Packs(&choose), now)?;
+    let scope = Scope::Packs(&choose);
+    let mut verified = verify::run(vault, &scope, false, threads, control)?;
+    let is_due = |path: &Path, object: &str| {
+        let read = archives.get(object).copied().or_else(|| written(path)).unwrap_or(0);
+        !(0..ARCHIVE).contains(&(now - read)) || damaged.contains(object)
+    };
+    let mut read = shelf::read_back(vault, credentials, is_due, control)?;
+    if !read.damaged.is_empty() {
+        heal(&mut read.damaged)?;
+    }
+    let archives = add(&mut verified.report, read);
+    remember(vault, &verified, &archives, &scope, now)?;
     Ok(verified.report)
 }
 
-fn written(vault: &Vault, pack: &PackId) -> Option<i64> {
-    let written = std::fs::metadata(pack.path(vault.dir())).ok()?.modified().ok()?;
+/// All of the vault, or one backup.
+pub fn whole(
+    vault: &Vault,
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    deep: bool,
+    threads: usize,
+    control: &Control,
+) -> Result<VerifyReport> {
+    let mut verified = verify::run(vault, scope, deep, threads, control)?;
+    let archives = match scope {
+        Scope::All => add(&mut verified.report, shelf::read_back(vault, credentials, |_, _| true, control)?),
+        _ => Vec::new(),
+    };
+    // Where it cannot be noted, the report says it all the same.
+    let _ = remember(vault, &verified, &archives, scope, control.now());
+    Ok(verified.report)
+}
+
+/// Adds what reading archives came to. Returns those that are whole.
+fn add(report: &mut VerifyReport, read: ReadBack) -> Vec<String> {
+    report.bytes += read.bytes;
+    report.damaged.extend(read.damaged);
+    report.ok = report.damaged.is_empty();
+    read.whole
+}
+
+fn written(path: &Path) -> Option<i64> {
+    let written = std::fs::metadata(path).ok()?.modified().ok()?;
     Some(written.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis() as i64)
 }
 
@@ -70,32 +121,44 @@ fn turn(mut packs: Vec<Candidate>, now: i64) -> HashSet<PackId> {
 }
 
 /// The packs in which damage was found, and not seen to have gone since.
-pub fn damaged_packs(dir: &std::path::Path) -> HashSet<PackId> {
-    let damage = Logbook::open_read_only(dir).and_then(|logbook| logbook.fact::<VerifyReport>(fact::DAMAGE).ok()?);
-    damage.into_iter().flat_map(|report| report.damaged).filter_map(|one| PackId::of_object(&one.object)).collect()
+pub fn damaged_packs(dir: &Path) -> HashSet<PackId> {
+    damage(dir).iter().filter_map(|one| PackId::of_object(&one.object)).collect()
 }
 
-/// Notes what was read, and what was found.
-pub fn remember(vault: &Vault, verified: &Verified, scope: &Scope<'_>, now: i64) -> Result<()> {
+fn damage(dir: &Path) -> Vec<Damage> {
+    let report = Logbook::open_read_only(dir).and_then(|logbook| logbook.fact::<VerifyReport>(fact::DAMAGE).ok()?);
+    report.map_or(Vec::new(), |report| report.damaged)
+}
+
+/// Notes what was read, and what was found. `archives`: those that are whole.
+fn remember(vault: &Vault, verified: &Verified, archives: &[String], scope: &Scope<'_>, now: i64) -> Result<()> {
     let logbook = Logbook::open(vault.dir())?;
     logbook.set_checked(&verified.whole, &verified.packs, now)?;
-    let report = &verified.report;
-    match (report.ok, scope) {
-        (false, _) => logbook.note(fact::DAMAGE, report)?,
+    let mut report = verified.report.clone();
+    report.damaged.retain(|damage| !damage.healed);
+    match (report.damaged.is_empty(), scope) {
+        (false, _) => logbook.note(fact::DAMAGE, &report)?,
         // The rest of the vault may still be damaged.
         (true, Scope::Backup(_)) => {}
         (true, _) => logbook.forget(fact::DAMAGE)?,
     }
+    let backups: Vec<String> = verified.backups.iter().map(|name| name.to_string()).collect();
     if !matches!(scope, Scope::Packs(_)) {
         let hurt: HashSet<&String> = report.damaged.iter().flat_map(|damage| &damage.backups).collect();
-        let whole = verified.backups.iter().map(|name| name.to_string()).filter(|name| !hurt.contains(name));
-        logbook.verified(&whole.collect::<Vec<_>>(), now)?;
+        let whole: Vec<String> = backups.iter().filter(|name| !hurt.contains(name)).cloned().collect();
+        logbook.note_all(fact::VERIFIED, &whole, now)?;
+    }
+    if !matches!(scope, Scope::Backup(_)) {
+        logbook.keep_only(fact::VERIFIED, &backups)?;
+        logbook.note_all(fact::ARCHIVE, archives, now)?;
+        let existing: Vec<String> = shelf::list(vault)?.iter().map(|(path, _)| shelf::object(path)).collect();
+        logbook.keep_only(fact::ARCHIVE, &existing)?;
     }
     Ok(())
 }
 
 /// The same backups, each with when it was last read back as a whole.
-pub fn verified(dir: &std::path::Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
+pub fn verified(dir: &Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
     let facts = Logbook::open_read_only(dir).and_then(|logbook| logbook.facts(fact::VERIFIED).ok());
     let verified: HashMap<String, i64> = facts.unwrap_or_default().into_iter().collect();
     backups.iter_mut().for_each(|info| info.verified_at = verified.get(&info.backup).copied());
@@ -105,8 +168,6 @@ pub fn verified(dir: &std::path::Path, mut backups: Vec<BackupInfo>) -> Vec<Back
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const DAY: i64 = 24 * 3_600_000;
 
     fn packs(count: u8, read: impl Fn(u8) -> i64) -> Vec<Candidate> {
         let pack = |n| Candidate { id: PackId([n; 32]), size: 16 << 20, read: read(n), suspect: false };

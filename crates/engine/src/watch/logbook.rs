@@ -13,7 +13,6 @@ use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::fact;
 use crate::report::{BackupType, HistoryFilter, Run, RunResult};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
@@ -222,18 +221,24 @@ impl Logbook {
         Ok(rows.into_iter().filter_map(fact).collect())
     }
 
-    /// All of these backups was read back, and is whole.
-    pub fn verified(&self, backups: &[String], now: i64) -> Result<()> {
+    /// Notes `now` for each of these, under `prefix`.
+    pub fn note_all(&self, prefix: &str, keys: &[String], now: i64) -> Result<()> {
         self.db.with(|db| {
             let transaction = db.unchecked_transaction()?;
-            {
-                let mut insert = transaction.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")?;
-                for backup in backups {
-                    insert.execute(params![format!("{}{backup}", fact::VERIFIED), now.to_string()])?;
-                }
+            let mut insert = transaction.prepare("INSERT OR REPLACE INTO facts VALUES (?1, ?2)")?;
+            for key in keys {
+                insert.execute(params![format!("{prefix}{key}"), now.to_string()])?;
             }
+            drop(insert);
             transaction.commit()
         })
+    }
+
+    /// Forgets the facts under `prefix` but for these: what they were of is gone.
+    pub fn keep_only(&self, prefix: &str, keys: &[String]) -> Result<()> {
+        let keys: HashSet<&str> = keys.iter().map(String::as_str).collect();
+        let known = self.facts::<Value>(prefix)?.into_iter().filter(|(key, _)| !keys.contains(key.as_str()));
+        known.map(|(key, _)| key).try_for_each(|key| self.forget(&format!("{prefix}{key}")))
     }
 
     /// When each pack was last read from end to end.

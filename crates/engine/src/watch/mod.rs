@@ -50,6 +50,8 @@ pub(crate) mod fact {
     pub const DAMAGE: &str = "damage";
     /// By code: since when there is this problem.
     pub const PROBLEM: &str = "problem.";
+    /// By archive: when it was read back.
+    pub const ARCHIVE: &str = "archive.";
     /// By backup: when all of it was read back.
     pub const VERIFIED: &str = "verified.";
 }

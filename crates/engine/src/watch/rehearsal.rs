@@ -65,7 +65,9 @@ pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) 
     let _ = Logbook::open(vault.dir()).and_then(|logbook| {
         logbook.note(fact::REHEARSED, &now)?;
         match report.ok {
-            true => logbook.forget(fact::REHEARSAL).and_then(|()| logbook.verified(&[name.to_string()], now)),
+            true => logbook
+                .forget(fact::REHEARSAL)
+                .and_then(|()| logbook.note_all(fact::VERIFIED, &[name.to_string()], now)),
             false => logbook.note(fact::REHEARSAL, &report),
         }
     });

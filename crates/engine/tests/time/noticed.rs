@@ -220,6 +220,45 @@ fn a_month_of_inspections_reads_every_pack_and_finds_damage_wherever_it_is() {
 }
 
 #[test]
+fn an_archive_that_rots_is_noticed_and_written_anew() {
+    let bot = Bot::new();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let day = |day: i64| at(now + day * 24 * HOUR);
+    let weekly = bot.engine().run_scheduled(BackupType::Weekly, &[], false, &at(now)).unwrap();
+    let archive = bot.vault().join("archives").join(format!("{}.tar.gz", weekly.backup));
+    let object = format!("archives/{}.tar.gz", weekly.backup);
+    let whole = bot.engine().inspect(&day(1)).unwrap().verify;
+    assert!(whole.bytes < bot.engine().verify(None, false, &day(1)).unwrap().bytes, "it is not its turn");
+    let rot = |at: usize| {
+        let mut bytes = fs::read(&archive).unwrap();
+        bytes.get_mut(at).map(|byte| *byte ^= 1);
+        bytes.truncate(bytes.len() - at % 2);
+        fs::write(&archive, bytes).unwrap();
+    };
+    for (n, place) in [(0, 100), (1, 5001), (2, 0)] {
+        rot(place);
+        // Whoever asks is told; nothing is changed.
+        if n == 1 {
+            let report = bot.engine().verify(None, false, &day(2)).unwrap();
+            assert_eq!(
+                (report.damaged.len(), &report.damaged[0].object, report.damaged[0].healed),
+                (1, &object, false)
+            );
+            assert!(!bot.engine().status().unwrap().healthy);
+        }
+        take(&bot);
+        let report = bot.engine().inspect(&day(15 * (n + 1))).unwrap().verify;
+        assert_eq!((report.damaged.len(), &report.damaged[0].object, report.damaged[0].healed), (1, &object, true));
+        assert_eq!(take(&bot), ["integrity:failure"]);
+        assert!(bot.engine().status().unwrap().healthy);
+        assert!(bot.engine().verify(None, false, &day(2)).unwrap().ok);
+    }
+    let other = Bot::empty();
+    let imported = other.engine().import_backup(&archive, None, &Control::silent()).unwrap().backup;
+    assert_same_tree(&tree(&bot.root()), &tree(&other.restore(&imported)));
+}
+
+#[test]
 fn status_says_what_is_wrong_and_since_when() {
     let bot = Bot::new();
     let engine = bot.engine();
