@@ -46,6 +46,8 @@ export declare class NativeScheduler {
   start(now: number): string
   /** `{ type, covers, missed }` of the backup that is to begin now, or null. It counts as seen to from here on. */
   due(now: number): string
+  /** The backup that was begun last has failed: it is tried once more, with what is due next. */
+  failed(): string
   /** `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on. */
   inspectionDue(now: number): string
   /** When something is due next, or null. */
