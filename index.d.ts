@@ -692,7 +692,7 @@ export interface Config {
     storageWarnPercent?: number
     /** When a part of the vault is read back. Default `30 5 * * *`: within a month, all of it is. */
     verifyCron?: string
-    /** Gets a request after each good backup of a host, and `/fail` behind its path a POST after a bad one. */
+    /** Gets a request after each good backup, of a host or of the command line, and `/fail` behind its path a POST after a bad one. */
     pingUrl?: string
   }
   /** `threads`: 0 is automatic. `nice`: Unix niceness from 0 to 19, default 10. */

@@ -13,6 +13,7 @@ const ALLOWED = [
   'BSD-2-Clause',
   'BSD-3-Clause',
   'CC0-1.0',
+  'CDLA-Permissive-2.0',
   'ISC',
   'MIT',
   'MIT-0',

@@ -10,6 +10,7 @@
 //! | `commands/` | one small file a command: call the engine, show what it said |
 //! | `progress.rs` | the engine's progress → a bar, JSON lines, or the host |
 //! | `output.rs` | one JSON document, or tables and sentences; sizes, counts, times |
+//! | `ping.rs` | telling an outside watchman of a backup |
 //! | `time.rs` | `2h`, `yesterday`, `2026-11-23 14:00` → an instant, and back |
 //! | `interrupt.rs` | Ctrl-C → stop at the next safe place |
 //! | `priority.rs` | the quiet guest: low CPU and I/O priority |
@@ -24,6 +25,7 @@ mod credentials;
 mod exit;
 mod interrupt;
 mod output;
+mod ping;
 mod priority;
 mod progress;
 mod session;

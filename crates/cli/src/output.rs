@@ -84,6 +84,13 @@ impl Output {
         }
     }
 
+    /// Something beside the result that a person should know.
+    pub fn remark(&self, message: &str) {
+        if !self.quiet && !self.json {
+            let _ = writeln!(io::stderr(), "{} {message}", style("lifeboat:").for_stderr().yellow());
+        }
+    }
+
     pub fn error(&self, error: &Error) {
         if self.json {
             print_json(&ErrorDocument { error: Failure::from(error) });

@@ -10,15 +10,23 @@ use lifeboat_engine::report::{BackupOptions, BackupResult};
 use crate::args::BackupArgs;
 use crate::output::{count, ratio, size, warnings};
 use crate::session::{Session, Vault};
-use crate::{exit, priority, time};
+use crate::{exit, ping, priority, time};
 
 pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
     let full = args.full.then_some(true);
     let options = BackupOptions { full, note: args.note.clone(), wait: args.wait, ..BackupOptions::default() };
-    priority::lower(session.config()?.worker.nice);
-    let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control))?;
-    session.output.result(&result, |out| show(out, &result))?;
-    Ok(exit::DONE)
+    let config = session.config()?;
+    priority::lower(config.worker.nice);
+    let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control));
+    if let Ok(result) = &result {
+        session.output.result(result, |out| show(out, result))?;
+    }
+    if let Some(url) = &config.monitor.ping_url
+        && let Err(why) = ping::tell(url, &result)
+    {
+        session.output.remark(&format!("monitor.pingUrl could not be reached: {why}."));
+    }
+    result.map(|_| exit::DONE)
 }
 
 fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {

@@ -7,6 +7,7 @@ mod compare;
 mod credentials;
 mod exit_codes;
 mod migrate;
+mod ping;
 mod prune;
 mod restore;
 mod time;

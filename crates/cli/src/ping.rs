@@ -1,0 +1,76 @@
+//! Telling an outside watchman what became of a backup (`monitor.pingUrl`): when he hears nothing for a day he raises the
+//! alarm, also where the whole machine is gone. A host tells him itself, see `js/ping.js`; here it is what was typed, or
+//! what cron runs.
+//!
+//! It never fails a backup, and never prints the address: that is as good as a password.
+
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use lifeboat_engine::report::BackupResult;
+use lifeboat_engine::{Error, Result};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Before each time that he is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Tells him. What somebody cancelled, or what another one is at, is no bad news.
+pub fn tell(url: &str, result: &Result<BackupResult>) -> std::result::Result<(), String> {
+    let failure = result.as_ref().err();
+    if matches!(failure, Some(Error::Aborted | Error::Busy { .. })) {
+        return Ok(());
+    }
+    let agent = agent();
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let told = match failure {
+            None => agent.get(url).call(),
+            Some(error) => agent.post(failing(url)).send(format!("{}: {error}", error.code())),
+        };
+        match (told, pauses.next()) {
+            (Ok(_), _) => return Ok(()),
+            (Err(_), Some(pause)) => sleep(pause),
+            (Err(error), None) => return Err(why(&error)),
+        }
+    }
+}
+
+fn agent() -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    Agent::config_builder().timeout_global(Some(TIMEOUT)).tls_config(tls.build()).build().into()
+}
+
+/// `/fail` goes behind the path, and before a query.
+fn failing(url: &str) -> String {
+    let path = url.find(['?', '#']).unwrap_or(url.len());
+    format!("{}/fail{}", url[..path].trim_end_matches('/'), &url[path..])
+}
+
+/// In words that hold nothing of the address.
+fn why(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::StatusCode(code) => format!("the answer was {code}"),
+        ureq::Error::Timeout(_) => "no answer".into(),
+        ureq::Error::HostNotFound => "its host is not known".into(),
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "its certificate is not trusted".into(),
+        _ => "it is no address that can be asked".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fail_goes_behind_the_path() {
+        assert_eq!(failing("https://h/p/uuid"), "https://h/p/uuid/fail");
+        assert_eq!(failing("https://h/p/uuid/?rid=1/2"), "https://h/p/uuid/fail?rid=1/2");
+        assert_eq!(failing("https://h"), "https://h/fail");
+    }
+}
