@@ -131,7 +131,7 @@ export function exportBackup(backup: string, file: string, options?: ExportOptio
  */
 export function importBackup(file: string, options?: ImportOptions): Promise<BackupInfo>
 
-/** Reads back and authenticates one backup, or the whole vault. Damage is in the report, not an error. */
+/** Reads back and authenticates one backup, or the whole vault with its archives. Damage is in the report, not an error. */
 export function verify(backup?: string | null, options?: VerifyOptions): Promise<VerifyReport>
 
 /** How the backups are: what is wrong, since when, and what to do. Needs no passphrase, and never waits. */
@@ -153,8 +153,8 @@ export const scheduler: BackupScheduler
  * those of `timezone`, or else of the host, as `process.env.TZ` has it at `start()`.
  *
  * Where several types are due together, the largest runs and counts for the others. What was missed while the host was
- * down is made up once, within a minute of the start. A run that fails is the event `backup:failure`. Nothing here keeps
- * a process alive.
+ * down is made up once, within a minute of the start. A run that fails is the event `backup:failure`, and is tried once more
+ * with what is due next. Nothing here keeps a process alive.
  */
 export class BackupScheduler {
   /** `config`: an engine, or the configuration for one of its own. Without it: the default engine. */
@@ -692,7 +692,7 @@ export interface Config {
     storageWarnPercent?: number
     /** When a part of the vault is read back. Default `30 5 * * *`: within a month, all of it is. */
     verifyCron?: string
-    /** Gets a request after each good backup, of a host or of the command line, and `/fail` behind its path a POST after a bad one. */
+    /** Gets a request after each good backup of a host or of the command line, and a POST to `/fail` behind it after a bad one. */
     pingUrl?: string
   }
   /** `threads`: 0 is automatic. `nice`: Unix niceness from 0 to 19, default 10. */
