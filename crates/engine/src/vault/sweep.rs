@@ -271,12 +271,15 @@ impl<'a> Sweep<'a> {
         // It is told the places: it needs no catalog of its own.
         let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
-        let mut copy_pack = |places: &[Place]| -> Result<bool> {
+        let mut copy_pack = |pack: &PackId, places: &[Place]| -> Result<bool> {
             let needed = || places.iter().filter(|place| self.marks.has(place));
-            for place in needed() {
-                self.control.check()?;
-                if !reader.has_whole(place)? {
-                    return Ok(false);
+            // What is lost stays where it is, and all around it: there is no need to store that twice.
+            if self.marks.damaged.contains(pack) {
+                for place in needed() {
+                    self.control.check()?;
+                    if !reader.has_whole(place)? {
+                        return Ok(false);
+                    }
                 }
             }
             for place in needed() {
@@ -293,7 +296,7 @@ impl<'a> Sweep<'a> {
         };
         let mut done = Vec::new();
         for (pack, places) in packs.iter().zip(places) {
-            match copy_pack(&places) {
+            match copy_pack(&pack.0, &places) {
                 Ok(true) => done.push(*pack),
                 Ok(false) => {}
                 Err(error) => return Err(writer.abandon().unwrap_or(error)),
