@@ -282,6 +282,11 @@ impl Config {
                     .map_err(|error| Error::Config { message: format!("schedules.{kind}.cron: {error}") })?;
             }
         }
+        if self.max_local_storage.0 == 0 {
+            return refuse(
+                "maxLocalStorage is the room for the vault, such as \"5GB\"; in 0 bytes there is no backup.",
+            );
+        }
         if let Some(cron) = &self.monitor.verify_cron {
             cron.parse::<Pattern>()
                 .map_err(|error| Error::Config { message: format!("monitor.verifyCron: {error}") })?;

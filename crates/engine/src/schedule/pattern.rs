@@ -28,7 +28,8 @@ impl FromStr for Pattern {
         let refuse = |why: String| Error::Config {
             message: format!("{text:?} is not a cron pattern: {why}. Every day at 2 AM, for one, is \"0 2 * * *\"."),
         };
-        let pattern = Pattern(parser.parse(text).map_err(|error| refuse(error.to_string()))?);
+        let pattern =
+            Pattern(parser.parse(text).map_err(|error| refuse(error.to_string().trim_end_matches('.').into()))?);
         // 31 February is well formed, too.
         match pattern.next(Timestamp::UNIX_EPOCH, &TimeZone::UTC) {
             Some(_) => Ok(pattern),

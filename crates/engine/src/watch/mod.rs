@@ -114,7 +114,7 @@ impl Watch {
 
     fn look_at_storage(&self, logbook: &Logbook, now: i64) -> Result<()> {
         let used = vault::usage(&self.vault)?.used;
-        let percent = if self.limit == 0 { 100.0 } else { used as f64 * 100.0 / self.limit as f64 };
+        let percent = used as f64 * 100.0 / self.limit as f64;
         let level = match percent {
             percent if percent >= NEARLY_FULL => NEARLY_FULL,
             percent if percent >= self.warn_percent => self.warn_percent,
