@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::report::{BackupType, Category};
-use crate::schedule::Pattern;
+use crate::schedule::pattern::Pattern;
 use crate::secret::Secret;
 use crate::{Error, Result};
 

@@ -12,6 +12,7 @@ use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
+use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
 use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, watch};
@@ -120,7 +121,7 @@ impl Engine {
                     Ok(warning) => result.warnings.extend(warning),
                     Err(error) => {
                         let message = format!("No archive was written: {error} The backup itself is whole.");
-                        result.warnings.push(Warning { path: archive::shelf::FOLDER.into(), message });
+                        result.warnings.push(Warning { path: shelf::FOLDER.into(), message });
                     }
                 }
             }

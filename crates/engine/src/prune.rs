@@ -8,13 +8,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::archive::shelf;
 use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
+use crate::vault::shelf;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::sweep::{MOSTLY, Marker, Marks, Sweep, Swept};
 use crate::{Config, Control, Error, Result};

@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bytesize::ByteSize;
@@ -16,8 +15,8 @@ use crate::report::{BackupInfo, PruneVerdict, Warning};
 use crate::retention::{self, Rules};
 use crate::vault::name::BackupName;
 use crate::vault::sweep::Marker;
-use crate::vault::{self, Vault, durable};
-use crate::{Config, Control, Error, Result, archive, prune};
+use crate::vault::{self, Vault, durable, shelf};
+use crate::{Config, Control, Error, Result, prune};
 
 /// While room is made, packs are written anew from so many percent of dead bytes on.
 const TIGHT: u64 = 5;
@@ -67,7 +66,7 @@ impl Room<'_> {
         let used = vault::usage(self.vault.dir())?.used;
         let (catalog, _) = self.vault.catalog_for_writing()?;
         let packs: u64 = catalog.all_packs()?.iter().map(|(_, size)| size).sum();
-        let archives: u64 = self.archives()?.iter().map(|(_, size)| size).sum();
+        let archives: u64 = shelf::expendable(self.vault)?.iter().map(|(.., size)| size).sum();
         let fixed = used.saturating_sub(packs + archives);
         let limit = self.config.max_local_storage.0;
         let Some(budget) = limit.checked_sub(fixed + self.needed) else {
@@ -108,34 +107,20 @@ impl Room<'_> {
         Ok(warnings)
     }
 
-    /// Archives with their sizes, the oldest first, but for those of pinned backups.
-    fn archives(&self) -> Result<Vec<(PathBuf, u64)>> {
-        let pins = self.vault.pins()?;
-        let mut archives = Vec::new();
-        for (path, name) in archive::shelf::list(self.vault)? {
-            if !pins.contains(name.as_str()) {
-                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                archives.push((name.millis(), path, size));
-            }
-        }
-        archives.sort();
-        Ok(archives.into_iter().map(|(_, path, size)| (path, size)).collect())
-    }
-
     /// Removes archives until `bytes` are free.
     fn clear_archives(&self, bytes: u64) -> Result<Vec<Warning>> {
         let (mut freed, mut warnings) = (0, Vec::new());
-        for (path, size) in self.archives()? {
+        for (path, _, size) in shelf::expendable(self.vault)? {
             if freed >= bytes {
                 break;
             }
             fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
             freed += size;
             let message = "This archive was removed to stay within maxLocalStorage. The backup in it is still there.";
-            warnings.push(Warning { path: object(self.vault, &path), message: message.into() });
+            warnings.push(Warning { path: shelf::object(&path), message: message.into() });
         }
         if !warnings.is_empty() {
-            durable::sync_dir(&self.vault.dir().join(archive::shelf::FOLDER))?;
+            durable::sync_dir(&self.vault.dir().join(shelf::FOLDER))?;
         }
         Ok(warnings)
     }
@@ -166,10 +151,6 @@ fn went(info: &BackupInfo) -> Warning {
             info.backup
         ),
     }
-}
-
-fn object(vault: &Vault, path: &std::path::Path) -> String {
-    path.strip_prefix(vault.dir()).unwrap_or(path).display().to_string()
 }
 
 /// Where a backup was refused in its middle: what it had written already goes again.

@@ -9,7 +9,7 @@
 //! | `export`, `contents`, `pack`, `place` | from a vault to a file: read, lay out, compress on all threads, put in place |
 //! | `import`, `source`, `intake`, `twin` | from a file to a vault: open, compare with the manifest, store |
 //! | `manifest`, `member` | the two things that a tar of ours holds |
-//! | `shelf` | the archives that the schedule leaves in the vault |
+//! | `shelf` | the archives that the schedule leaves on the vault's shelf |
 //! | `seal` | AES-256-GCM in segments, under a passphrase or a key file |
 //!
 //! Both are all or nothing and stream: memory depends on neither the size nor the number of items. An archive is not
@@ -33,6 +33,4 @@ pub use export::export;
 pub use import::import;
 pub use source::Archive;
 
-/// What an archive's file is called behind the backup's name.
-pub const PLAIN: &str = ".tar.gz";
-pub const SEALED: &str = ".tar.gz.sealed";
+pub use crate::vault::shelf::{PLAIN, SEALED};

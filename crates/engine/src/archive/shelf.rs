@@ -1,31 +1,18 @@
-//! The archives that the schedule leaves in the vault's `archives/`: one portable file a week, for whoever wants to carry
-//! it away. Each goes with its backup, or earlier, where the vault needs its room.
+//! The archives that the schedule leaves on the vault's shelf: writing them where they fit, and reading them back.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Archive, PLAIN, SEALED, export};
+use bytesize::ByteSize;
+
+use super::{Archive, export};
 use crate::error::IoContext;
 use crate::report::{Damage, ExportOptions, Warning};
 use crate::seal::keyring::Credentials;
 use crate::vault::name::BackupName;
-use crate::vault::{Vault, durable};
+use crate::vault::shelf::{self, FOLDER};
+use crate::vault::{self, Vault};
 use crate::{Config, Control, Error, Result, room};
-
-pub const FOLDER: &str = "archives";
-
-/// Every archive with the backup that it holds.
-pub fn list(vault: &Vault) -> Result<Vec<(PathBuf, BackupName)>> {
-    let mut found = Vec::new();
-    for path in durable::list(&vault.dir().join(FOLDER))? {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.and_then(|name| name.strip_suffix(SEALED).or_else(|| name.strip_suffix(PLAIN)));
-        if let Some(name) = name.and_then(|name| name.parse().ok()) {
-            found.push((path, name));
-        }
-    }
-    Ok(found)
-}
 
 /// Writes the archive of a backup, if it fits; otherwise says why not. The caller holds the vault's lock.
 pub fn put(
@@ -40,27 +27,16 @@ pub fn put(
     let size = room::size_of(vault, name)?;
     // A tar has a little around each item.
     let needed = size + size / 20 + (1 << 20);
-    let pins = vault.pins()?;
-    let mut older = list(vault)?;
-    older.sort_by_key(|(_, name)| name.millis());
-    for (path, older) in older {
-        if room::left(vault, config)? >= needed {
-            break;
-        }
-        // The newest is worth more than those before it.
-        if !pins.contains(older.as_str()) && older != *name {
-            fs::remove_file(&path).at("removing", &path)?;
-        }
-    }
     let refuse = |why: String| Warning {
         path: FOLDER.into(),
         message: format!("No archive was written: {why} The backup itself is whole."),
     };
-    if room::left(vault, config)? < needed {
+    let left = room::left(vault, config)?;
+    if !make_room(vault, name, needed.saturating_sub(left))? {
         return Ok(Some(refuse(format!(
             "it would need about {}, and maxLocalStorage leaves {}.",
-            bytesize::ByteSize(needed),
-            bytesize::ByteSize(room::left(vault, config)?)
+            ByteSize(needed),
+            ByteSize(left)
         ))));
     }
     let options = ExportOptions { overwrite: true, ..ExportOptions::default() };
@@ -77,8 +53,25 @@ pub fn put(
     Ok(None)
 }
 
+/// Removes older archives, for a new one is worth more than they; but none where that is not enough: false.
+fn make_room(vault: &Vault, name: &BackupName, mut bytes: u64) -> Result<bool> {
+    let mut older = shelf::expendable(vault)?;
+    older.retain(|(_, older, _)| older.millis() < name.millis());
+    if older.iter().map(|(.., size)| size).sum::<u64>() < bytes {
+        return Ok(false);
+    }
+    for (path, _, size) in older {
+        if bytes == 0 {
+            break;
+        }
+        fs::remove_file(&path).at("removing", &path)?;
+        bytes = bytes.saturating_sub(size);
+    }
+    Ok(true)
+}
+
 fn vault_is_full(vault: &Vault, config: &Config) -> Result<bool> {
-    Ok(crate::vault::usage(vault.dir())?.used > config.max_local_storage.0)
+    Ok(vault::usage(vault.dir())?.used > config.max_local_storage.0)
 }
 
 /// What reading archives back came to.
@@ -99,8 +92,8 @@ pub fn read_back(
     control: &Control,
 ) -> Result<ReadBack> {
     let mut read = ReadBack::default();
-    for (path, name) in list(vault)? {
-        let object = object(&path);
+    for (path, name) in shelf::list(vault)? {
+        let object = shelf::object(&path);
         if !wanted(&path, &object) {
             continue;
         }
@@ -118,11 +111,6 @@ pub fn read_back(
     Ok(read)
 }
 
-/// Its path inside the vault.
-pub fn object(archive: &Path) -> String {
-    format!("{FOLDER}/{}", archive.file_name().unwrap_or_default().to_string_lossy())
-}
-
 /// No backup is hurt: an archive only repeats what the vault has.
 fn damage(object: String, backup: &BackupName, detail: &str) -> Damage {
     let message =
@@ -138,26 +126,12 @@ pub fn heal(
     damaged: &mut [Damage],
     control: &Control,
 ) -> Result<()> {
-    for (path, name) in list(vault)? {
-        if let Some(damage) = damaged.iter_mut().find(|damage| damage.object == object(&path)) {
-            if put(vault, config, credentials, &name, control)?.is_none() {
-                damage.healed = true;
-                damage.message = "It was damaged, and was written anew".into();
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The archives of a backup go with it.
-pub fn remove(vault: &Vault, backup: &str) -> Result<()> {
-    for suffix in [SEALED, PLAIN] {
-        let path = vault.dir().join(FOLDER).join(format!("{backup}{suffix}"));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("removing", path, error));
-            }
-            _ => {}
+    for (path, name) in shelf::list(vault)? {
+        if let Some(damage) = damaged.iter_mut().find(|damage| damage.object == shelf::object(&path))
+            && put(vault, config, credentials, &name, control)?.is_none()
+        {
+            damage.healed = true;
+            damage.message = "It was damaged, and was written anew".into();
         }
     }
     Ok(())

@@ -4,9 +4,7 @@
 //! nothing ran is made up once. Where several types are due together, the largest runs and counts for the others. What
 //! failed is tried once more, together with what is due next: a full disk at 4 AM on the 1st costs no month.
 
-mod pattern;
-
-pub use pattern::Pattern;
+pub mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +14,7 @@ use jiff::tz::TimeZone;
 use crate::config::Config;
 use crate::report::BackupType;
 use crate::{Error, Result};
+use pattern::Pattern;
 
 /// A clock may be corrected by so much without anything being run again; a larger step back starts anew from there.
 const STEP_BACK: i64 = 10 * 60_000;

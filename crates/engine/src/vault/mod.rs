@@ -14,6 +14,7 @@ pub mod lock;
 pub mod name;
 pub mod pack;
 pub mod reader;
+pub mod shelf;
 pub mod snapshot;
 pub mod sweep;
 pub mod writer;
@@ -320,7 +321,7 @@ impl Vault {
             let removed = if leftover.is_dir() { fs::remove_dir_all(&leftover) } else { fs::remove_file(&leftover) };
             removed.at("removing", &leftover)?;
         }
-        for folder in ["", "keys", "snapshots", "pins", "archives"] {
+        for folder in ["", "keys", "snapshots", "pins", shelf::FOLDER] {
             for path in durable::list(&self.dir().join(folder))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 if name.starts_with(durable::TEMPORARY) {

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{Logbook, fact};
-use crate::archive::shelf::{self, ReadBack};
+use crate::archive::shelf::{ReadBack, read_back};
 use crate::report::{BackupInfo, Damage, VerifyReport};
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
 use crate::vault::pack::PackId;
+use crate::vault::shelf;
 use crate::verify::{self, Scope, Verified};
 use crate::{Control, Result};
 
@@ -57,7 +58,7 @@ pub fn part(
         let read = archives.get(object).copied().or_else(|| written(path)).unwrap_or(0);
         !(0..ARCHIVE).contains(&(now - read)) || damaged.contains(object)
     };
-    let mut read = shelf::read_back(vault, credentials, is_due, control)?;
+    let mut read = read_back(vault, credentials, is_due, control)?;
     if !read.damaged.is_empty() {
         heal(&mut read.damaged)?;
     }
@@ -77,7 +78,7 @@ pub fn whole(
 ) -> Result<VerifyReport> {
     let mut verified = verify::run(vault, scope, deep, threads, control)?;
     let archives = match scope {
-        Scope::All => add(&mut verified.report, shelf::read_back(vault, credentials, |_, _| true, control)?),
+        Scope::All => add(&mut verified.report, read_back(vault, credentials, |_, _| true, control)?),
         _ => Vec::new(),
     };
     // Where it cannot be noted, the report says it all the same.
