@@ -2,22 +2,26 @@
 //!
 //! That every stored byte is whole does not say yet that a restore works. This does: each file is read back from the disk
 //! and its hash computed again, each database is opened and checked.
+//!
+//! It takes at most half of the room that the disk has left, for the app writes meanwhile. Where that is not enough, the
+//! media stay out, which are most of it; their bytes are read by the inspections.
 
 use std::path::Path;
 use std::time::Instant;
 
+use bytesize::ByteSize;
 use rusqlite::Connection;
 
 use super::{Logbook, fact};
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::path::RelPath;
-use crate::report::{BackupRef, Damage, ItemType, RestoreOptions, VerifyReport};
+use crate::report::{BackupRef, Category, Damage, ItemType, RestoreOptions, VerifyReport};
 use crate::vault::durable;
 use crate::vault::item::{Item, JournalMode};
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, name::BackupName};
-use crate::{Control, Error, Result, restore};
+use crate::{Control, Error, Result, restore, space};
 
 /// A rehearsal a week, at the inspection that comes next; those are not always at the same minute.
 const INTERVAL: i64 = 7 * 24 * 3_600_000 - 6 * 3_600_000;
@@ -26,10 +30,12 @@ const TOLD: usize = 100;
 /// Inside the vault's `tmp/`, which whatever comes next empties.
 const FOLDER: &str = "rehearsal";
 
-/// Is it time for one?
+/// Is it time for one? What has failed is rehearsed again at the next inspection.
 pub fn is_due(vault: &Vault, now: i64) -> bool {
-    let last = Logbook::open(vault.dir()).and_then(|logbook| logbook.fact::<i64>(fact::REHEARSED));
-    last.ok().flatten().is_none_or(|last| !(0..INTERVAL).contains(&(now - last)))
+    let Ok(logbook) = Logbook::open(vault.dir()) else { return true };
+    let has_failed = logbook.fact::<VerifyReport>(fact::REHEARSAL).is_ok_and(|report| report.is_some());
+    let last: Option<i64> = logbook.fact(fact::REHEARSED).unwrap_or_default();
+    has_failed || last.is_none_or(|last| !(0..INTERVAL).contains(&(now - last)))
 }
 
 /// Rehearses; what is wrong is in the report. The caller holds the vault's lock: `tmp/` is its own.
@@ -37,14 +43,9 @@ pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) 
     let started = Instant::now();
     vault.clean_up()?;
     let folder = vault.dir().join("tmp").join(FOLDER);
-    let options = RestoreOptions { allow_outside_links: true, ..RestoreOptions::default() };
-    let reference = BackupRef::Name(name.to_string());
     let mut faults = Vec::new();
-    let bytes = match restore::into(vault, &folder, &reference, &options, threads, control) {
-        Ok(result) => {
-            compare(vault, name, &folder, &mut faults, control)?;
-            result.plan.bytes
-        }
+    let bytes = match rehearse(vault, name, &folder, threads, &mut faults, control) {
+        Ok(bytes) => bytes,
         Err(Error::Aborted) => return Err(Error::Aborted),
         Err(error) => {
             faults.push((format!("snapshots/{name}"), format!("it could not be restored: {error}")));
@@ -74,18 +75,36 @@ pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) 
     Ok(report)
 }
 
-fn compare(
+/// Restores and compares. Returns how many bytes came back.
+fn rehearse(
     vault: &Vault,
     name: &BackupName,
     folder: &Path,
+    threads: usize,
     faults: &mut Vec<(String, String)>,
     control: &Control,
-) -> Result<()> {
+) -> Result<u64> {
     let snapshot = Snapshot::read(vault, name)?;
+    let room = space::free(vault.dir()).map_or(u64::MAX, |free| free / 2);
+    let Some(items) = part(&snapshot, room) else {
+        return Err(Error::Restore {
+            message: format!(
+                "the disk has too little room to rehearse it in: {} are free, and half of that may be taken. Free some.",
+                ByteSize(room * 2)
+            ),
+        });
+    };
+    let reference = BackupRef::Name(name.to_string());
+    let without_media = !items.is_empty();
+    let options = RestoreOptions { allow_outside_links: true, items, ..RestoreOptions::default() };
+    let result = restore::into(vault, folder, &reference, &options, threads, control)?;
     let mut reader = vault.reader()?;
     for item in ListReader::forwards(&mut reader, &snapshot.list) {
         control.check()?;
         let item = item?;
+        if without_media && item.category == Category::Media {
+            continue;
+        }
         let path = item.rel_path()?;
         if let Some(fault) = fault(&item, &path, folder)
             && faults.len() < TOLD
@@ -93,7 +112,18 @@ fn compare(
             faults.push((item.display_path().to_owned(), fault));
         }
     }
-    Ok(())
+    Ok(result.plan.bytes)
+}
+
+/// What there is room for: all of it (nothing is selected), or all categories but the media.
+fn part(snapshot: &Snapshot, room: u64) -> Option<Vec<String>> {
+    let fits = |bytes: u64| bytes.saturating_add(bytes / 10) <= room;
+    if fits(snapshot.total_size) {
+        return Some(Vec::new());
+    }
+    let others = || snapshot.categories.iter().filter(|(category, _)| **category != Category::Media);
+    let items: Vec<String> = others().map(|(category, _)| category.as_str().to_owned()).collect();
+    (!items.is_empty() && fits(others().fold(0, |sum, (_, totals)| sum.saturating_add(totals.size)))).then_some(items)
 }
 
 /// What is wrong with an item that was restored.

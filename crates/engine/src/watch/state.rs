@@ -110,7 +110,7 @@ impl Problems {
             "E_CORRUPT",
             format!(
                 "{what}: {first}{more}. Make a full backup now (`lifeboat backup --full`): it stores again what it can \
-                 still read in the root; then `lifeboat verify` says what is left."
+                 still read in the root; then `lifeboat verify --part` says what is left."
             ),
         );
     }

@@ -193,6 +193,31 @@ fn a_rehearsal_restores_the_newest_backup_and_notices_what_does_not_come_back() 
 }
 
 #[test]
+fn a_rehearsal_takes_no_more_than_half_of_the_room_that_is_left_and_says_where_that_is_too_little() {
+    let mut bot = Bot::empty();
+    let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=100m");
+    bot.config.backup_dir = disk.0.join("vault");
+    bot.write("config.json", b"{}");
+    bot.database("database.sqlite", 200_000);
+    bot.write("uploads/a.jpg", &noise(10 << 20, 1));
+    backup_at(&bot, BackupType::Daily, START);
+    let rehearse = |day: i64| bot.engine().inspect(&at(START + day * 24 * HOUR)).unwrap().rehearsal;
+    let whole = rehearse(0).unwrap();
+    assert!(whole.ok && whole.bytes > 10 << 20, "{whole:?}");
+    disk.resize("30m");
+    let without_media = rehearse(8).unwrap();
+    assert!(without_media.ok && (1 << 20..10 << 20).contains(&without_media.bytes), "{without_media:?}");
+    disk.resize("16m");
+    let none = rehearse(16).unwrap();
+    assert!(!none.ok && none.damaged[0].message.contains("too little room"), "{none:?}");
+    assert!(!bot.engine().status().unwrap().healthy);
+    // Tomorrow it is tried again.
+    disk.resize("100m");
+    assert!(rehearse(17).is_some_and(|report| report.ok));
+    assert!(rehearse(18).is_none());
+}
+
+#[test]
 fn a_month_of_inspections_reads_every_pack_and_finds_damage_wherever_it_is() {
     let bot = Bot::empty();
     for n in 0..10 {
