@@ -84,7 +84,7 @@ async function checkSound(file) {
 
 function makeEngine(t) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lifeboat-live-'))
-  t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
+  t.after(() => fs.promises.rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   const root = path.join(folder, 'bot')
   fs.mkdirSync(root)
   const engine = new BackupEngine({ root, backupDir: path.join(folder, 'vault'), encryption: false })

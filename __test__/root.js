@@ -4,7 +4,8 @@
 
 const { execFileSync } = require('node:child_process')
 const { randomBytes } = require('node:crypto')
-const { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } = require('node:fs')
+const { mkdirSync, mkdtempSync, realpathSync, truncateSync, writeFileSync } = require('node:fs')
+const { rm } = require('node:fs/promises')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
@@ -14,7 +15,9 @@ const MB = 1 << 20
 /** A temporary folder that goes when the test ends. */
 function folder(t) {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'lifeboat-test-')))
-  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  // An engine may still be looking for events in its vault, and SQLite then makes files there: `rm`, unlike `rmSync`, looks
+  // again at what is in a folder that it finds not empty.
+  t.after(() => rm(path, { recursive: true, force: true, maxRetries: 5 }))
   return path
 }
 
