@@ -213,9 +213,9 @@ export class BackupEngine {
   unpin(backup: string): Promise<void>
   /**
    * A listener takes an event by returning, or by fulfilling the promise that it returns. One that throws or rejects
-   * (WhatsApp is not connected) harms no operation: it becomes a process warning, once, and the event is kept in the
-   * vault and comes again, to this listener only, when the scheduler turns (each minute), or after the next backup. Later
-   * events wait behind it. What happened while no host ran, such as a failed backup of the command line, comes then, too.
+   * (WhatsApp is not connected), or whose promise is not settled within a minute, harms no operation: the event is kept in
+   * the vault and comes again, to this listener only, when the scheduler turns (each minute), or after the next backup; what
+   * it threw becomes a process warning, once. Later events of this listener wait behind it, those of others do not. What happened while no host ran, such as a failed backup of the command line, comes then, too.
    * Bad news is kept also where nobody listens. Kept are at most 500 events, for 7 days. `progress` and `restore:reload` are only for
    * whoever is there.
    */

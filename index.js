@@ -64,7 +64,7 @@ function environment() {
 
 let lastId = 0
 
-/** Of a configuration: another clock for the scheduler, for tests. No symbol goes to JSON. */
+/** Of a configuration: another clock for the scheduler, and less patience with listeners, for tests. No symbol goes to JSON. */
 const CLOCK = Symbol.for('lifeboat.clock')
 
 function nativeScheduler(engine, zone) {
@@ -105,7 +105,7 @@ class BackupEngine {
       acknowledge: async (id) => outcome(await native.acknowledge(id)),
       keep: async (event, value) => outcome(await native.keep(event, JSON.stringify(value), Date.now()))
     }
-    this.#courier = new Courier(vault, this.#listeners)
+    this.#courier = new Courier(vault, this.#listeners, config?.[CLOCK]?.patience)
     const host = {
       scheduler: (zone) => nativeScheduler(native, zone),
       runScheduled: (type, covers, { wait, signal }) =>

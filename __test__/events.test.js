@@ -44,6 +44,48 @@ test('an event that a listener could not take comes again, in order, and only to
   assert.deepEqual([whatsapp, log], [made, made])
 })
 
+test('a listener that always throws, or never comes to an end, keeps nobody else waiting', async (t) => {
+  silence(t)
+  const patience = { [Symbol.for('lifeboat.clock')]: { patience: 50 } }
+  const engine = new BackupEngine({ root: makeRoot(t), encryption: false, ...patience })
+  const heard = []
+  let calls = 0
+  engine.on('backup:success', () => {
+    throw new TypeError('a bug')
+  })
+  let release
+  engine.on('backup:success', () => (calls++ === 0 ? new Promise((resolve) => (release = resolve)) : undefined))
+  engine.on('backup:success', ({ type }) => heard.push(type))
+  engine.on('backup:failure', ({ code }) => heard.push(code))
+  await engine.createBackup('MANUAL')
+  await engine.createBackup('API')
+  await assert.rejects(engine.createBackup('MANUAL', { signal: AbortSignal.timeout(0) }), { code: 'E_ABORTED' })
+  await until(() => heard.length === 3, 'all events')
+  assert.deepEqual(heard, ['MANUAL', 'API', 'E_ABORTED'])
+  // The one that hung is told again of the first, and then of the second.
+  await engine.verify()
+  await until(() => calls >= 3, 'what it has missed')
+  release()
+})
+
+test('bad news of backups that never had a vault is kept, too', async (t) => {
+  silence(t)
+  const root = join(dirname(makeRoot(t)), 'gone')
+  const engine = new BackupEngine({ root, encryption: false })
+  let isConnected = false
+  const heard = []
+  engine.on('backup:failure', ({ type }) => {
+    if (!isConnected) throw new Error('WhatsApp is not connected')
+    heard.push(type)
+  })
+  await assert.rejects(engine.createBackup('MANUAL'), { code: 'E_SOURCE' })
+  await assert.rejects(engine.createBackup('API'), { code: 'E_SOURCE' })
+  isConnected = true
+  await assert.rejects(engine.createBackup('DAILY'), { code: 'E_SOURCE' })
+  await until(() => heard.length >= 3, 'all events')
+  assert.deepEqual(heard, ['MANUAL', 'API', 'DAILY'])
+})
+
 test('bad news is kept for whoever comes, also after a restart of the host', async (t) => {
   const root = makeRoot(t)
   const engine = new BackupEngine({ root, encryption: false })

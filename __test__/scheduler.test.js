@@ -19,7 +19,7 @@ class Clock {
     this.timers = new Map()
     this.jitter = 0
     this.options = {
-      now: () => this.at,
+      now: () => this.read(),
       random: () => this.jitter,
       setTimeout: (callback, ms) => {
         const id = Symbol('timer')
@@ -28,6 +28,10 @@ class Clock {
       },
       clearTimeout: (id) => this.timers.delete(id)
     }
+  }
+
+  read() {
+    return this.at
   }
 
   /** Goes to a time; whatever is due on the way happens at its own. `settle`: waits until nothing is under way. */
@@ -126,6 +130,25 @@ function makeRootAgain(root) {
   require('node:fs').mkdirSync(root)
   writeFileSync(join(root, 'config.json'), '{}')
 }
+
+test('a turn that cannot be made is a warning, and the next one comes all the same', async (t) => {
+  const { clock, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')
+  const warnings = []
+  const listener = ({ message }) => warnings.push(message)
+  process.removeAllListeners('warning')
+  process.on('warning', listener)
+  t.after(() => process.off('warning', listener))
+  engine.scheduler.start()
+  await to('2026-11-23T12:31:00Z')
+  clock.read = () => {
+    throw new Error('no memory')
+  }
+  await to('2026-11-23T12:40:00Z')
+  delete clock.read
+  await to('2026-11-23T13:10:00Z')
+  assert.deepEqual(runs, ['HOURLY 2026-11-23T13:00'])
+  assert.ok(warnings.length >= 9 && warnings.every((message) => message.includes('no memory')), warnings.join('\n'))
+})
 
 test('stop waits for the run under way, or cancels it', async (t) => {
   for (const cancel of [false, true]) {

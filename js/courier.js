@@ -2,8 +2,10 @@
 // once to each listener.
 //
 // An event is taken when all of its listeners returned, and what they returned was fulfilled. A listener that throws or
-// rejects ("WhatsApp is not connected") gets it again later, and those behind it wait. Bad news is also kept where nobody
-// listens at all, for whoever comes.
+// rejects ("WhatsApp is not connected"), or that is silent for too long, gets it again later, and only then what came after
+// it. Others do not wait for that one: an alarm must not be lost behind somebody's broken log. Bad news is also kept where
+// nobody listens at all, for whoever comes. What the vault cannot keep, because there is none yet or its disk is full, is
+// kept in memory.
 
 'use strict'
 
@@ -18,26 +20,35 @@ const BAD_NEWS = new Set([
   'restore:failure'
 ])
 
+/** Events that are kept in memory; as many as a vault keeps. */
+const MOST = 500
+/** A promise that is not settled within this time, in milliseconds, is taken for one that never will be. */
+const PATIENCE = 60_000
+
 class Courier {
   #vault
   #listeners
-  /** What is to be delivered, in order: `{ event, value }`, and `id` of what the vault keeps. */
+  #patience
+  /** What is to be delivered, in order: `{ event, value }`, `id` of what the vault keeps, `taken` of what memory keeps. */
   #queue = []
+  /** What memory keeps. */
+  #waiting = []
   #working = false
   /** Fulfilled when the queue was empty the last time. */
   #done = Promise.resolve()
   #draining = false
   #wanted = false
-  /** An event waits in the vault for one of its listeners: newer ones go behind it. */
-  #blocked = false
+  /** Listeners for whom an event waits in the vault: newer ones go behind it. */
+  #behind = new Set()
   /** By id of a kept event: who has it already. */
   #taken = new Map()
   #warned = new WeakSet()
 
   /** `vault`: `events`, `acknowledge` and `keep`, which return promises. `listeners`: by event, functions. */
-  constructor(vault, listeners) {
+  constructor(vault, listeners, patience = PATIENCE) {
     this.#vault = vault
     this.#listeners = listeners
+    this.#patience = patience
   }
 
   /** Tells an event, at once where nothing is before it. Never throws. */
@@ -55,27 +66,36 @@ class Courier {
     this.#wanted = true
     if (this.#draining) return
     this.#draining = true
-    try {
-      while (this.#wanted) {
-        this.#wanted = false
-        await this.#drainOnce()
-      }
-    } catch {
-      // The vault cannot be read: the next operation on it says why.
-    } finally {
-      this.#draining = false
+    while (this.#wanted) {
+      this.#wanted = false
+      await this.#drainOnce()
     }
+    this.#draining = false
   }
 
   async #drainOnce() {
     let kept
     do {
       while (this.#working) await this.#done
-      kept = await this.#vault.events()
+      kept = await this.#kept()
     } while (this.#working)
-    this.#blocked = false
-    this.#queue.unshift(...kept)
+    this.#behind.clear()
+    this.#queue = [...kept, ...this.#waiting, ...this.#queue.filter(({ id }) => id === undefined)]
+    this.#waiting = []
     await this.#work()
+  }
+
+  async #kept() {
+    try {
+      const kept = await this.#vault.events()
+      // What was dropped, being too old or too many, comes no more.
+      const ids = new Set(kept.map(({ id }) => id))
+      for (const id of this.#taken.keys()) if (!ids.has(id)) this.#taken.delete(id)
+      return kept
+    } catch {
+      // The vault cannot be read: the next operation on it says why.
+      return []
+    }
   }
 
   #of(event) {
@@ -92,54 +112,64 @@ class Courier {
 
   /** Runs without a pause up to the first listener that takes its time. */
   async #deliverAll() {
-    try {
-      for (let item = this.#queue.shift(); item; item = this.#queue.shift()) {
-        const slow = this.#deliver(item)
-        if (slow) await slow
-      }
-    } catch (error) {
-      // The vault cannot be written. Who was there has heard it.
-      this.#warn(this, 'An event could not be kept', error)
-    } finally {
-      this.#working = false
+    for (let item = this.#queue.shift(); item; item = this.#queue.shift()) {
+      const slow = this.#deliver(item)
+      if (slow) await slow
     }
+    this.#working = false
   }
 
   /** Returns nothing where nothing has to be waited for, so that one event follows another at once. */
   #deliver(item) {
     const listeners = this.#of(item.event)
-    if (this.#blocked) return item.id === undefined ? this.#keep(item, new Set()) : undefined
-    const taken = this.#taken.get(item.id) ?? new Set()
+    const taken = item.taken ?? this.#taken.get(item.id) ?? new Set()
     const slow = []
     for (const listener of listeners) {
-      if (taken.has(listener)) continue
+      if (taken.has(listener) || this.#behind.has(listener)) continue
       const answer = this.#call(listener, item.value)
       if (answer === true) taken.add(listener)
-      else if (answer) slow.push(answer.then((is) => is && taken.add(listener)))
+      // Also where it comes too late: then it is not told again.
+      else if (answer) slow.push(this.#within(answer.then((is) => is && taken.add(listener))))
     }
     const settled = () => this.#settle(item, taken, listeners)
     return slow.length > 0 ? Promise.all(slow).then(settled) : settled()
   }
 
+  #within(promise) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#patience)
+      timer.unref()
+      promise.then(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
   #settle(item, taken, listeners) {
-    const isTaken = listeners.every((listener) => taken.has(listener))
-    if (listeners.length === 0) {
-      return item.id === undefined && BAD_NEWS.has(item.event) ? this.#keep(item, taken) : undefined
-    }
-    if (isTaken) {
-      this.#taken.delete(item.id)
-      return item.id === undefined ? undefined : this.#vault.acknowledge(item.id)
-    }
-    this.#blocked = true
-    if (item.id === undefined) return this.#keep(item, taken)
+    const isKept = item.id !== undefined
+    if (listeners.length === 0) return !isKept && BAD_NEWS.has(item.event) ? this.#keep(item, taken) : undefined
+    const missed = listeners.filter((listener) => !taken.has(listener))
+    if (missed.length === 0) return isKept ? this.#acknowledge(item.id) : undefined
+    for (const listener of missed) this.#behind.add(listener)
+    if (!isKept) return this.#keep(item, taken)
     this.#taken.set(item.id, taken)
   }
 
   async #keep(item, taken) {
-    const id = await this.#vault.keep(item.event, item.value)
+    // Null: there is no vault yet.
+    const id = await this.#vault.keep(item.event, item.value).catch(() => null)
     if (id !== null) this.#taken.set(id, taken)
-    // Without a vault there is nowhere to keep it, and nothing for others to wait behind.
-    else this.#blocked = false
+    else this.#waiting = [...this.#waiting, { ...item, taken }].slice(-MOST)
+  }
+
+  async #acknowledge(id) {
+    try {
+      await this.#vault.acknowledge(id)
+      this.#taken.delete(id)
+    } catch {
+      // It comes again, and nobody is told again.
+    }
   }
 
   /** True, false, or a promise of that. */

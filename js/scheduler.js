@@ -72,19 +72,26 @@ class Scheduler {
 
   #sleep(native, ms) {
     this.#timer = this.#clock.setTimeout(() => {
-      const turn = this.#turn(native).finally(() => {
-        if (this.#work === turn) this.#work = null
-        if (this.#native === native) this.#sleep(native, this.#untilNext(native))
-      })
+      const turn = this.#turn(native)
+        .catch(warn)
+        .then(() => {
+          if (this.#work === turn) this.#work = null
+          if (this.#native === native) this.#sleep(native, this.#untilNext(native))
+        })
       this.#work = turn
     }, ms)
     this.#timer?.unref?.()
   }
 
   #untilNext(native) {
-    const now = this.#clock.now()
-    const wake = native.wake(now) ?? Number.POSITIVE_INFINITY
-    return Math.min(Math.max(wake - now, 0), LONGEST_SLEEP)
+    try {
+      const now = this.#clock.now()
+      const wake = native.wake(now) ?? Number.POSITIVE_INFINITY
+      return Math.min(Math.max(wake - now, 0), LONGEST_SLEEP)
+    } catch (error) {
+      warn(error)
+      return LONGEST_SLEEP
+    }
   }
 
   /** Does what is due. A run that fails is told as an event, and no reason to stop. */
@@ -113,6 +120,11 @@ class Scheduler {
 }
 
 function ignore() {}
+
+/** A turn that could not be made, for want of memory, say. The next one comes in a minute, and the app lives on. */
+function warn(error) {
+  process.emitWarning(`The scheduler could not do what is due: ${error?.stack ?? error}`, 'LifeboatWarning')
+}
 
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
 function zone() {
