@@ -44,10 +44,9 @@ impl NativeScheduler {
     pub fn start(&self, now: f64) -> String {
         let now = now as i64;
         outcome::of(|| {
-            let seen = || Ok((self.watch.seen_to(now)?, self.watch.inspected(now)?));
-            let (seen, inspected) = seen().map_err(|error: lifeboat_engine::Error| Failure::from(&error))?;
-            let scheduler = Scheduler::new(self.agenda.clone(), &seen, now);
-            *locked(&self.started) = Some((scheduler, self.chore.clone().seen_to(inspected)));
+            let scheduler = Scheduler::new(self.agenda.clone(), &self.watch.seen_to(now), now);
+            let chore = self.chore.clone().seen_to(self.watch.inspected(now));
+            *locked(&self.started) = Some((scheduler, chore));
             Ok("null".into())
         })
     }

@@ -32,10 +32,8 @@ pub fn part(
 ) -> Result<VerifyReport> {
     let now = control.now();
     let logbook = Logbook::open(vault.dir()).ok();
-    let (checked, archives) = match &logbook {
-        Some(logbook) => (logbook.checked()?, logbook.facts::<i64>(fact::ARCHIVE)?),
-        None => Default::default(),
-    };
+    let checked = logbook.as_ref().and_then(|logbook| logbook.checked().ok()).unwrap_or_default();
+    let archives = logbook.as_ref().and_then(|logbook| logbook.facts::<i64>(fact::ARCHIVE).ok()).unwrap_or_default();
     let (checked, archives): (HashMap<_, _>, HashMap<_, _>) =
         (checked.into_iter().collect(), archives.into_iter().collect());
     let damaged: HashSet<String> = damage(vault.dir()).into_iter().map(|one| one.object).collect();
@@ -63,7 +61,8 @@ pub fn part(
         heal(&mut read.damaged)?;
     }
     let archives = add(&mut verified.report, read);
-    remember(vault, &verified, &archives, &scope, now)?;
+    // Where it cannot be noted, the report says it all the same.
+    let _ = remember(vault, &verified, &archives, &scope, now);
     Ok(verified.report)
 }
 
@@ -81,7 +80,6 @@ pub fn whole(
         Scope::All => add(&mut verified.report, read_back(vault, credentials, |_, _| true, control)?),
         _ => Vec::new(),
     };
-    // Where it cannot be noted, the report says it all the same.
     let _ = remember(vault, &verified, &archives, scope, control.now());
     Ok(verified.report)
 }

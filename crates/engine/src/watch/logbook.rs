@@ -63,11 +63,21 @@ impl Logbook {
         let path = vault.join(FILE);
         match Logbook::try_open(&path) {
             Err(Error::Corrupt { .. }) => {
-                set_aside(&path)?;
+                Logbook::set_aside(vault)?;
                 Logbook::try_open(&path)
             }
             other => other,
         }
+    }
+
+    /// Puts one that is damaged out of the way, for whoever wants to look at it.
+    pub(super) fn set_aside(vault: &Path) -> Result<()> {
+        let path = vault.join(FILE);
+        let with = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+        for suffix in ["-wal", "-shm", "-journal"] {
+            let _ = std::fs::remove_file(with(suffix));
+        }
+        std::fs::rename(&path, with(".damaged")).map_err(|error| Error::io("setting aside", &path, error))
     }
 
     fn try_open(path: &Path) -> Result<Logbook> {
@@ -274,13 +284,4 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
 
 fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
-}
-
-/// Out of the way, for whoever wants to look at it.
-fn set_aside(path: &Path) -> Result<()> {
-    let aside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    for suffix in ["-wal", "-shm", "-journal"] {
-        let _ = std::fs::remove_file(aside(suffix));
-    }
-    std::fs::rename(path, aside(".damaged")).map_err(|error| Error::io("setting aside", path, error))
 }

@@ -146,8 +146,9 @@ impl Watch {
         self.logbook()?.map(|logbook| logbook.keep(event, value, now)).transpose()
     }
 
-    /// Up to when each type's schedule was followed. What was never looked at is from now on.
-    pub fn seen_to(&self, now: i64) -> Result<BTreeMap<BackupType, i64>> {
+    /// Up to when each type's schedule was followed. What was never looked at is from now on. A logbook that cannot be used,
+    /// on a full disk for one, is no reason for no schedule.
+    pub fn seen_to(&self, now: i64) -> BTreeMap<BackupType, i64> {
         let mut seen: BTreeMap<BackupType, i64> = BackupType::SCHEDULED.map(|kind| (kind, i64::MIN)).into();
         let mut note = |kind, at: i64| {
             // Of a time that is still to come nothing was seen.
@@ -155,36 +156,36 @@ impl Watch {
                 *seen = at;
             }
         };
-        for info in newest(&self.vault)? {
+        for info in newest(&self.vault).unwrap_or_default() {
             BackupType::SCHEDULED
                 .into_iter()
                 .filter(|kind| info.counts_for(*kind))
                 .for_each(|kind| note(kind, info.timestamp));
         }
-        let logbook = self.logbook()?;
-        if let Some(logbook) = &logbook {
-            for (kind, at) in logbook.facts::<i64>(fact::SCHEDULE)? {
-                if let Ok(kind) = kind.parse() {
-                    note(kind, at);
-                }
+        let logbook = self.logbook().ok().flatten();
+        let known = logbook.as_ref().and_then(|logbook| logbook.facts::<i64>(fact::SCHEDULE).ok());
+        for (kind, at) in known.unwrap_or_default() {
+            if let Ok(kind) = kind.parse() {
+                note(kind, at);
             }
         }
         for (kind, at) in seen.iter_mut().filter(|(_, at)| **at == i64::MIN) {
             *at = now;
             if let Some(logbook) = &logbook {
-                logbook.note(&format!("{}{kind}", fact::SCHEDULE), at)?;
+                let _ = logbook.note(&format!("{}{kind}", fact::SCHEDULE), at);
             }
         }
-        Ok(seen)
+        seen
     }
 
-    /// When the vault was last inspected; now, where it never was.
-    pub fn inspected(&self, now: i64) -> Result<i64> {
-        let Some(logbook) = self.logbook()? else { return Ok(now) };
-        match logbook.fact::<i64>(fact::INSPECTED)?.filter(|at| *at <= now) {
-            Some(at) => Ok(at),
-            None => logbook.note(fact::INSPECTED, &now).map(|()| now),
-        }
+    /// When the vault was last inspected; now, where it never was, or nobody knows.
+    pub fn inspected(&self, now: i64) -> i64 {
+        let Ok(Some(logbook)) = self.logbook() else { return now };
+        let known = logbook.fact::<i64>(fact::INSPECTED).ok().flatten().filter(|at| *at <= now);
+        known.unwrap_or_else(|| {
+            let _ = logbook.note(fact::INSPECTED, &now);
+            now
+        })
     }
 }
 

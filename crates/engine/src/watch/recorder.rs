@@ -9,7 +9,7 @@ use crate::report::{
     BackupInfo, BackupResult, BackupType, ExportResult, PruneReport, RestoreResult, Run, RunResult, VerifyReport,
 };
 use crate::vault::Vault;
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// What a run has to say of itself.
 pub trait Outcome {
@@ -61,7 +61,12 @@ impl Recorder {
             logbook.settle(self.run.at)?;
             logbook.begin(&self.run)
         };
-        self.id = note().ok();
+        // Damage that shows only inside.
+        let noted = note().or_else(|error| match error {
+            Error::Corrupt { .. } => Logbook::set_aside(&self.vault).and_then(|()| note()),
+            other => Err(other),
+        });
+        self.id = noted.ok();
     }
 
     /// How it ended.

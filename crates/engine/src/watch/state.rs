@@ -32,8 +32,8 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.of_failure(run);
     }
     if let Some(logbook) = &logbook {
-        problems.of_damage(logbook.fact(fact::DAMAGE)?, "Reading back what is stored found damage");
-        problems.of_damage(logbook.fact(fact::REHEARSAL)?, "The rehearsal of a restore failed");
+        problems.of_damage(logbook.fact(fact::DAMAGE).unwrap_or_default(), "Reading back what is stored found damage");
+        problems.of_damage(logbook.fact(fact::REHEARSAL).unwrap_or_default(), "The rehearsal of a restore failed");
     }
     problems.of_storage(config, used);
     let problems = since(problems.0, logbook.as_ref(), dir, now);

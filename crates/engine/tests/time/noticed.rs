@@ -144,7 +144,9 @@ fn a_logbook_that_is_damaged_is_set_aside_and_nothing_else_suffers() {
     let bot = Bot::new();
     bot.backup(BackupType::Manual);
     let logbook = bot.vault().join("logbook.sqlite");
-    for nonsense in [&b"not a database at all, but long enough to look at"[..], &[0; 4096], b""] {
+    let mut holed = fs::read(&logbook).unwrap();
+    holed[4096..].fill(0xa5);
+    for nonsense in [&b"not a database at all, but long enough to look at"[..], &[0; 4096], b"", &holed] {
         for suffix in ["-wal", "-shm"] {
             let _ = fs::remove_file(bot.vault().join(format!("logbook.sqlite{suffix}")));
         }
@@ -153,6 +155,17 @@ fn a_logbook_that_is_damaged_is_set_aside_and_nothing_else_suffers() {
         assert!(bot.engine().status().is_ok());
         assert_eq!(bot.engine().history(&HistoryFilter::default()).unwrap().len(), 1);
     }
+    // One that cannot even be opened.
+    fs::remove_file(&logbook).unwrap();
+    fs::create_dir(&logbook).unwrap();
+    bot.backup(BackupType::Manual);
+    let now = jiff::Timestamp::now().as_millisecond();
+    assert_eq!(Watch::new(&bot.config).seen_to(now)[&BackupType::Daily], now);
+    assert_eq!(Watch::new(&bot.config).inspected(now), now);
+    assert!(bot.engine().status().unwrap().healthy);
+    bot.engine().inspect(&Control::silent()).unwrap();
+    fs::remove_dir(&logbook).unwrap();
+    bot.backup(BackupType::Manual);
     // One of a newer Lifeboat is left as it is.
     rusqlite::Connection::open(&logbook).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
     bot.backup(BackupType::Manual);
@@ -361,7 +374,7 @@ fn a_clock_that_was_years_ahead_costs_no_backup() {
     assert!(names.contains(&newest));
     assert_eq!(vault_latest(&bot), newest);
     assert!(engine.status().unwrap().age.is_some_and(|age| age < HOUR));
-    let seen = Watch::new(&bot.config).seen_to(real + HOUR).unwrap();
+    let seen = Watch::new(&bot.config).seen_to(real + HOUR);
     assert_eq!(seen[&BackupType::Hourly], real);
     assert!(bot.verify(true).ok);
 }

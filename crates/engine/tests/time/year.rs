@@ -202,7 +202,7 @@ impl World {
     }
 
     fn scheduler(&self) -> Scheduler {
-        let seen = Watch::new(&self.bot.config).seen_to(self.now()).unwrap();
+        let seen = Watch::new(&self.bot.config).seen_to(self.now());
         Scheduler::new(Agenda::of(&self.bot.config, None).unwrap(), &seen, self.now())
     }
 }
