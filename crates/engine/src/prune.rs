@@ -81,7 +81,24 @@ pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
         });
     }
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
+    distrust(vault, &mut infos)?;
     Ok(infos)
+}
+
+/// The catalog may call a backup good whose record has rotted since: that must not pass for the newest good one, which is
+/// kept whatever happens.
+fn distrust(vault: &Vault, infos: &mut [BackupInfo]) -> Result<()> {
+    let mut reader = vault.reader()?;
+    let now = jiff::Timestamp::now().as_millisecond();
+    while let Some(newest) = retention::newest_good(infos, now).filter(|index| !infos[*index].degraded) {
+        let read = Snapshot::read(vault, &infos[newest].backup.parse()?)
+            .and_then(|snapshot| snapshot.list.chunks.iter().try_for_each(|id| reader.get(*id).map(drop)));
+        match read {
+            Err(Error::Corrupt { .. } | Error::Format { .. } | Error::NotFound { .. }) => infos[newest].degraded = true,
+            other => return other,
+        }
+    }
+    Ok(())
 }
 
 /// Removes the backups that their verdict does not keep. `dead`: from how many percent of dead bytes on a pack is written

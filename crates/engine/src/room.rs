@@ -59,7 +59,8 @@ impl Room<'_> {
         let mut verdicts = prune::verdicts(&infos, verdicts);
         // The most valuable first: those that never go, then the last that would.
         let sacrifices = retention::sacrifices(&infos, now);
-        let mut order: Vec<usize> = (0..infos.len()).filter(|index| !sacrifices.contains(index)).collect();
+        let may_go: HashSet<usize> = sacrifices.iter().copied().collect();
+        let mut order: Vec<usize> = (0..infos.len()).filter(|index| !may_go.contains(index)).collect();
         let untouchable = order.len();
         order.extend(sacrifices.into_iter().rev().filter(|index| verdicts[*index].keep));
 
@@ -69,30 +70,37 @@ impl Room<'_> {
         let archives: u64 = shelf::expendable(self.vault)?.iter().map(|(.., size)| size).sum();
         let fixed = used.saturating_sub(packs + archives);
         let limit = self.config.max_local_storage.0;
-        let Some(budget) = limit.checked_sub(fixed + self.needed) else {
-            return Err(self.refused(Some(used - archives)));
+        let Some(budget) = limit.checked_sub(fixed.saturating_add(self.needed)) else {
+            return Err(self.refused(Some(used.saturating_sub(archives))));
         };
         // Of what stays, some lies in packs that are a little dead.
-        let budget = budget * (100 - TIGHT) / 100;
+        let tight = budget - budget / 100 * TIGHT;
 
         let mut marker = Marker::new(self.vault, Arc::new(Mutex::new(catalog)));
         let mut goes = Vec::new();
         for (place, index) in order.into_iter().enumerate() {
             self.control.check()?;
-            if goes.is_empty() {
-                marker.backup(&infos[index].backup.parse()?)?;
+            let stays = place < untouchable;
+            if !stays && !goes.is_empty() && marker.live() > tight {
+                goes.push(index);
+                continue;
             }
-            if !goes.is_empty() || marker.live() > budget {
-                if place < untouchable {
-                    return Err(self.refused(Some(fixed + marker.live())));
-                }
+            let is_readable = match marker.backup(&infos[index].backup.parse()?)? {
+                // What it needs is not known: while it stays, nothing that it may need can go.
+                Some(error) if stays || !matches!(error, Error::Corrupt { .. }) => return Err(self.unreadable(error)),
+                unreadable => unreadable.is_none(),
+            };
+            if stays && marker.live() > budget {
+                return Err(self.refused(Some(fixed + marker.live())));
+            }
+            if !is_readable || !stays && marker.live() > tight {
                 goes.push(index);
             }
         }
         let mut warnings = Vec::new();
-        if goes.is_empty() {
+        if marker.live() <= tight {
             // Archives make room for the rest, as many as it takes.
-            warnings.extend(self.clear_archives((marker.live() + archives).saturating_sub(budget))?);
+            warnings.extend(self.clear_archives((marker.live() + archives).saturating_sub(tight))?);
         } else {
             warnings.extend(self.clear_archives(u64::MAX)?);
         }
@@ -125,6 +133,16 @@ impl Room<'_> {
         Ok(warnings)
     }
 
+    fn unreadable(&self, error: &Error) -> Error {
+        Error::StorageLimit {
+            message: format!(
+                "The backup needs about {}, and the vault has less room than that left (maxLocalStorage). None can be made, \
+                 because nobody knows what this backup needs: {error} Delete it, or raise maxLocalStorage.",
+                ByteSize(self.needed)
+            ),
+        }
+    }
+
     /// `stays`: bytes that could not be removed.
     fn refused(&self, stays: Option<u64>) -> Error {
         let stays = stays.map_or(String::new(), |stays| {
@@ -155,8 +173,10 @@ fn went(info: &BackupInfo) -> Warning {
 
 /// Where a backup was refused in its middle: what it had written already goes again.
 pub fn give_back(vault: &Vault, control: &Control) {
-    let kept = vault.list_snapshots().unwrap_or_default();
-    let _ = prune::sweep_unused(vault, &kept, control);
+    // Where nobody can say which backups there are, none of their packs may go.
+    if let Ok(kept) = vault.list_snapshots() {
+        let _ = prune::sweep_unused(vault, &kept, control);
+    }
 }
 
 /// Bytes that one backup needs in the vault, which is about the size of an archive of it.

@@ -324,7 +324,13 @@ fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> 
     let mut sealed = Vec::new();
     for entry in cipher.read_index(&file)? {
         sealed.resize(entry.sealed as usize, 0);
-        durable::read_at(&file, &mut sealed, entry.offset).at("reading", &path)?;
+        match durable::read_at(&file, &mut sealed, entry.offset) {
+            Err(error) if durable::is_bad_sector(&error) => {
+                bad.push(entry.ordinal);
+                continue;
+            }
+            read => read.at("reading", &path)?,
+        }
         let whole = cipher.open_chunk(entry.ordinal, &mut sealed).is_some_and(|member| {
             !deep
                 || inflater

@@ -34,7 +34,7 @@ use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::writer::Writer;
-use crate::{Control, Error, Result, room};
+use crate::{Control, Error, Result, retention, room};
 
 use estimate::Estimate;
 use walker::Late;
@@ -53,16 +53,22 @@ pub fn run(
     control: &Control,
 ) -> Result<BackupResult> {
     let mut warnings = Vec::new();
-    let likely = |estimate: Estimate| estimate.likely;
-    let mut result = with_room(vault, config, kind, options, &mut warnings, likely, control);
+    let mut result = with_room(vault, config, kind, options, &mut warnings, Guess::Likely, control);
     if matches!(result, Err(Error::StorageLimit { .. })) {
         // It needs more than was reckoned: once more, with room for the most that it can be.
-        result = with_room(vault, config, kind, options, &mut warnings, |estimate| estimate.most, control);
+        result = with_room(vault, config, kind, options, &mut warnings, Guess::Most, control);
     }
     result.map(|result| {
         warnings.extend(result.warnings);
         BackupResult { warnings, ..result }
     })
+}
+
+/// For how much room is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Guess {
+    Likely,
+    Most,
 }
 
 /// Makes room for what it reckons to need, and then the backup. Beyond the limit it fails, and leaves nothing behind.
@@ -72,12 +78,18 @@ fn with_room(
     kind: BackupType,
     options: &BackupOptions,
     warnings: &mut Vec<Warning>,
-    needed: impl Fn(Estimate) -> u64,
+    guess: Guess,
     control: &Control,
 ) -> Result<BackupResult> {
     vault.clean_up()?;
-    let needed = needed(estimate(vault, config)?);
-    warnings.extend(room::make(vault, config, needed, control)?);
+    let Estimate { likely, most } = estimate(vault, config, guess, control.now())?;
+    let needed = if guess == Guess::Likely { likely } else { most };
+    match room::make(vault, config, needed, control) {
+        Ok(gone) => warnings.extend(gone),
+        // Nobody knows yet how much of it the vault has already, under other names: it is tried with what is left.
+        Err(Error::StorageLimit { .. }) if guess == Guess::Likely => {}
+        Err(error) => return Err(error),
+    }
     let room = room::left(vault, config)?.saturating_sub(estimate::LEAST / 2);
     let result = tidy(vault, make(vault, config, kind, options, None, Some(room), control));
     if matches!(result, Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
@@ -87,9 +99,9 @@ fn with_room(
 }
 
 /// Where there is plenty of room, nobody walks through the root to find out how much is needed.
-fn estimate(vault: &Vault, config: &Config) -> Result<Estimate> {
-    let (previous, _) = previous_snapshot(vault);
-    if let Some(previous) = &previous {
+fn estimate(vault: &Vault, config: &Config, guess: Guess, now: i64) -> Result<Estimate> {
+    let (previous, _) = previous_snapshot(vault, now);
+    if let Some(previous) = previous.as_ref().filter(|_| guess == Guess::Likely) {
         let all = previous.total_size + previous.total_size / 10 + PLENTY;
         if room::left(vault, config)? > all {
             return Ok(Estimate { likely: estimate::LEAST, most: all });
@@ -142,7 +154,7 @@ fn make(
     let captured = {
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
-        let (previous, mut warnings) = previous_snapshot(vault);
+        let (previous, mut warnings) = previous_snapshot(vault, control.now());
         warnings.extend(damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
         let walk = Walk::new(&config.root, &rules, vault.dir());
         // An amended backup leans on what its base says, and on nothing before.
@@ -217,10 +229,13 @@ fn new_name(vault: &Vault, kind: BackupType, mut millis: i64) -> Result<BackupNa
     }
 }
 
-/// The newest backup that can be opened: what did not change since then need not be read again.
-fn previous_snapshot(vault: &Vault) -> (Option<Snapshot>, Vec<Warning>) {
+/// The newest backup that can be opened: what did not change since then need not be read again. One that is dated in the
+/// future is not what came before.
+fn previous_snapshot(vault: &Vault, now: i64) -> (Option<Snapshot>, Vec<Warning>) {
     let mut warnings = Vec::new();
-    for name in vault.list_snapshots().unwrap_or_default().iter().rev() {
+    let mut names = vault.list_snapshots().unwrap_or_default();
+    names.sort_by_key(|name| std::cmp::Reverse((!retention::is_ahead(name.millis(), now), name.millis())));
+    for name in &names {
         match Snapshot::read(vault, name) {
             Ok(snapshot) => return (Some(snapshot), warnings),
             Err(error) => warnings.push(Warning { path: String::new(), message: error.to_string() }),

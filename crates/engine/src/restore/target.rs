@@ -67,7 +67,7 @@ impl Target {
         };
         let made = parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
         let staging = Staging { folder, made, target: self, done: false };
-        remove(&staging.folder)?;
+        durable::remove_tree(&staging.folder)?;
         fs::create_dir_all(&staging.folder).at("making the folder", &staging.folder)?;
         Ok(staging)
     }
@@ -119,34 +119,10 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.done {
-            let _ = remove(&self.folder);
+            let _ = durable::remove_tree(&self.folder);
             for folder in &self.made {
                 let _ = fs::remove_dir(folder);
             }
-        }
-    }
-}
-
-/// Removes a tree, even where it holds folders that nobody may write to.
-pub fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            #[cfg(unix)]
-            unlock(folder);
-            fs::remove_dir_all(folder).at("removing", folder)
-        }
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", folder, error)),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(unix)]
-fn unlock(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for inner in durable::list(folder).unwrap_or_default() {
-        if inner.is_dir() && !inner.is_symlink() {
-            unlock(&inner);
         }
     }
 }

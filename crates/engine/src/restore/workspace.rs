@@ -19,7 +19,6 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::stage::{Places, make_folder};
-use super::target::remove;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::durable;
@@ -196,18 +195,21 @@ impl Workspace {
     /// Removes the folder with all that is in it, what says so last.
     pub fn remove(self) -> Result<()> {
         for area in &self.areas {
-            remove(&area.under(&self.root).join(WORKSPACE))?;
+            durable::remove_tree(&area.under(&self.root).join(WORKSPACE))?;
         }
         let folder = self.root.join(WORKSPACE);
         for inner in durable::list(&folder)? {
             let name = inner.file_name().unwrap_or_default();
             if name != "done" && name != "lock" && name != "areas" {
-                let removed =
-                    if inner.is_dir() { remove(&inner) } else { fs::remove_file(&inner).at("removing", &inner) };
+                let removed = if inner.is_dir() {
+                    durable::remove_tree(&inner)
+                } else {
+                    fs::remove_file(&inner).at("removing", &inner)
+                };
                 removed?;
             }
         }
-        remove(&folder)?;
+        durable::remove_tree(&folder)?;
         durable::sync_dir(&self.root)
     }
 }

@@ -16,7 +16,29 @@ use crate::{Error, Result};
 /// The clocks on the wall have never been put forward by more than a day.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_hours(25);
 
-/// A cron pattern in node-cron's dialect: five fields, or six with the seconds first; names, ranges, steps and `L`.
+const LONG_NAMES: [&str; 18] = [
+    "JANUARY",
+    "FEBRUARY",
+    "MARCH",
+    "APRIL",
+    "JUNE",
+    "JULY",
+    "AUGUST",
+    "SEPTEMBER",
+    "OCTOBER",
+    "NOVEMBER",
+    "DECEMBER",
+    "SUNDAY",
+    "MONDAY",
+    "TUESDAY",
+    "WEDNESDAY",
+    "THURSDAY",
+    "FRIDAY",
+    "SATURDAY",
+];
+
+/// A cron pattern in node-cron's dialect: five fields, or six with the seconds first; names, ranges, steps and `L`. Where
+/// the day of the month and that of the week are given, both must fit: `0 3 1-7 * sun` is the first Sunday.
 #[derive(Clone, Debug)]
 pub struct Pattern(Cron);
 
@@ -24,18 +46,27 @@ impl FromStr for Pattern {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Pattern> {
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).dom_and_dow(true).build();
+        let short = shorten(text);
         let refuse = |why: String| Error::Config {
             message: format!("{text:?} is not a cron pattern: {why}. Every day at 2 AM, for one, is \"0 2 * * *\"."),
         };
         let pattern =
-            Pattern(parser.parse(text).map_err(|error| refuse(error.to_string().trim_end_matches('.').into()))?);
+            Pattern(parser.parse(&short).map_err(|error| refuse(error.to_string().trim_end_matches('.').into()))?);
         // 31 February is well formed, too.
         match pattern.next(Timestamp::UNIX_EPOCH, &TimeZone::UTC) {
             Some(_) => Ok(pattern),
             None => Err(refuse("it never fires".into())),
         }
     }
+}
+
+/// node-cron takes whole names, too.
+fn shorten(text: &str) -> String {
+    if text.starts_with('@') {
+        return text.into();
+    }
+    LONG_NAMES.iter().fold(text.to_ascii_uppercase(), |text, name| text.replace(name, &name[..3]))
 }
 
 impl Pattern {
@@ -113,6 +144,8 @@ mod tests {
         assert_eq!(first("0 3 * * sun"), "11-29 03:00+07:00");
         assert_eq!(first("0 3 * * 7"), "11-29 03:00+07:00");
         assert_eq!(first("0 4 L * *"), "11-30 04:00+07:00");
+        assert_eq!(first("0 3 1-7 * sun"), "12-06 03:00+07:00");
+        assert_eq!(first("0 3 * December Sunday,monday"), "12-06 03:00+07:00");
         assert_eq!(first("0 8-10/2 * Dec Mon-Fri"), "12-01 08:00+07:00");
         for wrong in ["", "* * * *", "60 * * * *", "0 2 * * * * *", "0 0 31 2 *", "x * * * *", "@nonsense"] {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong:?}");

@@ -79,6 +79,39 @@ pub fn names(dir: &Path) -> Result<Vec<OsString>> {
     entries.map(|entry| Ok(entry.at("reading the folder", dir)?.file_name())).collect()
 }
 
+/// Removes a tree, even where it holds folders that nobody may write to.
+pub fn remove_tree(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            #[cfg(unix)]
+            unlock(folder);
+            fs::remove_dir_all(folder).at("removing", folder)
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", folder, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn unlock(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for inner in list(folder).unwrap_or_default() {
+        if inner.is_dir() && !inner.is_symlink() {
+            unlock(&inner);
+        }
+    }
+}
+
+/// The disk cannot read this place any more: damage, which a full backup makes good, and no failure of the moment.
+pub fn is_bad_sector(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::EIO);
+    // ERROR_CRC
+    #[cfg(windows)]
+    return error.raw_os_error() == Some(23);
+}
+
 /// Reads exactly `buffer.len()` bytes at `offset`, without a file position, so that threads can share the file.
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
     #[cfg(unix)]

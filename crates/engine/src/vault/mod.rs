@@ -208,8 +208,8 @@ impl Vault {
             catalog.reconcile(self).map(|found| (catalog, found))
         };
         match attempt() {
-            // Damage that shows only inside: throw it away, and build it from the vault.
-            Err(Error::Corrupt { .. }) => {
+            // Damage that shows only inside, or a bad sector: throw it away, and build it from the vault.
+            Err(Error::Corrupt { .. } | Error::Io { .. }) => {
                 Catalog::remove(self.dir())?;
                 attempt()
             }
@@ -318,10 +318,12 @@ impl Vault {
         let tmp = self.dir().join("tmp");
         fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
         for leftover in durable::list(&tmp)? {
-            let removed = if leftover.is_dir() { fs::remove_dir_all(&leftover) } else { fs::remove_file(&leftover) };
-            removed.at("removing", &leftover)?;
+            match leftover.is_dir() {
+                true => durable::remove_tree(&leftover)?,
+                false => fs::remove_file(&leftover).at("removing", &leftover)?,
+            }
         }
-        for folder in ["", "keys", "snapshots", "pins", shelf::FOLDER] {
+        for folder in ["", "keys", "snapshots", shelf::FOLDER] {
             for path in durable::list(&self.dir().join(folder))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 if name.starts_with(durable::TEMPORARY) {
@@ -420,7 +422,10 @@ pub fn usage(dir: &Path) -> Result<Usage> {
 /// What lies in a folder, in no order. What vanishes meanwhile is left out.
 fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // Also what only root may look into: the lost+found of a vault that is a disk of its own.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied) => {
+            return Ok(Vec::new());
+        }
         entries => entries.at("reading the folder", folder)?,
     };
     let entries = entries.collect::<std::io::Result<Vec<fs::DirEntry>>>().at("reading the folder", folder)?;

@@ -147,6 +147,7 @@ impl Reader {
         self.sealed.resize(entry.sealed as usize, 0);
         durable::read_at(file, &mut self.sealed, entry.offset).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => Fault::Damaged(pack.object(), "it is cut off"),
+            _ if durable::is_bad_sector(&error) => Fault::Damaged(pack.object(), "the disk cannot read it"),
             _ => Fault::Failed(Error::io("reading", pack.object(), error)),
         })?;
         cipher

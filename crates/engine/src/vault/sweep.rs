@@ -23,6 +23,8 @@ use crate::{Control, Error, Result};
 
 /// A pack is written anew once so much of it is dead, in percent: what it costs is less than what it frees.
 pub const MOSTLY: u64 = 50;
+/// For fewer dead bytes no pack is written anew.
+const WORTH: u64 = 4 << 10;
 /// So many bytes are written anew before the packs that they come from go: the room that a sweep needs.
 const BATCH: u64 = 64 << 20;
 
@@ -87,14 +89,14 @@ impl<'a> Marker<'a> {
         Marker { vault, catalog, reader, lists: HashSet::new(), marks: Marks::default(), unreadable: Vec::new() }
     }
 
-    /// Marks all that one backup needs.
-    pub fn backup(&mut self, name: &BackupName) -> Result<()> {
+    /// Marks all that one backup needs. Some error: what it needs is not known, because an object of it cannot be read.
+    pub fn backup(&mut self, name: &BackupName) -> Result<Option<&Error>> {
         match Snapshot::read(self.vault, name).and_then(|snapshot| self.snapshot(&snapshot)) {
             Err(error @ (Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })) => {
                 self.unreadable.push((name.clone(), error));
-                Ok(())
+                Ok(self.unreadable.last().map(|(_, error)| error))
             }
-            other => other,
+            other => other.map(|()| None),
         }
     }
 
@@ -224,8 +226,10 @@ impl<'a> Sweep<'a> {
         Ok(sorted)
     }
 
+    /// A few KB are header, index and footer, which every pack has, and worth nobody's while.
     fn is_mostly_dead(&self, live: u64, size: u64) -> bool {
-        size.saturating_sub(live) * 100 >= size * self.dead
+        let dead = size.saturating_sub(live);
+        dead > WORTH && dead * 100 >= size * self.dead
     }
 
     /// First what frees room at once, then what needs some.

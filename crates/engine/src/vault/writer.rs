@@ -100,9 +100,8 @@ impl Writer {
             std::thread::Builder::new()
                 .name("pack-committer".into())
                 .spawn(move || {
-                    let mut folders = HashSet::new();
                     for pack in waiting {
-                        let size = pack.commit(&dir, &mut folders)?;
+                        let size = pack.commit(&dir)?;
                         added.fetch_add(size, Ordering::Relaxed);
                         let (entries, _) = &*lock(&pack.reserved);
                         lock(&catalog).add_pack(pack.cipher.id, size, entries)?;
@@ -111,7 +110,7 @@ impl Writer {
                             claimed.remove(&entry.id);
                         }
                     }
-                    folders.iter().try_for_each(|folder| durable::sync_dir(folder))
+                    Ok(())
                 })
                 .at("starting a thread for", vault.dir())?
         };
@@ -269,20 +268,21 @@ impl OpenPack {
         })
     }
 
-    /// Index, footer, fsync, rename. The folder is synced by the caller, once for all packs in it.
-    fn commit(&self, dir: &std::path::Path, folders: &mut HashSet<PathBuf>) -> Result<u64> {
+    /// Index, footer, fsync, rename, fsync of the folder: before the catalog knows of it. The next backup leans on what the
+    /// catalog knows, also where this one is killed now.
+    fn commit(&self, dir: &std::path::Path) -> Result<u64> {
         let (entries, end) = &*lock(&self.reserved);
         let tail = self.cipher.tail(entries, *end);
         durable::write_at(&self.file, &tail, *end).at("writing", &self.temporary)?;
         self.file.sync_all().at("writing", &self.temporary)?;
         let path = self.cipher.id.path(dir);
         let folder = path.parent().unwrap_or(dir).to_path_buf();
-        if !folders.contains(&folder) && !folder.exists() {
+        if !folder.exists() {
             std::fs::create_dir_all(&folder).at("making the folder", &folder)?;
-            folders.insert(dir.join("packs"));
+            durable::sync_dir(&dir.join("packs"))?;
         }
         std::fs::rename(&self.temporary, &path).at("writing", &path)?;
-        folders.insert(folder);
+        durable::sync_dir(&folder)?;
         Ok(end + tail.len() as u64)
     }
 }

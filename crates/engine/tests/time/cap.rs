@@ -133,6 +133,57 @@ fn a_guess_that_was_too_low_is_made_good() {
 }
 
 #[test]
+fn a_record_that_rots_takes_no_good_backup_with_it() {
+    let bot = Bot::empty();
+    let engine = capped(&bot, 20 * MB);
+    let mut made = Vec::new();
+    for seed in 0..3 {
+        photo(&bot, 5, seed);
+        made.push(backup(&engine, BackupType::Daily).unwrap().backup);
+    }
+    let record = bot.vault().join("snapshots").join(&made[2]);
+    let mut bytes = fs::read(&record).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&record, bytes).unwrap();
+    photo(&bot, 17, 7);
+    assert_eq!(backup(&engine, BackupType::Daily).unwrap_err().code(), "E_STORAGE_LIMIT");
+    for seed in 0..2 {
+        let photo = bot.restore(&made[seed]).join("uploads/photo.jpg");
+        assert_eq!(fs::read(photo).unwrap(), noise((5 * MB) as usize, seed as u64));
+    }
+    // With less to do it goes on: what cannot be read is the first to go, and then the oldest.
+    photo(&bot, 10, 8);
+    let newest = backup(&engine, BackupType::Daily).unwrap().backup;
+    assert_eq!(names(&engine), [newest, made[1].clone()]);
+    assert!(bot.verify(true).ok);
+}
+
+#[test]
+fn what_the_vault_has_already_needs_no_room() {
+    let bot = Bot::empty();
+    let engine = capped(&bot, 10 * MB);
+    photo(&bot, 6, 1);
+    backup(&engine, BackupType::Daily).unwrap();
+    fs::rename(bot.path("uploads"), bot.path("photos")).unwrap();
+    bot.write("photos/photo.jpg", &noise((6 * MB) as usize, 1));
+    assert!(backup(&engine, BackupType::Daily).unwrap().size < MB);
+    assert_eq!(names(&engine).len(), 2);
+}
+
+#[test]
+fn a_root_that_has_grown_a_lot_gets_its_room() {
+    let bot = Bot::empty();
+    let engine = capped(&bot, 140 * MB);
+    photo(&bot, 50, 1);
+    backup(&engine, BackupType::Hourly).unwrap();
+    photo(&bot, 1, 2);
+    backup(&engine, BackupType::Hourly).unwrap();
+    photo(&bot, 100, 3);
+    backup(&engine, BackupType::Hourly).unwrap();
+    assert!(bot.verify(false).ok && used(&bot) <= 140 * MB);
+}
+
+#[test]
 fn pinned_ones_stay_whatever_happens() {
     let bot = Bot::empty();
     let engine = capped(&bot, 20 * MB);
@@ -145,7 +196,7 @@ fn pinned_ones_stay_whatever_happens() {
     }
     assert!(names(&engine).contains(&pinned));
     engine.pin("latest", true).unwrap();
-    photo(&bot, 7, 7);
+    photo(&bot, 9, 7);
     assert_eq!(backup(&engine, BackupType::Hourly).unwrap_err().code(), "E_STORAGE_LIMIT");
     engine.pin(&pinned, false).unwrap();
     backup(&engine, BackupType::Hourly).unwrap();
