@@ -130,7 +130,8 @@ class BackupEngine {
     try {
       const result = await this.#run(request, options)
       this.#emit('backup:success', result)
-      if (url && type !== 'SAFETY') ping(url)
+      // A degraded one is not good: the watchman hears nothing, and then asks.
+      if (url && type !== 'SAFETY' && !result.degraded) ping(url)
       return result
     } catch (error) {
       const failure = { type, code: error.code, message: error.message }

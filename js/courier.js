@@ -9,6 +9,8 @@
 
 'use strict'
 
+const { inspect } = require('node:util')
+
 /** Only for whoever is there at this moment. */
 const FLEETING = new Set(['progress', 'restore:reload'])
 const BAD_NEWS = new Set([
@@ -150,10 +152,10 @@ class Courier {
     const isKept = item.id !== undefined
     if (listeners.length === 0) return !isKept && BAD_NEWS.has(item.event) ? this.#keep(item, taken) : undefined
     const missed = listeners.filter((listener) => !taken.has(listener))
+    if (isKept) this.#taken.set(item.id, taken)
     if (missed.length === 0) return isKept ? this.#acknowledge(item.id) : undefined
     for (const listener of missed) this.#behind.add(listener)
-    if (!isKept) return this.#keep(item, taken)
-    this.#taken.set(item.id, taken)
+    return isKept ? undefined : this.#keep(item, taken)
   }
 
   async #keep(item, taken) {
@@ -190,7 +192,7 @@ class Courier {
   #warn(who, what, error) {
     if (this.#warned.has(who)) return
     this.#warned.add(who)
-    process.emitWarning(`${what}: ${error?.stack ?? error}`, 'LifeboatWarning')
+    process.emitWarning(`${what}: ${inspect(error)}`, 'LifeboatWarning')
   }
 }
 

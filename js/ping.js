@@ -18,14 +18,16 @@ async function ping(url, failure) {
       })
       await response.body?.cancel()
       if (response.ok) return
-      throw new Error(`the answer was ${response.status}`)
+      throw Object.assign(new Error(), { answer: response.status })
     } catch (error) {
       if (attempt < PAUSES.length) {
         await new Promise((resolve) => setTimeout(resolve, PAUSES[attempt]).unref())
         continue
       }
       if (!warned) {
-        const why = error.cause?.code ?? (error.name === 'TimeoutError' ? 'no answer' : error.message)
+        // Never in the words of the error: they may hold the address.
+        const silent = error.name === 'TimeoutError' ? 'no answer' : 'it is no address that can be asked'
+        const why = error.answer ? `the answer was ${error.answer}` : (error.cause?.code ?? silent)
         process.emitWarning(`monitor.pingUrl could not be reached: ${why}.`, 'LifeboatWarning')
       }
       warned = true

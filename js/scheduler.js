@@ -3,6 +3,8 @@
 
 'use strict'
 
+const { inspect } = require('node:util')
+
 const LONGEST_SLEEP = 60_000
 /** What was missed begins within so much time, not at once: the host has just started, and so have others. */
 const JITTER = 60_000
@@ -20,6 +22,8 @@ class Scheduler {
   #clock
   #native = null
   #timer = null
+  /** Looks each minute, also while a run takes its time or hangs. */
+  #watch = null
   /** The work that is under way, or null. */
   #work = null
   #stopping = null
@@ -47,12 +51,14 @@ class Scheduler {
     this.#native = native
     this.#stopping = new AbortController()
     this.#sleep(native, 0)
+    this.#watch = setInterval(() => this.#host.look().catch(warn), LONGEST_SLEEP).unref()
   }
 
   /** Waits for what is under way; `cancel`: cancels it instead, and waits for its end. */
   async stop({ cancel = false } = {}) {
     this.#native = null
     this.#clock.clearTimeout(this.#timer)
+    clearInterval(this.#watch)
     this.#wake?.()
     if (cancel) this.#stopping?.abort()
     await Promise.allSettled([this.#work, ...this.#triggered])
@@ -64,7 +70,7 @@ class Scheduler {
   }
 
   async trigger(type) {
-    this.#stopping ??= new AbortController()
+    if (!this.#stopping || this.#stopping.signal.aborted) this.#stopping = new AbortController()
     const run = this.#host.runScheduled(type, [], { wait: false, signal: this.#stopping.signal })
     this.#triggered.add(run)
     return run.finally(() => this.#triggered.delete(run))
@@ -123,12 +129,12 @@ function ignore() {}
 
 /** A turn that could not be made, for want of memory, say. The next one comes in a minute, and the app lives on. */
 function warn(error) {
-  process.emitWarning(`The scheduler could not do what is due: ${error?.stack ?? error}`, 'LifeboatWarning')
+  process.emitWarning(`The scheduler could not do what is due: ${inspect(error)}`, 'LifeboatWarning')
 }
 
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
 function zone() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? ''
 }
 
 module.exports = { Scheduler }

@@ -28,7 +28,7 @@ pub fn run(
     damaged: HashSet<PackId>,
     control: &Control,
 ) -> Result<PruneReport> {
-    let infos = backups(vault)?;
+    let infos = backups(vault, control.now())?;
     let verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
     remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)
 }
@@ -52,13 +52,13 @@ pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<Pru
         let (backup, kind, timestamp) = (info.backup.clone(), info.kind, info.timestamp);
         PruneVerdict { backup, kind, timestamp, keep, why: why.into() }
     };
-    let verdicts = backups(vault)?.iter().map(verdict).collect();
+    let verdicts = backups(vault, control.now())?.iter().map(verdict).collect();
     vault.unpin(name)?;
     remove(vault, verdicts, false, MOSTLY, HashSet::new(), control)
 }
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
-pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
+pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
     let mut infos = vault.backups(&ListFilter::default())?;
     let pins = vault.pins()?;
     let known: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
@@ -81,15 +81,14 @@ pub(crate) fn backups(vault: &Vault) -> Result<Vec<BackupInfo>> {
         });
     }
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
-    distrust(vault, &mut infos)?;
+    distrust(vault, &mut infos, now)?;
     Ok(infos)
 }
 
 /// The catalog may call a backup good whose record has rotted since: that must not pass for the newest good one, which is
 /// kept whatever happens.
-fn distrust(vault: &Vault, infos: &mut [BackupInfo]) -> Result<()> {
+fn distrust(vault: &Vault, infos: &mut [BackupInfo], now: i64) -> Result<()> {
     let mut reader = vault.reader()?;
-    let now = jiff::Timestamp::now().as_millisecond();
     while let Some(newest) = retention::newest_good(infos, now).filter(|index| !infos[*index].degraded) {
         let read = Snapshot::read(vault, &infos[newest].backup.parse()?)
             .and_then(|snapshot| snapshot.list.chunks.iter().try_for_each(|id| reader.get(*id).map(drop)));
@@ -118,6 +117,11 @@ pub(crate) fn remove(
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if !dry_run {
             control.check()?;
+            // Pinned meanwhile: that takes no lock.
+            if vault.is_pinned(&verdict.backup) {
+                (verdict.keep, verdict.why) = (true, "pinned".into());
+                continue;
+            }
             if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
                 (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
                 continue;
@@ -181,6 +185,10 @@ pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control
 /// The vault's catalog, and the packs whose index is damaged. On a full disk, or one that fails, another catalog in memory,
 /// and the room of the old one: it is only a cache.
 fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
+    // A vault is made with it: without it there may be backups that nobody sees, and all of their packs would go.
+    if !vault.dir().join("snapshots").is_dir() {
+        return Err(Error::corrupt("snapshots", "the folder is missing; without it nobody knows what is needed"));
+    }
     let (catalog, damaged) = match vault.catalog_for_writing() {
         Err(Error::NoSpace { .. } | Error::Io { .. }) => {
             Catalog::remove(vault.dir())?;

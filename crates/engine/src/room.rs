@@ -54,7 +54,7 @@ struct Room<'a> {
 impl Room<'_> {
     fn make(&self) -> Result<Vec<Warning>> {
         let now = self.control.now();
-        let infos = prune::backups(self.vault)?;
+        let infos = prune::backups(self.vault, now)?;
         let verdicts = retention::judge(&infos, &Rules::of(self.config), now);
         let mut verdicts = prune::verdicts(&infos, verdicts);
         // The most valuable first: those that never go, then the last that would.
@@ -77,6 +77,8 @@ impl Room<'_> {
         let tight = budget - budget / 100 * TIGHT;
 
         let mut marker = Marker::new(self.vault, Arc::new(Mutex::new(catalog)));
+        // Of what never goes.
+        let mut least = 0;
         let mut goes = Vec::new();
         for (place, index) in order.into_iter().enumerate() {
             self.control.check()?;
@@ -90,7 +92,8 @@ impl Room<'_> {
                 Some(error) if stays || !matches!(error, Error::Corrupt { .. }) => return Err(self.unreadable(error)),
                 unreadable => unreadable.is_none(),
             };
-            if stays && marker.live() > budget {
+            least = if stays { marker.live() } else { least };
+            if least > budget {
                 return Err(self.refused(Some(fixed + marker.live())));
             }
             if !is_readable || !stays && marker.live() > tight {
@@ -104,13 +107,15 @@ impl Room<'_> {
         } else {
             warnings.extend(self.clear_archives(u64::MAX)?);
         }
+        // Where it is tight to the last, packs are written anew for whatever is dead in them.
+        let dead = if least > tight { 0 } else { TIGHT };
         drop(marker);
         warnings.extend(goes.iter().map(|index| went(&infos[*index])));
         for index in goes {
             let verdict: &mut PruneVerdict = &mut verdicts[index];
             (verdict.keep, verdict.why) = (false, "room was needed".into());
         }
-        let report = prune::remove(self.vault, verdicts, false, TIGHT, HashSet::new(), self.control)?;
+        let report = prune::remove(self.vault, verdicts, false, dead, HashSet::new(), self.control)?;
         warnings.extend(report.warnings);
         Ok(warnings)
     }

@@ -147,7 +147,7 @@ fn make(
     vault.clean_up()?;
     let (catalog, damaged) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
-    let holes = catalog.may_have_holes()?;
+    let complete = catalog.complete()?;
     let name = new_name(vault, kind, control.now())?;
 
     let writer = Arc::new(Writer::new(vault, catalog, full, room)?);
@@ -159,7 +159,17 @@ fn make(
         let walk = Walk::new(&config.root, &rules, vault.dir());
         // An amended backup leans on what its base says, and on nothing before.
         let previous = previous.filter(|_| late.is_none());
-        let job = walker::Job { vault, config, walk, late, writer: &writer, full, check_holes: holes || full, control };
+        let is_complete = complete.is_some() && complete.as_ref() == previous.as_ref().map(|previous| &previous.backup);
+        let job = walker::Job {
+            vault,
+            config,
+            walk,
+            late,
+            writer: &writer,
+            full,
+            check_holes: !is_complete || full,
+            control,
+        };
         job.run(&mut reader, previous.as_ref(), warnings)
     };
     let writer = Arc::into_inner(writer).ok_or_else(|| Error::internal("a thread still writes"))?;
@@ -200,7 +210,7 @@ fn make(
     control.check()?;
     snapshot.size += snapshot.write(vault.dir(), vault.keys())?;
     // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
-    let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_holes(false));
+    let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_complete(Some(&snapshot.backup)));
     Ok(BackupResult {
         success: true,
         backup: snapshot.backup,

@@ -182,10 +182,12 @@ fn fires(pattern: &Pattern, after: i64, zone: &TimeZone) -> Option<i64> {
 }
 
 fn zone_of(config: &Config, zone: Option<&str>) -> Result<TimeZone> {
-    match config.timezone.as_deref().or(zone) {
-        Some(name) => TimeZone::get(name)
+    match (config.timezone.as_deref(), zone) {
+        (Some(name), _) => TimeZone::get(name)
             .map_err(|_| Error::Config { message: format!("{name:?} is not a time zone known here.") }),
-        None => Ok(TimeZone::system()),
+        // A host under TZ=WIB-7 has no name for its zone; the system understands that.
+        (None, Some(name)) => Ok(TimeZone::get(name).unwrap_or_else(|_| TimeZone::system())),
+        (None, None) => Ok(TimeZone::system()),
     }
 }
 

@@ -242,19 +242,21 @@ impl Catalog {
 
     /// A pack is gone or cannot be read: what leaned on it is no longer to be trusted unseen.
     fn forget_pack(&mut self, id: PackId) -> Result<()> {
-        self.set_holes(true)?;
+        self.set_complete(None)?;
         self.remove_pack(id)
     }
 
-    /// May an earlier backup name chunks that are not there? True for a new catalog, and since a pack went missing,
-    /// until a backup has looked at every chunk that it names.
-    pub fn may_have_holes(&self) -> Result<bool> {
-        let value: Option<i64> = self.db.get("SELECT value FROM meta WHERE key = 'holes'", params![])?;
-        Ok(value != Some(0))
+    /// The backup that is known to name no chunk that is not there. None in a new catalog, and since a pack went missing,
+    /// until a backup has looked at every chunk that it names. Of any other nothing is known.
+    pub fn complete(&self) -> Result<Option<String>> {
+        self.db.get("SELECT value FROM meta WHERE key = 'complete'", params![])
     }
 
-    pub fn set_holes(&mut self, holes: bool) -> Result<()> {
-        self.db.run("INSERT OR REPLACE INTO meta VALUES ('holes', ?1)", params![i64::from(holes)])
+    pub fn set_complete(&mut self, backup: Option<&str>) -> Result<()> {
+        match backup {
+            Some(backup) => self.db.run("INSERT OR REPLACE INTO meta VALUES ('complete', ?1)", params![backup]),
+            None => self.db.run("DELETE FROM meta", params![]),
+        }
     }
 
     pub fn contains(&self, id: ChunkId) -> Result<bool> {

@@ -251,7 +251,17 @@ impl Vault {
         let pins = self.dir().join("pins");
         fs::create_dir_all(&pins).at("making the folder", &pins)?;
         durable::write_private(&pins.join(name.as_str()), b"")?;
-        durable::sync_dir(self.dir())
+        durable::sync_dir(self.dir())?;
+        if self.dir().join("snapshots").join(name.as_str()).exists() {
+            return Ok(());
+        }
+        // Pruned at this moment.
+        self.unpin(name)?;
+        Err(self.no_such_backup(name.as_str()))
+    }
+
+    pub fn is_pinned(&self, backup: &str) -> bool {
+        self.dir().join("pins").join(backup).exists()
     }
 
     /// Leaves a backup to the rules again.
@@ -327,7 +337,10 @@ impl Vault {
             for path in durable::list(&self.dir().join(folder))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 if name.starts_with(durable::TEMPORARY) {
-                    fs::remove_file(&path).at("removing", &path)?;
+                    match fs::remove_file(&path) {
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        removed => removed.at("removing", &path)?,
+                    }
                 }
             }
         }

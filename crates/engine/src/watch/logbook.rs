@@ -174,7 +174,9 @@ impl Logbook {
 
     /// The newest backup that failed or was cut off.
     pub fn last_failure(&self) -> Result<Option<Run>> {
+        // What somebody cancelled, or what met another one at work, did not fail, and hides no failure before it.
         let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result IN ('failure', 'interrupted')
+                   AND COALESCE(json_extract(run, '$.code'), '') NOT IN ('E_ABORTED', 'E_BUSY')
                    ORDER BY id DESC LIMIT 1";
         let text: Option<String> = self.db.get(sql, params![])?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))

@@ -174,7 +174,7 @@ pub fn catalog(data: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("catalog.sqlite"), data).unwrap();
     if let Some(catalog) = Catalog::open_read_only(dir.path()) {
-        let _ = (catalog.all_packs(), catalog.backups(), catalog.may_have_holes());
+        let _ = (catalog.all_packs(), catalog.backups(), catalog.complete());
         let _ = catalog.places(lifeboat_engine::chunk::ChunkId([1; 32]));
     }
     match Catalog::open(dir.path()) {

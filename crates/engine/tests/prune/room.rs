@@ -17,6 +17,19 @@ fn names(bot: &Bot) -> Vec<String> {
 }
 
 #[test]
+fn where_the_records_are_missing_no_pack_goes() {
+    let bot = Bot::new();
+    let first = bot.backup(BackupType::Manual).backup;
+    let (snapshots, aside) = (bot.vault().join("snapshots"), bot.vault().join("aside"));
+    fs::rename(&snapshots, &aside).unwrap();
+    let error = bot.engine().prune(&PruneOptions::default(), &Control::silent()).unwrap_err();
+    assert_eq!(error.code(), "E_CORRUPT");
+    fs::rename(&aside, &snapshots).unwrap();
+    assert!(bot.verify(true).ok);
+    bot.restore(&first);
+}
+
+#[test]
 fn a_deleted_backup_gives_back_what_only_it_needed_and_the_others_stay_whole() {
     let bot = Bot::new();
     let first = bot.backup(BackupType::Manual).backup;

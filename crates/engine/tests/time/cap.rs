@@ -147,8 +147,8 @@ fn a_record_that_rots_takes_no_good_backup_with_it() {
     fs::write(&record, bytes).unwrap();
     photo(&bot, 17, 7);
     assert_eq!(backup(&engine, BackupType::Daily).unwrap_err().code(), "E_STORAGE_LIMIT");
-    for seed in 0..2 {
-        let photo = bot.restore(&made[seed]).join("uploads/photo.jpg");
+    for (seed, good) in made[..2].iter().enumerate() {
+        let photo = bot.restore(good).join("uploads/photo.jpg");
         assert_eq!(fs::read(photo).unwrap(), noise((5 * MB) as usize, seed as u64));
     }
     // With less to do it goes on: what cannot be read is the first to go, and then the oldest.

@@ -113,6 +113,21 @@ fn a_missing_pack_hurts_only_the_backups_that_need_it_and_the_next_backup_heals_
 }
 
 #[test]
+fn a_backup_that_made_good_what_was_lost_can_go_and_the_next_one_is_whole_all_the_same() {
+    let bot = Bot::empty();
+    for n in 0..30 {
+        bot.write(&format!("data/{n}.bin"), &noise(60_000, n));
+    }
+    bot.backup(BackupType::Manual);
+    fs::remove_file(&bot.packs()[0]).unwrap();
+    let healed = bot.backup(BackupType::Hourly).backup;
+    bot.engine().delete_backup(&healed, &Control::silent()).unwrap();
+    bot.write("data/7.bin", b"changed");
+    let next = bot.backup(BackupType::Hourly).backup;
+    assert_same_tree(&tree(&bot.root()), &tree(&bot.restore(&next)));
+}
+
+#[test]
 fn a_full_backup_stores_again_what_was_silently_damaged() {
     let bot = Bot::new();
     bot.backup(BackupType::Manual);
