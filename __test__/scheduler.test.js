@@ -145,8 +145,19 @@ test('a turn that cannot be made is a warning, and the next one comes all the sa
   }
   await to('2026-11-23T12:40:00Z')
   delete clock.read
+  // Also where something is due: not again at once, but a minute later.
+  await to('2026-11-23T12:59:30Z')
+  const before = warnings.length
+  let calls = 0
+  clock.read = () => {
+    if (calls++ % 2 === 0) throw new Error('no memory')
+    return clock.at
+  }
+  await to('2026-11-23T13:00:30Z')
+  assert.equal(warnings.length - before, 1)
+  delete clock.read
   await to('2026-11-23T13:10:00Z')
-  assert.deepEqual(runs, ['HOURLY 2026-11-23T13:00'])
+  assert.equal(runs.length, 1)
   assert.ok(warnings.length >= 9 && warnings.every((message) => message.includes('no memory')), warnings.join('\n'))
 })
 

@@ -24,6 +24,8 @@ class Scheduler {
   #timer = null
   /** Looks each minute, also while a run takes its time or hangs. */
   #watch = null
+  /** A rehearsal lies in the vault meanwhile, and is no reason to warn of a vault that fills up. */
+  #isInspecting = false
   /** The work that is under way, or null. */
   #work = null
   #stopping = null
@@ -51,7 +53,8 @@ class Scheduler {
     this.#native = native
     this.#stopping = new AbortController()
     this.#sleep(native, 0)
-    this.#watch = setInterval(() => this.#host.look().catch(warn), LONGEST_SLEEP).unref()
+    const look = () => this.#isInspecting || this.#host.look().catch(warn)
+    this.#watch = setInterval(look, LONGEST_SLEEP).unref()
   }
 
   /** Waits for what is under way; `cancel`: cancels it instead, and waits for its end. */
@@ -78,11 +81,17 @@ class Scheduler {
 
   #sleep(native, ms) {
     this.#timer = this.#clock.setTimeout(() => {
+      const next = () => this.#untilNext(native)
+      // What is due still is: to try it again at once would only be in the way of whatever is short.
+      const later = (error) => {
+        warn(error)
+        return LONGEST_SLEEP
+      }
       const turn = this.#turn(native)
-        .catch(warn)
-        .then(() => {
+        .then(next, later)
+        .then((pause) => {
           if (this.#work === turn) this.#work = null
-          if (this.#native === native) this.#sleep(native, this.#untilNext(native))
+          if (this.#native === native) this.#sleep(native, pause)
         })
       this.#work = turn
     }, ms)
@@ -112,8 +121,14 @@ class Scheduler {
       if ((due ?? chore).missed) await this.#jitter()
       if (this.#native !== native) return
       if (due) await this.#host.runScheduled(due.type, due.covers, { wait: true, signal }).catch(() => native.failed())
-      else await this.#host.inspect({ signal }).catch(ignore)
+      else await this.#inspect(signal)
     }
+  }
+
+  async #inspect(signal) {
+    this.#isInspecting = true
+    await this.#host.inspect({ signal }).catch(ignore)
+    this.#isInspecting = false
   }
 
   async #jitter() {
