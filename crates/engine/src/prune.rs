@@ -59,6 +59,7 @@ pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<Pru
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
 pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
+    has_records(vault)?;
     let mut infos = vault.backups(&ListFilter::default())?;
     let pins = vault.pins()?;
     let known: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
@@ -83,6 +84,14 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
     distrust(vault, &mut infos, now)?;
     Ok(infos)
+}
+
+/// A vault is made with its `snapshots/`: without it there may be backups that nobody sees, and all of theirs would go.
+fn has_records(vault: &Vault) -> Result<()> {
+    match vault.dir().join("snapshots").is_dir() {
+        true => Ok(()),
+        false => Err(Error::corrupt("snapshots", "the folder is missing; without it nobody knows what is needed")),
+    }
 }
 
 /// The catalog may call a backup good whose record has rotted since: that must not pass for the newest good one, which is
@@ -185,10 +194,7 @@ pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control
 /// The vault's catalog, and the packs whose index is damaged. On a full disk, or one that fails, another catalog in memory,
 /// and the room of the old one: it is only a cache.
 fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
-    // A vault is made with it: without it there may be backups that nobody sees, and all of their packs would go.
-    if !vault.dir().join("snapshots").is_dir() {
-        return Err(Error::corrupt("snapshots", "the folder is missing; without it nobody knows what is needed"));
-    }
+    has_records(vault)?;
     let (catalog, damaged) = match vault.catalog_for_writing() {
         Err(Error::NoSpace { .. } | Error::Io { .. }) => {
             Catalog::remove(vault.dir())?;
