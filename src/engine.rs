@@ -9,6 +9,7 @@ use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
 use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
+use lifeboat_engine::vault::place;
 use lifeboat_engine::watch::{self, Watch};
 use lifeboat_engine::{Config, Error};
 use napi::bindgen_prelude::{Function, Object};
@@ -129,14 +130,14 @@ impl NativeEngine {
     /// The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn backups<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
-        let vault = self.config.backup_dir.clone();
+        let vault = place::of(&self.config.backup_dir);
         settle(env, true, move || json_of(watch::backups(&vault, &parse(&filter)?)))
     }
 
     /// What happened, newest first; `filter` is JSON text.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn history<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
-        let vault = self.config.backup_dir.clone();
+        let vault = place::of(&self.config.backup_dir);
         settle(env, true, move || json_of(watch::history(&vault, &parse(&filter)?)))
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
 use lifeboat_engine::secret::Secret;
+use lifeboat_engine::vault::{self, place};
 use lifeboat_engine::{Control, Engine, Error, Result};
 use zeroize::Zeroizing;
 
@@ -107,7 +108,7 @@ impl Session {
             config.passphrase = Some(passphrase);
             operation(&Engine::new(config))
         };
-        if vault == Vault::MayBeNew && config.encryption && !config.backup_dir.join("vault.json").exists() {
+        if vault == Vault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir)) {
             return with(credentials::ask_new()?);
         }
         // Not every vault is encrypted and not every operation needs the key: ask only when the engine says so.

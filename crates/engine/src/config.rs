@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::{BackupType, Category};
 use crate::schedule::pattern::Pattern;
 use crate::secret::Secret;
+use crate::vault::place;
 use crate::{Error, Result};
 
 /// Where the configuration lies below the root when nobody names a file.
@@ -21,7 +22,7 @@ pub const DEFAULT_FILE: &str = "config/backup-config.json";
 pub struct Config {
     /// The folder that is backed up. Default: the folder that relative paths start from.
     pub root: PathBuf,
-    /// The vault. Relative to the root.
+    /// The vault, or the folder that holds it beside other things: see [`Config::placed`]. Relative to the root.
     pub backup_dir: PathBuf,
     pub encryption: bool,
     pub passphrase: Option<Secret>,
@@ -245,6 +246,13 @@ impl Config {
     pub fn of_root(root: &Path) -> Result<Config> {
         let file = root.join(DEFAULT_FILE);
         if file.is_file() { Config::from_file(&file, root) } else { Config::default().resolved(root) }
+    }
+
+    /// With the vault's folder as it is to be used now. Whoever begins something asks anew: an app may have put something
+    /// of its own into the folder since.
+    pub fn placed(mut self) -> Config {
+        self.backup_dir = place::of(&self.backup_dir);
+        self
     }
 
     /// Checks ranges and makes every path absolute.

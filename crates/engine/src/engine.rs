@@ -1,6 +1,6 @@
 //! The engine's front door: one method for each thing users ask for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::archive::Archive;
@@ -19,7 +19,10 @@ use crate::{Config, Control, Error, Result, archive, backup, compare, prune, res
 
 /// One root and its vault.
 pub struct Engine {
+    /// With the vault's own folder.
     config: Config,
+    /// The folder that was named for the vault.
+    named: PathBuf,
     key: Option<MasterKey>,
     /// The vault, once it has been opened.
     opened: Mutex<Option<Vault>>,
@@ -30,7 +33,8 @@ pub struct Engine {
 impl Engine {
     /// Opens nothing yet. `config` comes from [`Config::of_root`], [`Config::from_file`] or [`Config::from_json`].
     pub fn new(config: Config) -> Engine {
-        Engine { config, key: None, opened: Mutex::default(), hosted: false }
+        let named = config.backup_dir.clone();
+        Engine { config: config.placed(), named, key: None, opened: Mutex::default(), hosted: false }
     }
 
     /// For a host that tells its listeners itself what becomes of its operations: no events of them are kept for it.
@@ -139,12 +143,13 @@ impl Engine {
     ) -> Result<BackupResult> {
         let mut recorder = self.recorder("BACKUP", Some(kind), control).covering(&options.covers);
         let work = || {
-            let vault = self.vault_for_backup()?;
+            let (vault, place) = self.vault_for_backup()?;
             let lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
             recorder.started();
             let control = &lock.told(control);
             restore::recover(&self.config, control)?;
-            let result = backup::run(&vault, &self.config, kind, options, control)?;
+            let mut result = backup::run(&vault, &self.config, kind, options, control)?;
+            result.warnings.extend(place);
             then(&vault, result, control)
         };
         let result = work();
@@ -155,16 +160,17 @@ impl Engine {
         result
     }
 
-    fn vault_for_backup(&self) -> Result<Vault> {
+    /// The vault, and where it was just made in an unexpected place, what is to be said of that.
+    fn vault_for_backup(&self) -> Result<(Vault, Option<Warning>)> {
         if !self.config.root.is_dir() {
             return Err(Error::Source {
                 message: format!("The folder {} does not exist, or is not a folder.", self.config.root.display()),
                 source: None,
             });
         }
-        let vault = match Vault::exists(&self.config.backup_dir) {
-            true => self.vault()?,
-            false => self.make_vault(&self.credentials(None)?)?,
+        let (vault, place) = match Vault::exists(&self.config.backup_dir) {
+            true => (self.vault()?, None),
+            false => (self.make_vault(&self.credentials(None)?)?, self.moved()),
         };
         // A key in the clear may also have been put there by somebody who wants to read what comes next.
         if self.config.encryption && !vault.is_encrypted() {
@@ -172,7 +178,18 @@ impl Engine {
                 message: "The vault is not encrypted, but the configuration asks for encryption. Set \"encryption\": false, or use another backupDir.".into(),
             });
         }
-        Ok(vault)
+        Ok((vault, place))
+    }
+
+    /// The vault does not lie in the folder that was named for it, but below: who looks for it there is told.
+    fn moved(&self) -> Option<Warning> {
+        (self.named != self.config.backup_dir).then(|| Warning {
+            path: self.named.strip_prefix(&self.config.root).unwrap_or(&self.named).display().to_string(),
+            message: format!(
+                "It holds other files, so the vault was made in {}. All commands find it there.",
+                self.config.backup_dir.display()
+            ),
+        })
     }
 
     fn recorder(&self, operation: &str, kind: Option<BackupType>, control: &Control) -> Recorder {

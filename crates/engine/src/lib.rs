@@ -20,6 +20,7 @@
 //! | [`schedule`] | when backups are due |
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`watch`] | noticing what goes wrong, and remembering what happened |
+//! | [`presence`] | which hosts are there, and what they can do |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
 //! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
@@ -40,6 +41,7 @@ pub mod migrate;
 pub mod mutex;
 pub mod owner;
 pub mod path;
+pub mod presence;
 pub mod prune;
 pub mod report;
 pub mod restore;

@@ -23,7 +23,7 @@ pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
         engine.export_backup(&args.backup, &file, &options, control)
     };
     let result = session.long(Vault::MustExist, work)?;
-    let config = session.config()?;
+    let config = session.config()?.placed();
     // The next backup would take it, and the one after that as well.
     let is_taken = result.file.starts_with(&config.root) && !result.file.starts_with(&config.backup_dir);
     session.output.result(&result, |out| show(out, &result, is_taken))?;

@@ -54,8 +54,11 @@ impl Migration<'_> {
         self.refuse_tangles(&origin, config)?;
         // A restore that was cut off is finished or undone; only then it is known what the root holds.
         restore::recover(config, self.control)?;
-        let places =
-            [config.backup_dir.as_path(), origin.path()].into_iter().filter_map(|place| inside(place, &config.root));
+        // Also the folder that holds the vault beside other things: all of it was copied here.
+        let from = from.canonicalize().unwrap_or_else(|_| from.to_path_buf());
+        let around = Some(from.as_path()).filter(|from| origin.path().starts_with(from));
+        let places = [Some(config.backup_dir.as_path()), Some(origin.path()), around];
+        let places = places.into_iter().flatten().filter_map(|place| inside(place, &config.root));
         let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
         let resumed = root.note.is_some();
         let source = self.open(&origin, &mut root)?;
@@ -63,7 +66,7 @@ impl Migration<'_> {
         let taken = inside(origin.path(), &config.root).filter(|_| !same_place(origin.path(), &config.backup_dir));
         let survey = Survey::of(&source.vault, &source.snapshot, taken.as_deref(), self.control)
             .map_err(|error| advise(error, &origin, &source.name))?;
-        let place = self.place(&source, &survey);
+        let place = self.place(&source, &survey)?;
         let config = Config { backup_dir: place.clone(), ..config.clone() };
         let is_there = same_place(source.vault.dir(), &place);
         let objects = match self.options.history && !is_there {

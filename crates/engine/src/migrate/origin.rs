@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
 use crate::error::IoContext;
-use crate::vault::{Vault, durable};
+use crate::vault::{Vault, durable, place};
 use crate::{Error, Result};
 
 /// A configuration is a page of text.
@@ -75,7 +75,7 @@ fn places(folder: &Path) -> Vec<PathBuf> {
         places.extend((1..parts.len()).map(|from| folder.join(parts[from..].iter().collect::<PathBuf>())));
     }
     places.push(folder.join("backups"));
-    places
+    places.iter().map(|named| place::of(named)).collect()
 }
 
 fn settings(root: &Path) -> Settings {

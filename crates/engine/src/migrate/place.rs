@@ -4,13 +4,33 @@ use std::path::{Path, PathBuf};
 
 use super::survey::Survey;
 use super::{Migration, Source};
+use crate::path::RelPath;
+use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::{Vault, durable};
+use crate::vault::{Vault, durable, place};
 use crate::{Config, Error, Result, space};
 
 impl Migration<'_> {
-    /// Where the new root's vault belongs: as was asked for, else where the restored configuration will look for it.
-    pub fn place(&self, source: &Source, survey: &Survey) -> PathBuf {
+    /// Where the new root's vault belongs: as was asked for, else where the restored configuration will look for it. What
+    /// the backup itself puts there is somebody else's: then below it, as everywhere.
+    pub fn place(&self, source: &Source, survey: &Survey) -> Result<PathBuf> {
+        let place = self.named_place(source, survey);
+        let Some(inside) = inside(&place, &self.engine.config().root) else { return Ok(place) };
+        if same_place(source.vault.dir(), &place) {
+            return Ok(place);
+        }
+        let folder = RelPath::root().join(inside.as_os_str());
+        let mut reader = source.vault.reader()?;
+        for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
+            let path = item?.rel_path()?;
+            if path != folder && path.starts_with(&folder) {
+                return Ok(place.join(place::INNER));
+            }
+        }
+        Ok(place)
+    }
+
+    fn named_place(&self, source: &Source, survey: &Survey) -> PathBuf {
         let config = self.engine.config();
         let is_default = config.backup_dir == config.root.join(Config::default().backup_dir);
         let is_new = same_place(source.vault.dir(), &config.backup_dir);

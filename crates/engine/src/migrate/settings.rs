@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::Config;
 use crate::config::DEFAULT_FILE;
 use crate::report::Warning;
+use crate::vault::place;
 
 /// The fields of a configuration that name places, as they were written.
 #[derive(Default)]
@@ -71,7 +72,10 @@ impl Settings {
         let default = Config::default().backup_dir.display().to_string();
         let backup_dir = self.backup_dir.as_deref().unwrap_or(&default);
         match vault {
-            Some(vault) if !is_same(root, backup_dir, vault) => {
+            Some(vault)
+                if !is_same(root, backup_dir, vault)
+                    && !is_same(root, &place::of(&root.join(backup_dir)).to_string_lossy(), vault) =>
+            {
                 let better = vault.strip_prefix(root).unwrap_or(vault).display();
                 misfit(format!(
                     "\"backupDir\" is {backup_dir:?}, and here the vault lies elsewhere. Set it to \"{better}\"."

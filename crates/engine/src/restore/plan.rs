@@ -19,8 +19,8 @@ use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan};
-use crate::vault::durable;
 use crate::vault::item::Item;
+use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
 
 /// What SQLite may have beside a database. A stale one is replayed over a database that is put in its place.
@@ -178,6 +178,13 @@ impl Planner<'_> {
     /// Takes an item into the plan. True: its content has to be staged.
     fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
         self.control.check()?;
+        let live = path.under(&self.config.root);
+        if item.kind == ItemType::Dir && live == self.config.backup_dir && live.is_dir() {
+            // Of a time when the vault lay elsewhere, and this folder was the app's: what it is now is the vault's to say.
+            self.parent(path)?;
+            self.plan.report.unchanged += 1;
+            return Ok(false);
+        }
         self.refuse_ours(path)?;
         if self.mirror.contains(&item.category) {
             self.mirror_met.insert(item.category);
@@ -185,7 +192,6 @@ impl Planner<'_> {
         }
         let mut item = item.clone();
         (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
-        let live = path.under(&self.config.root);
         let parent = self.parent(path)?;
         let stat = match parent {
             Here::Coming => None,
@@ -201,7 +207,9 @@ impl Planner<'_> {
     /// The vault and our own folder are not for a backup to change.
     fn refuse_ours(&self, path: &RelPath) -> Result<()> {
         let live = path.under(&self.config.root);
-        let ours = live.starts_with(&self.config.backup_dir)
+        let in_vault = live.strip_prefix(&self.config.backup_dir).ok().and_then(|inner| inner.components().next());
+        let ours = in_vault.is_some_and(|inner| place::is_ours(inner.as_os_str()))
+            || live == self.config.backup_dir
             || path.as_bytes().split(|byte| *byte == b'/').any(|name| name == WORKSPACE.as_bytes());
         if ours {
             return Err(Error::UnsafePath { path: path.display(), reason: "it lies in a folder of Lifeboat's own" });

@@ -27,7 +27,7 @@ use protocol::{Failure, Operation, Request};
 use crate::Config;
 use crate::mutex::lock as locked;
 use crate::secret::{MasterKey, Secret};
-use crate::vault::{checked_json, durable};
+use crate::vault::{checked_json, durable, place};
 
 /// Starts a worker for each operation on one root, and keeps the key that the first of them unlocked.
 pub struct Supervisor {
@@ -135,7 +135,7 @@ impl Supervisor {
 
     /// The public facts of the vault that is there now. Reading them takes no lock from any database of the app.
     fn vault(&self) -> Option<Vec<u8>> {
-        let path = self.config.backup_dir.join("vault.json");
+        let path = place::of(&self.config.backup_dir).join("vault.json");
         durable::read_small(&path, checked_json::MAX_LEN).ok()
     }
 

@@ -19,7 +19,7 @@ use crate::error::IoContext;
 use crate::report::BackupInfo;
 use crate::{Error, Result};
 
-const FILE: &str = "catalog.sqlite";
+pub const FILE: &str = "catalog.sqlite";
 /// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
 const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "

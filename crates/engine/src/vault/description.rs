@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{checked_json, durable};
+use super::{checked_json, durable, place};
 use crate::chunk::ChunkerParams;
 use crate::{Error, Result};
 
@@ -91,20 +91,16 @@ impl Description {
 /// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,
 /// and never takes the place of a vault that has lost its description.
 pub fn refuse_foreign(dir: &Path) -> Result<()> {
-    const OURS: [&str; 7] = ["keys", "packs", "snapshots", "tmp", "lock", "recover.mjs", "RECOVER.md"];
     if !durable::list(&dir.join("packs"))?.is_empty() || !durable::list(&dir.join("snapshots"))?.is_empty() {
         return Err(Error::corrupt(FILE, "it is missing, but there are packs or snapshots beside its place"));
     }
-    for path in durable::list(dir)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !OURS.contains(&name.as_str()) && !name.starts_with(durable::TEMPORARY) {
-            return Err(Error::Config {
-                message: format!(
-                    "{} holds {name:?}, which is not a vault's. Empty it, or choose another folder as backupDir.",
-                    dir.display()
-                ),
-            });
-        }
+    match place::foreign(dir)? {
+        None => Ok(()),
+        Some(name) => Err(Error::Config {
+            message: format!(
+                "{} holds {name:?}, which is not a vault's. Move it away, or choose another folder as backupDir.",
+                dir.display()
+            ),
+        }),
     }
-    Ok(())
 }

@@ -14,7 +14,7 @@ use crate::mutex::lock as locked;
 use crate::report::{Progress, Running};
 use crate::{Control, Error, Result};
 
-const FILE: &str = "lock";
+pub const FILE: &str = "lock";
 const POLL: Duration = Duration::from_millis(20);
 /// Whoever only looks whether the lock is held has it for a moment itself: not a reason to be busy.
 const GRACE: Duration = Duration::from_millis(100);

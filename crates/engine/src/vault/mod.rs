@@ -13,6 +13,7 @@ pub mod list;
 pub mod lock;
 pub mod name;
 pub mod pack;
+pub mod place;
 pub mod reader;
 pub mod shelf;
 pub mod snapshot;
@@ -398,10 +399,10 @@ fn restrict(dir: &Path) -> Result<()> {
 /// From so many entries on, a folder is looked at by four threads.
 const MANY: usize = 4096;
 
-/// What lies in a vault's folder, from one look at it.
+/// What a vault has in its folder, from one look at it. What others have put there counts for nothing.
 #[derive(Debug, Default)]
 pub struct Usage {
-    /// Bytes of all files.
+    /// Bytes of all its files.
     pub used: u64,
     /// Bytes of packs and snapshots alone.
     pub stored: u64,
@@ -409,13 +410,16 @@ pub struct Usage {
     pub backups: Vec<BackupName>,
 }
 
-/// Looks at everything in a vault's folder. Needs no key.
+/// Looks at all of a vault. Needs no key.
 pub fn usage(dir: &Path) -> Result<Usage> {
     let mut usage = Usage::default();
     let snapshots = dir.join("snapshots");
     let mut folders = vec![(dir.to_path_buf(), false)];
     while let Some((folder, is_stored)) = folders.pop() {
         for (name, metadata) in entries(&folder)? {
+            if folder == dir && !place::is_ours(&name) {
+                continue;
+            }
             if metadata.is_dir() {
                 let path = folder.join(name);
                 let is_stored = is_stored || path == snapshots || path == dir.join("packs");

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
 use crate::vault::catalog::Catalog;
-use crate::vault::{self, Vault};
+use crate::vault::{self, Vault, place};
 use crate::{Config, Result};
 
 /// How often one is reminded of backups that are too old.
@@ -59,7 +59,8 @@ pub(crate) mod fact {
 /// One vault under watch.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    vault: PathBuf,
+    /// The folder that is named for it.
+    dir: PathBuf,
     limit: u64,
     max_age: i64,
     warn_percent: f64,
@@ -68,15 +69,20 @@ pub struct Watch {
 impl Watch {
     pub fn new(config: &Config) -> Watch {
         Watch {
-            vault: config.backup_dir.clone(),
+            dir: config.backup_dir.clone(),
             limit: config.max_local_storage.0,
             max_age: (config.monitor.max_age_hours * 3_600_000.0) as i64,
             warn_percent: config.monitor.storage_warn_percent,
         }
     }
 
+    fn vault(&self) -> PathBuf {
+        place::of(&self.dir)
+    }
+
     fn logbook(&self) -> Result<Option<Logbook>> {
-        Vault::exists(&self.vault).then(|| Logbook::open(&self.vault)).transpose()
+        let vault = self.vault();
+        Vault::exists(&vault).then(|| Logbook::open(&vault)).transpose()
     }
 
     /// Notes `backup:stale` and `storage:warning` where they are due. `now`: milliseconds since the epoch.
@@ -87,7 +93,7 @@ impl Watch {
     }
 
     fn look_at_age(&self, logbook: &Logbook, now: i64) -> Result<()> {
-        let newest = newest_good(&self.vault, now)?;
+        let newest = newest_good(&self.vault(), now)?;
         // Of a vault without a backup: since it is known that there should be one.
         let since = match newest {
             Some(newest) => newest,
@@ -113,7 +119,7 @@ impl Watch {
     }
 
     fn look_at_storage(&self, logbook: &Logbook, now: i64) -> Result<()> {
-        let used = vault::usage(&self.vault)?.used;
+        let used = vault::usage(&self.vault())?.used;
         let percent = used as f64 * 100.0 / self.limit as f64;
         let level = match percent {
             percent if percent >= NEARLY_FULL => NEARLY_FULL,
@@ -156,7 +162,7 @@ impl Watch {
                 *seen = at;
             }
         };
-        for info in newest(&self.vault).unwrap_or_default() {
+        for info in newest(&self.vault()).unwrap_or_default() {
             BackupType::SCHEDULED
                 .into_iter()
                 .filter(|kind| info.counts_for(*kind))

@@ -8,12 +8,12 @@ use super::{Logbook, fact, newest_good};
 use crate::report::{LastFailure, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport};
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
-use crate::vault::{self, Usage, lock};
+use crate::vault::{self, Usage, lock, place};
 use crate::{Config, Error, Result, space};
 
 /// `unfinished`: why a restore that was cut off could not be carried on. `now`: milliseconds since the epoch.
 pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<Status> {
-    let dir = &config.backup_dir;
+    let dir = &place::of(&config.backup_dir);
     let Usage { used, stored, backups } = vault::usage(dir)?;
     let mut last_success = BTreeMap::new();
     for name in backups.iter().filter(|name| name.millis() <= now) {

@@ -8,5 +8,6 @@ mod hostile;
 mod incremental;
 mod keys;
 mod odd_files;
+mod place;
 mod roundtrip;
 mod support;
