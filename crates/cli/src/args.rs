@@ -420,6 +420,9 @@ pub struct RestoreArgs {
     /// Wait for a running operation instead of failing with exit code 3.
     #[arg(long)]
     pub wait: bool,
+    /// Do not look for half a minute whether a running app writes its memory over what was restored.
+    #[arg(long, conflicts_with = "to")]
+    pub no_watch: bool,
     /// Apply the restore that waits for the next start, now. The app must not run.
     #[arg(long, conflicts_with_all = ["backup", "at", "to", "dry_run", "discard_pending"])]
     pub apply_pending: bool,
@@ -431,7 +434,8 @@ pub struct RestoreArgs {
 /// How a restore in place replaces databases.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Mode {
-    /// Live where a database is in use, offline where none is, on-restart where live is not possible.
+    /// Live where only databases are in use, or the app reads again what is restored; else at its next start, if it applies
+    /// one; offline where no app runs.
     Auto,
     /// Through SQLite: open connections see the restored rows.
     Live,

@@ -7,6 +7,8 @@ use crate::archive::Archive;
 use crate::migrate::Migration;
 use crate::mutex::lock as locked;
 use crate::report::*;
+use crate::restore::Restored;
+use crate::restore::afterwards::Afterwards;
 use crate::seal::keyring::{self, Credentials};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
@@ -275,8 +277,31 @@ impl Engine {
             restore::recover(&self.config, control)?;
             restore::in_place(&vault, &self.config, backup, options, control)
         };
-        let result = work();
-        if options.dry_run { result } else { recorder.end(result) }
+        let done = work();
+        if options.dry_run {
+            return done.map(|restored| restored.result);
+        }
+        // Written down before hosts are waited for: they may take a while, and the restore is done.
+        let result = match done {
+            Ok(Restored { mut result, placed, app_runs }) => {
+                recorder.note(&Ok(result.clone()));
+                let may_restart = options.mode == RestoreMode::Auto;
+                Afterwards {
+                    vault: vault.dir(),
+                    root: &self.config.root,
+                    placed,
+                    app_runs,
+                    watch: options.watch,
+                    may_restart,
+                    control,
+                }
+                .run(&mut result);
+                Ok(result)
+            }
+            Err(error) => Err(error),
+        };
+        recorder.tell_restore(&backup.to_string(), &result);
+        recorder.end(result)
     }
 
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
@@ -290,7 +315,13 @@ impl Engine {
         }
         let vault = self.vault()?;
         let _lock = self.lock("RESTORE", true, control)?;
-        restore::apply_pending(&vault, &self.config, control)
+        let recorder = self.recorder("RESTORE", None, control);
+        match restore::apply_pending(&vault, &self.config, control) {
+            // Forgotten at this moment.
+            Ok(None) => Ok(None),
+            Ok(Some(result)) => recorder.end(Ok(result)).map(Some),
+            Err(error) => recorder.end(Err(error)).map(|result: RestoreResult| Some(result)),
+        }
     }
 
     /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next

@@ -38,8 +38,12 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let result = restore(&options)?;
     session.output.result(&result, |out| {
         show(out, &result, options.target.as_deref())?;
-        undo(out, &result, &options.items, session)
+        undo(out, &result, &options.items, session)?;
+        advice(out, &result)
     })?;
+    if !result.overwritten.is_empty() {
+        session.output.alarm(result.advice.as_deref().unwrap_or("The app has written over some of what was restored."));
+    }
     if !result.failed.is_empty() {
         session.output.alarm("Some items are damaged and were not restored: see `lifeboat verify`.");
         return Ok(exit::DAMAGED);
@@ -73,6 +77,7 @@ fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
         owner: args.owner.clone(),
         allow_outside_links: args.allow_outside_links,
         wait: args.wait,
+        watch: !args.no_watch,
         ..RestoreOptions::default()
     };
     if let Some(mirror) = &args.mirror {
@@ -86,7 +91,8 @@ fn apply_pending(session: &Session) -> Result<u8> {
     session.output.result(&result, |out| match &result {
         Some(result) => {
             show(out, result, None)?;
-            undo(out, result, &[], session)
+            undo(out, result, &[], session)?;
+            advice(out, result)
         }
         None => writeln!(out, "No restore waits for the next start, and none was cut off."),
     })?;
@@ -128,10 +134,7 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             style("✓").green().bold()
         )?;
         reason(out, result)?;
-        writeln!(
-            out,
-            "  an app that calls applyPendingRestore() first need only be started again; else stop it and run:"
-        )?;
+        writeln!(out, "  an app that does not apply it at its start: stop it, and run")?;
         writeln!(out, "    lifeboat restore --apply-pending")?;
         writeln!(out, "  to leave everything as it is: lifeboat restore --discard-pending")?;
         return warnings(out, &result.warnings);
@@ -150,13 +153,26 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
             writeln!(out, "  nothing to do: {} as it was then", count(result.plan.unchanged, "item is", "items are"))?;
         }
         None => {
-            writeln!(out, "  in place: {}; {bytes} written", in_numbers(&result.plan))?;
-            reason(out, result)?;
+            writeln!(out, "  in place: {}; {bytes} written, and read back from the disk", in_numbers(&result.plan))?;
+            if result.mode == Some(RestoreMode::Live) {
+                writeln!(out, "  the app went on running; databases that it has open were changed through SQLite")?;
+            }
+            if !result.reloaded_by.is_empty() {
+                writeln!(out, "  read again by {}", escaped(&result.reloaded_by.join(", ")))?;
+            }
         }
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))?;
     damaged(out, result)?;
     warnings(out, &result.warnings)
+}
+
+/// What to do now: the last line.
+fn advice(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    match &result.advice {
+        Some(advice) => writeln!(out, "\n{} {}", style("!").yellow().bold(), escaped(advice)),
+        None => Ok(()),
+    }
 }
 
 /// The very command that takes the restore back. It names what was selected: an hour later, the rest of the safety backup
@@ -220,7 +236,15 @@ fn damaged(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
 
 fn reason(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
     let (Some(mode), Some(reason)) = (result.mode, &result.reason) else { return Ok(()) };
-    writeln!(out, "  mode {}: {}", mode.as_str(), escaped(reason))
+    writeln!(out, "  {}: {}", in_words(mode), escaped(reason))
+}
+
+fn in_words(mode: RestoreMode) -> &'static str {
+    match mode {
+        RestoreMode::Live => "while the app runs (live)",
+        RestoreMode::OnRestart => "at the next start of the app (on-restart)",
+        _ => "by renaming files (offline)",
+    }
 }
 
 fn in_numbers(plan: &RestorePlan) -> String {

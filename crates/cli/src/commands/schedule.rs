@@ -3,28 +3,55 @@
 use std::io::{self, Write};
 
 use lifeboat_engine::Result;
-use lifeboat_engine::report::NextRun;
+use lifeboat_engine::report::{Maker, NextRun, ScheduleStatus};
 use lifeboat_engine::schedule::Agenda;
 
 use crate::args::ScheduleArgs;
 use crate::output::table;
-use crate::session::Session;
+use crate::session::{Session, Vault};
 use crate::{exit, time};
 
 pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
+    let makers = session.engine(Vault::MustExist, |engine| Ok(engine.status()?.schedule))?;
     let agenda = Agenda::of(&session.config()?, None)?;
     let now = jiff::Timestamp::now().as_millisecond();
     let coming = agenda.next(now, args.next as usize).into_iter().map(|run| NextRun { kind: run.kind, at: run.at });
     let coming: Vec<NextRun> = coming.collect();
-    session.output.result(&coming, |out| show(out, &coming))?;
+    session.output.result(&coming, |out| show(out, &coming, &makers))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, coming: &[NextRun]) -> io::Result<()> {
+fn show(out: &mut dyn Write, coming: &[NextRun], makers: &ScheduleStatus) -> io::Result<()> {
     if coming.is_empty() {
         return writeln!(out, "No backup is scheduled: all types are switched off (`schedules` in the configuration).");
     }
     let rows = coming.iter().map(|run| [time::show(run.at), run.kind.to_string(), time::until(run.at)]);
     out.write_all(table(["WHEN", "TYPE", ""], rows.collect(), &[]).as_bytes())?;
-    writeln!(out, "\nThe app runs them, while `scheduler.start()` is in force there.")
+    match makers.by {
+        Maker::Nobody => writeln!(out, "\nNobody makes them now: {}", made_by(makers)),
+        _ => writeln!(out, "\nThey are made by {}.", made_by(makers)),
+    }
+}
+
+/// Who makes the backups, as the end of a sentence; and if nobody does, how to change that.
+pub fn made_by(makers: &ScheduleStatus) -> String {
+    let last = makers.last_command.as_ref();
+    let last = last.map_or(String::new(), |last| format!("{} {}", last.kind, time::ago(last.at)));
+    match makers.by {
+        Maker::Host => {
+            let hosts = makers.hosts.iter().filter_map(|host| {
+                let since = time::show(host.scheduler?);
+                Some(format!("{} (process {}), whose scheduler has run since {since}", host.name, host.pid))
+            });
+            hosts.collect::<Vec<_>>().join("; ")
+        }
+        Maker::Commands => format!("commands, such as cron's (the last: {last})"),
+        Maker::Nobody => {
+            let last = if last.is_empty() { last } else { format!(" The last that a command made: {last}.") };
+            format!(
+                "no app runs with `scheduler.start()`, and no cron has made any lately.{last} Start the app, or let cron \
+                 run `lifeboat backup daily`."
+            )
+        }
+    }
 }

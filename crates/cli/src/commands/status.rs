@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use console::style;
-use lifeboat_engine::report::Status;
+use lifeboat_engine::report::{Maker, Status};
 use lifeboat_engine::{Config, Result};
 
+use super::schedule::made_by;
 use crate::output::{count, escaped, ratio, size};
 use crate::session::{Session, Vault};
 use crate::{exit, time};
@@ -58,6 +59,12 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
     if let Some(failure) = &status.last_failure {
         let when = format!("{} ({})", time::show(failure.at), time::ago(failure.at));
         line("Last bad", format!("{:<8} {when}: {} ({})", failure.kind, failure.message, failure.code))?;
+    }
+    let makers = made_by(&status.schedule);
+    line("Made by", if status.schedule.by == Maker::Nobody { format!("nobody: {makers}") } else { makers })?;
+    for host in status.schedule.hosts.iter().filter(|host| host.scheduler.is_none()) {
+        let since = time::show(host.since);
+        line("Host", format!("{} (process {}) since {since}, without a scheduler", host.name, host.pid))?;
     }
     if let Some(next) = &status.schedule.next {
         line("Next", format!("{:<8} {} ({})", next.kind, time::show(next.at), time::until(next.at)))?;

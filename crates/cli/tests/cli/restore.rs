@@ -75,7 +75,7 @@ fn in_place_everything_goes_back_and_the_end_tells_how_to_undo_it() {
     assert!(!bot.root().join("uploads").exists());
 
     let (out, _) = texts(&mut bot.lifeboat(["restore", &name]), 0);
-    assert!(out.contains("in place: ") && out.contains("mode offline: "), "{out}");
+    assert!(out.contains("in place: ") && out.contains("read back from the disk") && !out.contains("mode"), "{out}");
     assert!(fs::read_to_string(bot.root().join("config.json")).unwrap().contains("ownerNumber"));
     assert!(bot.root().join("uploads/reports/2026/roof.jpg").is_file());
     assert_eq!(fs::read_to_string(bot.root().join("notes.txt")).unwrap(), "mine");

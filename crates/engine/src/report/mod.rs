@@ -149,6 +149,19 @@ pub enum BackupRef {
     },
 }
 
+/// As it was asked for: a name, or a time in ISO's form.
+impl std::fmt::Display for BackupRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BackupRef::Name(name) => f.write_str(name),
+            BackupRef::At { at } => match jiff::Timestamp::from_millisecond(*at) {
+                Ok(time) => write!(f, "{time:.3}"),
+                Err(_) => write!(f, "{at}"),
+            },
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {

@@ -54,6 +54,8 @@ pub struct RestoreOptions {
     pub allow_outside_links: bool,
     /// Wait for a running operation instead of failing with `E_BUSY`.
     pub wait: bool,
+    /// Look for half a minute whether a running app writes its memory over what was restored. Default true.
+    pub watch: bool,
 }
 
 impl Default for RestoreOptions {
@@ -70,6 +72,7 @@ impl Default for RestoreOptions {
             owner: None,
             allow_outside_links: false,
             wait: false,
+            watch: true,
         }
     }
 }
@@ -105,6 +108,15 @@ pub struct RestoreResult {
     /// What a salvage could not give back, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Warning>,
+    /// What an app wrote over, or removed, after it was restored: it is as the app left it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overwritten: Vec<String>,
+    /// The running hosts that have read again what was restored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reloaded_by: Vec<String>,
+    /// What to do now, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,
 }

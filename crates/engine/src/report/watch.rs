@@ -89,6 +89,9 @@ pub struct Run {
     pub items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<u64>,
+    /// Asked for by a host; otherwise by a command.
+    #[serde(default)]
+    pub hosted: bool,
     /// Of the error, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -140,10 +143,48 @@ pub struct StorageStatus {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ScheduleStatus {
-    /// Does a scheduler run in this process?
+    /// Does a scheduler run: in this process, or asked from outside, in any host?
     pub running: bool,
+    /// Only where somebody will make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextRun>,
+    pub by: Maker,
+    /// The hosts that are there.
+    #[serde(default)]
+    pub hosts: Vec<HostStatus>,
+    /// The last backup of a scheduled type that a command made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_command: Option<NextRun>,
+}
+
+/// Who makes the scheduled backups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Maker {
+    /// A host's scheduler.
+    Host,
+    /// Commands, as cron runs them: the history shows it.
+    Commands,
+    #[default]
+    Nobody,
+}
+
+/// A process of the app that has loaded Lifeboat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostStatus {
+    pub pid: u32,
+    pub name: String,
+    /// Milliseconds since the epoch.
+    pub since: i64,
+    pub zone: String,
+    /// Since when its scheduler runs, in milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<i64>,
+    /// It applies at its start what waits for it.
+    pub applies_pending: bool,
+    /// It reads again what is restored under it.
+    pub reloads: bool,
 }
 
 /// A run to come.

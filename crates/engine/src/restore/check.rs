@@ -1,13 +1,17 @@
-//! Reading back what a restore in place has put into the root, before it counts.
+//! Proving that what was staged is on the disk, before any of it is put in place.
+//!
+//! It is the staged file that is proved: the same inode takes its place in the root, and from then on it is the app's, which
+//! may write to it at once. The page cache is asked to forget the file first, so that it is the disk that is read.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crossbeam_channel::bounded;
 
 use super::source::Source;
-use super::stage::{Order, Shared};
-use crate::capture::stat::{Stat, open_file};
+use super::stage::{Order, Places, Shared};
+use super::workspace::Workspace;
+use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::path::RelPath;
@@ -18,24 +22,28 @@ use crate::vault::reader::Reader;
 use crate::vault::{Vault, durable};
 use crate::{Control, Error, Result};
 
-/// What is checked.
+/// What is checked. It was staged, and synced.
 pub struct Check<'a> {
     pub vault: &'a Vault,
-    pub root: &'a PathBuf,
+    pub workspace: &'a Workspace,
     pub source: &'a Source,
-    /// The app runs: what it has changed since is its own.
-    pub live: bool,
     pub threads: usize,
+    pub control: &'a Control,
 }
 
 impl Check<'_> {
-    /// Compares every file that was put into the root with what the backup says: by hash, on several threads.
+    /// Compares every file that was staged with what the backup says: by hash, on several threads.
     pub fn run(&self) -> Result<()> {
-        // From here on nothing is cancelled: the restore is finished, or undone.
-        let (control, plan) = (Control::silent(), RestorePlan::default());
-        let shared = Shared::new(&control, &plan, false);
-        let order =
-            Order { source: self.source, places: self.root, owner: None, salvage: false, reuse: false, plan: &plan };
+        let plan = RestorePlan::default();
+        let shared = Shared::new(self.control, &plan, false);
+        let order = Order {
+            source: self.source,
+            places: self.workspace,
+            owner: None,
+            salvage: false,
+            reuse: false,
+            plan: &plan,
+        };
         let mut reader = self.vault.reader()?;
         let readers: Vec<Reader> = (0..self.threads).map(|_| reader.another()).collect();
         let (jobs_in, jobs) = bounded::<(RelPath, Item)>(self.threads * 16);
@@ -68,27 +76,29 @@ impl Check<'_> {
     }
 
     fn item(&self, path: &RelPath, item: &Item, reader: &mut Reader) -> Result<()> {
-        let place = path.under(self.root);
-        let differs = || Error::Restore {
-            message: format!("{:?} does not read back as it was restored. Is the disk sound?", path.display()),
-        };
-        let (file, stat) = match open_file(&place) {
-            Ok(opened) => opened,
-            Err(_) if self.live => return Ok(()),
-            Err(error) => return Err(Error::io("reading back", place, error)),
-        };
-        // Databases go on being written, by their own rules.
-        if self.live && (item.db.is_some() || stat.mtime != item.mtime) {
+        let place = self.workspace.place(path);
+        let (file, stat) = open_file(&place).at("reading back", &place)?;
+        forget(&file);
+        if stat.size == item.size && has_content(&file, &place, item, reader)? {
             return Ok(());
         }
-        if stat.size != item.size || !has_content(&file, &place, item, reader)? {
-            // Between the look and the reading the app may have begun to write.
-            let now = Stat::of(&place).map(|now| now.mtime != item.mtime).unwrap_or(true);
-            return if self.live && now { Ok(()) } else { Err(differs()) };
-        }
-        Ok(())
+        Err(Error::Restore {
+            message: format!(
+                "{:?} does not read back as it was written. Is the disk sound? Nothing was changed.",
+                path.display()
+            ),
+        })
     }
 }
+
+/// Lets the page cache drop what is on the disk already.
+#[cfg(target_os = "linux")]
+fn forget(file: &File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget(_file: &File) {}
 
 /// Has a file the content of an item? By its hash, or where the backup has none by the ids of its chunks.
 pub fn has_content(file: &File, place: &Path, item: &Item, reader: &mut Reader) -> Result<bool> {

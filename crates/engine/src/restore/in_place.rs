@@ -1,6 +1,6 @@
 //! A restore in place: all of it or nothing, under an app that may be running.
 //!
-//! plan → check → safety backup → stage → sync → journal → swap → verify → done. Up to the journal nothing of the root
+//! plan → check → safety backup → stage → sync → verify → journal → swap → done. Up to the journal nothing of the root
 //! is touched, and an error removes what was staged. From the journal on the restore is finished, or undone after an
 //! error; a crash in between leaves the journal, and the next operation of Lifeboat on that root finishes it.
 
@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::afterwards::Placed;
 use super::check::Check;
 use super::journal::Journal;
-use super::mode;
+use super::mode::{self, Choice};
 use super::plan::{self, Plan};
 use super::safety;
 use super::source::{Source, sources};
@@ -19,7 +20,7 @@ use super::swap::Swap;
 use super::workspace::{State, Workspace};
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
-use crate::{Config, Control, Error, Result, backup, owner, space};
+use crate::{Config, Control, Error, Result, backup, owner, presence, space};
 
 const MAX_PENDING: u64 = 64 << 20;
 
@@ -38,13 +39,22 @@ pub struct InPlace<'a> {
     pub control: &'a Control,
 }
 
+/// What was done, and what is to be known of it afterwards.
+pub struct Restored {
+    pub result: RestoreResult,
+    pub placed: Vec<Placed>,
+    /// An app runs, or may run.
+    pub app_runs: bool,
+}
+
 impl InPlace<'_> {
     /// `waiting`: the workspace of a restore that waited for this start, with what was staged for it.
-    pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<RestoreResult> {
+    pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<Restored> {
         let started = Instant::now();
         let mut sources = sources(self.vault, backup, self.options)?;
-        let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
-        let (mode, reason) = mode::choose(self.options.mode, &plan, &self.config.root)?;
+        let mut plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
+        let hosts = presence::processes(self.vault.dir());
+        let Choice { mode, reason, app_runs } = mode::choose(self.options.mode, &plan, &self.config.root, &hosts)?;
         let names = plan.report.create.len() + plan.report.replace.len();
         space::check(&self.config.root, plan.report.bytes, names as u64)?;
         let mut result = RestoreResult {
@@ -71,7 +81,8 @@ impl InPlace<'_> {
             workspace.discard()?;
         }
         result.duration_ms = elapsed(started);
-        Ok(result)
+        let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
+        Ok(Restored { result, placed, app_runs })
     }
 
     fn replace(
@@ -92,6 +103,7 @@ impl InPlace<'_> {
         let staged = workspace
             .prepare(&plan.areas)
             .and_then(|()| self.stage(sources, plan, &workspace))
+            .and_then(|()| self.verify(sources, plan, &workspace))
             .and_then(|()| self.control.check());
         if let Err(error) = staged {
             // What waits goes on waiting. What cannot be removed now, the next operation removes.
@@ -108,14 +120,7 @@ impl InPlace<'_> {
         }
         plan::announce(self.control, "replacing", &plan.report);
         let swap = Swap { workspace: &workspace, journal: &journal };
-        let threads = self.config.worker.effective_threads();
-        let done = swap.apply(self.control).and_then(|()| {
-            plan::announce(self.control, "verifying", &plan.report);
-            sources.iter().try_for_each(|source| {
-                Check { vault: self.vault, root: &self.config.root, source, live, threads }.run()
-            })
-        });
-        let completed = done.and_then(|()| match &journal.result.safety_backup {
+        let completed = swap.apply(self.control).and_then(|()| match &journal.result.safety_backup {
             Some(safety) => safety::complete(self.vault, self.config, safety, &workspace, &journal, &Control::silent()),
             None => Ok(None),
         });
@@ -155,6 +160,15 @@ impl InPlace<'_> {
             Stage::new(self.vault, order, threads, self.control)?.run().map_err(|error| source.blame(error))?;
         }
         Ok(())
+    }
+
+    /// What is about to be put in place is on the disk.
+    fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
+        plan::announce(self.control, "verifying", &plan.report);
+        let threads = self.config.worker.effective_threads();
+        sources.iter().try_for_each(|source| {
+            Check { vault: self.vault, workspace, source, threads, control: self.control }.run()
+        })
     }
 
     /// Proves now that everything can be had, and leaves it for the next start.

@@ -6,7 +6,8 @@
 //! | `plan` | what a backup says, held against what the root has |
 //! | `stage`, `producer`, `consumer`, `metadata` | writing items into fresh folders, on many threads |
 //! | `target` | a restore into another folder: nothing live is touched |
-//! | `in_place` | a restore of the root itself: staged, journaled, swapped, verified, or undone |
+//! | `in_place` | a restore of the root itself: staged, verified, journaled, swapped, or undone |
+//! | `afterwards` | a running app and what was restored under it |
 //! | `workspace`, `journal`, `swap`, `check`, `safety` | the parts of that |
 //! | `mode`, `holders`, `live` | an app that is running: who has what open, and databases through SQLite |
 //!
@@ -14,6 +15,7 @@
 //! from the snapshot and are not trusted; files are only ever created new, in folders of our own, and links are made
 //! after everything else, so that nothing can be written through one.
 
+pub mod afterwards;
 mod check;
 mod consumer;
 pub mod holders;
@@ -42,7 +44,7 @@ use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
 use in_place::InPlace;
-pub use in_place::{discard_pending, recover};
+pub use in_place::{Restored, discard_pending, recover};
 use source::{Survey, not_found, sources};
 use stage::{Order, Stage};
 use target::Target;
@@ -67,14 +69,15 @@ pub fn in_place(
     backup: &BackupRef,
     options: &RestoreOptions,
     control: &Control,
-) -> Result<RestoreResult> {
+) -> Result<Restored> {
     InPlace { vault, config, options, control }.run(backup, None)
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.
 pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
     let Some((backup, options, workspace)) = in_place::waiting(config)? else { return Ok(None) };
-    InPlace { vault, config, options: &options, control }.run(&backup, Some(workspace)).map(Some)
+    let restored = InPlace { vault, config, options: &options, control }.run(&backup, Some(workspace))?;
+    Ok(Some(restored.result))
 }
 
 /// Does a restore wait for the next start of the app?

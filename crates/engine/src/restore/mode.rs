@@ -1,4 +1,8 @@
 //! Which way a restore in place goes, and why.
+//!
+//! A restore has one mode for all that it brings back. Databases that somebody has open are changed through SQLite, so that
+//! open connections see it. Other files are what an app keeps in memory, and writes back: they are put in place under a
+//! running app only where it reads them again; else at its next start, if it has shown that it applies what waits for it.
 
 use std::path::Path;
 
@@ -6,8 +10,19 @@ use super::holders::holders;
 use super::live;
 use super::plan::{Database, Plan};
 use crate::path::RelPath;
+use crate::presence::Host;
 use crate::report::RestoreMode;
 use crate::{Error, Result};
+
+/// What was chosen.
+pub struct Choice {
+    /// Never `auto`.
+    pub mode: RestoreMode,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// An app runs, or may run, and has things in memory.
+    pub app_runs: bool,
+}
 
 /// Who uses the databases that go or are replaced.
 enum Use {
@@ -18,43 +33,76 @@ enum Use {
     Unknown,
 }
 
-/// The mode, never `auto`, with the reason in a sentence. `E_RESTORE` where the mode that was asked for cannot be had.
-pub fn choose(wanted: RestoreMode, plan: &Plan, root: &Path) -> Result<(RestoreMode, String)> {
-    if wanted == RestoreMode::OnRestart {
-        return Ok((RestoreMode::OnRestart, "It was asked for.".into()));
-    }
+/// `hosts`: the processes of apps that are there. `E_RESTORE` where the mode that was asked for cannot be had.
+pub fn choose(wanted: RestoreMode, plan: &Plan, root: &Path, hosts: &[Host]) -> Result<Choice> {
+    let apps: Vec<&Host> = hosts.iter().filter(|host| host.is_app()).collect();
     let databases: Vec<&RelPath> =
         plan.databases.iter().map(|database| &database.path).chain(&plan.lost_databases).collect();
-    if databases.is_empty() {
-        let mode = if wanted == RestoreMode::Auto { RestoreMode::Offline } else { wanted };
-        return Ok((mode, "No database that is there is replaced.".into()));
-    }
-    let used = used(&databases, root);
-    match (wanted, used) {
-        (RestoreMode::Offline, Use::Somebody(who)) => Err(Error::Restore {
-            message: format!(
-                "{who}. A database that is swapped under it would go on being written where nobody finds it. Stop it \
-                 first, or restore with the mode `live` or `on-restart`."
-            ),
-        }),
-        (RestoreMode::Offline, _) => Ok((RestoreMode::Offline, "It was asked for.".into())),
-        (RestoreMode::Live, _) => match obstacle(plan, root) {
-            None => Ok((RestoreMode::Live, "It was asked for.".into())),
+    let used = if databases.is_empty() { Use::Nobody } else { used(&databases, root) };
+    let app_runs = !apps.is_empty() || matches!(used, Use::Somebody(_));
+    let choice = |mode, reason: String| Ok(Choice { mode, reason, app_runs });
+    match wanted {
+        RestoreMode::OnRestart => choice(wanted, "It was asked for.".into()),
+        RestoreMode::Offline => match used {
+            Use::Somebody(who) => Err(Error::Restore {
+                message: format!(
+                    "{who}. A database that is swapped under it would go on being written where nobody finds it. Stop it \
+                     first, or restore with the mode `live` or `on-restart`."
+                ),
+            }),
+            _ => choice(wanted, "It was asked for.".into()),
+        },
+        RestoreMode::Live => match obstacle(plan, root) {
+            None => choice(wanted, "It was asked for.".into()),
             Some(why) => Err(Error::Restore {
                 message: format!("{why} Stop the app and restore with the mode `offline`, or use `on-restart`."),
             }),
         },
-        (_, Use::Nobody) => Ok((RestoreMode::Offline, "No other process has a database of it open.".into())),
-        (_, used) => {
-            let who = match used {
-                Use::Somebody(who) => who,
-                _ => "It cannot be told whether another process has a database open".into(),
+        RestoreMode::Auto => {
+            let (mode, reason) = match (&plan.in_memory, apps.first()) {
+                (Some(path), Some(app)) => under_app(path, app, &apps, plan, root),
+                _ => for_databases(used, plan, root),
             };
-            Ok(match obstacle(plan, root) {
-                None => (RestoreMode::Live, format!("{who}.")),
-                Some(why) => (RestoreMode::OnRestart, format!("{who}. {why}")),
-            })
+            choice(mode, reason)
         }
+    }
+}
+
+/// An app runs that knows Lifeboat, and may have `path` in memory.
+fn under_app(path: &RelPath, app: &Host, apps: &[&Host], plan: &Plan, root: &Path) -> (RestoreMode, String) {
+    let (who, path) = (app.display(), path.display());
+    if apps.iter().all(|app| app.reloads) {
+        return match obstacle(plan, root) {
+            None => (RestoreMode::Live, format!("{who} runs, and reads again what is restored.")),
+            Some(why) => (RestoreMode::OnRestart, format!("{who} runs. {why}")),
+        };
+    }
+    if apps.iter().all(|app| app.applies) {
+        let reason = format!("{who} runs, and may write {path:?} from its memory again; it applies a restore when it starts.");
+        return (RestoreMode::OnRestart, reason);
+    }
+    match obstacle(plan, root) {
+        None => (
+            RestoreMode::Live,
+            format!("{who} runs, and neither reads again what is restored nor applies a restore when it starts."),
+        ),
+        Some(why) => (RestoreMode::OnRestart, format!("{who} runs. {why}")),
+    }
+}
+
+/// No app is known to have anything in memory: only who has a database open counts.
+fn for_databases(used: Use, plan: &Plan, root: &Path) -> (RestoreMode, String) {
+    let who = match used {
+        Use::Nobody if plan.databases.is_empty() && plan.lost_databases.is_empty() => {
+            return (RestoreMode::Offline, "No database that is there is replaced.".into());
+        }
+        Use::Nobody => return (RestoreMode::Offline, "No other process has a database of it open.".into()),
+        Use::Somebody(who) => who,
+        Use::Unknown => "It cannot be told whether another process has a database open".into(),
+    };
+    match obstacle(plan, root) {
+        None => (RestoreMode::Live, format!("{who}.")),
+        Some(why) => (RestoreMode::OnRestart, format!("{who}. {why}")),
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::afterwards::Placed;
 use super::journal::Step;
 use super::metadata::Meta;
 use super::source::{Source, Survey};
@@ -46,6 +47,10 @@ pub struct Plan {
     pub areas: Vec<RelPath>,
     /// Everything that is there now and will be replaced or removed.
     pub replaced: BTreeSet<RelPath>,
+    /// One of the files that change and that a running app may keep in memory: anything but databases and photos.
+    pub in_memory: Option<RelPath>,
+    /// The plain files that are put into the root, as they will lie there.
+    pub placed: Vec<Placed>,
 }
 
 /// A live database that is replaced.
@@ -322,6 +327,10 @@ impl Planner<'_> {
             sides.retain(|side| *side != place || replaces);
             self.plan.puts.push((place, replaces));
         }
+        if item.db.is_none() {
+            self.may_be_in_memory(path, item.category);
+            self.plan.placed.push(Placed::of(path, item));
+        }
         if item.db.is_some() && is_there {
             self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty() });
         } else {
@@ -380,7 +389,15 @@ impl Planner<'_> {
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
         self.plan.puts.push((path.clone(), replaces));
+        self.may_be_in_memory(path, item.category);
         Ok(true)
+    }
+
+    /// A photo is read when it is looked at; of anything else an app may hold what it read at its start.
+    fn may_be_in_memory(&mut self, path: &RelPath, category: Category) {
+        if category != Category::Media {
+            self.plan.in_memory.get_or_insert_with(|| path.clone());
+        }
     }
 
     /// Something of another type is in the way of `path`, and goes with all that is in it.
@@ -459,6 +476,8 @@ impl Planner<'_> {
         }
         if is_database || entry.category == Category::Database {
             self.plan.lost_databases.push(entry.path.clone());
+        } else {
+            self.may_be_in_memory(&entry.path, entry.category);
         }
         // Its folder stays as a rule: its time is for an undo to set back.
         if let Some(parent) = entry.path.parent()

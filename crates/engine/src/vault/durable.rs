@@ -145,7 +145,12 @@ pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
 
 /// The SHA-256 of a whole file, in hex.
 pub fn sha256(file: &File) -> std::io::Result<String> {
-    let (mut hasher, mut offset, mut rest) = (Sha256::new(), 0, file.metadata()?.len());
+    sha256_of(file, file.metadata()?.len())
+}
+
+/// The SHA-256 of a file's first `length` bytes, in hex.
+pub fn sha256_of(file: &File, length: u64) -> std::io::Result<String> {
+    let (mut hasher, mut offset, mut rest) = (Sha256::new(), 0, length);
     let mut buffer = vec![0; 1 << 20];
     while rest > 0 {
         let length = rest.min(buffer.len() as u64) as usize;

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::report::{BackupType, HistoryFilter, Run, RunResult};
+use crate::report::{BackupType, HistoryFilter, NextRun, Run, RunResult};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
 use crate::{Error, Result};
@@ -180,6 +180,16 @@ impl Logbook {
                    ORDER BY id DESC LIMIT 1";
         let text: Option<String> = self.db.get(sql, params![])?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// The newest backup of a scheduled type that no host has asked for, such as cron's.
+    pub fn last_command(&self) -> Result<Option<NextRun>> {
+        let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result NOT IN ('failure', 'interrupted', 'running')
+                   AND type IN ('HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY')
+                   AND NOT COALESCE(json_extract(run, '$.hosted'), 0) ORDER BY id DESC LIMIT 1";
+        let text: Option<String> = self.db.get(sql, params![])?;
+        let run = text.and_then(|text| serde_json::from_str::<Run>(&text).ok());
+        Ok(run.and_then(|run| Some(NextRun { kind: run.kind?, at: run.at })))
     }
 
     /// Returns what it is known by.

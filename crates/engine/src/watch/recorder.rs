@@ -41,6 +41,7 @@ impl Recorder {
             total_size: None,
             items: None,
             changed: None,
+            hosted,
             code: None,
             message: None,
             warnings: Vec::new(),
@@ -71,8 +72,16 @@ impl Recorder {
 
     /// How it ended.
     pub fn end<T: Outcome>(mut self, result: Result<T>) -> Result<T> {
-        self.run.duration_ms = (self.control.now() - self.run.at).max(0) as u64;
-        match &result {
+        self.note(&result);
+        result
+    }
+
+    /// How it ended, as far as is known; more may be noted later.
+    pub fn note<T: Outcome>(&mut self, result: &Result<T>) {
+        if self.run.result == RunResult::Running {
+            self.run.duration_ms = (self.control.now() - self.run.at).max(0) as u64;
+        }
+        match result {
             Ok(outcome) => {
                 self.run.result = RunResult::Success;
                 outcome.describe(&mut self.run);
@@ -84,17 +93,16 @@ impl Recorder {
             }
         }
         let _ = self.write();
-        result
     }
 
-    fn write(&self) -> Result<()> {
+    fn write(&mut self) -> Result<()> {
         if !Vault::exists(&self.vault) {
             return Ok(());
         }
         let logbook = Logbook::open(&self.vault)?;
         match self.id {
             Some(id) => logbook.end(id, &self.run)?,
-            None => drop(logbook.begin(&self.run)?),
+            None => self.id = Some(logbook.begin(&self.run)?),
         }
         if self.run.operation == "BACKUP" && self.run.result == RunResult::Success {
             for kind in self.run.covers.iter().copied().chain(self.run.kind) {
@@ -110,6 +118,24 @@ impl Recorder {
     pub fn tell(&self, event: &str, value: impl FnOnce() -> Value) {
         if !self.hosted && Vault::exists(&self.vault) {
             let _ = Logbook::open(&self.vault).and_then(|logbook| logbook.keep(event, &value(), self.control.now()));
+        }
+    }
+
+    /// As the events of a restore in place.
+    pub fn tell_restore(&self, backup: &str, result: &Result<RestoreResult>) {
+        match result {
+            Ok(result) if result.dry_run || result.staged => {}
+            Ok(result) => {
+                self.tell("restore:success", || json!(result));
+                if !result.overwritten.is_empty() {
+                    let value = || json!({ "backup": result.backup, "paths": result.overwritten });
+                    self.tell("restore:overwritten", value);
+                }
+            }
+            Err(error) => self.tell("restore:failure", || {
+                let rolled_back = matches!(error, Error::RolledBack { .. });
+                json!({ "backup": backup, "code": error.code(), "message": error.to_string(), "rolledBack": rolled_back })
+            }),
         }
     }
 

@@ -1,11 +1,15 @@
 //! How the backups are: what is wrong, since when, and what to do about it. Needs no key and never waits.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bytesize::ByteSize;
 
 use super::{Logbook, fact, newest_good};
-use crate::report::{LastFailure, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport};
+use crate::presence::{self, Host};
+use crate::report::{
+    HostStatus, LastFailure, Maker, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport,
+};
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Usage, lock, place};
@@ -38,7 +42,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
     problems.of_storage(config, used);
     let problems = since(problems.0, logbook.as_ref(), dir, now);
     let catalog = Catalog::open_read_only(dir);
-    let next = Agenda::of(config, None).ok().and_then(|agenda| agenda.next(now, 1).first().copied());
+    let schedule = schedule(config, dir, logbook.as_ref(), now);
     Ok(Status {
         healthy: problems.is_empty(),
         problems,
@@ -55,8 +59,44 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
             stored_bytes: stored,
         },
         cloud: Vec::new(),
-        schedule: ScheduleStatus { running: false, next: next.map(|run| NextRun { kind: run.kind, at: run.at }) },
+        schedule,
     })
+}
+
+/// Who makes the backups, and which comes next where somebody does.
+fn schedule(config: &Config, dir: &Path, logbook: Option<&Logbook>, now: i64) -> ScheduleStatus {
+    let hosts = presence::processes(dir);
+    let scheduling = hosts.iter().find(|host| host.scheduler.is_some());
+    let last_command = logbook.and_then(|logbook| logbook.last_command().ok()).flatten();
+    let recently = (config.monitor.max_age_hours * 3_600_000.0) as i64;
+    let by = match (&scheduling, &last_command) {
+        (Some(_), _) => Maker::Host,
+        (None, Some(run)) if now - run.at <= recently => Maker::Commands,
+        _ => Maker::Nobody,
+    };
+    let zone = scheduling.map(|host| host.zone.as_str());
+    let next = scheduling.and_then(|_| Agenda::of(config, zone).ok()?.next(now, 1).first().copied());
+    ScheduleStatus {
+        running: by == Maker::Host,
+        next: next.map(|run| NextRun { kind: run.kind, at: run.at }),
+        by,
+        hosts: hosts.into_iter().map(HostStatus::from).collect(),
+        last_command,
+    }
+}
+
+impl From<Host> for HostStatus {
+    fn from(host: Host) -> HostStatus {
+        HostStatus {
+            pid: host.pid,
+            name: host.name,
+            since: host.since,
+            zone: host.zone,
+            scheduler: host.scheduler,
+            applies_pending: host.applies,
+            reloads: host.reloads,
+        }
+    }
 }
 
 fn last_failure(run: Run) -> Option<LastFailure> {
@@ -132,7 +172,7 @@ impl Problems {
 }
 
 /// Since when there are these problems; those that are gone are forgotten.
-fn since(problems: Vec<(String, String)>, logbook: Option<&Logbook>, dir: &std::path::Path, now: i64) -> Vec<Problem> {
+fn since(problems: Vec<(String, String)>, logbook: Option<&Logbook>, dir: &Path, now: i64) -> Vec<Problem> {
     let known: Vec<(String, i64)> = logbook.and_then(|logbook| logbook.facts(fact::PROBLEM).ok()).unwrap_or_default();
     let problems: Vec<Problem> = problems
         .into_iter()

@@ -1,0 +1,204 @@
+//! What becomes of restored files while their app goes on running.
+//!
+//! What we wrote was proved before it was put in place; what an app writes afterwards is the app's own. It is told and kept,
+//! and no failure of the restore. An app that has its files in memory writes that over what was restored: who is asked to
+//! read them again says so, and over the others one watches for a while, because a restore that is undone in silence is
+//! worse than one that failed.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::capture::stat::{Kind, Stat, open_file};
+use crate::path::RelPath;
+use crate::presence::{self, Host};
+use crate::report::{Progress, RestoreMode, RestoreResult, Warning};
+use crate::vault::durable;
+use crate::vault::item::Item;
+use crate::watch::Logbook;
+use crate::{Control, Result};
+
+/// The event of a host that is to read files again.
+pub const RELOAD: &str = "restore:reload";
+/// The event of a host that is to start again.
+pub const RESTART: &str = "restore:restart";
+/// For so long hosts are waited for: as long as the face waits for a listener's promise.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long an app may take to write what it has in memory.
+const WATCH: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// A plain file that a restore puts into the root, as it will lie there.
+pub struct Placed {
+    path: RelPath,
+    size: u64,
+    mtime: (i64, u32),
+    sha256: Option<String>,
+}
+
+impl Placed {
+    pub fn of(path: &RelPath, item: &Item) -> Placed {
+        Placed { path: path.clone(), size: item.size, mtime: item.mtime, sha256: item.sha256.clone() }
+    }
+
+    /// Is it other than it was restored, and not merely longer?
+    fn is_overwritten(&self, root: &Path) -> bool {
+        let place = self.path.under(root);
+        let Ok(stat) = Stat::of(&place) else { return true };
+        if stat.kind == Kind::File && (stat.mtime, stat.size) == (self.mtime, self.size) {
+            return false;
+        }
+        // A log that grows still has all that was restored.
+        let begins_as_restored = || {
+            let (file, stat) = open_file(&place).ok()?;
+            let begins = durable::sha256_of(&file, self.size).ok()?;
+            Some(stat.size >= self.size && Some(begins) == self.sha256)
+        };
+        !begins_as_restored().unwrap_or(false)
+    }
+}
+
+/// The time after a restore in place.
+pub struct Afterwards<'a> {
+    pub vault: &'a Path,
+    pub root: &'a Path,
+    pub placed: Vec<Placed>,
+    /// An app runs, or may run.
+    pub app_runs: bool,
+    /// Whether to wait and see.
+    pub watch: bool,
+    /// The mode was left to us, so a start of the app is ours to ask for.
+    pub may_restart: bool,
+    pub control: &'a Control,
+}
+
+impl Afterwards<'_> {
+    /// Tells the hosts, waits for those that read again, watches over the files, and puts into the result what came of it.
+    pub fn run(&self, result: &mut RestoreResult) {
+        if result.staged {
+            result.advice = Some(self.ask_to_start_again());
+            return;
+        }
+        let changed: Vec<&String> = result.restored.iter().chain(&result.plan.remove).collect();
+        if changed.is_empty() {
+            return;
+        }
+        let apps: Vec<Host> = presence::processes(self.vault).into_iter().filter(Host::is_app).collect();
+        let reloaded = self.ask_to_reload(&changed).unwrap_or_default();
+        let all_reloaded = !apps.is_empty() && apps.iter().all(|app| reloaded.contains(&app.process));
+        result.reloaded_by =
+            apps.iter().filter(|app| reloaded.contains(&app.process)).map(Host::display).collect();
+        let is_live = result.mode == Some(RestoreMode::Live) || self.app_runs;
+        result.overwritten = match is_live && !all_reloaded && self.watch {
+            true => self.watch_over(),
+            false => self.overwritten(),
+        };
+        result.warnings.extend(result.overwritten.iter().map(|path| Warning {
+            path: path.clone(),
+            message: "The app wrote it again after it was restored, so it is as the app has it.".into(),
+        }));
+        result.advice = self.advice(result, all_reloaded);
+    }
+
+    /// What to do now, if anything.
+    fn advice(&self, result: &RestoreResult, all_reloaded: bool) -> Option<String> {
+        if !result.overwritten.is_empty() && !all_reloaded {
+            return Some(
+                "The app has written its memory over some of these. Stop it, restore them once more, and start it again."
+                    .into(),
+            );
+        }
+        (self.app_runs && !all_reloaded).then(|| {
+            "The bot keeps some of these in memory: start it again now, before it writes.".into()
+        })
+    }
+
+    fn overwritten(&self) -> Vec<String> {
+        let overwritten = self.placed.iter().filter(|placed| placed.is_overwritten(self.root));
+        overwritten.map(|placed| placed.path.display()).collect()
+    }
+
+    /// Looks again and again, and ends early where something was written over, or nobody wants to wait any longer.
+    fn watch_over(&self) -> Vec<String> {
+        let until = Instant::now() + WATCH;
+        loop {
+            let overwritten = self.overwritten();
+            let is_over = Instant::now() >= until || self.placed.is_empty() || self.control.is_cancelled();
+            if !overwritten.is_empty() || is_over {
+                return overwritten;
+            }
+            self.report("watching whether the app writes over it");
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    /// Tells every host that listens, by an event of its own that is kept until it is taken, and returns the processes
+    /// that have taken theirs.
+    fn ask_to_reload(&self, paths: &[&String]) -> Result<Vec<String>> {
+        let listening: Vec<Host> = presence::hosts(self.vault).into_iter().filter(|host| host.reloads).collect();
+        if listening.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logbook = Logbook::open(self.vault)?;
+        let told = tell(&logbook, self.vault, RELOAD, &listening, |host| json!({ "host": host.id, "paths": paths }), self.control)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let waiting: Vec<i64> = logbook.events()?.iter().map(|event| event.id).collect();
+            let alive = presence::hosts(self.vault);
+            let is_open = |(id, host): &&(i64, Host)| waiting.contains(id) && alive.iter().any(|one| one.id == host.id);
+            let open: Vec<&Host> = told.iter().filter(is_open).map(|(_, host)| host).collect();
+            if open.is_empty() || Instant::now() >= until || self.control.is_cancelled() {
+                let has_read = |host: &&Host| {
+                    !told.iter().any(|(id, one)| one.process == host.process && waiting.contains(id))
+                };
+                return Ok(listening.iter().filter(has_read).map(|host| host.process.clone()).collect());
+            }
+            self.report("waiting until the app has read it again");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Asks the running apps to start again, where they can be asked. What to do now.
+    fn ask_to_start_again(&self) -> String {
+        let apps: Vec<Host> = presence::processes(self.vault).into_iter().filter(Host::is_app).collect();
+        if self.may_restart && !apps.is_empty() && apps.iter().all(|app| app.restarts) {
+            let asked: Vec<Host> = presence::hosts(self.vault).into_iter().filter(|host| host.restarts).collect();
+            let told = Logbook::open(self.vault).and_then(|logbook| {
+                tell(&logbook, self.vault, RESTART, &asked, |host| json!({ "host": host.id }), self.control)
+            });
+            if told.is_ok() {
+                return "The bot is starting again now, and applies it before it opens anything.".into();
+            }
+        }
+        "Start the bot again: it applies the restore before it opens anything.".into()
+    }
+
+    fn report(&self, phase: &str) {
+        self.control.report(&Progress { phase: phase.into(), ..Progress::default() });
+    }
+}
+
+/// Keeps an event for each of these hosts, wakes them, and returns what the events are known by. What was kept for hosts
+/// that have gone goes: who starts now reads everything anew.
+fn tell(
+    logbook: &Logbook,
+    vault: &Path,
+    event: &str,
+    hosts: &[Host],
+    value: impl Fn(&Host) -> serde_json::Value,
+    control: &Control,
+) -> Result<Vec<(i64, Host)>> {
+    let alive = presence::hosts(vault);
+    for old in logbook.events()? {
+        let of = old.value["host"].as_str();
+        if of.is_some_and(|id| !alive.iter().any(|host| host.id == id)) {
+            logbook.acknowledge(old.id)?;
+        }
+    }
+    let told = hosts.iter().map(|host| Ok((logbook.keep(event, &value(host), control.now())?, host.clone())));
+    let told = told.collect::<Result<_>>()?;
+    presence::ring(vault);
+    Ok(told)
+}
