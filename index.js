@@ -9,6 +9,8 @@ const call = require('./js/arguments.js')
 const { Courier } = require('./js/courier.js')
 const { BackupError } = require('./js/error.js')
 const { ping } = require('./js/ping.js')
+const { Presence } = require('./js/presence.js')
+const { restarter } = require('./js/restart.js')
 const { Scheduler } = require('./js/scheduler.js')
 
 const WORKER = join(__dirname, 'bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
@@ -38,10 +40,20 @@ function outcome(text) {
 /** The native engine of a configuration: an object, or the path of a JSON file. Relative paths start from the cwd. */
 function open(config) {
   const base = process.cwd()
-  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(config)
+  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(withoutRestart(config))
   const { checkConfig, NativeEngine } = native()
   outcome(checkConfig(text, base))
   return new NativeEngine(text, base, WORKER)
+}
+
+/** The one field that is a function, and no part of the file. */
+function withoutRestart(config) {
+  if (typeof config !== 'object' || config === null || !('requestRestart' in config)) return config
+  const { requestRestart, ...rest } = config
+  if (requestRestart !== false && typeof requestRestart !== 'function' && requestRestart !== undefined) {
+    throw new BackupError('E_CONFIG', 'requestRestart must be a function, or false.')
+  }
+  return rest
 }
 
 function readConfig(file) {
@@ -92,26 +104,36 @@ class BackupEngine {
   #native
   #listeners = new Map()
   #courier
+  #presence
   #timers
   #scheduler
+  #requestRestart
   /** The passphrase and the key file with which a worker has last opened the vault to list it. */
   #shown
 
   constructor(config) {
     this.#native = open(config)
+    this.#requestRestart = config?.requestRestart
     const native = this.#native
+    this.#presence = new Presence(
+      native,
+      () => this.#courier.drain(),
+      () => restarter(this.#requestRestart)
+    )
     const vault = {
       events: async () => outcome(await native.events()),
       acknowledge: async (id) => outcome(await native.acknowledge(id)),
       keep: async (event, value) => outcome(await native.keep(event, JSON.stringify(value), Date.now()))
     }
-    this.#courier = new Courier(vault, this.#listeners, config?.[CLOCK]?.patience)
+    const own = { isMine: (host) => host === this.#presence.id, restart: () => this.#restart() }
+    this.#courier = new Courier(vault, this.#listeners, own, config?.[CLOCK]?.patience)
     const host = {
       scheduler: (zone) => nativeScheduler(native, zone),
       runScheduled: (type, covers, { wait, signal }) =>
         this.#backup(type, { op: 'runScheduled', type, covers, wait }, { signal }),
       inspect: (options) => this.#inspect(options),
-      look: () => this.#look()
+      look: () => this.#look(),
+      say: (since) => this.#presence.say({ scheduler: since })
     }
     this.#timers = new Scheduler(host, config?.[CLOCK])
   }
@@ -155,21 +177,37 @@ class BackupEngine {
 
   /** What a scheduler does at each of its turns. */
   async #look() {
+    await this.#presence.say()
     // A vault that cannot be looked at fails the next backup, which says so.
     await this.#native.look(Date.now())
     this.#courier.drain()
   }
 
+  async #restart() {
+    const way = await restarter(this.#requestRestart)
+    await way?.()
+  }
+
   async restore(backup, options = {}) {
     const request = call.restore(backup, options)
     const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
+    // Who restores here is asked to read it again like every other host: through the vault.
+    const isHeard = await this.#presence.say()
     const result = await this.#restoring(name, () => this.#run(request, options))
-    const paths = [...result.restored, ...(result.dryRun || result.staged ? [] : result.plan.remove)]
-    if (result.mode && paths.length > 0) this.#emit('restore:reload', { paths })
+    if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
     return result
   }
 
+  #restored(result, isHeard) {
+    const paths = [...result.restored, ...result.plan.remove]
+    if (!isHeard && paths.length > 0) this.#emit('restore:reload', { paths })
+    if (result.overwritten?.length > 0) {
+      this.#emit('restore:overwritten', { backup: result.backup, paths: result.overwritten })
+    }
+  }
+
   async applyPendingRestore() {
+    this.#presence.say({ applies: true })
     // The first line of a host: a worker is started only where there is something to do.
     if (!this.#native.hasPendingRestore()) return null
     return this.#restoring('pending', () => this.#run({ op: 'applyPendingRestore' }))
@@ -182,8 +220,8 @@ class BackupEngine {
   async #restoring(backup, work) {
     try {
       const result = await work().catch((error) => this.#finished(error))
-      if (result === null) return null
-      this.#emit('restore:success', result)
+      // What was only planned, or waits, is no restore yet.
+      if (result !== null && !result.dryRun && !result.staged) this.#emit('restore:success', result)
       return result
     } catch (error) {
       const rolledBack = error.code === 'E_ROLLED_BACK'
@@ -281,28 +319,35 @@ class BackupEngine {
   async status() {
     const status = this.#isCutOff() ? await this.#run({ op: 'status' }) : outcome(await this.#native.status(Date.now()))
     const [next] = this.#timers.next(1)
-    return {
-      ...status,
-      schedule: { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
-    }
+    const { by, hosts, lastCommand } = status.schedule
+    const schedule = { running: this.#timers.running, by: this.#timers.running ? 'host' : by, hosts, lastCommand }
+    return { ...status, schedule: { ...schedule, ...(next && { next: { type: next.type, at: next.at.getTime() } }) } }
   }
 
   on(event, listener) {
     if (typeof listener !== 'function') throw new BackupError('E_CONFIG', 'A listener must be a function.')
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener])
+    this.#heard()
     return this
   }
 
   off(event, listener) {
     const others = this.#listeners.get(event)?.toSpliced(this.#listeners.get(event).lastIndexOf(listener) >>> 0, 1)
     if (others) this.#listeners.set(event, others)
+    this.#heard()
     return this
+  }
+
+  /** Who restores from outside must know whether it is heard. */
+  #heard() {
+    this.#presence.say({ reloads: this.#listeners.get('restore:reload')?.length > 0 })
   }
 
   static {
     timersOf = (engine) => engine.#timers
     succeed = (engine, next) => {
       for (const [event, listeners] of engine.#listeners) next.#listeners.set(event, listeners)
+      next.#presence.inherit(engine.#presence)
       if (!engine.#timers.running) return
       next.#timers.start()
       engine.#timers.stop()
@@ -311,6 +356,7 @@ class BackupEngine {
 
   async #run(request, { signal, onProgress } = {}) {
     if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
+    this.#presence.say()
     const id = ++lastId
     const cancel = () => this.#native.cancel(id)
     signal?.addEventListener('abort', cancel, { once: true })
@@ -353,10 +399,12 @@ function warn(who, error) {
 /** Makes the backups happen by themselves. Cheap: what it is about is the engine's. */
 class BackupScheduler {
   #timers
+  #isDefault
 
   /** `config`: an engine, or the configuration of one; without it, the default engine, whichever that is at a call. */
   constructor(config) {
     const own = config === undefined || config instanceof BackupEngine ? config : new BackupEngine(config)
+    this.#isDefault = own === undefined
     this.#timers = () => timersOf(own ?? theEngine())
   }
 
@@ -365,7 +413,12 @@ class BackupScheduler {
   }
 
   start() {
-    this.#timers().start()
+    try {
+      this.#timers().start()
+    } catch (error) {
+      if (!this.#isDefault) throw error
+      unable(error)
+    }
   }
 
   async stop(options = {}) {
@@ -385,15 +438,47 @@ let engine
 
 /** The default engine, made at its first use. */
 function theEngine() {
-  engine ??= new BackupEngine(existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : {})
+  if (!engine) configure(existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : {})
   return engine
 }
 
 /** Replaces the default engine. A configuration that is wrong throws here, and leaves the engine as it was. */
 function configure(config) {
   const next = new BackupEngine(config)
+  for (const [event, listener] of early.splice(0)) next.on(event, listener)
   if (engine) succeed(engine, next)
   engine = next
+}
+
+/** Listeners from before there was an engine. */
+const early = []
+
+/** A bot must start whatever is wrong with Lifeboat: what is wrong is told by the next operation. */
+function on(event, listener) {
+  if (typeof listener !== 'function') throw new BackupError('E_CONFIG', 'A listener must be a function.')
+  try {
+    theEngine().on(event, listener)
+  } catch {
+    early.push([event, listener])
+  }
+}
+
+function off(event, listener) {
+  const at = early.findLastIndex(([of, one]) => of === event && one === listener)
+  if (at >= 0) early.splice(at, 1)
+  else engine?.off(event, listener)
+}
+
+/** The scheduler could not be started: the bot goes on, and whoever listens is told that there are no backups. */
+function unable(error) {
+  process.emitWarning(`No backups are made by themselves: ${error.message}`, 'LifeboatWarning')
+  const failure = { type: 'HOURLY', code: error.code ?? 'E_INTERNAL', message: error.message }
+  for (const [event, listener] of early) {
+    if (event === 'backup:failure')
+      Promise.resolve(failure)
+        .then(listener)
+        .catch(() => {})
+  }
 }
 
 module.exports = {
@@ -416,8 +501,8 @@ module.exports = {
   unpin: async (backup) => theEngine().unpin(backup),
   history: async (filter) => theEngine().history(filter),
   status: async () => theEngine().status(),
-  on: (event, listener) => void theEngine().on(event, listener),
-  off: (event, listener) => void theEngine().off(event, listener),
+  on,
+  off,
   scheduler: new BackupScheduler(),
   BackupEngine,
   BackupError,

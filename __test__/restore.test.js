@@ -29,6 +29,9 @@ function tree(root) {
   return files
 }
 
+/** Without the database, which is changed page by page under its connections. */
+const plain = (files) => Object.fromEntries(Object.entries(files).filter(([path]) => !path.includes('.sqlite')))
+
 function damage(root) {
   writeFileSync(join(root, 'config.json'), '{}')
   rmSync(join(root, 'sessions/main/pre-key-1.json'))
@@ -119,41 +122,49 @@ test('where nothing waits, the first line starts no worker', async (t) => {
 })
 
 test('a worker that is killed in the middle leaves all of the old state or all of the new', async (t) => {
-  // Staging and verifying a gigabyte takes long enough to be met.
+  // Staging a gigabyte takes long enough to be met; and so does replacing files, while a database of them is locked.
   const root = makeRoot(t, { sparse: 1000 })
   const engine = engineOf(root)
+  const bank = open(join(root, 'database.sqlite'))
+  await bank.exec('CREATE TABLE t (n); INSERT INTO t VALUES (1)')
   const before = tree(root)
   const { backup } = await engine.createBackup()
   writeFileSync(join(root, 'config.json'), '{}')
   writeFileSync(join(root, 'uploads/video.bin'), 'damaged')
+  await bank.exec('UPDATE t SET n = 2')
   const damaged = tree(root)
   const restoreAndKill = (phase, then = () => {}) => {
     let kills = 0
     const onProgress = (progress) => {
+      if (phase === 'replacing' && progress.phase === 'restoring') bank.exec('BEGIN IMMEDIATE').catch(() => {})
       if (kills > 0 || progress.phase !== phase) return
       for (const pid of workersOf(process.pid)) kills += process.kill(pid, 'SIGKILL')
       then()
+      bank.exec('ROLLBACK').catch(() => {})
     }
-    return engine.restore(backup, { onProgress }).finally(() => assert.equal(kills, 1))
+    return engine.restore(backup, { onProgress, watch: false }).finally(() => assert.equal(kills, 1))
   }
+  const RESTORED = ['config.json', 'database.sqlite', 'uploads/video.bin']
   await assert.rejects(restoreAndKill('restoring'), { code: 'E_WORKER' })
   await engine.status()
   assert.deepEqual(tree(root), damaged)
   assert.equal(existsSync(join(root, WORKSPACE)), false)
 
-  const result = await restoreAndKill('verifying')
-  assert.deepEqual(result.restored.toSorted(), ['config.json', 'uploads/video.bin'])
-  assert.deepEqual(tree(root), before)
+  const result = await restoreAndKill('replacing')
+  assert.deepEqual(result.restored.toSorted(), RESTORED)
+  assert.deepEqual(plain(tree(root)), plain(before))
+  assert.equal((await bank.get('SELECT n FROM t')).n, 1)
   assert.equal(existsSync(join(root, WORKSPACE)), false)
-  await engine.restore(result.safetyBackup)
-  assert.deepEqual(tree(root), damaged)
+  await engine.restore(result.safetyBackup, { watch: false })
+  assert.deepEqual(plain(tree(root)), plain(damaged))
+  assert.equal((await bank.get('SELECT n FROM t')).n, 2)
 
   // It cannot be finished at once: that is told, and nothing is lost.
   const journal = join(root, WORKSPACE, 'journal')
   let kept
   const failures = []
   engine.on('restore:failure', (event) => failures.push(event))
-  const unfinished = restoreAndKill('verifying', () => {
+  const unfinished = restoreAndKill('replacing', () => {
     kept = readFileSync(journal)
     writeFileSync(journal, '{')
   })
@@ -162,9 +173,10 @@ test('a worker that is killed in the middle leaves all of the old state or all o
   const { healthy, problems } = await engine.status()
   assert.deepEqual([healthy, /cut off/.test(problems[0].message)], [false, true])
   writeFileSync(journal, kept)
-  assert.deepEqual((await engine.applyPendingRestore()).restored.toSorted(), ['config.json', 'uploads/video.bin'])
-  assert.deepEqual(tree(root), before)
+  assert.deepEqual((await engine.applyPendingRestore()).restored.toSorted(), RESTORED)
+  assert.deepEqual(plain(tree(root)), plain(before))
   assert.equal(existsSync(join(root, WORKSPACE)), false)
+  await bank.close()
 })
 
 test('aborting leaves the old state, or comes too late', async (t) => {

@@ -159,6 +159,7 @@ const RESTORE = {
   owner: 'path',
   allowOutsideLinks: 'boolean',
   wait: 'boolean',
+  watch: 'boolean',
   ...WATCHED
 }
 

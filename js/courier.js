@@ -12,14 +12,17 @@
 const { inspect } = require('node:util')
 
 /** Only for whoever is there at this moment. */
-const FLEETING = new Set(['progress', 'restore:reload'])
+const FLEETING = new Set(['progress'])
+/** For a host itself, and no listener: it is to start again. */
+const RESTART = 'restore:restart'
 const BAD_NEWS = new Set([
   'backup:failure',
   'backup:stale',
   'storage:warning',
   'integrity:failure',
   'sync:failure',
-  'restore:failure'
+  'restore:failure',
+  'restore:overwritten'
 ])
 
 /** Events that are kept in memory; as many as a vault keeps. */
@@ -30,6 +33,7 @@ const PATIENCE = 60_000
 class Courier {
   #vault
   #listeners
+  #own
   #patience
   /** What is to be delivered, in order: `{ event, value }`, `id` of what the vault keeps, `taken` of what memory keeps. */
   #queue = []
@@ -46,10 +50,14 @@ class Courier {
   #taken = new Map()
   #warned = new WeakSet()
 
-  /** `vault`: `events`, `acknowledge` and `keep`, which return promises. `listeners`: by event, functions. */
-  constructor(vault, listeners, patience = PATIENCE) {
+  /**
+   * `vault`: `events`, `acknowledge` and `keep`, which return promises. `listeners`: by event, functions. `own`: what concerns
+   * this host alone, `isMine(host)` and `restart()`.
+   */
+  constructor(vault, listeners, own, patience = PATIENCE) {
     this.#vault = vault
     this.#listeners = listeners
+    this.#own = own
     this.#patience = patience
   }
 
@@ -89,7 +97,11 @@ class Courier {
 
   async #kept() {
     try {
-      const kept = await this.#vault.events()
+      const all = await this.#vault.events()
+      // Some are for one host by name, and there may be several.
+      const kept = all
+        .filter(({ value }) => value?.host === undefined || this.#own.isMine(value.host))
+        .map(({ value, ...event }) => ({ ...event, value: withoutHost(value) }))
       // What was dropped, being too old or too many, comes no more.
       const ids = new Set(kept.map(({ id }) => id))
       for (const id of this.#taken.keys()) if (!ids.has(id)) this.#taken.delete(id)
@@ -123,6 +135,7 @@ class Courier {
 
   /** Returns nothing where nothing has to be waited for, so that one event follows another at once. */
   #deliver(item) {
+    if (item.event === RESTART) return this.#acknowledge(item.id).then(() => this.#own.restart())
     const listeners = this.#of(item.event)
     const taken = item.taken ?? this.#taken.get(item.id) ?? new Set()
     const slow = []
@@ -194,6 +207,12 @@ class Courier {
     this.#warned.add(who)
     process.emitWarning(`${what}: ${inspect(error)}`, 'LifeboatWarning')
   }
+}
+
+/** Whom it is for is not for listeners. */
+function withoutHost(value) {
+  const { host, ...rest } = value ?? {}
+  return host === undefined ? value : rest
 }
 
 module.exports = { Courier }

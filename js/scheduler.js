@@ -34,8 +34,8 @@ class Scheduler {
   #wake = null
 
   /**
-   * `host`: `scheduler(zone)`, `runScheduled(type, covers, { wait, signal })`, `inspect({ signal })`, and `look()`, which
-   * is called again and again. `clock`: another one, for tests.
+   * `host`: `scheduler(zone)`, `runScheduled(type, covers, { wait, signal })`, `inspect({ signal })`, `look()`, which
+   * is called again and again, and `say(since)`: since when it runs, or null. `clock`: another one, for tests.
    */
   constructor(host, clock = {}) {
     this.#host = host
@@ -52,6 +52,7 @@ class Scheduler {
     native.start(this.#clock.now())
     this.#native = native
     this.#stopping = new AbortController()
+    this.#host.say(Date.now())
     this.#sleep(native, 0)
     const look = () => this.#isInspecting || this.#host.look().catch(warn)
     this.#watch = setInterval(look, LONGEST_SLEEP).unref()
@@ -59,6 +60,7 @@ class Scheduler {
 
   /** Waits for what is under way; `cancel`: cancels it instead, and waits for its end. */
   async stop({ cancel = false } = {}) {
+    if (this.running) this.#host.say(null)
     this.#native = null
     this.#clock.clearTimeout(this.#timer)
     clearInterval(this.#watch)

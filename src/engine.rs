@@ -18,6 +18,7 @@ use napi::{Env, Status};
 use napi_derive::napi;
 
 use crate::outcome;
+use crate::presence::{Doorplate, Said};
 use crate::scheduler::NativeScheduler;
 
 /// Progress that waits for a busy event loop: what is beyond that is skipped, the next one says more anyway.
@@ -34,6 +35,7 @@ pub struct NativeEngine {
     /// Where a restore in place works.
     pending: PathBuf,
     watch: Watch,
+    doorplate: Arc<Doorplate>,
     config: Config,
 }
 
@@ -76,7 +78,8 @@ impl NativeEngine {
         env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
         let pending = config.root.join(WORKSPACE);
         let (watch, supervisor) = (Watch::new(&config), Supervisor::new(PathBuf::from(worker), config.clone()));
-        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, config })
+        let doorplate = Arc::new(Doorplate::new(config.backup_dir.clone()));
+        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, doorplate, config })
     }
 
     /// What is due when. Throws where `zone` is not known here.
@@ -85,6 +88,21 @@ impl NativeEngine {
         outcome::caught(|| NativeScheduler::of(&self.config, &zone))
             .and_then(|made| made)
             .map_err(|failure| napi::Error::from_reason(failure.message))
+    }
+
+    /// Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
+    /// null.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn present<'env>(&self, env: &'env Env, said: Option<String>) -> napi::Result<Object<'env>> {
+        let doorplate = self.doorplate.clone();
+        let parsed = said.map(|said| parse::<Said>(&said)).transpose();
+        if let Ok(said) = &parsed {
+            doorplate.want(said.clone());
+        }
+        settle(env, true, move || {
+            parsed?;
+            json_of(Ok(doorplate.say()?))
+        })
     }
 
     /// Where a good backup is to be told: an address that is as good as a password.

@@ -6,4 +6,5 @@
 
 mod engine;
 mod outcome;
+mod presence;
 mod scheduler;

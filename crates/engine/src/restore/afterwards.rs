@@ -43,21 +43,27 @@ impl Placed {
         Placed { path: path.clone(), size: item.size, mtime: item.mtime, sha256: item.sha256.clone() }
     }
 
-    /// Is it other than it was restored, and not merely longer?
-    fn is_overwritten(&self, root: &Path) -> bool {
+    fn fate(&self, root: &Path) -> Fate {
         let place = self.path.under(root);
-        let Ok(stat) = Stat::of(&place) else { return true };
+        let Ok(stat) = Stat::of(&place) else { return Fate::Overwritten };
         if stat.kind == Kind::File && (stat.mtime, stat.size) == (self.mtime, self.size) {
-            return false;
+            return Fate::Same;
         }
-        // A log that grows still has all that was restored.
         let begins_as_restored = || {
             let (file, stat) = open_file(&place).ok()?;
             let begins = durable::sha256_of(&file, self.size).ok()?;
             Some(stat.size >= self.size && Some(begins) == self.sha256)
         };
-        !begins_as_restored().unwrap_or(false)
+        if begins_as_restored().unwrap_or(false) { Fate::Longer } else { Fate::Overwritten }
     }
+}
+
+/// What became of a file that was restored.
+enum Fate {
+    Same,
+    /// A log that grows still has all that was restored.
+    Longer,
+    Overwritten,
 }
 
 /// The time after a restore in place.
@@ -88,13 +94,9 @@ impl Afterwards<'_> {
         let apps: Vec<Host> = presence::processes(self.vault).into_iter().filter(Host::is_app).collect();
         let reloaded = self.ask_to_reload(&changed).unwrap_or_default();
         let all_reloaded = !apps.is_empty() && apps.iter().all(|app| reloaded.contains(&app.process));
-        result.reloaded_by =
-            apps.iter().filter(|app| reloaded.contains(&app.process)).map(Host::display).collect();
+        result.reloaded_by = apps.iter().filter(|app| reloaded.contains(&app.process)).map(Host::display).collect();
         let is_live = result.mode == Some(RestoreMode::Live) || self.app_runs;
-        result.overwritten = match is_live && !all_reloaded && self.watch {
-            true => self.watch_over(),
-            false => self.overwritten(),
-        };
+        result.overwritten = self.overwritten(is_live && !all_reloaded && self.watch);
         result.warnings.extend(result.overwritten.iter().map(|path| Warning {
             path: path.clone(),
             message: "The app wrote it again after it was restored, so it is as the app has it.".into(),
@@ -110,22 +112,26 @@ impl Afterwards<'_> {
                     .into(),
             );
         }
-        (self.app_runs && !all_reloaded).then(|| {
-            "The bot keeps some of these in memory: start it again now, before it writes.".into()
-        })
+        (self.app_runs && !all_reloaded)
+            .then(|| "The bot keeps some of these in memory: start it again now, before it writes.".into())
     }
 
-    fn overwritten(&self) -> Vec<String> {
-        let overwritten = self.placed.iter().filter(|placed| placed.is_overwritten(self.root));
-        overwritten.map(|placed| placed.path.display()).collect()
-    }
-
-    /// Looks again and again, and ends early where something was written over, or nobody wants to wait any longer.
-    fn watch_over(&self) -> Vec<String> {
+    /// What was written over; with `watch` looks again and again, and ends early where there is something to tell, or
+    /// nobody wants to wait any longer.
+    fn overwritten(&self, watch: bool) -> Vec<String> {
         let until = Instant::now() + WATCH;
+        let mut open: Vec<&Placed> = self.placed.iter().collect();
         loop {
-            let overwritten = self.overwritten();
-            let is_over = Instant::now() >= until || self.placed.is_empty() || self.control.is_cancelled();
+            let mut overwritten = Vec::new();
+            open.retain(|placed| match placed.fate(self.root) {
+                Fate::Same => true,
+                Fate::Longer => false,
+                Fate::Overwritten => {
+                    overwritten.push(placed.path.display());
+                    false
+                }
+            });
+            let is_over = !watch || Instant::now() >= until || open.is_empty() || self.control.is_cancelled();
             if !overwritten.is_empty() || is_over {
                 return overwritten;
             }
@@ -142,7 +148,14 @@ impl Afterwards<'_> {
             return Ok(Vec::new());
         }
         let logbook = Logbook::open(self.vault)?;
-        let told = tell(&logbook, self.vault, RELOAD, &listening, |host| json!({ "host": host.id, "paths": paths }), self.control)?;
+        let told = tell(
+            &logbook,
+            self.vault,
+            RELOAD,
+            &listening,
+            |host| json!({ "host": host.id, "paths": paths }),
+            self.control,
+        )?;
         let until = Instant::now() + PATIENCE;
         loop {
             let waiting: Vec<i64> = logbook.events()?.iter().map(|event| event.id).collect();
@@ -150,9 +163,8 @@ impl Afterwards<'_> {
             let is_open = |(id, host): &&(i64, Host)| waiting.contains(id) && alive.iter().any(|one| one.id == host.id);
             let open: Vec<&Host> = told.iter().filter(is_open).map(|(_, host)| host).collect();
             if open.is_empty() || Instant::now() >= until || self.control.is_cancelled() {
-                let has_read = |host: &&Host| {
-                    !told.iter().any(|(id, one)| one.process == host.process && waiting.contains(id))
-                };
+                let has_read =
+                    |host: &&Host| !told.iter().any(|(id, one)| one.process == host.process && waiting.contains(id));
                 return Ok(listening.iter().filter(has_read).map(|host| host.process.clone()).collect());
             }
             self.report("waiting until the app has read it again");

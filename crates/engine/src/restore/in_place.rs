@@ -166,9 +166,9 @@ impl InPlace<'_> {
     fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
         plan::announce(self.control, "verifying", &plan.report);
         let threads = self.config.worker.effective_threads();
-        sources.iter().try_for_each(|source| {
-            Check { vault: self.vault, workspace, source, threads, control: self.control }.run()
-        })
+        sources
+            .iter()
+            .try_for_each(|source| Check { vault: self.vault, workspace, source, threads, control: self.control }.run())
     }
 
     /// Proves now that everything can be had, and leaves it for the next start.

@@ -78,7 +78,8 @@ fn under_app(path: &RelPath, app: &Host, apps: &[&Host], plan: &Plan, root: &Pat
         };
     }
     if apps.iter().all(|app| app.applies) {
-        let reason = format!("{who} runs, and may write {path:?} from its memory again; it applies a restore when it starts.");
+        let reason =
+            format!("{who} runs, and may write {path:?} from its memory again; it applies a restore when it starts.");
         return (RestoreMode::OnRestart, reason);
     }
     match obstacle(plan, root) {
@@ -94,7 +95,7 @@ fn under_app(path: &RelPath, app: &Host, apps: &[&Host], plan: &Plan, root: &Pat
 fn for_databases(used: Use, plan: &Plan, root: &Path) -> (RestoreMode, String) {
     let who = match used {
         Use::Nobody if plan.databases.is_empty() && plan.lost_databases.is_empty() => {
-            return (RestoreMode::Offline, "No database that is there is replaced.".into());
+            return (RestoreMode::Offline, "No running app is known to use any of it.".into());
         }
         Use::Nobody => return (RestoreMode::Offline, "No other process has a database of it open.".into()),
         Use::Somebody(who) => who,

@@ -184,7 +184,8 @@ impl Logbook {
 
     /// The newest backup of a scheduled type that no host has asked for, such as cron's.
     pub fn last_command(&self) -> Result<Option<NextRun>> {
-        let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result NOT IN ('failure', 'interrupted', 'running')
+        let sql =
+            "SELECT run FROM runs WHERE operation = 'BACKUP' AND result NOT IN ('failure', 'interrupted', 'running')
                    AND type IN ('HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY')
                    AND NOT COALESCE(json_extract(run, '$.hosted'), 0) ORDER BY id DESC LIMIT 1";
         let text: Option<String> = self.db.get(sql, params![])?;

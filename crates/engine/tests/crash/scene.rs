@@ -176,7 +176,7 @@ impl Stage<'_> {
 
 /// What is asked for.
 pub fn options(mode: RestoreMode) -> RestoreOptions {
-    RestoreOptions { mode, mirror: vec![Category::Session], ..RestoreOptions::default() }
+    RestoreOptions { mode, mirror: vec![Category::Session], watch: false, ..RestoreOptions::default() }
 }
 
 /// Is it a database, or a file beside one?

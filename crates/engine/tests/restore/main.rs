@@ -9,4 +9,5 @@ mod in_place;
 mod refused;
 mod salvage;
 mod selective;
+mod under_app;
 mod waiting;

@@ -1,0 +1,94 @@
+// This process among the hosts: it says in the vault's folder that it is there and what it can do, and is woken there when
+// somebody has something to tell it. Where nothing can be said, everything else goes on without.
+
+'use strict'
+
+const { watch } = require('node:fs')
+const { basename } = require('node:path')
+
+/** Several things at once are one reason to wake up. */
+const PAUSE = 20
+
+class Presence {
+  #native
+  #wake
+  #restarter
+  #said = {
+    name: basename(process.argv[1] ?? 'node'),
+    since: Date.now(),
+    scheduler: null,
+    applies: false,
+    reloads: false,
+    restarts: false
+  }
+  #id
+  #watching = { folder: null, watcher: null, timer: null }
+  #known
+
+  /** `native`: with `present`. `wake`: called when there may be news. `restarter`: of js/restart.js. */
+  constructor(native, wake, restarter) {
+    this.#native = native
+    this.#wake = wake
+    this.#restarter = restarter
+  }
+
+  /** What this host is known by, once it has said something. */
+  get id() {
+    return this.#id
+  }
+
+  /** Says what is new, and that it is there. Fulfilled with whether others can know it; never rejected. */
+  async say(news = {}) {
+    Object.assign(this.#said, news)
+    this.#known ??= this.#restarter().then((way) => {
+      this.#said.restarts = way !== null
+    })
+    await this.#known
+    return this.#tell({ ...this.#said, zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? '' })
+  }
+
+  /** Speaks for this process from now on, in place of another engine's. */
+  inherit(other) {
+    this.say({ ...other.#said })
+    other.#watching.watcher?.close()
+    other.#tell(null)
+  }
+
+  async #tell(said) {
+    try {
+      const { result } = JSON.parse(await this.#native.present(said && JSON.stringify(said)))
+      if (!result) return false
+      this.#id = result.id
+      this.#watch(result.folder)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #watch(folder) {
+    if (this.#watching.folder === folder && this.#watching.watcher) return
+    this.#watching.watcher?.close()
+    try {
+      const watcher = watch(folder, { persistent: false }, () => this.#soon())
+      // The folder was removed or its disk is gone: the next word opens it again.
+      watcher.on('error', () => watcher.close())
+      watcher.on('close', () => {
+        if (this.#watching.watcher === watcher) this.#watching.watcher = null
+      })
+      this.#watching = { ...this.#watching, folder, watcher }
+    } catch {
+      // Then the scheduler looks, once a minute.
+      this.#watching = { ...this.#watching, folder: null, watcher: null }
+    }
+  }
+
+  #soon() {
+    this.#watching.timer ??= setTimeout(() => {
+      this.#watching.timer = null
+      this.#wake()
+    }, PAUSE).unref()
+  }
+}
+
+module.exports = { Presence }
