@@ -121,16 +121,20 @@ pub struct Presence {
     folder: PathBuf,
     said: Host,
     file: File,
+    /// The vault's folder, where it was not there before.
+    made: Option<PathBuf>,
 }
 
 impl Presence {
-    /// Enters the vault's folder, which is made where it is not there yet.
+    /// Enters the vault's folder, which is made where it is not there yet. What lies above it is not made: where that is
+    /// missing, a disk may not be mounted.
     pub fn enter(vault: &Path, host: Host) -> Result<Presence> {
         let folder = vault.join(FOLDER);
+        let made = make_private(vault)?;
         make_private(&folder)?;
         remove_dead(&folder);
         let file = say(&folder, &host)?;
-        Ok(Presence { folder, said: host, file })
+        Ok(Presence { folder, said: host, file, made: made.then(|| vault.to_path_buf()) })
     }
 
     /// Does it say the same already, in this vault?
@@ -160,6 +164,7 @@ impl Drop for Presence {
         let _ = self.file.unlock();
         // Where the vault turned out to lie elsewhere, nothing is left of the first guess.
         let _ = fs::remove_dir(&self.folder);
+        let _ = self.made.as_ref().map(fs::remove_dir);
     }
 }
 
@@ -195,13 +200,17 @@ fn remove_dead(folder: &Path) {
     }
 }
 
-/// As a vault's folders are: nobody else looks in.
-fn make_private(folder: &Path) -> Result<()> {
+/// As a vault's folders are: nobody else looks in. False: it was there.
+fn make_private(folder: &Path) -> Result<bool> {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).at("making the folder", folder)
+    match builder.create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io("making the folder", folder, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a new host is known by.
@@ -219,12 +228,23 @@ mod tests {
 
     #[test]
     fn a_host_is_seen_as_long_as_it_lives() {
-        let vault = tempfile::tempdir().unwrap();
-        let one = Presence::enter(vault.path(), host("one", "p")).unwrap();
-        assert_eq!(hosts(vault.path()), [host("one", "p")]);
+        let dir = tempfile::tempdir().unwrap();
+        let vault = dir.path().join("backups");
+        let one = Presence::enter(&vault, host("one", "p")).unwrap();
+        assert_eq!(hosts(&vault), [host("one", "p")]);
         drop(one);
-        assert!(hosts(vault.path()).is_empty());
-        assert!(!vault.path().join(FOLDER).exists(), "nothing is left of it");
+        assert!(hosts(&vault).is_empty());
+        assert!(!vault.exists(), "nothing is left of it");
+        fs::create_dir(&vault).unwrap();
+        drop(Presence::enter(&vault, host("one", "p")).unwrap());
+        assert!(vault.exists(), "it was somebody's");
+    }
+
+    #[test]
+    fn what_lies_above_the_vault_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Presence::enter(&dir.path().join("not mounted/backups"), host("one", "p")).is_err());
+        assert!(!dir.path().join("not mounted").exists());
     }
 
     #[test]
