@@ -31,9 +31,9 @@ function native() {
   return binding
 }
 
-function outcome(text) {
+function outcome(text, where = '') {
   const { result, error } = JSON.parse(text)
-  if (error) throw new BackupError(error.code, error.message)
+  if (error) throw new BackupError(error.code, where + error.message)
   return result
 }
 
@@ -42,7 +42,7 @@ function open(config) {
   const base = process.cwd()
   const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(withoutRestart(config))
   const { checkConfig, NativeEngine } = native()
-  outcome(checkConfig(text, base))
+  outcome(checkConfig(text, base), typeof config === 'string' ? `${config}: ` : '')
   return new NativeEngine(text, base, WORKER)
 }
 
@@ -125,7 +125,12 @@ class BackupEngine {
       acknowledge: async (id) => outcome(await native.acknowledge(id)),
       keep: async (event, value) => outcome(await native.keep(event, JSON.stringify(value), Date.now()))
     }
-    const own = { isMine: (host) => host === this.#presence.id, restart: () => this.#restart() }
+    const own = {
+      isMine: (host) => host === this.#presence.id,
+      restart: () => this.#restart(),
+      holdStill: (token) => native.holdStill(token),
+      tellStill: (token, hasRead) => native.tellStill(token, hasRead)
+    }
     this.#courier = new Courier(vault, this.#listeners, own, config?.[CLOCK]?.patience)
     const host = {
       scheduler: (zone) => nativeScheduler(native, zone),

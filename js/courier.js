@@ -52,7 +52,7 @@ class Courier {
 
   /**
    * `vault`: `events`, `acknowledge` and `keep`, which return promises. `listeners`: by event, functions. `own`: what concerns
-   * this host alone, `isMine(host)` and `restart()`.
+   * this host alone: `isMine(host)`, `restart()`, `holdStill(token)` and `tellStill(token, hasRead)`.
    */
   constructor(vault, listeners, own, patience = PATIENCE) {
     this.#vault = vault
@@ -101,7 +101,7 @@ class Courier {
       // Some are for one host by name, and there may be several.
       const kept = all
         .filter(({ value }) => value?.host === undefined || this.#own.isMine(value.host))
-        .map(({ value, ...event }) => ({ ...event, value: withoutHost(value) }))
+        .map(({ value, ...event }) => ({ ...event, ...addressed(value) }))
       // What was dropped, being too old or too many, comes no more.
       const ids = new Set(kept.map(({ id }) => id))
       for (const id of this.#taken.keys()) if (!ids.has(id)) this.#taken.delete(id)
@@ -136,6 +136,8 @@ class Courier {
   /** Returns nothing where nothing has to be waited for, so that one event follows another at once. */
   #deliver(item) {
     if (item.event === RESTART) return this.#acknowledge(item.id).then(() => this.#own.restart())
+    // From here to the listeners nothing else of the app runs: it must not write over what is just being restored.
+    if (item.token && !this.#own.holdStill(item.token)) return undefined
     const listeners = this.#of(item.event)
     const taken = item.taken ?? this.#taken.get(item.id) ?? new Set()
     const slow = []
@@ -146,7 +148,12 @@ class Courier {
       // Also where it comes too late: then it is not told again.
       else if (answer) slow.push(this.#within(answer.then((is) => is && taken.add(listener))))
     }
-    const settled = () => this.#settle(item, taken, listeners)
+    const isAtOnce = slow.length === 0
+    const settled = () => {
+      const isTaken = listeners.every((listener) => taken.has(listener))
+      if (item.token && (isAtOnce || !isTaken)) this.#own.tellStill(item.token, isTaken)
+      return this.#settle(item, taken, listeners)
+    }
     return slow.length > 0 ? Promise.all(slow).then(settled) : settled()
   }
 
@@ -209,10 +216,10 @@ class Courier {
   }
 }
 
-/** Whom it is for is not for listeners. */
-function withoutHost(value) {
-  const { host, ...rest } = value ?? {}
-  return host === undefined ? value : rest
+/** Whom it is for, and what is to be done first, is not for listeners. */
+function addressed(value) {
+  const { host, token, ...rest } = value ?? {}
+  return host === undefined ? { value } : { value: rest, token }
 }
 
 module.exports = { Courier }

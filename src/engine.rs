@@ -105,6 +105,19 @@ impl NativeEngine {
         })
     }
 
+    /// Stands still until the files of a restore are in place: nothing else of the app may run before its listeners have
+    /// read them. False: it takes too long. Opens files of the vault only.
+    #[napi]
+    pub fn hold_still(&self, token: String) -> bool {
+        outcome::caught(|| self.doorplate.hold_still(&token)).unwrap_or(true)
+    }
+
+    /// What became of the listeners for whom it held still.
+    #[napi]
+    pub fn tell_still(&self, token: String, has_read: bool) {
+        let _ = outcome::caught(|| self.doorplate.tell(&token, has_read));
+    }
+
     /// Where a good backup is to be told: an address that is as good as a password.
     #[napi]
     pub fn ping_url(&self) -> Option<String> {

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use lifeboat_engine::mutex::lock as locked;
-use lifeboat_engine::presence::{self, Host, Presence};
+use lifeboat_engine::presence::{self, Host, Presence, stillness};
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::vault::place;
 use lifeboat_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+/// For so long a bot may stand still.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What JavaScript knows of its own process.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,6 +55,23 @@ impl Doorplate {
     /// Says what is to be said, where it is not said already. Opens files of the vault.
     pub fn say(&self) -> std::result::Result<Option<Place>, Failure> {
         self.try_to_say().map_err(|error| Failure::from(&error))
+    }
+
+    /// Holds this thread until the files of a restore are in place. False: that takes too long, and goes on.
+    pub fn hold_still(&self, token: &str) -> bool {
+        let Some(id) = self.id() else { return true };
+        stillness::hold(&place::of(&self.vault), token, &id, PATIENCE).unwrap_or(true)
+    }
+
+    /// What became of the listeners of a restore under which this host held still.
+    pub fn tell(&self, token: &str, has_read: bool) {
+        if let Some(id) = self.id() {
+            stillness::tell(&place::of(&self.vault), token, &id, has_read);
+        }
+    }
+
+    fn id(&self) -> Option<String> {
+        locked(&self.held).as_ref().map(|(id, _)| id.clone())
     }
 
     fn try_to_say(&self) -> Result<Option<Place>> {

@@ -283,7 +283,7 @@ impl Engine {
         }
         // Written down before hosts are waited for: they may take a while, and the restore is done.
         let result = match done {
-            Ok(Restored { mut result, placed, app_runs }) => {
+            Ok(Restored { mut result, placed, app_runs, asked }) => {
                 recorder.note(&Ok(result.clone()));
                 let may_restart = options.mode == RestoreMode::Auto;
                 Afterwards {
@@ -295,7 +295,7 @@ impl Engine {
                     may_restart,
                     control,
                 }
-                .run(&mut result);
+                .run(&mut result, asked);
                 Ok(result)
             }
             Err(error) => Err(error),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use lifeboat_engine::Result;
-use lifeboat_engine::report::{HistoryFilter, Run, RunResult};
+use lifeboat_engine::report::{HistoryFilter, Run, RunResult, Warning};
 
 use crate::args::HistoryArgs;
 use crate::output::{escaped, size, table};
@@ -39,9 +39,13 @@ fn show(out: &mut dyn Write, runs: &[Run]) -> io::Result<()> {
 fn remarks(run: &Run) -> String {
     let warnings = match run.warnings.len() {
         0 => None,
-        1 => Some(format!("warning: {}", run.warnings[0].message)),
-        many => Some(format!("{many} warnings, the first: {}", run.warnings[0].message)),
+        1 => Some(format!("warning: {}", in_words(&run.warnings[0]))),
+        many => Some(format!("{many} warnings, the first: {}", in_words(&run.warnings[0]))),
     };
     let parts = [run.backup.clone(), run.message.clone(), warnings];
     escaped(&parts.into_iter().flatten().collect::<Vec<_>>().join("; ")).into_owned()
+}
+
+fn in_words(warning: &Warning) -> String {
+    if warning.path.is_empty() { warning.message.clone() } else { format!("{}: {}", warning.path, warning.message) }
 }

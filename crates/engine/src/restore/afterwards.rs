@@ -5,6 +5,7 @@
 //! read them again says so, and over the others one watches for a while, because a restore that is undone in silence is
 //! worse than one that failed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use serde_json::json;
 
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::path::RelPath;
+use crate::presence::stillness::{Stilled, Stillness};
 use crate::presence::{self, Host};
-use crate::report::{Progress, RestoreMode, RestoreResult, Warning};
+use crate::report::{Progress, RestoreMode, RestorePlan, RestoreResult, Warning};
 use crate::vault::durable;
 use crate::vault::item::Item;
 use crate::watch::Logbook;
@@ -25,6 +27,8 @@ pub const RELOAD: &str = "restore:reload";
 pub const RESTART: &str = "restore:restart";
 /// For so long hosts are waited for: as long as the face waits for a listener's promise.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For so long hosts may take to hold still: as long as an event loop may be busy with something else.
+const HUSH: Duration = Duration::from_secs(2);
 /// For so long an app may take to write what it has in memory.
 const WATCH: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -82,38 +86,43 @@ pub struct Afterwards<'a> {
 
 impl Afterwards<'_> {
     /// Tells the hosts, waits for those that read again, watches over the files, and puts into the result what came of it.
-    pub fn run(&self, result: &mut RestoreResult) {
+    pub fn run(&self, result: &mut RestoreResult, asked: Option<Asked>) {
         if result.staged {
             result.advice = Some(self.ask_to_start_again());
             return;
         }
-        let changed: Vec<&String> = result.restored.iter().chain(&result.plan.remove).collect();
-        if changed.is_empty() {
+        if result.restored.is_empty() && result.plan.remove.is_empty() {
             return;
         }
+        let asked = asked.or_else(|| Asked::afterwards(self.vault, &result.plan, self.control));
+        let read = asked.and_then(|asked| self.wait_for(&asked).ok()).unwrap_or_default();
         let apps: Vec<Host> = presence::processes(self.vault).into_iter().filter(Host::is_app).collect();
-        let reloaded = self.ask_to_reload(&changed).unwrap_or_default();
-        let all_reloaded = !apps.is_empty() && apps.iter().all(|app| reloaded.contains(&app.process));
-        result.reloaded_by = apps.iter().filter(|app| reloaded.contains(&app.process)).map(Host::display).collect();
+        let all = |read: &BTreeSet<String>| !apps.is_empty() && apps.iter().all(|app| read.contains(&app.process));
+        result.reloaded_by = apps.iter().filter(|app| read.read.contains(&app.process)).map(Host::display).collect();
         let is_live = result.mode == Some(RestoreMode::Live) || self.app_runs;
-        result.overwritten = self.overwritten(is_live && !all_reloaded && self.watch);
+        // Who has read it before anything else ran writes what was restored, and more.
+        if !all(&read.at_once) {
+            result.overwritten = self.overwritten(is_live && !all(&read.read) && self.watch);
+        }
         result.warnings.extend(result.overwritten.iter().map(|path| Warning {
             path: path.clone(),
             message: "The app wrote it again after it was restored, so it is as the app has it.".into(),
         }));
-        result.advice = self.advice(result, all_reloaded);
-    }
-
-    /// What to do now, if anything.
-    fn advice(&self, result: &RestoreResult, all_reloaded: bool) -> Option<String> {
-        if !result.overwritten.is_empty() && !all_reloaded {
-            return Some(
+        result.advice = match (result.overwritten.is_empty(), all(&read.read)) {
+            (true, true) => None,
+            (true, false) => self.app_runs.then(|| {
+                "The bot keeps some of these in memory: start it again now, before it writes.".into()
+            }),
+            (false, true) => Some(
+                "The app wrote some of these while it read them again. Look whether they are right; if not, stop it and \
+                 restore them once more."
+                    .into(),
+            ),
+            (false, false) => Some(
                 "The app has written its memory over some of these. Stop it, restore them once more, and start it again."
                     .into(),
-            );
-        }
-        (self.app_runs && !all_reloaded)
-            .then(|| "The bot keeps some of these in memory: start it again now, before it writes.".into())
+            ),
+        };
     }
 
     /// What was written over; with `watch` looks again and again, and ends early where there is something to tell, or
@@ -140,32 +149,29 @@ impl Afterwards<'_> {
         }
     }
 
-    /// Tells every host that listens, by an event of its own that is kept until it is taken, and returns the processes
-    /// that have taken theirs.
-    fn ask_to_reload(&self, paths: &[&String]) -> Result<Vec<String>> {
-        let listening: Vec<Host> = presence::hosts(self.vault).into_iter().filter(|host| host.reloads).collect();
-        if listening.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Waits until hosts that were asked have read again, and says which processes have.
+    fn wait_for(&self, asked: &Asked) -> Result<Read> {
         let logbook = Logbook::open(self.vault)?;
-        let told = tell(
-            &logbook,
-            self.vault,
-            RELOAD,
-            &listening,
-            |host| json!({ "host": host.id, "paths": paths }),
-            self.control,
-        )?;
         let until = Instant::now() + PATIENCE;
         loop {
-            let waiting: Vec<i64> = logbook.events()?.iter().map(|event| event.id).collect();
+            let untaken: Vec<i64> = logbook.events()?.iter().map(|event| event.id).collect();
             let alive = presence::hosts(self.vault);
-            let is_open = |(id, host): &&(i64, Host)| waiting.contains(id) && alive.iter().any(|one| one.id == host.id);
-            let open: Vec<&Host> = told.iter().filter(is_open).map(|(_, host)| host).collect();
-            if open.is_empty() || Instant::now() >= until || self.control.is_cancelled() {
-                let has_read =
-                    |host: &&Host| !told.iter().any(|(id, one)| one.process == host.process && waiting.contains(id));
-                return Ok(listening.iter().filter(has_read).map(|host| host.process.clone()).collect());
+            let is_open = |(id, host): &&(i64, Host)| {
+                untaken.contains(id) && alive.iter().any(|one| one.id == host.id) && !asked.has_failed(host)
+            };
+            if !asked.told.iter().any(|one| is_open(&one)) || Instant::now() >= until || self.control.is_cancelled() {
+                let all = |process: &str, is: &dyn Fn(&(i64, Host)) -> bool| {
+                    let mut own = asked.told.iter().filter(|(_, host)| host.process == process).peekable();
+                    own.peek().is_some() && own.all(is)
+                };
+                let processes = |is: &dyn Fn(&(i64, Host)) -> bool| -> BTreeSet<String> {
+                    let names = asked.told.iter().map(|(_, host)| host.process.clone());
+                    names.filter(|process| all(process, is)).collect()
+                };
+                return Ok(Read {
+                    read: processes(&|(id, _)| !untaken.contains(id)),
+                    at_once: processes(&|(id, host)| !untaken.contains(id) && asked.has_read(host)),
+                });
             }
             self.report("waiting until the app has read it again");
             std::thread::sleep(PAUSE);
@@ -190,6 +196,75 @@ impl Afterwards<'_> {
     fn report(&self, phase: &str) {
         self.control.report(&Progress { phase: phase.into(), ..Progress::default() });
     }
+}
+
+/// Processes by what they have read of what was restored.
+#[derive(Default)]
+struct Read {
+    read: BTreeSet<String>,
+    /// Before anything else of them ran.
+    at_once: BTreeSet<String>,
+}
+
+/// Hosts that hold still while files are put in place.
+pub struct Asking {
+    told: Vec<(i64, Host)>,
+    still: Stillness,
+}
+
+impl Asking {
+    /// Asks all that listen, and waits a moment until they hold still. `None`: nobody listens, or nobody can be asked.
+    pub fn begin(vault: &Path, plan: &RestorePlan, control: &Control) -> Option<Asking> {
+        let listening = listening(vault)?;
+        let still = Stillness::begin(vault).ok()?;
+        let told = ask_to_reload(vault, &listening, plan, Some(still.token()), control).ok()?;
+        let ids: Vec<&str> = listening.iter().map(|host| host.id.as_str()).collect();
+        still.wait_for(&ids, HUSH);
+        Some(Asking { told, still })
+    }
+
+    pub fn end(self) -> Asked {
+        Asked { told: self.told, stilled: Some(self.still.end()) }
+    }
+}
+
+/// Hosts that were asked to read again.
+pub struct Asked {
+    told: Vec<(i64, Host)>,
+    stilled: Option<Stilled>,
+}
+
+impl Asked {
+    /// Where nobody had to hold still: what they keep of databases, they may read when they like.
+    fn afterwards(vault: &Path, plan: &RestorePlan, control: &Control) -> Option<Asked> {
+        let told = ask_to_reload(vault, &listening(vault)?, plan, None, control).ok()?;
+        Some(Asked { told, stilled: None })
+    }
+
+    fn has_read(&self, host: &Host) -> bool {
+        self.stilled.as_ref().is_some_and(|stilled| stilled.has_read(&host.id))
+    }
+
+    fn has_failed(&self, host: &Host) -> bool {
+        self.stilled.as_ref().is_some_and(|stilled| stilled.has_failed(&host.id))
+    }
+}
+
+fn listening(vault: &Path) -> Option<Vec<Host>> {
+    let hosts: Vec<Host> = presence::hosts(vault).into_iter().filter(|host| host.reloads).collect();
+    (!hosts.is_empty()).then_some(hosts)
+}
+
+fn ask_to_reload(
+    vault: &Path,
+    hosts: &[Host],
+    plan: &RestorePlan,
+    token: Option<&str>,
+    control: &Control,
+) -> Result<Vec<(i64, Host)>> {
+    let paths: Vec<&String> = plan.create.iter().chain(&plan.replace).chain(&plan.remove).collect();
+    let value = |host: &Host| json!({ "host": host.id, "token": token, "paths": paths });
+    tell(&Logbook::open(vault)?, vault, RELOAD, hosts, value, control)
 }
 
 /// Keeps an event for each of these hosts, wakes them, and returns what the events are known by. What was kept for hosts

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::afterwards::Placed;
+use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
 use super::journal::Journal;
 use super::mode::{self, Choice};
@@ -45,6 +45,8 @@ pub struct Restored {
     pub placed: Vec<Placed>,
     /// An app runs, or may run.
     pub app_runs: bool,
+    /// The hosts that were asked to hold still and to read again.
+    pub asked: Option<Asked>,
 }
 
 impl InPlace<'_> {
@@ -69,6 +71,7 @@ impl InPlace<'_> {
             ..RestoreResult::default()
         };
         result.restored.sort();
+        let mut asked = None;
         if self.options.dry_run {
             result.restored.clear();
         } else if mode == RestoreMode::OnRestart {
@@ -76,13 +79,13 @@ impl InPlace<'_> {
             result.staged = true;
             result.restored.clear();
         } else if !plan.is_empty() {
-            result = self.replace(&sources, &plan, result, waiting)?;
+            result = self.replace(&sources, &plan, result, waiting, &mut asked)?;
         } else if let Some(workspace) = waiting {
             workspace.discard()?;
         }
         result.duration_ms = elapsed(started);
         let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
-        Ok(Restored { result, placed, app_runs })
+        Ok(Restored { result, placed, app_runs, asked })
     }
 
     fn replace(
@@ -91,6 +94,7 @@ impl InPlace<'_> {
         plan: &Plan,
         mut result: RestoreResult,
         waiting: Option<Workspace>,
+        asked: &mut Option<Asked>,
     ) -> Result<RestoreResult> {
         if self.options.create_backup_first {
             result.safety_backup = Some(self.safety_backup(sources, plan)?);
@@ -120,10 +124,15 @@ impl InPlace<'_> {
         }
         plan::announce(self.control, "replacing", &plan.report);
         let swap = Swap { workspace: &workspace, journal: &journal };
-        let completed = swap.apply(self.control).and_then(|()| match &journal.result.safety_backup {
-            Some(safety) => safety::complete(self.vault, self.config, safety, &workspace, &journal, &Control::silent()),
-            None => Ok(None),
-        });
+        let completed =
+            swap.apply_databases(self.control).and_then(|()| self.put_files(&swap, plan, asked)).and_then(|()| {
+                match &journal.result.safety_backup {
+                    Some(safety) => {
+                        safety::complete(self.vault, self.config, safety, &workspace, &journal, &Control::silent())
+                    }
+                    None => Ok(None),
+                }
+            });
         match completed {
             Ok(completed) => {
                 let mut result = journal.result;
@@ -169,6 +178,17 @@ impl InPlace<'_> {
         sources
             .iter()
             .try_for_each(|source| Check { vault: self.vault, workspace, source, threads, control: self.control }.run())
+    }
+
+    /// Hosts that listen hold still meanwhile, so that none writes between the old file and its listener.
+    fn put_files(&self, swap: &Swap<'_>, plan: &Plan, asked: &mut Option<Asked>) -> Result<()> {
+        let hosts = match &plan.in_memory {
+            Some(_) => Asking::begin(self.vault.dir(), &plan.report, self.control),
+            None => None,
+        };
+        let put = swap.apply_files();
+        *asked = hosts.map(Asking::end);
+        put
     }
 
     /// Proves now that everything can be had, and leaves it for the next start.

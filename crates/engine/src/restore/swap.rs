@@ -36,21 +36,27 @@ pub struct Swap<'a> {
 impl Swap<'_> {
     /// Does every step, and makes it last.
     pub fn apply(&self, control: &Control) -> Result<()> {
-        let mut databases = Vec::new();
-        for step in &self.journal.steps {
-            match step {
-                Step::Database { path } => databases.push(self.replacement(path)?),
-                // All databases are locked before the first is changed.
-                Step::Describe { .. } if !databases.is_empty() => {
-                    live::replace(std::mem::take(&mut databases), PATIENCE, control)?;
-                    self.apply_step(step)?;
-                }
-                other => self.apply_step(other)?,
-            }
-        }
+        self.apply_databases(control)?;
+        self.apply_files()
+    }
+
+    /// Databases come first: others may keep them locked for long, and until then no file has changed. All are locked before
+    /// the first is changed.
+    pub fn apply_databases(&self, control: &Control) -> Result<()> {
+        let paths = self.journal.steps.iter().filter_map(|step| match step {
+            Step::Database { path } => Some(path),
+            _ => None,
+        });
+        let databases = paths.map(|path| self.replacement(path)).collect::<Result<Vec<_>>>()?;
         if !databases.is_empty() {
             live::replace(databases, PATIENCE, control)?;
         }
+        Ok(())
+    }
+
+    /// Everything but databases, and makes all of it last.
+    pub fn apply_files(&self) -> Result<()> {
+        self.journal.steps.iter().try_for_each(|step| self.apply_step(step))?;
         self.sync()
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use lifeboat_engine::presence::{Host, Presence};
+use lifeboat_engine::presence::{Host, Presence, stillness};
 use lifeboat_engine::report::*;
 use lifeboat_engine::restore::afterwards::{RELOAD, RESTART};
 use lifeboat_engine::watch::Logbook;
@@ -94,6 +94,38 @@ fn an_app_that_reads_again_gets_it_under_its_feet_and_is_waited_for() {
     assert_eq!(*memory.lock().unwrap(), tickets(&bot), "it has read before the restore ends");
     assert!(result.advice.is_none() && result.overwritten.is_empty(), "{result:?}");
     assert!(started.elapsed() < Duration::from_secs(20), "who has read again is not watched");
+}
+
+#[test]
+fn an_app_that_saves_without_a_pause_writes_nothing_over_what_is_being_restored() {
+    let (bot, backup) = with_lost_tickets();
+    let _app = app(&bot.vault(), |host| host.reloads = true);
+    let (path, vault) = (bot.path(TICKETS), bot.vault());
+    // As an app does with its one thread: it saves what it has in memory, and takes events in between.
+    let (mut memory, mut number) = (vec!["one".to_string()], 0);
+    let _app_thread = Meanwhile::each(1, move || {
+        number += 1;
+        memory.push(format!("ticket {number}"));
+        fs::write(&path, serde_json::to_vec(&memory).unwrap()).unwrap();
+        if number % 10 > 0 {
+            return;
+        }
+        let logbook = Logbook::open(&vault).unwrap();
+        for event in logbook.events().unwrap().iter().filter(|event| event.value["host"] == "app") {
+            let token = event.value["token"].as_str().unwrap();
+            assert!(stillness::hold(&vault, token, "app", Duration::from_secs(5)).unwrap());
+            memory = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            stillness::tell(&vault, token, "app", true);
+            logbook.acknowledge(event.id).unwrap();
+        }
+    });
+    for round in 0..10 {
+        let result = restore(&bot, &backup, wanted(true)).unwrap();
+        assert!(tickets(&bot).starts_with("[\"twenty tickets\""), "round {round}: {}", tickets(&bot));
+        assert!(result.overwritten.is_empty() && result.advice.is_none(), "round {round}: {result:?}");
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(tickets(&bot).starts_with("[\"twenty tickets\",\"ticket"), "it goes on from there: {}", tickets(&bot));
+    }
 }
 
 #[test]

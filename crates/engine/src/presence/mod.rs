@@ -6,9 +6,13 @@
 //!
 //! ```text
 //! hosts/
-//!   <id>.json   what one host says of itself; locked as long as it lives
-//!   bell        written anew where hosts should look into the logbook: they watch this folder
+//!   <id>.json          what one host says of itself; locked as long as it lives
+//!   bell               written anew where hosts should look into the logbook: they watch this folder
+//!   still-<token>      locked while files are swapped: see `stillness.rs`
+//!   still-<token>.<id> a host that holds still meanwhile
 //! ```
+
+pub mod stillness;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -108,7 +112,10 @@ fn alive(path: &Path) -> Option<Host> {
 
 /// Is this the name of something in the folder that we have put there?
 pub fn is_host(name: &str) -> bool {
-    name == BELL || name.ends_with(SUFFIX) || name.starts_with(durable::TEMPORARY)
+    name == BELL
+        || name.ends_with(SUFFIX)
+        || name.starts_with(durable::TEMPORARY)
+        || name.starts_with(stillness::PREFIX)
 }
 
 /// Asks all hosts to look into the logbook now. Where it cannot be asked, they do so within a minute.
@@ -190,9 +197,11 @@ fn say(folder: &Path, host: &Host) -> Result<File> {
 fn remove_dead(folder: &Path) {
     for path in durable::list(folder).unwrap_or_default() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // What a host says while files are swapped goes with the lock on that.
+        let held = if name.starts_with(stillness::PREFIX) { path.with_extension("") } else { path.clone() };
         if name != BELL
             && is_host(&name)
-            && let Ok(file) = File::open(&path)
+            && let Ok(file) = File::open(if held.exists() { &held } else { &path })
             && file.try_lock().is_ok()
         {
             let _ = fs::remove_file(&path);
@@ -206,10 +215,9 @@ fn make_private(folder: &Path) -> Result<bool> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(Error::io("making the folder", folder, error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::io("making the folder", folder, error)),
     }
 }
 
