@@ -26,8 +26,10 @@ fn with_lost_tickets() -> (Bot, String) {
     (bot, backup)
 }
 
+/// What the file says, read between an app's truncating it and writing it.
 fn tickets(bot: &Bot) -> String {
-    fs::read_to_string(bot.path(TICKETS)).unwrap()
+    let read = || fs::read_to_string(bot.path(TICKETS)).unwrap();
+    std::iter::repeat_with(read).find(|text| text.ends_with(']')).unwrap()
 }
 
 fn wanted(watch: bool) -> RestoreOptions {
@@ -73,6 +75,8 @@ fn listener(vault: PathBuf, read: impl Fn() + Send + 'static) -> Meanwhile {
         let logbook = Logbook::open(&vault).unwrap();
         for event in logbook.events().unwrap() {
             if event.event == RELOAD && event.value["host"] == "app" {
+                let token = event.value["token"].as_str().unwrap();
+                assert!(stillness::hold(&vault, token, "app", Duration::from_secs(5)).unwrap());
                 read();
                 logbook.acknowledge(event.id).unwrap();
             }
