@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
+use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::vault::{self, place};
 use lifeboat_engine::{Control, Engine, Error, Result};
@@ -48,7 +49,7 @@ impl Session {
         if self.global.root.is_some() || self.global.vault.is_some() {
             config = self.overridden(file.as_deref(), root)?;
         }
-        credentials::from_environment(&mut config)?;
+        config.environment = credentials::environment()?;
         Ok(config)
     }
 
@@ -63,7 +64,7 @@ impl Session {
             config.backup_dir = absolute(vault)?;
         }
         let mut config = config.resolved(&root)?;
-        credentials::from_environment(&mut config)?;
+        config.environment = credentials::environment()?;
         Ok(config)
     }
 
@@ -100,12 +101,12 @@ impl Session {
     /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
     pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
         let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };
-        if credentials::given(&config) || !self.output.may_ask() {
+        if Places::of(&config).given() || !self.output.may_ask() {
             return operation(&Engine::new(config));
         }
         let with = |passphrase: Secret| {
             let mut config = config.clone();
-            config.passphrase = Some(passphrase);
+            config.environment.typed = Some(passphrase);
             operation(&Engine::new(config))
         };
         if vault == Vault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir)) {

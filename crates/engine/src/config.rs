@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{BackupType, Category};
 use crate::schedule::pattern::Pattern;
+use crate::seal::places::Environment;
 use crate::secret::Secret;
 use crate::vault::place;
 use crate::{Error, Result};
@@ -47,6 +48,9 @@ pub struct Config {
     pub cloud: Vec<serde_json::Value>,
     pub monitor: Monitor,
     pub worker: Worker,
+    /// What the environment says besides. It comes from no file, and goes into none.
+    #[serde(skip)]
+    pub environment: Environment,
 }
 
 impl Default for Config {
@@ -70,6 +74,7 @@ impl Default for Config {
             cloud: Vec::new(),
             monitor: Monitor::default(),
             worker: Worker::default(),
+            environment: Environment::default(),
         }
     }
 }
@@ -261,7 +266,8 @@ impl Config {
     /// The files that hold what opens the vault, whether they exist or not. They never go into a backup: whoever had the
     /// vault would have the key.
     pub fn secret_files(&self) -> Vec<PathBuf> {
-        let configured = [&self.passphrase_file, &self.key_file].into_iter().flatten().cloned();
+        let configured = [&self.passphrase_file, &self.key_file, &self.environment.key_file];
+        let configured = configured.into_iter().flatten().filter(|file| file.is_absolute()).cloned();
         configured.chain([self.root.join(PASSPHRASE_FILE)]).collect()
     }
 

@@ -10,6 +10,8 @@ use crate::report::*;
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::seal::keyring::{self, Credentials};
+use crate::seal::passphrase;
+use crate::seal::places::Places;
 use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
@@ -86,16 +88,25 @@ impl Engine {
             })?),
             false => None,
         };
-        if let Some(path) = key_file.filter(|path| !path.exists()) {
-            credentials.key_file = Some(keyring::make_key_file(path)?);
-        }
+        let missing = key_file.filter(|path| !path.exists());
         match opened {
             Some(vault) => {
                 let _lock = self.lock("INIT", true, &Control::silent())?;
+                // First, because it may be refused: then no key file is made that opens nothing.
                 vault.add_credentials(&credentials)?;
+                if let Some(path) = missing {
+                    let key_file = Some(keyring::make_key_file(path)?);
+                    vault.add_credentials(&Credentials { key_file, ..Credentials::default() })?;
+                }
                 Ok(report(&vault, false))
             }
-            None => Ok(report(&self.make_vault(&credentials)?, true)),
+            None => {
+                if let Some(path) = missing {
+                    credentials.passphrase.as_ref().map(passphrase::for_sealing).transpose()?;
+                    credentials.key_file = Some(keyring::make_key_file(path)?);
+                }
+                Ok(report(&self.make_vault(&credentials)?, true))
+            }
         }
     }
 
@@ -366,7 +377,10 @@ impl Engine {
     pub fn import_backup(&self, file: &Path, passphrase: Option<&Secret>, control: &Control) -> Result<BackupInfo> {
         let credentials = self.credentials(None)?;
         let opening = Credentials {
-            passphrase: passphrase.cloned().or_else(|| credentials.passphrase.clone()),
+            passphrase: passphrase
+                .filter(|given| !given.expose().is_empty())
+                .or(credentials.passphrase.as_ref())
+                .cloned(),
             ..credentials.clone()
         };
         // Before a vault is made: one that was made with a passphrase that is wrong here would only be in the way.
@@ -483,26 +497,6 @@ impl Engine {
 
     /// Whatever may open the vault. `also`: a key file besides the configured one; it need not exist.
     fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
-        let passphrase = match (&self.config.passphrase, &self.config.passphrase_file) {
-            (Some(passphrase), _) => Some(passphrase.clone()),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file).map_err(|error| Error::Config {
-                    message: format!("The passphrase file {} cannot be read: {error}.", file.display()),
-                })?;
-                Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
-            }
-            (None, None) => None,
-        };
-        if passphrase.as_ref().is_some_and(|passphrase| passphrase.expose().is_empty()) {
-            return Err(Error::Config { message: "The passphrase is empty.".into() });
-        }
-        let key_file = also.filter(|path| path.exists()).or(self.config.key_file.as_deref());
-        // A key file that init is to make need not be there yet.
-        let key_file = key_file.filter(|path| also != Some(*path) || path.exists());
-        Ok(Credentials {
-            passphrase,
-            key_file: key_file.map(keyring::read_key_file).transpose()?,
-            master: self.key.clone(),
-        })
+        Ok(Credentials { master: self.key.clone(), ..Places::of(&self.config).credentials(also)? })
     }
 }

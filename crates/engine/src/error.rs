@@ -15,7 +15,7 @@ pub enum Error {
     Config { message: String },
 
     #[error("The vault cannot be opened: {hint}")]
-    Passphrase { hint: &'static str },
+    Passphrase { hint: String },
 
     /// A sealed archive, and nothing that seals or opens it.
     #[error("{message}")]

@@ -29,6 +29,7 @@ impl Process {
             // Secrets go through the pipe. An environment can be read in /proc and is inherited by what comes after.
             .env_remove("BACKUP_PASSPHRASE")
             .env_remove("BACKUP_KEY_FILE")
+            .env_remove("BACKUP_ARCHIVE_PASSPHRASE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

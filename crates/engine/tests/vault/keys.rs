@@ -147,6 +147,7 @@ fn secrets_are_never_printed() {
     bot.config.passphrase = Some(Secret::new("jangan dicetak"));
     let request = lifeboat_engine::supervise::protocol::Request {
         config: bot.config.clone(),
+        environment: Default::default(),
         key: Some(lifeboat_engine::secret::MasterKey::new([0xab; 32])),
         operation: lifeboat_engine::supervise::protocol::Operation::Status,
     };
