@@ -6,6 +6,7 @@ use lifeboat_engine::config::{Config, DEFAULT_FILE};
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::vault::{self, place};
+use lifeboat_engine::zone::{self, Zone};
 use lifeboat_engine::{Control, Engine, Error, Result};
 use zeroize::Zeroizing;
 
@@ -51,6 +52,18 @@ impl Session {
         }
         config.environment = credentials::environment()?;
         Ok(config)
+    }
+
+    /// What times that are typed and printed are in.
+    pub fn zone(&self) -> Result<Zone> {
+        Ok(zone::of(&self.config()?))
+    }
+
+    /// The same for a root that is to be set up from `source`, which may be an old root with a configuration of its own.
+    pub fn zone_of_new_root(&self, source: &Path) -> Result<Zone> {
+        let mut config = self.new_root()?;
+        config.timezone = config.timezone.or_else(|| Config::of_root(source).ok()?.timezone);
+        Ok(zone::of(&config))
     }
 
     /// The configuration for a root that is to be set up: what was typed, the environment, and the defaults.

@@ -83,6 +83,30 @@ pub fn give(_path: &Path, _ids: Ids) -> Result<()> {
     Ok(())
 }
 
+/// The same for a file that is open, whatever its name leads to by now.
+#[cfg(unix)]
+pub fn give_open(file: &std::fs::File, ids: Ids) -> std::io::Result<()> {
+    std::os::unix::fs::fchown(file, Some(ids.0), Some(ids.1))
+}
+
+#[cfg(not(unix))]
+pub fn give_open(_file: &std::fs::File, _ids: Ids) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Whose a folder is, where root runs this and it is not root's: what is made in it is to be theirs.
+#[cfg(unix)]
+pub fn of_folder_of_another(folder: &Path) -> Option<Ids> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = folder.metadata().ok().filter(|metadata| may_give() && metadata.uid() != 0)?;
+    Some((metadata.uid(), metadata.gid()))
+}
+
+#[cfg(not(unix))]
+pub fn of_folder_of_another(_folder: &Path) -> Option<Ids> {
+    None
+}
+
 /// Who owns a file or folder, where somebody is not root.
 #[cfg(unix)]
 pub fn is_roots(path: &Path) -> bool {

@@ -84,7 +84,9 @@ impl Seal {
             tried = true;
         }
         match header[8] {
-            _ if tried => refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged."),
+            _ if tried => {
+                refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged.")
+            }
             KEY_FILE => {
                 refuse("it is sealed under a key file. Set BACKUP_KEY_FILE, or name the file in the configuration.")
             }

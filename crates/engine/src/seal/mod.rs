@@ -6,6 +6,7 @@
 
 pub mod keyring;
 pub mod passphrase;
+pub mod passphrase_file;
 pub mod places;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn accents_line_ends_and_byte_order_marks_do_not_count() {
-        for text in ["café", "cafe\u{301}", "café\n", "cafe\u{301}\r\n", "\u{feff}café", "\u{feff}cafe\u{301}\r\n\n"] {
+        for text in ["café", "cafe\u{301}", "café\n", "cafe\u{301}\r\n", "\u{feff}café", "\u{feff}cafe\u{301}\r\n\n"]
+        {
             assert_eq!(canonical(&Secret::new(text)).expose(), "caf\u{e9}", "{text:?}");
         }
         // What a person typed stays: blanks around it, and other letters that look alike.

@@ -217,7 +217,8 @@ impl Places {
             ("BACKUP_PASSPHRASE", self.environment.passphrase.is_none()),
             ("BACKUP_KEY_FILE", self.environment.key_file.is_none()),
         ];
-        let (name, _) = unheard.into_iter().find(|(name, unset)| *unset && lines.iter().any(|line| sets(line, name)))?;
+        let (name, _) =
+            unheard.into_iter().find(|(name, unset)| *unset && lines.iter().any(|line| sets(line, name)))?;
         let who = match self.environment.of {
             Whose::App => "the app's process does not have it: it is not loaded, or only after this call",
             Whose::Command => "this command does not have it",
@@ -274,7 +275,8 @@ fn read(file: &Path) -> Result<Secret> {
         Error::Io { source, .. } => refuse(format!("cannot be read: {source}.")),
         other => other,
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| refuse("is not text in UTF-8. Save it again as such.".into()))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| refuse("is not text in UTF-8. Save it again as such.".into()))?;
     let secret = Secret::new(text.trim_end_matches(['\r', '\n']));
     if super::passphrase::canonical(&secret).expose().is_empty() {
         return Err(refuse("is empty. Put the passphrase into it, or remove it.".into()));

@@ -317,7 +317,10 @@ impl Vault {
                 infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.degraded));
                 match infos.first() {
                     Some(info) => info.backup.parse(),
-                    None => Err(Error::NotFound { message: "No backup is that old.".into() }),
+                    None => {
+                        let oldest = self.list_snapshots()?.first().map(BackupName::millis);
+                        Err(Error::NoneThatOld { asked: *at, oldest })
+                    }
                 }
             }
         }
