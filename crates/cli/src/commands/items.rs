@@ -20,16 +20,13 @@ pub fn run(args: &ItemsArgs, session: &Session) -> Result<u8> {
 
 /// Line by line and not as a table: there may be a hundred thousand of them.
 fn show(out: &mut dyn Write, items: &[ItemInfo], zone: &Zone) -> io::Result<()> {
-    let changed = format!("CHANGED ({})", zone.name);
-    // The head is wider than what stands below it: a column that nothing else is aligned with.
-    writeln!(out, "{:>9}  {changed}  CATEGORY, PATH", "SIZE")?;
     for item in items {
         let (size, mark) = match item.kind {
             ItemType::File => (size(item.size), ""),
             ItemType::Dir => ("-".into(), "/"),
             ItemType::Symlink => ("link".into(), "@"),
         };
-        let (changed, category) = (zone.show(item.mtime), item.category.as_str());
+        let (changed, category) = (zone.say(item.mtime), item.category.as_str());
         writeln!(out, "{size:>9}  {changed}  {category:<9}  {}{mark}", escaped(&item.path))?;
     }
     Ok(())
