@@ -19,7 +19,7 @@ use crate::vault::name::BackupName;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, watch, zone};
+use crate::{Config, Control, Error, Result, archive, backup, compare, owner, prune, restore, watch, zone};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
 const A_MOMENT: i64 = 1_000;
@@ -79,7 +79,7 @@ impl Engine {
             created,
             encrypted: vault.is_encrypted(),
             key_file: key_file.map(Path::to_path_buf),
-            passphrase_file: Places::of(&self.config).fallback(),
+            passphrase_file: Places::of(&self.config).fallback().filter(|_| vault.is_encrypted()),
             warnings: Places::of(&self.config).looked_for().into_iter().filter_map(|place| place.warning).collect(),
         };
         let exists = Vault::exists(&self.config.backup_dir);
@@ -110,8 +110,19 @@ impl Engine {
                     credentials.passphrase.as_ref().map(passphrase::for_sealing).transpose()?;
                     credentials.key_file = Some(keyring::make_key_file(path)?);
                 }
-                Ok(report(&self.make_vault(&credentials)?, true))
+                let mut report = report(&self.make_vault(&credentials)?, true);
+                report.warnings.extend(self.give_new_vault().err().map(|error| error.to_string()));
+                Ok(report)
             }
+        }
+    }
+
+    /// Root has made it in the folder of somebody else, whose app has to write to it.
+    fn give_new_vault(&self) -> Result<()> {
+        let Config { root, backup_dir, .. } = &self.config;
+        match owner::of_folder_of_another(root).filter(|_| backup_dir.starts_with(root)) {
+            Some(ids) => owner::give_new(backup_dir, ids),
+            None => Ok(()),
         }
     }
 

@@ -119,6 +119,37 @@ pub fn is_roots(_path: &Path) -> bool {
     false
 }
 
+/// Gives a tree that was just made to `ids`. From folder to folder, never by a path: whoever owns what is above could put a
+/// link into the path meanwhile, and get what it leads to. The folders come last, so that nobody else is in them before.
+#[cfg(unix)]
+pub fn give_new(folder: &Path, ids: Ids) -> Result<()> {
+    use crate::error::IoContext;
+    use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, fchown, openat};
+    use rustix::io::Result as Done;
+    let ids = (Some(Uid::from_raw(ids.0)), Some(Gid::from_raw(ids.1)));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fn give(folder: &rustix::fd::OwnedFd, ids: (Option<Uid>, Option<Gid>), flags: OFlags) -> Done<()> {
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            match (entry.file_name().to_bytes(), entry.file_type()) {
+                (b"." | b"..", _) => {}
+                (_, FileType::Directory) => {
+                    give(&openat(folder, entry.file_name(), flags, Mode::empty())?, ids, flags)?;
+                }
+                _ => chownat(folder, entry.file_name(), ids.0, ids.1, AtFlags::SYMLINK_NOFOLLOW)?,
+            }
+        }
+        fchown(folder, ids.0, ids.1)
+    }
+    let given = openat(CWD, folder, flags, Mode::empty()).and_then(|folder| give(&folder, ids, flags));
+    given.map_err(std::io::Error::from).at("changing the owner of", folder)
+}
+
+#[cfg(not(unix))]
+pub fn give_new(_folder: &Path, _ids: Ids) -> Result<()> {
+    Ok(())
+}
+
 /// Gives a whole tree to `ids`, whoever may do so.
 pub fn give_all(folder: &Path, ids: Ids) -> Result<()> {
     let mut folders = vec![folder.to_path_buf()];

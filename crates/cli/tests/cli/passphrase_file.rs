@@ -162,7 +162,8 @@ fn a_file_that_root_makes_belongs_to_the_owner_of_the_root() {
         return; // Only root can make this scene.
     }
     texts(&mut bot.locked_out(["init"]), 0);
-    for path in [file(&bot), bot.root().join("config")] {
+    let vault = ["", "vault.json", "keys", "packs", "lock"].map(|name| bot.vault().join(name));
+    for path in vault.into_iter().chain([file(&bot), bot.root().join("config")]) {
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (12345, 54321), "{}", path.display());
     }
