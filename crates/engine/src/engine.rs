@@ -144,6 +144,7 @@ impl Engine {
         passphrase_file::make(&self.config.root, &passphrase)?;
         // By the file alone, as every later command will: what it does not open now, it never would.
         let config = Config {
+            backup_dir: self.named.clone(),
             environment: Environment { typed: None, ..self.config.environment.clone() },
             ..self.config.clone()
         };

@@ -4,11 +4,14 @@
 //! of the host that runs, else that of the last host that ran the schedule, as the logbook knows it, and only then the
 //! machine's. Every time that is printed is printed with its zone.
 
+use std::path::Path;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::Config;
+use crate::vault::place;
 use crate::watch::{Logbook, fact};
+use crate::{Config, presence};
 
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -41,21 +44,25 @@ impl Why {
 
 /// The zone of a root. Needs no key, and reads nothing but the logbook.
 pub fn of(config: &Config) -> Zone {
+    let vault = place::of(&config.backup_dir);
     let configured = config.timezone.as_deref().map(|name| (name.to_owned(), Why::Configured));
     let found = configured
-        .or_else(|| Some((host(config)?, Why::Host)))
-        .or_else(|| Some((last_host(config)?, Why::LastHost)))
+        .or_else(|| Some((host(&vault)?, Why::Host)))
+        .or_else(|| Some((last_host(&vault)?, Why::LastHost)))
         .and_then(|(name, why)| Some(Zone::new(named(&name)?, why)));
     found.unwrap_or_else(|| Zone::new(TimeZone::system(), Why::Machine))
 }
 
-/// The zone of the host that runs now.
-fn host(_config: &Config) -> Option<String> {
-    None
+/// The zone of the app that runs now: of several, of the one that makes the backups. A script that only asks is none.
+fn host(vault: &Path) -> Option<String> {
+    let mut hosts = presence::processes(vault);
+    hosts.retain(|host| host.is_app() && named(&host.zone).is_some());
+    hosts.sort_by_key(|host| host.scheduler.is_none());
+    hosts.into_iter().next().map(|host| host.zone)
 }
 
-fn last_host(config: &Config) -> Option<String> {
-    let logbook = Logbook::open_read_only(&config.backup_dir)?;
+fn last_host(vault: &Path) -> Option<String> {
+    let logbook = Logbook::open_read_only(vault)?;
     logbook.fact(fact::ZONE).ok().flatten().filter(|name: &String| named(name).is_some())
 }
 
@@ -157,6 +164,15 @@ mod tests {
         let logbook = Logbook::open(&config.backup_dir).unwrap();
         logbook.note(fact::ZONE, "Asia/Jakarta").unwrap();
         assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Jakarta", Why::LastHost));
+        let mut host =
+            presence::Host { id: presence::new_id().unwrap(), zone: "Asia/Tokyo".into(), ..Default::default() };
+        let script = presence::Presence::enter(&config.backup_dir, host.clone()).unwrap();
+        assert_eq!(of(&config).why, Why::LastHost, "a script that asks for something is no app");
+        drop(script);
+        host.scheduler = Some(0);
+        let app = presence::Presence::enter(&config.backup_dir, host).unwrap();
+        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Tokyo", Why::Host));
+        drop(app);
         config.timezone = Some("Asia/Makassar".into());
         assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Makassar", Why::Configured));
         config.timezone = None;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use console::style;
 use lifeboat_engine::report::InitReport;
 use lifeboat_engine::seal::places::Places;
+use lifeboat_engine::vault::{self, place};
 use lifeboat_engine::{Engine, Result};
 
 use crate::args::InitArgs;
@@ -35,7 +36,7 @@ fn wants_file(session: &Session) -> Result<bool> {
 
 fn with_file(session: &Session) -> Result<InitReport> {
     let config = session.config()?;
-    let is_new = !config.backup_dir.join("vault.json").exists();
+    let is_new = !vault::Vault::exists(&place::of(&config.backup_dir));
     match session.output.may_ask() {
         true if is_new => {
             let passphrase = credentials::ask_for_file()?;
