@@ -129,6 +129,8 @@ fn name_at(time: &ZonedDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::keyring::Credentials;
+    use crate::vault::Vault;
 
     const NOON: i64 = 1_795_435_200_000; // 2026-11-23T12:00:00Z
 
@@ -160,7 +162,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::from_json("{}", root.path()).unwrap();
         assert_eq!(of(&config).why, Why::Machine);
-        std::fs::create_dir(&config.backup_dir).unwrap();
+        Vault::create(&config.backup_dir, &Credentials::default(), false).unwrap();
         let logbook = Logbook::open(&config.backup_dir).unwrap();
         logbook.note(fact::ZONE, "Asia/Jakarta").unwrap();
         assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Jakarta", Why::LastHost));
