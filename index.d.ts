@@ -6,7 +6,8 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
 
 /**
  * - `E_CONFIG`: the configuration or an argument is wrong; the message says which.
- * - `E_PASSPHRASE`: the passphrase or key file does not open the vault, or there is none.
+ * - `E_PASSPHRASE`: the passphrase or key file does not open the vault, or there is none; the message says where one was looked
+ *   for and what was found there.
  * - `E_NOT_FOUND`: there is no such backup or item.
  * - `E_BUSY`: another operation holds the vault; the message says which, since when, and how far it is.
  * - `E_ABORTED`: the AbortSignal asked for it.
@@ -17,7 +18,8 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
  * - `E_RESTORE`: the restore cannot be done as asked; nothing was touched.
  * - `E_ROLLED_BACK`: the restore failed after it had begun to replace files, and everything was put back.
- * - `E_WORKER`: the worker process could not be started, or died; the vault is whole.
+ * - `E_WORKER`: Lifeboat is not built or does not load here (the message has the command that mends it), or the worker process
+ *   died; the vault is whole.
  * - `E_INTERNAL`: a bug in Lifeboat.
  */
 export type ErrorCode =
@@ -453,7 +455,7 @@ export interface ExportResult {
 }
 
 export interface ImportOptions extends Watched {
-  /** The archive's passphrase, where it is not the vault's. */
+  /** The archive's passphrase, where it is not the vault's. Default: the environment variable BACKUP_ARCHIVE_PASSPHRASE. */
   passphrase?: string
 }
 
@@ -647,7 +649,8 @@ export interface Events {
 /**
  * `config/backup-config.json`. Every field has a default that works for raf-bot; an unknown field is E_CONFIG, with the
  * nearest known name. The vault opens by the environment variable BACKUP_PASSPHRASE or BACKUP_KEY_FILE, read at each
- * call, or by what stands here.
+ * call, or by what stands here; and where there is none of these by `config/backup.pass` in the root, which `lifeboat init`
+ * makes. In a passphrase, the form of accents, a newline at its end and a byte order mark do not count.
  */
 export interface Config {
   /** The folder that is backed up, relative to `process.cwd()`. Default `'.'`. */
@@ -667,7 +670,7 @@ export interface Config {
   maxLocalStorage?: number | string
   /** Default 7. */
   localRetentionDays?: number
-  /** Such as `'Asia/Jakarta'`. Default: the host's. */
+  /** Such as `'Asia/Jakarta'`. Default: the host's. The command line reads and prints times in it, too. */
   timezone?: string
   /**
    * Patterns as node-cron has them: five fields, or six with the seconds first. Default: HOURLY `0 * * * *`, 24 are kept;

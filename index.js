@@ -6,6 +6,7 @@
 const { existsSync, readFileSync } = require('node:fs')
 const { join, resolve } = require('node:path')
 const call = require('./js/arguments.js')
+const { WORKER, whyNoAddon } = require('./js/binary.js')
 const { Courier } = require('./js/courier.js')
 const { BackupError } = require('./js/error.js')
 const { ping } = require('./js/ping.js')
@@ -13,7 +14,6 @@ const { Presence } = require('./js/presence.js')
 const { restarter } = require('./js/restart.js')
 const { Scheduler } = require('./js/scheduler.js')
 
-const WORKER = join(__dirname, 'bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
 const DEFAULT_CONFIG = join('config', 'backup-config.json')
 
 /** Loaded at first use: where the binary is missing, the error is a BackupError and not a failed require. */
@@ -21,12 +21,9 @@ let binding
 function native() {
   try {
     binding ??= require('./native.js')
-  } catch (cause) {
-    throw new BackupError(
-      'E_WORKER',
-      `Lifeboat's native part cannot be loaded. Build it: run \`npm run build\` in ${__dirname}.`,
-      { cause }
-    )
+  } catch {
+    // Without its cause, which is a page of what the loader has tried.
+    throw new BackupError('E_WORKER', whyNoAddon())
   }
   return binding
 }
@@ -69,8 +66,9 @@ function readConfig(file) {
 function environment() {
   const { BACKUP_PASSPHRASE, BACKUP_KEY_FILE } = process.env
   return {
-    passphrase: BACKUP_PASSPHRASE || undefined,
-    keyFile: BACKUP_KEY_FILE ? resolve(BACKUP_KEY_FILE) : undefined
+    // An empty one says nothing, but whoever looks for a passphrase is told that it is there.
+    passphrase: BACKUP_PASSPHRASE,
+    keyFile: BACKUP_KEY_FILE && resolve(BACKUP_KEY_FILE)
   }
 }
 
@@ -291,7 +289,9 @@ class BackupEngine {
   }
 
   async importBackup(file, options = {}) {
-    return this.#run(call.importBackup(file, options), options)
+    const request = call.importBackup(file, options)
+    request.passphrase ||= process.env.BACKUP_ARCHIVE_PASSPHRASE || undefined
+    return this.#run(request, options)
   }
 
   async verify(backup, options = {}) {

@@ -4,18 +4,16 @@
 'use strict'
 
 const { spawn } = require('node:child_process')
-const { join } = require('node:path')
+const { WORKER, whyNoWorker } = require('../js/binary.js')
 
-const program = join(__dirname, process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
-const child = spawn(program, process.argv.slice(2), { stdio: 'inherit' })
+const child = spawn(WORKER, process.argv.slice(2), { stdio: 'inherit' })
 
 // A terminal's Ctrl-C reaches the child by itself, and a second one would mean more to it: this process only waits.
 process.on('SIGINT', () => {})
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 
 child.on('error', (error) => {
-  console.error(`${program} cannot be started: ${error.message}`)
-  console.error('Build it: run `npm run build` in the folder of Lifeboat.')
+  console.error(whyNoWorker(error))
   process.exitCode = 1
 })
 child.on('exit', (code, signal) => {

@@ -3,21 +3,13 @@
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import binary from '../js/binary.js'
 
-export const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
+export const { HOME, WORKER } = binary
+export const ADDON = binary.addon()
 const windows = process.platform === 'win32'
-/** As native.js, which napi generates, looks for it. */
-export const ADDON = join(HOME, `lifeboat.${[process.platform, process.arch, abi()].filter(Boolean).join('-')}.node`)
-export const WORKER = join(HOME, 'bin', windows ? 'lifeboat.exe' : 'lifeboat')
 const LIBRARY = { win32: 'lifeboat.dll', darwin: 'liblifeboat.dylib' }[process.platform] ?? 'liblifeboat.so'
-
-function abi() {
-  if (windows) return 'msvc'
-  if (process.platform !== 'linux') return ''
-  return process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'
-}
 
 /** Runs a program in this folder with its output on ours, and ends this process where it fails. */
 export function run(program, args, options = {}) {

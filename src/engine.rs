@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::restore::WORKSPACE;
+use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
-use lifeboat_engine::supervise::{Cancel, Environment, Supervisor};
+use lifeboat_engine::supervise::{Cancel, Supervisor};
 use lifeboat_engine::vault::place;
 use lifeboat_engine::watch::{self, Watch};
 use lifeboat_engine::{Config, Error};
@@ -205,6 +206,8 @@ impl NativeEngine {
         let environment = Environment {
             passphrase: environment.passphrase.map(Secret::new),
             key_file: environment.key_file.map(PathBuf::from),
+            of: Whose::App,
+            typed: None,
         };
         let cancel = Cancel::default();
         locked(&self.running).insert(id, cancel.clone());

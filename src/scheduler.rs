@@ -7,6 +7,7 @@ use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::schedule::{Agenda, Chore, Scheduler};
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::watch::Watch;
+use lifeboat_engine::zone;
 use napi_derive::napi;
 use serde_json::json;
 
@@ -15,6 +16,8 @@ use crate::outcome;
 #[napi]
 pub struct NativeScheduler {
     watch: Watch,
+    /// The host's, as other processes understand it.
+    zone: Option<String>,
     agenda: Agenda,
     chore: Chore,
     /// From `start` on.
@@ -27,6 +30,7 @@ impl NativeScheduler {
         let make = || {
             Ok(NativeScheduler {
                 watch: Watch::new(config),
+                zone: zone::of_host(zone),
                 agenda: Agenda::of(config, Some(zone))?,
                 chore: Chore::of(config, Some(zone))?,
                 started: Mutex::default(),
@@ -45,6 +49,7 @@ impl NativeScheduler {
         let now = now as i64;
         outcome::of(|| {
             let scheduler = Scheduler::new(self.agenda.clone(), &self.watch.seen_to(now), now);
+            self.watch.note_zone(self.zone.as_deref());
             let chore = self.chore.clone().seen_to(self.watch.inspected(now));
             *locked(&self.started) = Some((scheduler, chore));
             Ok("null".into())

@@ -6,13 +6,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::{BackupType, Category};
 
-use crate::time;
+use crate::time::{self, Moment};
 
 const TOUR: &str = "\
 Two minutes to the first backup:
   cd /srv/bot
-  export BACKUP_PASSPHRASE='several words that you will not forget'
-  lifeboat backup                                the first backup makes the vault, backups/
+  lifeboat init                                  makes the vault, backups/, and config/backup.pass, which opens it
+  lifeboat backup
   lifeboat list                                  what there is
   lifeboat restore latest --to /tmp/look         everything, into a new folder
   lifeboat restore latest config.json            one file goes back in its place
@@ -22,7 +22,7 @@ Lifeboat may run while the bot runs: databases are captured whole, and the bot i
 Without the passphrase (or a key file) nobody can read the backups, nor can you: keep it somewhere else, too.
 
 Environment:
-  BACKUP_PASSPHRASE   the passphrase that opens the vault
+  BACKUP_PASSPHRASE   the passphrase that opens the vault; without it, config/backup.pass in the root
   BACKUP_KEY_FILE     a key file that opens the vault without a passphrase
   BACKUP_ARCHIVE_PASSPHRASE
                       the passphrase of an archive that is imported, where the vault has another
@@ -69,11 +69,12 @@ pub struct Global {
 pub enum Command {
     /// Make the vault, or add a way to open it.
     ///
-    /// The first backup makes the vault by itself; `init` is for making it earlier, or with a key file. On a vault
-    /// that exists it adds the passphrase or the key file as another way to open it.
+    /// Where nothing says what opens the vault, it becomes a file that the app and every command find: config/backup.pass in
+    /// the root, with the passphrase that you choose, or a strong one. With BACKUP_PASSPHRASE, a key file or a configuration
+    /// that names one, that opens it. On a vault that exists it adds the passphrase or the key file as another way to open it.
     #[command(after_help = "\
 Examples:
-  lifeboat init                                     asks for a new passphrase, twice
+  lifeboat init                                     asks for a passphrase, twice, and keeps it in config/backup.pass
   lifeboat init --key-file /etc/lifeboat/bot.key    unattended: no passphrase needed from then on")]
     Init(InitArgs),
 
@@ -310,7 +311,7 @@ pub struct ListArgs {
     pub kind: Option<BackupType>,
     /// Only backups since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    pub since: Option<i64>,
+    pub since: Option<Moment>,
 }
 
 #[derive(Debug, Args)]
@@ -323,7 +324,7 @@ pub struct HistoryArgs {
     pub kind: Option<BackupType>,
     /// Only what began since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    pub since: Option<i64>,
+    pub since: Option<Moment>,
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
@@ -384,9 +385,10 @@ pub struct RestoreArgs {
     /// Paths, globs or categories; none means everything.
     #[arg(value_name = "ITEM")]
     pub items: Vec<String>,
-    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its first moment.
+    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end. Times are in
+    /// the zone of the configuration, else of the app, else of this machine.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    pub at: Option<i64>,
+    pub at: Option<Moment>,
     /// Write into this folder instead of in place.
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
@@ -495,9 +497,9 @@ pub struct MigrateArgs {
     /// This backup instead of the newest.
     #[arg(long, value_name = "NAME")]
     pub backup: Option<String>,
-    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'.
+    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end.
     #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
-    pub at: Option<i64>,
+    pub at: Option<Moment>,
     /// Give everything to this user and group, by name or number. Only root may.
     #[arg(long, value_name = "USER[:GROUP]")]
     pub owner: Option<String>,

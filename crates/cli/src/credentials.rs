@@ -1,11 +1,13 @@
-//! Where a passphrase or a key file comes from: the environment, the configuration, or a person at a terminal.
+//! What of passphrases and key files only the command line has: its environment, and a person at a terminal.
 //!
 //! What is found goes into the engine's `Config` and nowhere else, and is never printed.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
-use lifeboat_engine::config::Config;
+use lifeboat_engine::seal::passphrase;
+use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::{Error, Result};
 
@@ -14,41 +16,33 @@ pub const KEY_FILE: &str = "BACKUP_KEY_FILE";
 /// The passphrase of an archive, where the vault has another one.
 pub const ARCHIVE_PASSPHRASE: &str = "BACKUP_ARCHIVE_PASSPHRASE";
 
-/// Puts what the environment says over what the configuration says. An empty variable says nothing.
-pub fn from_environment(config: &mut Config) -> Result<()> {
-    if let Some(passphrase) = secret(PASSPHRASE)? {
-        config.passphrase = Some(passphrase);
-        config.passphrase_file = None;
-    }
-    if let Some(value) = variable(KEY_FILE) {
-        let file = std::path::absolute(&value)
-            .map_err(|error| Error::Config { message: format!("{KEY_FILE} is not a usable path: {error}.") })?;
-        config.key_file = Some(file);
-    }
-    Ok(())
+/// What the environment says of the vault.
+pub fn environment() -> Result<Environment> {
+    let absolute = |value: OsString| match value.is_empty() {
+        true => Ok(PathBuf::new()),
+        false => std::path::absolute(&value)
+            .map_err(|error| Error::Config { message: format!("{KEY_FILE} is not a usable path: {error}.") }),
+    };
+    Ok(Environment {
+        passphrase: secret(PASSPHRASE)?,
+        key_file: std::env::var_os(KEY_FILE).map(absolute).transpose()?,
+        of: Whose::Command,
+        typed: None,
+    })
 }
 
-/// What the environment says of an archive.
+/// What the environment says of an archive. An empty variable says nothing.
 pub fn of_archive() -> Result<Option<Secret>> {
-    secret(ARCHIVE_PASSPHRASE)
+    Ok(secret(ARCHIVE_PASSPHRASE)?.filter(|secret| !secret.expose().is_empty()))
 }
 
 fn secret(name: &str) -> Result<Option<Secret>> {
-    let Some(value) = variable(name) else { return Ok(None) };
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
     // The value itself stays out of the message: it is a secret.
     let text = value
         .into_string()
         .map_err(|_| Error::Config { message: format!("{name} is not valid UTF-8. Use a passphrase that is.") })?;
     Ok(Some(Secret::new(text)))
-}
-
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// Is there anything that could open the vault?
-pub fn given(config: &Config) -> bool {
-    config.passphrase.is_some() || config.passphrase_file.is_some() || config.key_file.is_some()
 }
 
 /// Asks for the passphrase of a vault that exists.
@@ -67,17 +61,32 @@ pub fn ask_new() -> Result<Secret> {
     eprintln!("backups without it, and it cannot be recovered.");
     loop {
         let first = read("New passphrase: ")?;
-        if first.expose().is_empty() {
-            return Err(Error::Config {
-                message: "The passphrase is empty. Choose one, or use a key file: lifeboat init --key-file FILE."
-                    .into(),
-            });
-        }
-        if read("The same again: ")? == first {
+        passphrase::for_sealing(&first)?;
+        if again(&first)? {
             return Ok(first);
         }
         eprintln!("These were not the same. Once more:");
     }
+}
+
+/// Asks for the passphrase of a new vault that a file is to keep. `None`: nobody wants to choose one.
+pub fn ask_for_file() -> Result<Option<Secret>> {
+    eprintln!("This makes a new vault, and a file with its passphrase. Choose one, or press Enter for a strong one.");
+    loop {
+        let first = read("New passphrase: ")?;
+        if first.expose().is_empty() {
+            return Ok(None);
+        }
+        passphrase::for_sealing(&first)?;
+        if again(&first)? {
+            return Ok(Some(first));
+        }
+        eprintln!("These were not the same. Once more:");
+    }
+}
+
+fn again(first: &Secret) -> Result<bool> {
+    Ok(passphrase::canonical(&read("The same again: ")?) == passphrase::canonical(first))
 }
 
 fn read(prompt: &str) -> Result<Secret> {

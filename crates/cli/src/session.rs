@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
+use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::vault::{self, place};
+use lifeboat_engine::zone::{self, Zone};
 use lifeboat_engine::{Control, Engine, Error, Result};
 use zeroize::Zeroizing;
 
@@ -48,8 +50,20 @@ impl Session {
         if self.global.root.is_some() || self.global.vault.is_some() {
             config = self.overridden(file.as_deref(), root)?;
         }
-        credentials::from_environment(&mut config)?;
+        config.environment = credentials::environment()?;
         Ok(config)
+    }
+
+    /// What times that are typed and printed are in.
+    pub fn zone(&self) -> Result<Zone> {
+        Ok(zone::of(&self.config()?))
+    }
+
+    /// The same for a root that is to be set up from `source`, which may be an old root with a configuration of its own.
+    pub fn zone_of_new_root(&self, source: &Path) -> Result<Zone> {
+        let mut config = self.new_root()?;
+        config.timezone = config.timezone.or_else(|| Config::of_root(source).ok()?.timezone);
+        Ok(zone::of(&config))
     }
 
     /// The configuration for a root that is to be set up: what was typed, the environment, and the defaults.
@@ -63,7 +77,7 @@ impl Session {
             config.backup_dir = absolute(vault)?;
         }
         let mut config = config.resolved(&root)?;
-        credentials::from_environment(&mut config)?;
+        config.environment = credentials::environment()?;
         Ok(config)
     }
 
@@ -100,12 +114,12 @@ impl Session {
     /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
     pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
         let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };
-        if credentials::given(&config) || !self.output.may_ask() {
+        if Places::of(&config).given() || !self.output.may_ask() {
             return operation(&Engine::new(config));
         }
         let with = |passphrase: Secret| {
             let mut config = config.clone();
-            config.passphrase = Some(passphrase);
+            config.environment.typed = Some(passphrase);
             operation(&Engine::new(config))
         };
         if vault == Vault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir)) {

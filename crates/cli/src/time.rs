@@ -1,28 +1,77 @@
-//! Instants as people write and read them, in the local time zone unless they name one.
+//! Instants as people write them, in the zone of the root unless they name one; and lengths of time as people read them.
 
 use indicatif::HumanDuration;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ZonedDateTime, civil};
+use jiff::{Span, Timestamp, ToSpan, ZonedDateTime, civil};
+use lifeboat_engine::zone::Zone;
+use lifeboat_engine::{Error, Result};
 use std::time::Duration;
 
-/// Milliseconds since the epoch, from an ISO date or time, a time of day, a length of time ago, or a word.
-pub fn parse(text: &str) -> Result<i64, String> {
-    parse_at(text, &ZonedDateTime::now()).map(|instant| instant.as_millisecond()).ok_or_else(|| {
-        "not a time. Write for example 2h, 3d, yesterday, 14:30, 2026-11-23, '2026-11-23 14:00' or \
-         2026-11-23T14:00:00+07:00"
-            .to_string()
-    })
+/// A time as it was typed. It was understood, but what it means is known with the zone: that is the configuration's to say,
+/// which is read later.
+#[derive(Clone, Debug)]
+pub struct Moment(String);
+
+/// An ISO date or time, a time of day, a length of time ago, or a word.
+pub fn parse(text: &str) -> Result<Moment, String> {
+    match parse_at(text, &ZonedDateTime::now(), Day::Begins) {
+        Some(_) => Ok(Moment(text.to_owned())),
+        None => Err("not a time. Write for example 2h, 3d, yesterday, 'yesterday 14:00', 14:30, 2026-11-23, \
+                     '2026-11-23 14:00' or 2026-11-23T14:00:00+07:00"
+            .to_string()),
+    }
 }
 
-fn parse_at(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
+impl Moment {
+    /// Milliseconds since the epoch, of what was as it was then: a day means its end.
+    pub fn at(&self, zone: &Zone) -> Result<i64> {
+        self.millis(zone, Day::Ends)
+    }
+
+    /// Milliseconds since the epoch, of what has happened since: a day means its beginning.
+    pub fn since(&self, zone: &Zone) -> Result<i64> {
+        self.millis(zone, Day::Begins)
+    }
+
+    fn millis(&self, zone: &Zone, day: Day) -> Result<i64> {
+        let found = parse_at(&self.0, &zone.now(), day).map(Timestamp::as_millisecond);
+        found.ok_or_else(|| Error::Config { message: format!("{:?} is no time in {}.", self.0, zone.name) })
+    }
+}
+
+/// The instant that a whole day stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum Day {
+    Begins,
+    /// The day that has not ended yet ends now.
+    Ends,
+}
+
+fn parse_at(text: &str, now: &ZonedDateTime, day: Day) -> Option<Timestamp> {
     let text = text.trim();
-    let zone = now.time_zone();
-    let in_zone = |local: civil::DateTime| Some(local.to_zoned_datetime(zone.clone()).ok()?.timestamp());
-    match text.to_ascii_lowercase().as_str() {
-        "now" => return Some(now.timestamp()),
-        "today" => return Some(now.start_of_day().ok()?.timestamp()),
-        "yesterday" => return Some(now.yesterday().ok()?.start_of_day().ok()?.timestamp()),
-        _ => {}
+    let in_zone = |local: civil::DateTime| Some(local.to_zoned_datetime(now.time_zone().clone()).ok()?.timestamp());
+    let whole_day = |date: civil::Date| match day {
+        Day::Begins => in_zone(date.to_datetime(civil::Time::midnight())),
+        Day::Ends if date == now.date() => Some(now.timestamp()),
+        Day::Ends => {
+            let next = in_zone(date.tomorrow().ok()?.to_datetime(civil::Time::midnight()))?;
+            next.checked_sub(1.millisecond()).ok()
+        }
+    };
+    let named_day = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "today" => Some(now.date()),
+        "yesterday" => now.date().yesterday().ok(),
+        _ => None,
+    };
+    if text.eq_ignore_ascii_case("now") {
+        return Some(now.timestamp());
+    }
+    if let Some(date) = named_day(text) {
+        return whole_day(date);
+    }
+    if let Some((word, time)) = text.split_once(char::is_whitespace)
+        && let Some(date) = named_day(word)
+    {
+        return in_zone(date.to_datetime(clock(time.trim())?));
     }
     // As `--json` prints times: milliseconds since the epoch.
     if text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -35,11 +84,12 @@ fn parse_at(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
         return Some(zoned.timestamp());
     }
     if let Ok(local) = text.parse::<civil::DateTime>() {
-        return in_zone(local);
+        let has_time = text.contains([':', 'T', 't', ' ']);
+        return if has_time { in_zone(local) } else { whole_day(local.date()) };
     }
     // A time of day is the last one that was: at 9 o'clock, "14:30" was yesterday.
     if text.contains(':') {
-        let time = text.parse::<civil::Time>().ok()?;
+        let time = clock(text)?;
         let today = in_zone(now.date().to_datetime(time))?;
         let day = if today > now.timestamp() { now.date().yesterday().ok()? } else { now.date() };
         return in_zone(day.to_datetime(time));
@@ -48,12 +98,9 @@ fn parse_at(text: &str, now: &ZonedDateTime) -> Option<Timestamp> {
     Some(now.checked_sub(span.abs()).ok()?.timestamp())
 }
 
-/// "2026-11-23 21:00", local.
-pub fn show(milliseconds: i64) -> String {
-    match Timestamp::from_millisecond(milliseconds) {
-        Ok(instant) => instant.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
-        Err(_) => "?".into(),
-    }
+/// "14:30", "14:30:05".
+fn clock(text: &str) -> Option<civil::Time> {
+    text.contains(':').then(|| text.parse().ok()).flatten()
 }
 
 /// "3 hours ago"; a moment ago, and what the clock says is still to come, is "just now".
@@ -99,7 +146,11 @@ mod tests {
     }
 
     fn parsed(text: &str) -> String {
-        parse_at(text, &now()).map_or_else(|| "refused".into(), |instant| instant.to_string())
+        parse_at(text, &now(), Day::Begins).map_or_else(|| "refused".into(), |instant| instant.to_string())
+    }
+
+    fn parsed_at(text: &str) -> String {
+        parse_at(text, &now(), Day::Ends).map_or_else(|| "refused".into(), |instant| instant.to_string())
     }
 
     #[test]
@@ -132,8 +183,56 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_as_it_was_at_its_end_and_since_its_beginning() {
+        assert_eq!(
+            (parsed("yesterday"), parsed_at("Yesterday")),
+            pair("2026-11-21T17:00:00Z", "2026-11-22T16:59:59.999Z")
+        );
+        assert_eq!(
+            (parsed("2026-11-20"), parsed_at("2026-11-20")),
+            pair("2026-11-19T17:00:00Z", "2026-11-20T16:59:59.999Z")
+        );
+        // Today has not ended yet.
+        assert_eq!((parsed("today"), parsed_at("today")), pair("2026-11-22T17:00:00Z", "2026-11-23T02:00:00Z"));
+        assert_eq!(parsed_at("2026-11-23"), "2026-11-23T02:00:00Z");
+        assert_eq!(parsed_at("2026-11-24"), "2026-11-24T16:59:59.999Z", "still to come, and for the engine to refuse");
+        // What names an hour means it.
+        for (text, expected) in [
+            ("yesterday 14:00", "2026-11-22T07:00:00Z"),
+            ("today 08:30", "2026-11-23T01:30:00Z"),
+            ("TODAY  08:30:30", "2026-11-23T01:30:30Z"),
+            ("today 23:00", "2026-11-23T16:00:00Z"),
+            ("2026-11-22 14:00", "2026-11-22T07:00:00Z"),
+        ] {
+            assert_eq!((parsed(text), parsed_at(text)), pair(expected, expected), "{text}");
+        }
+    }
+
+    fn pair(since: &str, at: &str) -> (String, String) {
+        (since.into(), at.into())
+    }
+
+    #[test]
+    fn a_day_of_25_hours_ends_when_it_ends() {
+        let now: ZonedDateTime = "2026-10-26T09:00:00+01:00[Europe/Berlin]".parse().unwrap();
+        let of = |day| parse_at("yesterday", &now, day).unwrap();
+        assert_eq!(of(Day::Ends).as_millisecond() - of(Day::Begins).as_millisecond(), 25 * 3_600_000 - 1);
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        for text in ["", "soon", "25:00", "2026-13-01", "2 fortnights", "12", "99999999999w"] {
+        for text in [
+            "",
+            "soon",
+            "25:00",
+            "2026-13-01",
+            "2 fortnights",
+            "12",
+            "99999999999w",
+            "today soon",
+            "yesterday 14",
+            "today 25:00",
+        ] {
             assert_eq!(parsed(text), "refused", "{text:?}");
         }
     }

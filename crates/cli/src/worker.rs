@@ -47,7 +47,8 @@ pub fn run() -> u8 {
 }
 
 fn serve(request: Request, control: &Control) -> Result<String> {
-    let Request { config, key, operation } = request;
+    let Request { mut config, environment, key, operation } = request;
+    config.environment = environment;
     priority::lower(config.worker.nice);
     let host_has_key = key.is_some();
     let engine = Engine::new(config).for_host();

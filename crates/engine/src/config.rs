@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{BackupType, Category};
 use crate::schedule::pattern::Pattern;
+use crate::seal::places::Environment;
 use crate::secret::Secret;
 use crate::vault::place;
 use crate::{Error, Result};
 
 /// Where the configuration lies below the root when nobody names a file.
 pub const DEFAULT_FILE: &str = "config/backup-config.json";
+
+/// The passphrase file of a root where nothing else says what opens the vault.
+pub const PASSPHRASE_FILE: &str = "config/backup.pass";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -44,6 +48,9 @@ pub struct Config {
     pub cloud: Vec<serde_json::Value>,
     pub monitor: Monitor,
     pub worker: Worker,
+    /// What the environment says besides. It comes from no file, and goes into none.
+    #[serde(skip)]
+    pub environment: Environment,
 }
 
 impl Default for Config {
@@ -67,6 +74,7 @@ impl Default for Config {
             cloud: Vec::new(),
             monitor: Monitor::default(),
             worker: Worker::default(),
+            environment: Environment::default(),
         }
     }
 }
@@ -253,6 +261,14 @@ impl Config {
     pub fn placed(mut self) -> Config {
         self.backup_dir = place::of(&self.backup_dir);
         self
+    }
+
+    /// The files that hold what opens the vault, whether they exist or not. They never go into a backup: whoever had the
+    /// vault would have the key.
+    pub fn secret_files(&self) -> Vec<PathBuf> {
+        let configured = [&self.passphrase_file, &self.key_file, &self.environment.key_file];
+        let configured = configured.into_iter().flatten().filter(|file| file.is_absolute()).cloned();
+        configured.chain([self.root.join(PASSPHRASE_FILE)]).collect()
     }
 
     /// Checks ranges and makes every path absolute.

@@ -10,6 +10,8 @@ use crate::report::*;
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::seal::keyring::{self, Credentials};
+use crate::seal::places::{Environment, Places};
+use crate::seal::{passphrase, passphrase_file};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
@@ -17,7 +19,10 @@ use crate::vault::name::BackupName;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, prune, restore, watch};
+use crate::{Config, Control, Error, Result, archive, backup, compare, owner, prune, restore, watch, zone};
+
+/// A clock that is read twice may have been put right in between, in milliseconds.
+const A_MOMENT: i64 = 1_000;
 
 /// One root and its vault.
 pub struct Engine {
@@ -74,6 +79,8 @@ impl Engine {
             created,
             encrypted: vault.is_encrypted(),
             key_file: key_file.map(Path::to_path_buf),
+            passphrase_file: Places::of(&self.config).fallback().filter(|_| vault.is_encrypted()),
+            warnings: Places::of(&self.config).looked_for().into_iter().filter_map(|place| place.warning).collect(),
         };
         let exists = Vault::exists(&self.config.backup_dir);
         let mut credentials = self.credentials(key_file)?;
@@ -86,17 +93,62 @@ impl Engine {
             })?),
             false => None,
         };
-        if let Some(path) = key_file.filter(|path| !path.exists()) {
-            credentials.key_file = Some(keyring::make_key_file(path)?);
-        }
+        let missing = key_file.filter(|path| !path.exists());
         match opened {
             Some(vault) => {
                 let _lock = self.lock("INIT", true, &Control::silent())?;
+                // First, because it may be refused: then no key file is made that opens nothing.
                 vault.add_credentials(&credentials)?;
+                if let Some(path) = missing {
+                    let key_file = Some(keyring::make_key_file(path)?);
+                    vault.add_credentials(&Credentials { key_file, ..Credentials::default() })?;
+                }
                 Ok(report(&vault, false))
             }
-            None => Ok(report(&self.make_vault(&credentials)?, true)),
+            None => {
+                if let Some(path) = missing {
+                    credentials.passphrase.as_ref().map(passphrase::for_sealing).transpose()?;
+                    credentials.key_file = Some(keyring::make_key_file(path)?);
+                }
+                let mut report = report(&self.make_vault(&credentials)?, true);
+                report.warnings.extend(self.give_new_vault().err().map(|error| error.to_string()));
+                Ok(report)
+            }
         }
+    }
+
+    /// Root has made it in the folder of somebody else, whose app has to write to it.
+    fn give_new_vault(&self) -> Result<()> {
+        let Config { root, backup_dir, .. } = &self.config;
+        match owner::of_folder_of_another(root).filter(|_| backup_dir.starts_with(root)) {
+            Some(ids) => owner::give_new(backup_dir, ids),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Engine::init`], with a file that opens the vault from then on: `config/backup.pass`, for a root where nothing else
+    /// does. It gets `passphrase`, which has to open a vault that exists, or a strong one where that is `None`.
+    pub fn init_with_passphrase_file(&self, passphrase: Option<&Secret>) -> Result<InitReport> {
+        let places = Places::of(&self.config);
+        if Vault::exists(&self.config.backup_dir) {
+            let credentials = Credentials { passphrase: passphrase.cloned(), places, ..Credentials::default() };
+            Vault::open(&self.config.backup_dir, &credentials)?;
+        }
+        let passphrase = match passphrase {
+            Some(given) => {
+                passphrase::for_sealing(given)?;
+                given.clone()
+            }
+            None => passphrase::generate()?,
+        };
+        passphrase_file::make(&self.config.root, &passphrase)?;
+        // By the file alone, as every later command will: what it does not open now, it never would.
+        let config = Config {
+            backup_dir: self.named.clone(),
+            environment: Environment { typed: None, ..self.config.environment.clone() },
+            ..self.config.clone()
+        };
+        Engine::new(config).init(None)
     }
 
     pub fn create_backup(&self, kind: BackupType, options: &BackupOptions, control: &Control) -> Result<BackupResult> {
@@ -261,11 +313,13 @@ impl Engine {
     /// Restores in place, or into `options.target`.
     pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
         restore::check_options(options)?;
+        self.refuse_future([backup], control)?;
         let vault = self.vault()?;
         if let Some(target) = &options.target {
             self.recover_quietly();
             let threads = self.config.worker.effective_threads();
-            return restore::into(&vault, target, backup, options, threads, control);
+            return restore::into(&vault, target, backup, options, threads, control)
+                .map_err(|error| self.in_zone(error));
         }
         let mut recorder = self.recorder("RESTORE", None, control);
         let mut work = || {
@@ -275,7 +329,7 @@ impl Engine {
             }
             let control = &lock.told(control);
             restore::recover(&self.config, control)?;
-            restore::in_place(&vault, &self.config, backup, options, control)
+            restore::in_place(&vault, &self.config, backup, options, control).map_err(|error| self.in_zone(error))
         };
         let done = work();
         if options.dry_run {
@@ -343,8 +397,9 @@ impl Engine {
 
     /// What changed from one backup to another, or to the live root.
     pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
+        self.refuse_future([from].into_iter().chain(to), control)?;
         self.recover_quietly();
-        compare::diff(&self.vault()?, &self.config, from, to, control)
+        compare::diff(&self.vault()?, &self.config, from, to, control).map_err(|error| self.in_zone(error))
     }
 
     /// Writes one backup, or some of its items, into one portable file.
@@ -366,7 +421,10 @@ impl Engine {
     pub fn import_backup(&self, file: &Path, passphrase: Option<&Secret>, control: &Control) -> Result<BackupInfo> {
         let credentials = self.credentials(None)?;
         let opening = Credentials {
-            passphrase: passphrase.cloned().or_else(|| credentials.passphrase.clone()),
+            passphrase: passphrase
+                .filter(|given| !given.expose().is_empty())
+                .or(credentials.passphrase.as_ref())
+                .cloned(),
             ..credentials.clone()
         };
         // Before a vault is made: one that was made with a passphrase that is wrong here would only be in the way.
@@ -388,8 +446,9 @@ impl Engine {
 
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
+        self.refuse_future(&options.backup, control)?;
         let credentials = self.credentials(None)?;
-        Migration { engine: self, credentials, options, control }.run(from)
+        Migration { engine: self, credentials, options, control }.run(from).map_err(|error| self.in_zone(error))
     }
 
     /// Removes the backups that no rule keeps, and what only they needed; or only says what would go.
@@ -481,28 +540,34 @@ impl Engine {
         Lock::acquire(&self.config.backup_dir, operation, wait, control)
     }
 
+    fn in_zone(&self, error: Error) -> Error {
+        error.in_zone(&zone::of(&self.config))
+    }
+
+    /// Of a time that is still to come there is no backup: whoever asks for one means another zone, or mistyped.
+    fn refuse_future<'a>(&self, backups: impl IntoIterator<Item = &'a BackupRef>, control: &Control) -> Result<()> {
+        let now = control.now();
+        for backup in backups {
+            if let BackupRef::At { at } = backup
+                && *at > now + A_MOMENT
+            {
+                let zone = zone::of(&self.config);
+                return Err(Error::Config {
+                    message: format!(
+                        "{} is still to come: there it is {} now. A time without a zone is in the time zone {}; to name \
+                         another, write for example 2026-11-23T14:00:00Z.",
+                        zone.exactly(*at),
+                        zone.show(now),
+                        zone.why.words()
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Whatever may open the vault. `also`: a key file besides the configured one; it need not exist.
     fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
-        let passphrase = match (&self.config.passphrase, &self.config.passphrase_file) {
-            (Some(passphrase), _) => Some(passphrase.clone()),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file).map_err(|error| Error::Config {
-                    message: format!("The passphrase file {} cannot be read: {error}.", file.display()),
-                })?;
-                Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
-            }
-            (None, None) => None,
-        };
-        if passphrase.as_ref().is_some_and(|passphrase| passphrase.expose().is_empty()) {
-            return Err(Error::Config { message: "The passphrase is empty.".into() });
-        }
-        let key_file = also.filter(|path| path.exists()).or(self.config.key_file.as_deref());
-        // A key file that init is to make need not be there yet.
-        let key_file = key_file.filter(|path| also != Some(*path) || path.exists());
-        Ok(Credentials {
-            passphrase,
-            key_file: key_file.map(keyring::read_key_file).transpose()?,
-            master: self.key.clone(),
-        })
+        Ok(Credentials { master: self.key.clone(), ..Places::of(&self.config).credentials(also)? })
     }
 }

@@ -7,6 +7,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::zone::Zone;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +17,7 @@ pub enum Error {
     Config { message: String },
 
     #[error("The vault cannot be opened: {hint}")]
-    Passphrase { hint: &'static str },
+    Passphrase { hint: String },
 
     /// A sealed archive, and nothing that seals or opens it.
     #[error("{message}")]
@@ -23,6 +25,10 @@ pub enum Error {
 
     #[error("{message}")]
     NotFound { message: String },
+
+    /// `asked` and `oldest` are milliseconds since the epoch. The engine says it again in the zone of the root.
+    #[error("{}", none_that_old(.asked, .oldest, utc))]
+    NoneThatOld { asked: i64, oldest: Option<i64> },
 
     #[error(
         "{operation} has been running since {since} (process {pid}){progress}. Wait for it, or ask to wait (`--wait`)."
@@ -86,13 +92,41 @@ fn hurt(backups: &[String]) -> String {
     }
 }
 
+fn none_that_old(asked: &i64, oldest: &Option<i64>, say: impl Fn(i64) -> String) -> String {
+    match oldest {
+        Some(oldest) => {
+            format!(
+                "No backup is that old: of {} there is none, and the oldest was made {}.",
+                say(*asked),
+                say(*oldest)
+            )
+        }
+        None => "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
+    }
+}
+
+fn utc(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis).map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+    time.unwrap_or_else(|_| "?".into())
+}
+
 impl Error {
+    /// With the times in it as the zone has them.
+    pub fn in_zone(self, zone: &Zone) -> Error {
+        match self {
+            Error::NoneThatOld { asked, oldest } => {
+                Error::NotFound { message: none_that_old(&asked, &oldest, |millis| zone.exactly(millis)) }
+            }
+            other => other,
+        }
+    }
+
     /// The stable code of this error: the `code` of a JavaScript `BackupError`.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Config { .. } => "E_CONFIG",
             Error::Passphrase { .. } | Error::Sealed { .. } => "E_PASSPHRASE",
-            Error::NotFound { .. } => "E_NOT_FOUND",
+            Error::NotFound { .. } | Error::NoneThatOld { .. } => "E_NOT_FOUND",
             Error::Busy { .. } => "E_BUSY",
             Error::Aborted => "E_ABORTED",
             Error::Corrupt { .. } => "E_CORRUPT",

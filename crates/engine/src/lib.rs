@@ -21,6 +21,7 @@
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`watch`] | noticing what goes wrong, and remembering what happened |
 //! | [`presence`] | which hosts are there, and what they can do |
+//! | [`zone`] | the time zone that times are read and written in |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
 //! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
@@ -55,6 +56,7 @@ pub mod supervise;
 pub mod vault;
 pub mod verify;
 pub mod watch;
+pub mod zone;
 
 pub use config::Config;
 pub use control::Control;

@@ -83,6 +83,30 @@ pub fn give(_path: &Path, _ids: Ids) -> Result<()> {
     Ok(())
 }
 
+/// The same for a file that is open, whatever its name leads to by now.
+#[cfg(unix)]
+pub fn give_open(file: &std::fs::File, ids: Ids) -> std::io::Result<()> {
+    std::os::unix::fs::fchown(file, Some(ids.0), Some(ids.1))
+}
+
+#[cfg(not(unix))]
+pub fn give_open(_file: &std::fs::File, _ids: Ids) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Whose a folder is, where root runs this and it is not root's: what is made in it is to be theirs.
+#[cfg(unix)]
+pub fn of_folder_of_another(folder: &Path) -> Option<Ids> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = folder.metadata().ok().filter(|metadata| may_give() && metadata.uid() != 0)?;
+    Some((metadata.uid(), metadata.gid()))
+}
+
+#[cfg(not(unix))]
+pub fn of_folder_of_another(_folder: &Path) -> Option<Ids> {
+    None
+}
+
 /// Who owns a file or folder, where somebody is not root.
 #[cfg(unix)]
 pub fn is_roots(path: &Path) -> bool {
@@ -93,6 +117,37 @@ pub fn is_roots(path: &Path) -> bool {
 #[cfg(not(unix))]
 pub fn is_roots(_path: &Path) -> bool {
     false
+}
+
+/// Gives a tree that was just made to `ids`. From folder to folder, never by a path: whoever owns what is above could put a
+/// link into the path meanwhile, and get what it leads to. The folders come last, so that nobody else is in them before.
+#[cfg(unix)]
+pub fn give_new(folder: &Path, ids: Ids) -> Result<()> {
+    use crate::error::IoContext;
+    use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chownat, fchown, openat};
+    use rustix::io::Result as Done;
+    let ids = (Some(Uid::from_raw(ids.0)), Some(Gid::from_raw(ids.1)));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fn give(folder: &rustix::fd::OwnedFd, ids: (Option<Uid>, Option<Gid>), flags: OFlags) -> Done<()> {
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            match (entry.file_name().to_bytes(), entry.file_type()) {
+                (b"." | b"..", _) => {}
+                (_, FileType::Directory) => {
+                    give(&openat(folder, entry.file_name(), flags, Mode::empty())?, ids, flags)?;
+                }
+                _ => chownat(folder, entry.file_name(), ids.0, ids.1, AtFlags::SYMLINK_NOFOLLOW)?,
+            }
+        }
+        fchown(folder, ids.0, ids.1)
+    }
+    let given = openat(CWD, folder, flags, Mode::empty()).and_then(|folder| give(&folder, ids, flags));
+    given.map_err(std::io::Error::from).at("changing the owner of", folder)
+}
+
+#[cfg(not(unix))]
+pub fn give_new(_folder: &Path, _ids: Ids) -> Result<()> {
+    Ok(())
 }
 
 /// Gives a whole tree to `ids`, whoever may do so.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{HistoryFilter, Run, RunResult, Warning};
+use lifeboat_engine::zone::Zone;
 
 use crate::args::HistoryArgs;
 use crate::output::{escaped, size, table};
@@ -11,19 +12,20 @@ use crate::session::{Session, Vault};
 use crate::{exit, time};
 
 pub fn run(args: &HistoryArgs, session: &Session) -> Result<u8> {
+    let zone = session.zone()?;
     let filter = HistoryFilter {
         operation: args.operation.map(|operation| operation.as_str().into()),
         kind: args.kind,
-        since: args.since,
+        since: args.since.as_ref().map(|since| since.since(&zone)).transpose()?,
         limit: (!args.all).then_some(args.limit),
         ..HistoryFilter::default()
     };
     let runs = session.engine(Vault::MustExist, |engine| engine.history(&filter))?;
-    session.output.result(&runs, |out| show(out, &runs))?;
+    session.output.result(&runs, |out| show(out, &runs, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, runs: &[Run]) -> io::Result<()> {
+fn show(out: &mut dyn Write, runs: &[Run], zone: &Zone) -> io::Result<()> {
     if runs.is_empty() {
         return writeln!(out, "Nothing has happened here, or nothing that fits.");
     }
@@ -31,9 +33,10 @@ fn show(out: &mut dyn Write, runs: &[Run]) -> io::Result<()> {
         let what = run.kind.map_or_else(|| run.operation.clone(), |kind| format!("{} {kind}", run.operation));
         let took = if run.result == RunResult::Running { String::new() } else { time::took(run.duration_ms) };
         let bytes = run.size.map(size).unwrap_or_default();
-        [time::show(run.at), what, run.result.as_str().into(), took, bytes, remarks(run)]
+        [zone.show(run.at), what, run.result.as_str().into(), took, bytes, remarks(run)]
     });
-    out.write_all(table(["WHEN", "WHAT", "RESULT", "TOOK", "SIZE", ""], rows.collect(), &[3, 4]).as_bytes())
+    let when = format!("WHEN ({})", zone.name);
+    out.write_all(table([when.as_str(), "WHAT", "RESULT", "TOOK", "SIZE", ""], rows.collect(), &[3, 4]).as_bytes())
 }
 
 fn remarks(run: &Run) -> String {

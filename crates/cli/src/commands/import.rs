@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use console::style;
 use lifeboat_engine::report::BackupInfo;
 use lifeboat_engine::secret::Secret;
+use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Control, Engine, Error, Result};
 
 use crate::args::ImportArgs;
@@ -23,13 +24,14 @@ pub fn run(args: &ImportArgs, session: &Session) -> Result<u8> {
         outcome = import(Some(credentials::ask_archive()?));
     }
     let info = outcome?;
-    session.output.result(&info, |out| show(out, &info))?;
+    let zone = session.zone()?;
+    session.output.result(&info, |out| show(out, &info, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, info: &BackupInfo) -> io::Result<()> {
+fn show(out: &mut dyn Write, info: &BackupInfo, zone: &Zone) -> io::Result<()> {
     writeln!(out, "{} {}", style("✓").green().bold(), style(&info.backup).bold())?;
-    writeln!(out, "  as it was on {} ({})", time::show(info.timestamp), time::ago(info.timestamp))?;
+    writeln!(out, "  as it was on {} ({})", zone.say(info.timestamp), time::ago(info.timestamp))?;
     let items = count(info.items, "item", "items");
     writeln!(out, "  {items}, {}, in the vault and compared with their hashes", size(info.total_size))
 }

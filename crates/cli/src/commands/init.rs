@@ -1,23 +1,59 @@
-//! `lifeboat init`: makes the vault, or adds a way to open it.
+//! `lifeboat init`: makes the vault, or adds a way to open it. Where nothing says what opens it, that becomes a file,
+//! `config/backup.pass`, which the app finds without any configuration.
 
 use std::io::{self, Write};
 
 use console::style;
-use lifeboat_engine::Result;
 use lifeboat_engine::report::InitReport;
+use lifeboat_engine::seal::places::Places;
+use lifeboat_engine::vault::{self, place};
+use lifeboat_engine::{Engine, Result};
 
 use crate::args::InitArgs;
-use crate::exit;
-use crate::output::escaped;
+use crate::output::{escaped, in_shell};
 use crate::session::{Session, Vault, absolute};
+use crate::{credentials, exit};
 
 pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
-    let key_file = args.key_file.as_deref().map(absolute).transpose()?;
-    // A new vault with a key file needs no passphrase, so none is asked for.
-    let vault = if key_file.is_some() { Vault::MustExist } else { Vault::MayBeNew };
-    let report = session.engine(vault, |engine| engine.init(key_file.as_deref()))?;
+    let report = match &args.key_file {
+        // A new vault with a key file needs no passphrase, so none is asked for.
+        Some(file) => {
+            let file = absolute(file)?;
+            session.engine(Vault::MustExist, |engine| engine.init(Some(&file)))?
+        }
+        None if wants_file(session)? => with_file(session)?,
+        None => session.engine(Vault::MustExist, |engine| engine.init(None))?,
+    };
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)
+}
+
+/// Is there nothing yet that opens the vault?
+fn wants_file(session: &Session) -> Result<bool> {
+    let config = session.config()?;
+    Ok(config.encryption && !Places::of(&config).given())
+}
+
+fn with_file(session: &Session) -> Result<InitReport> {
+    let config = session.config()?;
+    let is_new = !vault::Vault::exists(&place::of(&config.backup_dir));
+    match session.output.may_ask() {
+        true if is_new => {
+            let passphrase = credentials::ask_for_file()?;
+            Engine::new(config).init_with_passphrase_file(passphrase.as_ref())
+        }
+        // A passphrase that a person types, until it opens the vault.
+        true => session.engine(Vault::MustExist, |engine| {
+            let typed = engine.config().environment.typed.clone();
+            match typed {
+                Some(typed) => engine.init_with_passphrase_file(Some(&typed)),
+                None => engine.init(None),
+            }
+        }),
+        false if is_new => Engine::new(config).init_with_passphrase_file(None),
+        // Nobody is there who could type it: says where it was looked for.
+        false => session.engine(Vault::MustExist, |engine| engine.init(None)),
+    }
 }
 
 fn show(out: &mut dyn Write, report: &InitReport) -> io::Result<()> {
@@ -28,12 +64,21 @@ fn show(out: &mut dyn Write, report: &InitReport) -> io::Result<()> {
         (true, false) => writeln!(out, "{mark} Made the vault {vault}. It is not encrypted: anybody can read it.")?,
         (false, _) => writeln!(out, "{mark} The vault {vault} is ready.")?,
     }
+    if let Some(file) = &report.passphrase_file {
+        let file = file.display().to_string();
+        writeln!(out, "  It opens by the passphrase in {}. The app and every command find this file.", escaped(&file))?;
+        writeln!(out, "  The file is in no backup. Without it nobody can read them: keep a copy on another machine.")?;
+        writeln!(out, "  To see it: {}", in_shell(&["cat".into(), file]))?;
+    }
     if let Some(file) = &report.key_file {
         let file = file.display().to_string();
         let file = escaped(&file);
         writeln!(out, "  Key file: {file}")?;
         writeln!(out, "  Whoever has this file can read the backups. Keep a copy of it on another machine.")?;
         writeln!(out, "  To use it: set BACKUP_KEY_FILE={file}, or \"keyFile\" in the configuration.")?;
+    }
+    for warning in &report.warnings {
+        writeln!(out, "  {} {}", style("!").yellow().bold(), escaped(warning))?;
     }
     writeln!(out, "  Next: lifeboat backup")
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use indicatif::HumanCount;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{BackupInfo, ListFilter};
+use lifeboat_engine::zone::Zone;
 
 use crate::args::ListArgs;
 use crate::output::{escaped, size, table};
@@ -12,14 +13,16 @@ use crate::session::{Session, Vault};
 use crate::{exit, time};
 
 pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
-    let filter = ListFilter { kind: args.kind, since: args.since, ..ListFilter::default() };
+    let zone = session.zone()?;
+    let since = args.since.as_ref().map(|since| since.since(&zone)).transpose()?;
+    let filter = ListFilter { kind: args.kind, since, ..ListFilter::default() };
     let backups = session.engine(Vault::MustExist, |engine| engine.list_backups(&filter))?;
-    let filtered = args.kind.is_some() || args.since.is_some();
-    session.output.result(&backups, |out| show(out, &backups, filtered))?;
+    let filtered = args.kind.is_some() || since.is_some();
+    session.output.result(&backups, |out| show(out, &backups, filtered, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool) -> io::Result<()> {
+fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone) -> io::Result<()> {
     match (backups, filtered) {
         ([], true) => return writeln!(out, "No backup fits. Without --type and --since, all are shown."),
         ([], false) => return writeln!(out, "There is no backup yet. Make one: lifeboat backup"),
@@ -29,6 +32,7 @@ fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool) -> io::Resu
         [
             one.backup.clone(),
             one.kind.to_string(),
+            zone.show(one.timestamp),
             time::ago(one.timestamp),
             HumanCount(one.items).to_string(),
             size(one.total_size),
@@ -36,7 +40,9 @@ fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool) -> io::Resu
             remarks(one),
         ]
     });
-    out.write_all(table(["NAME", "TYPE", "AGE", "ITEMS", "TOTAL", "ADDED", ""], rows.collect(), &[3, 4, 5]).as_bytes())
+    let when = format!("WHEN ({})", zone.name);
+    let head = ["NAME", "TYPE", when.as_str(), "AGE", "ITEMS", "TOTAL", "ADDED", ""];
+    out.write_all(table(head, rows.collect(), &[4, 5, 6]).as_bytes())
 }
 
 fn remarks(backup: &BackupInfo) -> String {

@@ -6,6 +6,7 @@ use std::path::Path;
 use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{BackupRef, MigrateOptions, MigrateReport};
+use lifeboat_engine::zone::Zone;
 
 use crate::args::MigrateArgs;
 use crate::output::{count, escaped, size, warnings};
@@ -14,7 +15,8 @@ use crate::{exit, time};
 
 pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
     let from = absolute(&args.from)?;
-    let backup = args.backup.clone().map(BackupRef::Name).or(args.at.map(|at| BackupRef::At { at }));
+    let at = args.at.as_ref().map(|at| at.at(&session.zone_of_new_root(&from)?)).transpose()?;
+    let backup = args.backup.clone().map(BackupRef::Name).or(at.map(|at| BackupRef::At { at }));
     let options = MigrateOptions {
         backup,
         history: !args.no_history,
@@ -22,17 +24,19 @@ pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
         allow_outside_links: args.allow_outside_links,
     };
     let report = session.long(Vault::OfNewRoot, |engine, control| engine.migrate(&from, &options, control))?;
-    session.output.result(&report, |out| show(out, &report))?;
+    // That of the root that is there now. Where its configuration does not fit here, that is a warning of the report.
+    let zone = session.zone().or_else(|_| session.zone_of_new_root(&from))?;
+    session.output.result(&report, |out| show(out, &report, &zone))?;
     if !report.damaged.is_empty() {
         session.output.alarm("The root is restored and whole, but older backups are damaged: run `lifeboat verify`.");
     }
     Ok(if report.damaged.is_empty() { exit::DONE } else { exit::DAMAGED })
 }
 
-fn show(out: &mut dyn Write, report: &MigrateReport) -> io::Result<()> {
+fn show(out: &mut dyn Write, report: &MigrateReport, zone: &Zone) -> io::Result<()> {
     let place = |path: &Path| escaped(&path.display().to_string()).into_owned();
     writeln!(out, "{} {} is set up", style("✓").green().bold(), style(place(&report.root)).bold())?;
-    writeln!(out, "  from {} as of {} ({})", report.backup, time::show(report.timestamp), time::ago(report.timestamp))?;
+    writeln!(out, "  from {} as of {} ({})", report.backup, zone.say(report.timestamp), time::ago(report.timestamp))?;
     let items = count(report.items, "item", "items");
     writeln!(out, "  {items}, {}, compared with their hashes", size(report.bytes))?;
     match &report.vault {

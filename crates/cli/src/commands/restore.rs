@@ -5,6 +5,7 @@ use std::path::Path;
 
 use console::style;
 use lifeboat_engine::report::{BackupRef, RestoreMode, RestoreOptions, RestorePlan, RestoreResult};
+use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Engine, Error, Result};
 
 use crate::args::{Mode, RestoreArgs};
@@ -24,20 +25,21 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     if args.discard_pending {
         return discard_pending(session);
     }
-    let (backup, items) = what(args)?;
+    let zone = session.zone()?;
+    let (backup, items) = what(args, &zone)?;
     let options = options(args, items)?;
     let restore = |options: &RestoreOptions| {
         session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control))
     };
     if options.target.is_none() && !options.dry_run && !args.yes && session.output.may_ask() {
         let plan = restore(&RestoreOptions { dry_run: true, ..options.clone() })?;
-        if !agreed(&plan)? {
+        if !agreed(&plan, &zone)? {
             return Err(Error::Aborted);
         }
     }
     let result = restore(&options)?;
     session.output.result(&result, |out| {
-        show(out, &result, options.target.as_deref())?;
+        show(out, &result, options.target.as_deref(), &zone)?;
         undo(out, &result, &options.items, session)?;
         advice(out, &result)
     })?;
@@ -52,8 +54,9 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
 }
 
 /// With `--at`, the first word is no backup but an item.
-fn what(args: &RestoreArgs) -> Result<(BackupRef, Vec<String>)> {
-    match (args.at, &args.backup) {
+fn what(args: &RestoreArgs, zone: &Zone) -> Result<(BackupRef, Vec<String>)> {
+    let at = args.at.as_ref().map(|at| at.at(zone)).transpose()?;
+    match (at, &args.backup) {
         (Some(at), first) => Ok((BackupRef::At { at }, first.iter().chain(&args.items).cloned().collect())),
         (None, Some(name)) => Ok((BackupRef::Name(name.clone()), args.items.clone())),
         (None, None) => Err(Error::Config { message: "Name a backup, or choose one with --at TIME.".into() }),
@@ -88,9 +91,10 @@ fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
 
 fn apply_pending(session: &Session) -> Result<u8> {
     let result = session.long(Vault::MustExist, Engine::apply_pending_restore)?;
+    let zone = session.zone()?;
     session.output.result(&result, |out| match &result {
         Some(result) => {
-            show(out, result, None)?;
+            show(out, result, None, &zone)?;
             undo(out, result, &[], session)?;
             advice(out, result)
         }
@@ -109,10 +113,10 @@ fn discard_pending(session: &Session) -> Result<u8> {
 }
 
 /// Asks a person who has seen what will be done.
-fn agreed(planned: &RestoreResult) -> Result<bool> {
+fn agreed(planned: &RestoreResult, zone: &Zone) -> Result<bool> {
     let ask = || -> io::Result<bool> {
         let mut err = io::stderr().lock();
-        show_plan(&mut err, planned)?;
+        show_plan(&mut err, planned, zone)?;
         write!(err, "Go on? [y/N] ")?;
         err.flush()?;
         let mut answer = String::new();
@@ -122,9 +126,9 @@ fn agreed(planned: &RestoreResult) -> Result<bool> {
     ask().map_err(|error| Error::io("asking at", "the terminal", error))
 }
 
-fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> io::Result<()> {
+fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>, zone: &Zone) -> io::Result<()> {
     if result.dry_run {
-        return show_plan(out, result);
+        return show_plan(out, result, zone);
     }
     let name = style(&result.backup).bold();
     if result.staged {
@@ -141,7 +145,7 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>) -> i
     }
     let mark = if result.failed.is_empty() { style("✓").green().bold() } else { style("!").yellow().bold() };
     writeln!(out, "{mark} {name}")?;
-    writeln!(out, "  as it was on {} ({})", time::show(result.timestamp), time::ago(result.timestamp))?;
+    writeln!(out, "  as it was on {} ({})", zone.say(result.timestamp), time::ago(result.timestamp))?;
     let items = count(result.restored.len() as u64, "item", "items");
     let bytes = size(result.plan.bytes);
     match target {
@@ -201,9 +205,9 @@ fn undo(out: &mut dyn Write, result: &RestoreResult, items: &[String], session: 
     }
 }
 
-fn show_plan(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+fn show_plan(out: &mut dyn Write, result: &RestoreResult, zone: &Zone) -> io::Result<()> {
     let plan = &result.plan;
-    writeln!(out, "{} of {}", style(&result.backup).bold(), time::show(result.timestamp))?;
+    writeln!(out, "{} of {}", style(&result.backup).bold(), zone.say(result.timestamp))?;
     writeln!(out, "  would do this: {}; {} to write", in_numbers(plan), size(plan.bytes))?;
     for (verb, paths) in [("create", &plan.create), ("replace", &plan.replace), ("remove", &plan.remove)] {
         for path in paths.iter().take(SHOWN) {

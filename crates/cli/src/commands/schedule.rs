@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{Maker, NextRun, ScheduleStatus};
 use lifeboat_engine::schedule::Agenda;
+use lifeboat_engine::zone::{self, Zone};
 
 use crate::args::ScheduleArgs;
 use crate::output::table;
@@ -13,34 +14,36 @@ use crate::{exit, time};
 
 pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
     let makers = session.engine(Vault::MustExist, |engine| Ok(engine.status()?.schedule))?;
-    let agenda = Agenda::of(&session.config()?, None)?;
+    let config = session.config()?;
+    let (agenda, zone) = (Agenda::of(&config, None)?, zone::of(&config));
     let now = jiff::Timestamp::now().as_millisecond();
     let coming = agenda.next(now, args.next as usize).into_iter().map(|run| NextRun { kind: run.kind, at: run.at });
     let coming: Vec<NextRun> = coming.collect();
-    session.output.result(&coming, |out| show(out, &coming, &makers))?;
+    session.output.result(&coming, |out| show(out, &coming, &makers, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, coming: &[NextRun], makers: &ScheduleStatus) -> io::Result<()> {
+fn show(out: &mut dyn Write, coming: &[NextRun], makers: &ScheduleStatus, zone: &Zone) -> io::Result<()> {
     if coming.is_empty() {
         return writeln!(out, "No backup is scheduled: all types are switched off (`schedules` in the configuration).");
     }
-    let rows = coming.iter().map(|run| [time::show(run.at), run.kind.to_string(), time::until(run.at)]);
-    out.write_all(table(["WHEN", "TYPE", ""], rows.collect(), &[]).as_bytes())?;
+    let rows = coming.iter().map(|run| [zone.show(run.at), run.kind.to_string(), time::until(run.at)]);
+    let when = format!("WHEN ({})", zone.name);
+    out.write_all(table([when.as_str(), "TYPE", ""], rows.collect(), &[]).as_bytes())?;
     match makers.by {
-        Maker::Nobody => writeln!(out, "\nNobody makes them now: {}", made_by(makers)),
-        _ => writeln!(out, "\nThey are made by {}.", made_by(makers)),
+        Maker::Nobody => writeln!(out, "\nNobody makes them now: {}", made_by(makers, zone)),
+        _ => writeln!(out, "\nThey are made by {}.", made_by(makers, zone)),
     }
 }
 
 /// Who makes the backups, as the end of a sentence; and if nobody does, how to change that.
-pub fn made_by(makers: &ScheduleStatus) -> String {
+pub fn made_by(makers: &ScheduleStatus, zone: &Zone) -> String {
     let last = makers.last_command.as_ref();
     let last = last.map_or(String::new(), |last| format!("{} {}", last.kind, time::ago(last.at)));
     match makers.by {
         Maker::Host => {
             let hosts = makers.hosts.iter().filter_map(|host| {
-                let since = time::show(host.scheduler?);
+                let since = zone.say(host.scheduler?);
                 Some(format!("{} (process {}), whose scheduler has run since {since}", host.name, host.pid))
             });
             hosts.collect::<Vec<_>>().join("; ")

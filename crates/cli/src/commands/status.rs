@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use console::style;
 use lifeboat_engine::report::{Maker, Status};
+use lifeboat_engine::zone::{self, Zone};
 use lifeboat_engine::{Config, Result};
 
 use super::schedule::made_by;
@@ -14,11 +15,12 @@ use crate::{exit, time};
 pub fn run(session: &Session) -> Result<u8> {
     let (status, config) =
         session.engine(Vault::MustExist, |engine| Ok((engine.status()?, engine.config().clone())))?;
-    session.output.result(&status, |out| show(out, &status, &config))?;
+    let zone = zone::of(&config);
+    session.output.result(&status, |out| show(out, &status, &config, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()> {
+fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> io::Result<()> {
     let newest = match status.age {
         Some(age) => format!("the newest good backup was made {}", time::age(age)),
         None => "there is no backup yet".into(),
@@ -37,7 +39,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
     line("Vault", config.backup_dir.display().to_string())?;
     if let Some(running) = &status.running {
         let far = running.progress.as_ref().map_or(String::new(), |progress| format!(", {}", progress.phase));
-        let since = time::show(running.since);
+        let since = zone.say(running.since);
         line("Running", format!("{} since {since} (process {}){far}", running.operation, running.pid))?;
     }
     let storage = &status.storage;
@@ -54,20 +56,20 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config) -> io::Result<()>
     line("Space", format!("{} used{limit}, {} free on the disk", size(storage.used), size(storage.free)))?;
     for (index, (kind, at)) in status.last_success.iter().enumerate() {
         let name = if index == 0 { "Last good" } else { "" };
-        line(name, format!("{kind:<8} {} ({})", time::show(*at), time::ago(*at)))?;
+        line(name, format!("{kind:<8} {} ({})", zone.say(*at), time::ago(*at)))?;
     }
     if let Some(failure) = &status.last_failure {
-        let when = format!("{} ({})", time::show(failure.at), time::ago(failure.at));
+        let when = format!("{} ({})", zone.say(failure.at), time::ago(failure.at));
         line("Last bad", format!("{:<8} {when}: {} ({})", failure.kind, failure.message, failure.code))?;
     }
-    let makers = made_by(&status.schedule);
+    let makers = made_by(&status.schedule, zone);
     line("Made by", if status.schedule.by == Maker::Nobody { format!("nobody: {makers}") } else { makers })?;
     for host in status.schedule.hosts.iter().filter(|host| host.scheduler.is_none()) {
-        let since = time::show(host.since);
+        let since = zone.say(host.since);
         line("Host", format!("{} (process {}) since {since}, without a scheduler", host.name, host.pid))?;
     }
     if let Some(next) = &status.schedule.next {
-        line("Next", format!("{:<8} {} ({})", next.kind, time::show(next.at), time::until(next.at)))?;
+        line("Next", format!("{:<8} {} ({})", next.kind, zone.say(next.at), time::until(next.at)))?;
     }
     Ok(())
 }

@@ -5,19 +5,21 @@ use std::io::{self, Write};
 use indicatif::HumanCount;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{ItemType, Version};
+use lifeboat_engine::zone::Zone;
 
 use crate::args::VersionsArgs;
+use crate::exit;
 use crate::output::{count, size, table};
 use crate::session::{Session, Vault};
-use crate::{exit, time};
 
 pub fn run(args: &VersionsArgs, session: &Session) -> Result<u8> {
     let versions = session.engine(Vault::MustExist, |engine| engine.versions(&args.path))?;
-    session.output.result(&versions, |out| show(out, &versions))?;
+    let zone = session.zone()?;
+    session.output.result(&versions, |out| show(out, &versions, &zone))?;
     Ok(exit::DONE)
 }
 
-fn show(out: &mut dyn Write, versions: &[Version]) -> io::Result<()> {
+fn show(out: &mut dyn Write, versions: &[Version], zone: &Zone) -> io::Result<()> {
     let rows = versions.iter().map(|one| {
         let size = match one.item.kind {
             ItemType::File => size(one.item.size),
@@ -25,9 +27,12 @@ fn show(out: &mut dyn Write, versions: &[Version]) -> io::Result<()> {
             ItemType::Symlink => "link".into(),
         };
         let backups = HumanCount(one.backups).to_string();
-        [time::show(one.item.mtime), size, backups, one.backup.clone(), remarks(one)]
+        [zone.show(one.item.mtime), size, backups, one.backup.clone(), remarks(one)]
     });
-    out.write_all(table(["CHANGED", "SIZE", "BACKUPS", "NEWEST OF THEM", ""], rows.collect(), &[1, 2]).as_bytes())
+    let changed = format!("CHANGED ({})", zone.name);
+    out.write_all(
+        table([changed.as_str(), "SIZE", "BACKUPS", "NEWEST OF THEM", ""], rows.collect(), &[1, 2]).as_bytes(),
+    )
 }
 
 fn remarks(version: &Version) -> String {

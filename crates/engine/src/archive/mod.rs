@@ -22,7 +22,7 @@ mod intake;
 pub mod manifest;
 pub mod member;
 mod pack;
-mod place;
+pub(crate) mod place;
 mod progress;
 pub mod seal;
 pub mod shelf;

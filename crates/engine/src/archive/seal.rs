@@ -9,7 +9,8 @@ use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
 use crate::seal::keyring::{self, Cost, Credentials};
-use crate::seal::{Cipher, TAG, hkdf, random};
+use crate::seal::{Cipher, TAG, hkdf, passphrase, random};
+use crate::secret::Secret;
 use crate::{Error, Result};
 
 pub const MAGIC: &[u8; 6] = b"LBSEAL";
@@ -54,9 +55,12 @@ impl Seal {
         header[9..12].copy_from_slice(&cost);
         header[SALT].copy_from_slice(&random::<32>()?);
         header[PREFIX].copy_from_slice(&random::<7>()?);
-        let (key, check) = derive(&header, credentials)?.ok_or_else(|| Error::internal("a seal without a key"))?;
+        let canonical = credentials.passphrase.as_ref().map(passphrase::for_sealing).transpose()?;
+        let secret = secrets(&header, canonical.as_slice(), credentials)?.next();
+        let secret = secret.ok_or_else(|| Error::internal("a seal without a key"))??;
+        let check = check(&header, &secret);
         header[CHECKED..].copy_from_slice(&check);
-        Ok(Seal { key, header })
+        Ok(Seal::of(header, &secret))
     }
 
     /// For an archive that exists, whose first bytes are `header`. `name` is for errors.
@@ -70,16 +74,30 @@ impl Seal {
             });
         }
         let refuse = |hint: &str| Err(Error::Sealed { message: format!("{name} cannot be opened: {hint}") });
-        match derive(&header, credentials).map_err(|error| name_it(error, name))? {
-            Some((key, check)) if check == header[CHECKED..] => Ok(Seal { key, header }),
-            Some(_) => refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged."),
-            None if header[8] == KEY_FILE => {
+        let forms = credentials.passphrase.as_ref().map(passphrase::forms).unwrap_or_default();
+        let mut tried = false;
+        for secret in secrets(&header, &forms, credentials).map_err(|error| name_it(error, name))? {
+            let secret = secret?;
+            if check(&header, &secret) == header[CHECKED..] {
+                return Ok(Seal::of(header, &secret));
+            }
+            tried = true;
+        }
+        match header[8] {
+            _ if tried => {
+                refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged.")
+            }
+            KEY_FILE => {
                 refuse("it is sealed under a key file. Set BACKUP_KEY_FILE, or name the file in the configuration.")
             }
-            None => refuse(
+            _ => refuse(
                 "it is sealed under a passphrase, and none was given. Set BACKUP_PASSPHRASE, or BACKUP_ARCHIVE_PASSPHRASE where the vault has another.",
             ),
         }
+    }
+
+    fn of(header: [u8; HEADER], secret: &Derived) -> Seal {
+        Seal { key: hkdf(&**secret, &header[SALT], "lifeboat v1 archive"), header }
     }
 
     pub fn header(&self) -> &[u8] {
@@ -102,31 +120,33 @@ fn name_it(error: Error, name: &str) -> Error {
     }
 }
 
-type Derived = (Zeroizing<[u8; 32]>, [u8; 16]);
+type Derived = Zeroizing<[u8; 32]>;
 
-/// The key of an archive with this header, and what its check must be. `None`: the credentials have nothing for it.
-fn derive(header: &[u8; HEADER], credentials: &Credentials) -> Result<Option<Derived>> {
-    let salt = &header[SALT];
-    let secret = match (header[8], &credentials.passphrase, &credentials.key_file) {
-        (PASSPHRASE, Some(passphrase), _) => {
-            let cost = Cost { log_n: header[9], r: header[10].into(), p: header[11].into() };
-            if !cost.is_sane() {
-                return Err(Error::Format { message: "asks for an absurd key derivation.".into() });
-            }
-            keyring::derive(passphrase, salt, cost)?
+/// What may be an archive's secret, one after the other: each of `forms` costs a key derivation. None where the credentials
+/// have nothing for an archive with this header.
+fn secrets<'a>(
+    header: &[u8; HEADER],
+    forms: &'a [Secret],
+    credentials: &Credentials,
+) -> Result<impl Iterator<Item = Result<Derived>> + 'a> {
+    let (cost, salt) = (Cost { log_n: header[9], r: header[10].into(), p: header[11].into() }, header[SALT].to_vec());
+    let refuse = |message: String| Err(Error::Format { message });
+    let (forms, key) = match header[8] {
+        PASSPHRASE if !forms.is_empty() && !cost.is_sane() => {
+            return refuse("asks for an absurd key derivation.".into());
         }
-        (KEY_FILE, _, Some(key)) => Zeroizing::new(*key.expose()),
-        (PASSPHRASE | KEY_FILE, _, _) => return Ok(None),
-        (other, _, _) => {
-            return Err(Error::Format {
-                message: format!("is sealed in a way ({other}) that this Lifeboat does not know."),
-            });
-        }
+        PASSPHRASE => (forms, None),
+        KEY_FILE => (&[][..], credentials.key_file.as_ref().map(|key| Zeroizing::new(*key.expose()))),
+        other => return refuse(format!("is sealed in a way ({other}) that this Lifeboat does not know.")),
     };
-    let key = hkdf(&*secret, salt, "lifeboat v1 archive");
+    Ok(key.map(Ok).into_iter().chain(forms.iter().map(move |form| keyring::derive(form, &salt, cost))))
+}
+
+/// Tells whether a secret is the archive's.
+fn check(header: &[u8; HEADER], secret: &Derived) -> [u8; 16] {
     let mut check = [0; 16];
-    check.copy_from_slice(&hkdf(&*secret, &header[..CHECKED], "lifeboat v1 archive check")[..16]);
-    Ok(Some((key, check)))
+    check.copy_from_slice(&hkdf(&**secret, &header[..CHECKED], "lifeboat v1 archive check")[..16]);
+    check
 }
 
 /// Seals what is written to it. [`Sealer::finish`] must be called: only then is there a last segment.

@@ -131,4 +131,10 @@ pub struct InitReport {
     /// The key file that was made or added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<std::path::PathBuf>,
+    /// `config/backup.pass`, where that opens the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<std::path::PathBuf>,
+    /// What is wrong with what opens the vault, and the command that mends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

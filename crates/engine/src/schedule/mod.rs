@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::Config;
 use crate::report::BackupType;
-use crate::{Error, Result};
+use crate::{Error, Result, zone};
 use pattern::Pattern;
 
 /// A clock may be corrected by so much without anything being run again; a larger step back starts anew from there.
@@ -49,7 +49,7 @@ pub struct Due {
 }
 
 impl Agenda {
-    /// `zone`: the time zone of the host, for where none is configured; that of the system where this is `None`, too.
+    /// `zone`: the time zone of the host, for where none is configured; without one, whatever [`zone::of`] says.
     pub fn of(config: &Config, zone: Option<&str>) -> Result<Agenda> {
         let zone = zone_of(config, zone)?;
         let enabled = BackupType::SCHEDULED.into_iter().filter(|kind| config.schedule(*kind).enabled);
@@ -186,8 +186,8 @@ fn zone_of(config: &Config, zone: Option<&str>) -> Result<TimeZone> {
         (Some(name), _) => TimeZone::get(name)
             .map_err(|_| Error::Config { message: format!("{name:?} is not a time zone known here.") }),
         // A host under TZ=WIB-7 has no name for its zone; the system understands that.
-        (None, Some(name)) => Ok(TimeZone::get(name).unwrap_or_else(|_| TimeZone::system())),
-        (None, None) => Ok(TimeZone::system()),
+        (None, Some(name)) => Ok(zone::named(name).unwrap_or_else(TimeZone::system)),
+        (None, None) => Ok(zone::of(config).zone),
     }
 }
 

@@ -11,7 +11,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Cipher, hkdf, random};
+use super::places::Places;
+use super::{Cipher, hkdf, passphrase, random};
+use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
 use crate::secret::{MasterKey, Secret};
 use crate::vault::checked_json;
@@ -21,11 +23,14 @@ use crate::{Error, Result};
 /// What may open a vault.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
+    /// As it was given.
     pub passphrase: Option<Secret>,
     /// The 32 bytes of a key file.
     pub key_file: Option<MasterKey>,
     /// The master key itself, from a host that has opened the vault before.
     pub master: Option<MasterKey>,
+    /// Where these were looked for, for an error.
+    pub places: Places,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,10 +119,9 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], check: &str, credentials: &Creden
             return Ok(Unlocked { master, by_passphrase: false });
         }
     }
-    for file in &files {
-        let (Some(passphrase), Some(Kdf::Scrypt { n, r, p, salt })) = (&credentials.passphrase, &file.kdf) else {
-            continue;
-        };
+    let forms = credentials.passphrase.as_ref().map(passphrase::forms).unwrap_or_default();
+    for (passphrase, file) in forms.iter().flat_map(|form| files.iter().map(move |file| (form, file))) {
+        let Some(Kdf::Scrypt { n, r, p, salt }) = &file.kdf else { continue };
         let cost = Cost { log_n: n.checked_ilog2().unwrap_or(0) as u8, r: *r, p: *p };
         if !n.is_power_of_two() || !cost.is_sane() {
             return Err(Error::Format { message: format!("keys/{}.json asks for an absurd key derivation.", file.id) });
@@ -133,11 +137,14 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], check: &str, credentials: &Creden
     if files.is_empty() {
         return Err(Error::corrupt("keys", "there is no key file in it"));
     }
+    let places = credentials.places.told();
     Err(Error::Passphrase {
-        hint: if credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            "it is encrypted, and neither a passphrase nor a key file was given. Set BACKUP_PASSPHRASE or BACKUP_KEY_FILE, or name one in the configuration."
-        } else {
-            "the passphrase or key file does not fit."
+        hint: match (&credentials.passphrase, &credentials.key_file) {
+            (None, None) => format!(
+                "it is encrypted, and neither a passphrase nor a key file was given. Set BACKUP_PASSPHRASE or \
+                 BACKUP_KEY_FILE, or put the passphrase into {PASSPHRASE_FILE}.{places}"
+            ),
+            _ => format!("the passphrase or key file does not fit.{places}"),
         },
     })
 }
@@ -159,6 +166,7 @@ pub fn add(
         return write(dir, KeyFile { kind: "none".into(), master: Some(master.clone()), ..KeyFile::new(vault_id)? });
     }
     if let Some(passphrase) = &credentials.passphrase {
+        let passphrase = &passphrase::for_sealing(passphrase)?;
         let salt = random::<32>()?;
         let cost = Cost::OURS;
         let wrapping = derive(passphrase, &salt, cost)?;

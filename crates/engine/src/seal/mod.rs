@@ -5,6 +5,9 @@
 //! `docs/format.md` is the specification; the names of keys and labels here are the ones there.
 
 pub mod keyring;
+pub mod passphrase;
+pub mod passphrase_file;
+pub mod places;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};

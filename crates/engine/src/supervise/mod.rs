@@ -26,6 +26,7 @@ use protocol::{Failure, Operation, Request};
 
 use crate::Config;
 use crate::mutex::lock as locked;
+use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
 use crate::vault::{checked_json, durable, place};
 
@@ -41,15 +42,6 @@ struct Unlocked {
     key: MasterKey,
     passphrase: Option<Secret>,
     vault: Vec<u8>,
-}
-
-/// What the environment of the app says at the moment of the call; it goes over what the configuration says.
-#[derive(Default)]
-pub struct Environment {
-    /// BACKUP_PASSPHRASE.
-    pub passphrase: Option<Secret>,
-    /// BACKUP_KEY_FILE.
-    pub key_file: Option<PathBuf>,
 }
 
 /// As [`Answer`], with the result left as the text that it is: a list of a million items is not taken apart here.
@@ -70,7 +62,8 @@ impl Supervisor {
         Supervisor { worker, config, unlocked: Mutex::default() }
     }
 
-    /// Does one operation and returns its result as JSON text. `progress` gets JSON text, too.
+    /// Does one operation and returns its result as JSON text. `environment`: the app's at the moment of the call, which goes
+    /// over what the configuration says. `progress` gets JSON text, too.
     pub fn run(
         &self,
         operation: Operation,
@@ -79,9 +72,9 @@ impl Supervisor {
         progress: &mut dyn FnMut(&str),
     ) -> Result<String, Failure> {
         cancel.check()?;
-        let config = self.config_in(environment);
-        let passphrase = config.passphrase.clone();
-        let request = Request { key: self.key_for(&passphrase), config, operation };
+        let config = self.config.clone();
+        let passphrase = environment.passphrase().or(config.passphrase.as_ref()).cloned();
+        let request = Request { key: self.key_for(&passphrase), config, environment, operation };
         let mut worker = Process::start(&self.worker)?;
         // A worker that dies at once leaves a broken pipe; what it died of says more than that.
         let sent = encode(&request).and_then(|line| worker.requests().write_all(&line).map_err(serde_json::Error::io));
@@ -119,18 +112,6 @@ impl Supervisor {
             }
         }
         Ok(None)
-    }
-
-    fn config_in(&self, environment: Environment) -> Config {
-        let mut config = self.config.clone();
-        if let Some(passphrase) = environment.passphrase {
-            config.passphrase = Some(passphrase);
-            config.passphrase_file = None;
-        }
-        if let Some(file) = environment.key_file {
-            config.key_file = Some(file);
-        }
-        config
     }
 
     /// The public facts of the vault that is there now. Reading them takes no lock from any database of the app.

@@ -29,6 +29,7 @@ impl Process {
             // Secrets go through the pipe. An environment can be read in /proc and is inherited by what comes after.
             .env_remove("BACKUP_PASSPHRASE")
             .env_remove("BACKUP_KEY_FILE")
+            .env_remove("BACKUP_ARCHIVE_PASSPHRASE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -39,12 +40,9 @@ impl Process {
             command.creation_flags(CREATE_NO_WINDOW);
         }
         let failed = |error: std::io::Error| {
-            Failure::worker(format!(
-                "The worker {} cannot be started: {error}. Build it: run `npm run build` in Lifeboat's folder.",
-                executable.display()
-            ))
+            Failure::worker(format!("The worker {} cannot be started: {error}.", executable.display()))
         };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn().map_err(|error| unusable(executable, &error))?;
         let requests = child.stdin.take();
         let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed(std::io::Error::other("it has no pipes")));
@@ -120,6 +118,42 @@ impl std::io::Write for Requests<'_> {
     }
 }
 
+/// Why an executable does not start: not built, built for another platform, or not to be executed. One sentence, with the
+/// one command that mends it; `js/binary.js` says the same for the command line.
+fn unusable(executable: &Path, error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind::NotFound;
+    let shown = executable.display();
+    let why = match (error.kind(), executable.exists()) {
+        (NotFound, false) => {
+            format!(
+                "The worker {shown} is missing: Lifeboat is not built. Were install scripts blocked (--ignore-scripts)?"
+            )
+        }
+        // The file is there: what does not exist is the loader that it is made for.
+        (NotFound, true) => format!("The worker {shown} is built for another platform than this."),
+        _ if is_foreign(error) => format!("The worker {shown} is built for another platform than this."),
+        _ => format!("The worker {shown} cannot be started: {error}."),
+    };
+    let home = executable.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    Failure::worker(format!("{why} Build it: npm run build --prefix {}", in_words(home)))
+}
+
+#[cfg(unix)]
+fn is_foreign(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOEXEC)
+}
+
+// ERROR_BAD_EXE_FORMAT, ERROR_EXE_MACHINE_TYPE_MISMATCH
+#[cfg(not(unix))]
+fn is_foreign(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(193 | 216))
+}
+
+fn in_words(folder: &Path) -> String {
+    let text = folder.display().to_string();
+    if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
+}
+
 /// The error of an operation whose worker ended without an answer.
 pub(super) fn died(mut worker: Process) -> Failure {
     let how = worker.wait().map_or_else(|| "in an unknown way".into(), describe);
@@ -178,10 +212,28 @@ mod tests {
     }
 
     #[test]
-    fn an_executable_that_is_not_there_is_an_error_that_says_what_to_do() {
-        let error = Process::start(Path::new("/nowhere/lifeboat")).err().unwrap();
-        assert_eq!(error.code, "E_WORKER");
-        assert!(error.message.contains("npm run build"), "{}", error.message);
+    fn an_executable_that_cannot_be_started_says_why_and_what_to_do() {
+        let why = |path: &Path| {
+            let error = Process::start(path).err().unwrap();
+            assert_eq!(error.code, "E_WORKER");
+            error.message
+        };
+        let missing = why(Path::new("/nowhere/bin/lifeboat"));
+        assert!(missing.contains("not built") && missing.ends_with("npm run build --prefix /nowhere"), "{missing}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let dir = tempfile::tempdir().unwrap();
+            let with = |bytes: &[u8], mode| {
+                let path = dir.path().join("lifeboat");
+                std::fs::write(&path, bytes).unwrap();
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+                path
+            };
+            assert!(why(&with(b"\x7fELF of another machine", 0o755)).contains("another platform"));
+            assert!(why(&with(b"#!/no/such/loader\n", 0o755)).contains("another platform"));
+            assert!(why(&with(b"", 0o644)).contains("cannot be started"));
+        }
     }
 
     #[cfg(unix)]

@@ -14,12 +14,16 @@ use crate::report::{
     BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, PruneOptions,
     RestoreOptions,
 };
+use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
 
 /// The first line that the worker reads.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Request {
     pub config: Config,
+    /// What the host's environment says besides: the worker's own says nothing.
+    #[serde(default)]
+    pub environment: Environment,
     /// The vault's master key, where the host has it already: then no key is derived again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<MasterKey>,

@@ -27,10 +27,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::chunk::ChunkerParams;
+use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
 use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter};
 use crate::seal::keyring::{self, Credentials};
-use crate::seal::{Keys, random};
+use crate::seal::{Keys, passphrase, random};
 use crate::secret::MasterKey;
 use crate::{Control, Error, Result, retention};
 
@@ -99,8 +100,17 @@ impl Vault {
     pub fn create(dir: &Path, credentials: &Credentials, encryption: bool) -> Result<Vault> {
         if encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
             return Err(Error::Passphrase {
-                hint: "a new vault needs a passphrase or a key file. Set BACKUP_PASSPHRASE, or make a key file with `lifeboat init --key-file FILE`; write it down somewhere that is not this server. (`encryption: false` makes a vault without.)",
+                hint: format!(
+                    "a new vault needs a passphrase or a key file. `lifeboat init` makes a passphrase file, \
+                     {PASSPHRASE_FILE}; or set BACKUP_PASSPHRASE, or make a key file with `lifeboat init --key-file \
+                     FILE`. Keep a copy somewhere that is not this server. (`encryption: false` makes a vault without.){}",
+                    credentials.places.told()
+                ),
             });
+        }
+        // Before anything is made.
+        if let Some(passphrase) = credentials.passphrase.as_ref().filter(|_| encryption) {
+            passphrase::for_sealing(passphrase)?;
         }
         fs::create_dir_all(dir).at("making the folder", dir)?;
         // Another process may be making it at this moment: then what lies there is a vault's.
@@ -307,7 +317,10 @@ impl Vault {
                 infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.degraded));
                 match infos.first() {
                     Some(info) => info.backup.parse(),
-                    None => Err(Error::NotFound { message: "No backup is that old.".into() }),
+                    None => {
+                        let oldest = self.list_snapshots()?.first().map(BackupName::millis);
+                        Err(Error::NoneThatOld { asked: *at, oldest })
+                    }
                 }
             }
         }

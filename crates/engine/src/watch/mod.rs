@@ -54,6 +54,8 @@ pub(crate) mod fact {
     pub const ARCHIVE: &str = "archive.";
     /// By backup: when all of it was read back.
     pub const VERIFIED: &str = "verified.";
+    /// The time zone of the host that ran the schedule last.
+    pub const ZONE: &str = "zone";
 }
 
 /// One vault under watch.
@@ -182,6 +184,15 @@ impl Watch {
             }
         }
         seen
+    }
+
+    /// The zone of the host that follows the schedule, for whoever asks while no host runs. What cannot be noted is not.
+    pub fn note_zone(&self, zone: Option<&str>) {
+        let Ok(Some(logbook)) = self.logbook() else { return };
+        let _ = match zone {
+            Some(zone) => logbook.note(fact::ZONE, zone),
+            None => logbook.forget(fact::ZONE),
+        };
     }
 
     /// When the vault was last inspected; now, where it never was, or nobody knows.

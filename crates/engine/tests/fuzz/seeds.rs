@@ -160,5 +160,5 @@ fn journal(dir: &Path) -> Vec<u8> {
 
 fn request(config: &Config) -> Request {
     let operation = Operation::Restore { backup: BackupRef::Name("latest".into()), options: RestoreOptions::default() };
-    Request { config: config.clone(), key: None, operation }
+    Request { config: config.clone(), environment: Default::default(), key: None, operation }
 }

@@ -46,10 +46,56 @@ fn a_wrong_passphrase_and_a_wrong_key_file_get_the_same_answer_and_write_nothing
         answers.push(engine.verify(None, false, &control).unwrap_err());
         answers.push(engine.restore(&BackupRef::Name(backup.clone()), &target, &control).unwrap_err());
     }
-    let texts: std::collections::BTreeSet<String> = answers.iter().map(ToString::to_string).collect();
+    // What follows tells where they were looked for, which whoever gave them knows.
+    let first_sentence = |error: &lifeboat_engine::Error| error.to_string().split(". ").next().map(str::to_owned);
+    let texts: std::collections::BTreeSet<_> = answers.iter().map(first_sentence).collect();
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(answers.iter().all(|error| error.code() == "E_PASSPHRASE"));
     assert_same_tree(&before, &stored(&bot.vault()));
+}
+
+#[test]
+fn each_form_of_the_same_words_opens_it_and_is_added_once() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new("\u{feff}cafe\u{301}\n"));
+    bot.backup(BackupType::Manual);
+    for form in ["caf\u{e9}", "cafe\u{301}", "caf\u{e9}\r\n"] {
+        bot.config.passphrase = Some(Secret::new(form));
+        assert_eq!(bot.engine().list_backups(&ListFilter::default()).unwrap().len(), 1, "{form:?}");
+    }
+    bot.engine().init(None).unwrap();
+    assert_eq!(fs::read_dir(bot.vault().join("keys")).unwrap().count(), 1);
+}
+
+#[test]
+fn blanks_neither_make_a_vault_nor_open_one_from_now_on() {
+    let mut bot = encrypted();
+    bot.config.passphrase = Some(Secret::new(" \u{a0}\t"));
+    assert_eq!(bot.try_backup(BackupType::Manual).unwrap_err().code(), "E_CONFIG");
+    assert!(!bot.vault().exists(), "nothing was made");
+    // Nor are they added to a vault that something else opens; and no key file is made on the way.
+    bot.config.key_file = Some(bot.dir.path().join("key"));
+    bot.config.passphrase = None;
+    bot.engine().init(bot.config.key_file.clone().as_deref()).unwrap();
+    bot.config.passphrase = Some(Secret::new("   "));
+    let second = bot.dir.path().join("second");
+    assert_eq!(bot.engine().init(Some(&second)).unwrap_err().code(), "E_CONFIG");
+    assert!(!second.exists());
+}
+
+#[test]
+fn the_configuration_names_every_file_that_opens_the_vault() {
+    let root = tempfile::tempdir().unwrap();
+    let text = r#"{"passphraseFile":"words","keyFile":"/etc/bot.key"}"#;
+    let mut config = lifeboat_engine::Config::from_json(text, root.path()).unwrap();
+    config.environment.key_file = Some("/run/other.key".into());
+    let expected = [
+        root.path().join("words"),
+        "/etc/bot.key".into(),
+        "/run/other.key".into(),
+        root.path().join("config/backup.pass"),
+    ];
+    assert_eq!(config.secret_files(), expected);
 }
 
 #[test]
@@ -147,6 +193,7 @@ fn secrets_are_never_printed() {
     bot.config.passphrase = Some(Secret::new("jangan dicetak"));
     let request = lifeboat_engine::supervise::protocol::Request {
         config: bot.config.clone(),
+        environment: Default::default(),
         key: Some(lifeboat_engine::secret::MasterKey::new([0xab; 32])),
         operation: lifeboat_engine::supervise::protocol::Operation::Status,
     };

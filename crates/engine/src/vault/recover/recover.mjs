@@ -29,6 +29,8 @@ const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
 const cost = (n, r, p) => ({ N: Math.min(n, 2 ** 20), r: Math.min(r, 16), p: Math.min(p, 4), maxmem: 2 ** 32 })
 const scrypt = (words, salt, ...numbers) => crypto.scryptSync(words, salt, 32, cost(...numbers))
+/** The canonical form of a passphrase, and how it was given where that differs: older Lifeboats sealed with that. */
+const forms = (text) => [...new Set([text.replace(/^\uFEFF|[\r\n]+$/g, '').normalize('NFC'), text])]
 const keyFile = () => (process.env.BACKUP_KEY_FILE ? fs.readFileSync(process.env.BACKUP_KEY_FILE) : null)
 /** Node takes a negative number for "now", but not a negative date. */
 const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
@@ -70,9 +72,9 @@ async function unlock(vault, vaultId) {
     const master = unwrap(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'))
     if (master) return master
   }
-  const passphrase = keys.passphrase.length > 0 && (await ask('the vault'))
-  for (const { kdf, unwrap } of keys.passphrase) {
-    const master = unwrap(scrypt(passphrase, base64(kdf.salt), kdf.n, kdf.r, kdf.p))
+  const given = keys.passphrase.length > 0 ? forms(await ask('the vault')) : []
+  for (const [words, { kdf, unwrap }] of given.flatMap((words) => keys.passphrase.map((key) => [words, key]))) {
+    const master = unwrap(scrypt(words, base64(kdf.salt), kdf.n, kdf.r, kdf.p))
     if (master) return master
   }
   throw new Error('The passphrase or key file does not open this vault (BACKUP_PASSPHRASE, BACKUP_KEY_FILE).')
@@ -127,20 +129,21 @@ function* unsealed(file, header, key) {
     yield plain
   }
 }
-
 async function openArchive(file, target) {
   const header = readAt(file, 67, 0)
   if (header.toString('latin1', 0, 6) !== 'LBSEAL') throw new Error(`${file} is not sealed. Try: tar -xzf ${file}`)
   if (header[6] > MAJOR || header[8] > 2) throw newer(file)
   const [salt, ...numbers] = [header.subarray(12, 44), 2 ** header[9], header[10], header[11]]
-  const secret = header[8] === 2 ? keyFile() : scrypt(await ask('the archive'), salt, ...numbers)
-  const check = secret && hkdf(secret, header.subarray(0, 51), 'lifeboat v1 archive check').subarray(0, 16)
-  if (!check?.equals(header.subarray(51))) throw new Error(`The passphrase or key file does not open ${file}.`)
+  const isRight = (key) =>
+    key && hkdf(key, header.subarray(0, 51), 'lifeboat v1 archive check').subarray(0, 16).equals(header.subarray(51))
+  let secret = header[8] === 2 ? keyFile() : null
+  for (const words of header[8] === 2 ? [] : forms(await ask('the archive')))
+    secret = isRight(secret) ? secret : scrypt(words, salt, ...numbers)
+  if (!isRight(secret)) throw new Error(`The passphrase or key file does not open ${file}.`)
   const pieces = unsealed(file, header, hkdf(secret, salt, 'lifeboat v1 archive'))
   if (target !== '-') writeNew(target, pieces)
   else for (const piece of pieces) fs.writeFileSync(1, piece)
 }
-
 class Packs {
   places = new Map()
   kept = new Map()
@@ -213,7 +216,6 @@ class Packs {
     if (sha256 && hash.digest('hex') !== sha256) throw new Error('its content has another hash than the backup says')
   }
 }
-
 function readSnapshot(vault, key, name) {
   const bytes = fs.readFileSync(path.join(vault, 'snapshots', name))
   const [own, version] = [hkdf(key, bytes.subarray(8, 40), 'lifeboat v1 snapshot'), `${bytes[6]}.${bytes[7]}`]
@@ -256,7 +258,6 @@ function* readItems(packs, list, damaged) {
   }
   if (rest.length > 0) damaged('the end of the item list', new Error('it is cut off'))
 }
-
 class FolderOutput {
   asOwner = process.getuid?.() === 0
   constructor(folder) {
@@ -281,7 +282,6 @@ class FolderOutput {
     fs.lutimesSync(place, seconds(item.mtime), seconds(item.mtime))
   }
 }
-
 /** A tar archive to stdout: ustar, and what every tar knows for what does not fit. Text is latin1: a byte a letter. */
 class TarOutput {
   written = 0

@@ -1,0 +1,74 @@
+// The two files that are built: the addon and the worker. Where one cannot be used it says why, in one sentence with the
+// one command that mends it: not built, built for another platform, or not to be loaded.
+
+'use strict'
+
+const { existsSync, readdirSync } = require('node:fs')
+const { dirname, join } = require('node:path')
+
+const HOME = dirname(__dirname)
+const windows = process.platform === 'win32'
+const WORKER = join(HOME, 'bin', windows ? 'lifeboat.exe' : 'lifeboat')
+/** Of an error's text, so much is shown: what a loader has to say may be a page. */
+const LONGEST = 200
+
+/** As native.js, which napi generates, names it. */
+function platform() {
+  return [process.platform, process.arch, abi()].filter(Boolean).join('-')
+}
+
+function abi() {
+  if (windows) return 'msvc'
+  if (process.platform !== 'linux') return ''
+  // Without this a report asks the network for names, which takes seconds where there is none.
+  process.report.excludeNetwork = true
+  return process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'
+}
+
+function addon() {
+  return join(HOME, `lifeboat.${platform()}.node`)
+}
+
+function build() {
+  return `npm run build --prefix ${/[^\w/.:\\+-]/.test(HOME) ? JSON.stringify(HOME) : HOME}`
+}
+
+/** The platforms that an addon lies here for. */
+function builtFor() {
+  const names = readdirSync(HOME).map((name) => /^lifeboat\.(.+)\.node$/.exec(name)?.[1])
+  return names.filter(Boolean)
+}
+
+function otherPlatform(others) {
+  return `Lifeboat is built for ${others}, and this is ${platform()}. Build it here: ${build()}`
+}
+
+function notBuilt(file) {
+  const others = builtFor().filter((name) => name !== platform())
+  // The worker alone may be missing.
+  if (others.length > 0 && !existsSync(addon())) return otherPlatform(others.join(', '))
+  return `Lifeboat is not built: ${file} is missing. Were install scripts blocked (--ignore-scripts)? Build it: ${build()}`
+}
+
+/** Why native.js throws. The error itself lists all that it tried, in a chain of causes. */
+function whyNoAddon() {
+  const file = addon()
+  if (!existsSync(file)) return notBuilt(file)
+  let reason = 'its loader failed'
+  try {
+    require(file)
+  } catch (error) {
+    reason = String(error?.message).split('\n')[0].slice(0, LONGEST).replace(`${file}: `, '')
+  }
+  return `Lifeboat does not load: ${file}: ${reason}. Build it again: ${build()}`
+}
+
+/** Why the worker cannot be started: `error` is what spawn said. */
+function whyNoWorker(error) {
+  if (!existsSync(WORKER)) return notBuilt(WORKER)
+  // The file is there: what does not exist is the loader that it is made for. -8 is ENOEXEC, which Node has no name for.
+  if (['ENOENT', 'ENOEXEC'].includes(error.code) || error.errno === -8) return otherPlatform('another platform')
+  return `${WORKER} cannot be started: ${error.message}. Build it again: ${build()}`
+}
+
+module.exports = { HOME, WORKER, addon, whyNoAddon, whyNoWorker }
