@@ -557,7 +557,7 @@ export interface HistoryFilter {
   limit?: number
 }
 
-/** One entry of the history, which keeps the newest 20,000. */
+/** One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it. */
 export interface Run {
   operation: 'BACKUP' | 'RESTORE' | 'PRUNE' | 'VERIFY' | 'REHEARSAL' | 'EXPORT' | 'IMPORT' | 'DELETE'
   /** Of a backup. */
@@ -627,11 +627,13 @@ export interface Events {
       | 'inspect'
   }
   'backup:success': BackupResult
+  /** Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY): that is no bad news. */
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
   /**
    * `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was.
    * `backup` is what was asked for, a name or an ISO time, or `'pending'` where it is what waited for the next start.
+   * Not of one that was cancelled or met another operation.
    */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /** Files under the running host were replaced or removed: reload what is kept in memory. */

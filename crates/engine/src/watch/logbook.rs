@@ -134,6 +134,11 @@ impl Logbook {
             .run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
     }
 
+    /// It did nothing after all.
+    pub fn withdraw(&self, id: i64) -> Result<()> {
+        self.db.run("DELETE FROM runs WHERE id = ?1", [id])
+    }
+
     /// Runs that never ended, though nothing runs now, were cut off. The caller holds the vault's lock.
     pub fn settle(&self, now: i64) -> Result<()> {
         let open = self.db.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
