@@ -46,6 +46,7 @@ fn a_place_that_cannot_be_written_to_is_refused_before_anybody_is_asked_for_a_ke
         (missing.clone(), "Is the disk mounted? Make it (mkdir -p)"),
         (missing.join("bot.tar.gz"), "Is the disk mounted? Make it (mkdir -p)"),
         (bot.beside("taken/"), "is not a folder"),
+        (bot.beside("taken").join("x"), "is not a folder"),
         (bot.beside("taken"), "exists already"),
     ] {
         let (_, err) = texts(&mut bot.locked_out(["export", "latest", place.to_str().unwrap()]), 1);

@@ -45,6 +45,7 @@ fn is_there(folder: &Path) -> Result<()> {
     let what = match folder.metadata() {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
         Ok(_) => "is not a folder. Choose another place",
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => "is not a folder. Choose another place",
         Err(_) => "does not exist. Is the disk mounted? Make it (mkdir -p), or choose another",
     };
     Err(Error::Config { message: format!("The folder {} {what}.", folder.display()) })

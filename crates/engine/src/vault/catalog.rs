@@ -126,6 +126,17 @@ impl Catalog {
         Ok(Catalog { db, access: Access::Temporary })
     }
 
+    /// Until [`Catalog::unfreeze`] it is read as it is now: then SQLite need not ask at each look whether somebody has
+    /// written. Nothing may be written meanwhile.
+    pub fn freeze(&self) {
+        // Where that cannot be had, it is only slower.
+        let _ = self.db.with(|db| db.execute_batch("BEGIN"));
+    }
+
+    pub fn unfreeze(&self) {
+        let _ = self.db.with(|db| if db.is_autocommit() { Ok(()) } else { db.execute_batch("COMMIT") });
+    }
+
     /// Is what is noted in it there for the next operation, too?
     pub fn is_kept(&self) -> bool {
         self.access == Access::Write

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use super::catalog::{Catalog, Place};
 use super::name::BackupName;
-use super::needs::{Entries, Needs};
+use super::needs::{Entries, Ids, Needs};
 use super::pack::PackId;
 use super::reader::Reader;
 use super::snapshot::Snapshot;
@@ -79,9 +79,9 @@ pub struct Marker<'a> {
     catalog: Arc<Mutex<Catalog>>,
     reader: Reader,
     /// Pieces of item lists whose items are marked already: most backups share most of theirs.
-    lists: HashSet<ChunkId>,
+    lists: Ids,
     /// Chunks that are marked already, pieces among them.
-    needed: HashSet<ChunkId>,
+    needed: Ids,
     needs: Needs,
     /// What was read now, and will not have to be the next time.
     read: Entries,
@@ -98,8 +98,8 @@ impl<'a> Marker<'a> {
             vault,
             catalog,
             reader,
-            lists: HashSet::new(),
-            needed: HashSet::new(),
+            lists: Ids::default(),
+            needed: Ids::default(),
             needs,
             read: Entries::new(),
             marks: Marks::default(),
@@ -109,7 +109,7 @@ impl<'a> Marker<'a> {
 
     /// Marks all that one backup needs. Some error: what it needs is not known, because an object of it cannot be read.
     pub fn backup(&mut self, name: &BackupName) -> Result<Option<&Error>> {
-        let marked = Snapshot::read(self.vault, name).and_then(|snapshot| self.snapshot(&snapshot));
+        let marked = Snapshot::read(self.vault, name).and_then(|snapshot| self.frozen(&snapshot));
         self.remember();
         match marked {
             Err(error @ (Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })) => {
@@ -145,25 +145,39 @@ impl<'a> Marker<'a> {
         self.read.clear();
     }
 
+    fn frozen(&mut self, snapshot: &Snapshot) -> Result<()> {
+        // One that is not kept may be made anew while it is read.
+        let is_kept = lock(&self.catalog).is_kept();
+        if is_kept {
+            lock(&self.catalog).freeze();
+        }
+        let marked = self.snapshot(snapshot);
+        if is_kept {
+            lock(&self.catalog).unfreeze();
+        }
+        marked
+    }
+
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
         for piece in &snapshot.list.chunks {
             if self.lists.contains(piece) {
                 continue;
             }
-            self.need(*piece)?;
-            self.needs_of(*piece)?.into_iter().try_for_each(|id| self.need(id))?;
+            let is_there = self.need(*piece)?;
+            if !is_there {
+                // The next backup that has it is to hear the same.
+                self.needed.remove(piece);
+            }
+            self.needs_of(*piece, is_there)?.into_iter().try_for_each(|id| self.need(id).map(drop))?;
             // Only now: a piece that cannot be read is unreadable for the next backup, too.
             self.lists.insert(*piece);
         }
         Ok(())
     }
 
-    fn needs_of(&mut self, piece: ChunkId) -> Result<Vec<ChunkId>> {
-        let catalog = lock(&self.catalog);
+    fn needs_of(&mut self, piece: ChunkId, is_there: bool) -> Result<Vec<ChunkId>> {
         // A piece that lies nowhere is a list that is lost, whatever is remembered of it.
-        let known = if catalog.contains(piece)? { self.needs.get(&catalog, piece) } else { None };
-        drop(catalog);
-        if let Some(known) = known {
+        if let Some(known) = self.needs.get(piece).filter(|_| is_there) {
             return Ok(known);
         }
         let mut needs = Vec::new();
@@ -179,10 +193,11 @@ impl<'a> Marker<'a> {
         Ok(needs)
     }
 
-    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole.
-    fn need(&mut self, id: ChunkId) -> Result<()> {
+    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole. Is it there?
+    /// It is asked once; a chunk that was marked before is said to be.
+    fn need(&mut self, id: ChunkId) -> Result<bool> {
         if !self.needed.insert(id) {
-            return Ok(());
+            return Ok(true);
         }
         let places = lock(&self.catalog).places(id)?;
         match places.as_slice() {
@@ -191,7 +206,7 @@ impl<'a> Marker<'a> {
             several if several.iter().any(|place| self.marks.has(place)) => {}
             several => self.need_one(several)?,
         }
-        Ok(())
+        Ok(!places.is_empty())
     }
 
     fn need_one(&mut self, places: &[Place]) -> Result<()> {
