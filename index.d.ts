@@ -110,8 +110,8 @@ export function diff(from: BackupReference, to?: BackupReference | null, options
 
 /**
  * Sets up the root on another server, from a vault or an archive. The root must be empty or not exist; only a copy of the
- * vault may lie in it. All of the backup is restored or nothing, and the vault is copied to where the new root has it. The
- * source is only read. What was cut off goes on with the same call. `docs/disaster.md` is the guide.
+ * vault may lie in it. All of the backup is restored or nothing, and the vault is copied to where the new root has it, with
+ * its history of runs; events that wait for the old host stay with that. The source is only read. What was cut off goes on with the same call. `docs/disaster.md` is the guide.
  * @param from a vault's folder, a folder that holds one (an old root), or an archive
  */
 export function migrate(from: string, options?: MigrateOptions): Promise<MigrateReport>
@@ -121,7 +121,7 @@ export function migrate(from: string, options?: MigrateOptions): Promise<Migrate
  * (without one, under the key file) a `.tar.gz.sealed`. The file is there whole or not at all. `recover.mjs` opens it, too.
  * @param backup a backup's name, or `'latest'`
  * @param file the file, or a folder that gets one with the backup's name
- * @throws BackupError E_CONFIG where the file exists already, E_PASSPHRASE, E_NO_SPACE, E_CORRUPT where the vault is damaged
+ * @throws BackupError E_CONFIG, before anything is read, where the file exists already or its folder is missing, E_PASSPHRASE, E_NO_SPACE, E_CORRUPT where the vault is damaged
  */
 export function exportBackup(backup: string, file: string, options?: ExportOptions): Promise<ExportResult>
 
@@ -491,7 +491,10 @@ export interface MigrateReport {
   resumed: boolean
   /** What is damaged in the new vault. The root is whole all the same. */
   damaged: VerifyReport['damaged']
-  /** What does not fit on this machine, such as absolute paths in the configuration: nothing of it is changed. */
+  /**
+   * What does not fit on this machine, such as absolute paths in the configuration, or dependencies (`file:../lifeboat`) that
+   * are not there: nothing of it is changed.
+   */
   warnings: Warning[]
   /** What is left to be done, in this order. */
   next: { command: string; why: string }[]
@@ -559,7 +562,7 @@ export interface HistoryFilter {
   limit?: number
 }
 
-/** One entry of the history, which keeps the newest 20,000. */
+/** One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it. */
 export interface Run {
   operation: 'BACKUP' | 'RESTORE' | 'PRUNE' | 'VERIFY' | 'REHEARSAL' | 'EXPORT' | 'IMPORT' | 'DELETE'
   /** Of a backup. */
@@ -629,11 +632,13 @@ export interface Events {
       | 'inspect'
   }
   'backup:success': BackupResult
+  /** Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY): that is no bad news. */
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
   /**
    * `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was.
    * `backup` is what was asked for, a name or an ISO time, or `'pending'` where it is what waited for the next start.
+   * Not of one that was cancelled or met another operation.
    */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /** Files under the running host were replaced or removed: reload what is kept in memory. */

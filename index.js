@@ -159,10 +159,11 @@ class BackupEngine {
       if (url && type !== 'SAFETY' && !result.degraded) ping(url)
       return result
     } catch (error) {
-      const failure = { type, code: error.code, message: error.message }
-      this.#emit('backup:failure', failure)
-      // What somebody cancelled, or what another one is at, is no bad news.
-      if (url && !['E_ABORTED', 'E_BUSY'].includes(error.code)) ping(url, failure)
+      if (isBadNews(error)) {
+        const failure = { type, code: error.code, message: error.message }
+        this.#emit('backup:failure', failure)
+        if (url) ping(url, failure)
+      }
       throw error
     } finally {
       this.#courier.drain()
@@ -227,8 +228,9 @@ class BackupEngine {
       if (result !== null && !result.dryRun && !result.staged) this.#emit('restore:success', result)
       return result
     } catch (error) {
-      const rolledBack = error.code === 'E_ROLLED_BACK'
-      this.#emit('restore:failure', { backup, code: error.code, message: error.message, rolledBack })
+      const { code, message } = error
+      if (isBadNews(error))
+        this.#emit('restore:failure', { backup, code, message, rolledBack: code === 'E_ROLLED_BACK' })
       throw error
     }
   }
@@ -395,6 +397,11 @@ class BackupEngine {
   #emit(event, value) {
     this.#courier.tell(event, value)
   }
+}
+
+/** What somebody cancelled, or what met another operation, is none: whoever asked for it has the rejection. */
+function isBadNews({ code }) {
+  return !['E_ABORTED', 'E_BUSY'].includes(code)
 }
 
 function warn(who, error) {

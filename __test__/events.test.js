@@ -1,8 +1,8 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { execFileSync } = require('node:child_process')
-const { renameSync } = require('node:fs')
+const { execFileSync, spawnSync } = require('node:child_process')
+const { mkdirSync, renameSync, writeFileSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 const test = require('node:test')
 const { BackupEngine } = require('..')
@@ -47,7 +47,8 @@ test('an event that a listener could not take comes again, in order, and only to
 test('a listener that always throws, or never comes to an end, keeps nobody else waiting', async (t) => {
   silence(t)
   const patience = { [Symbol.for('lifeboat.clock')]: { patience: 50 } }
-  const engine = new BackupEngine({ root: makeRoot(t), encryption: false, ...patience })
+  const root = makeRoot(t)
+  const engine = new BackupEngine({ root, encryption: false, ...patience })
   const heard = []
   let calls = 0
   engine.on('backup:success', () => {
@@ -59,13 +60,44 @@ test('a listener that always throws, or never comes to an end, keeps nobody else
   engine.on('backup:failure', ({ code }) => heard.push(code))
   await engine.createBackup('MANUAL')
   await engine.createBackup('API')
-  await assert.rejects(engine.createBackup('MANUAL', { signal: AbortSignal.timeout(0) }), { code: 'E_ABORTED' })
+  renameSync(root, `${root}-away`)
+  await assert.rejects(engine.createBackup('MANUAL'), { code: 'E_SOURCE' })
+  renameSync(`${root}-away`, root)
   await until(() => heard.length === 3, 'all events')
-  assert.deepEqual(heard, ['MANUAL', 'API', 'E_ABORTED'])
+  assert.deepEqual(heard, ['MANUAL', 'API', 'E_SOURCE'])
   // The one that hung is told again of the first, and then of the second.
   await engine.verify()
   await until(() => calls >= 3, 'what it has missed')
   release()
+})
+
+test('what was cancelled, or met another operation, is rejected, and no bad news to anybody', async (t) => {
+  const root = makeRoot(t, { sparse: 2000 })
+  mkdirSync(join(root, 'config'))
+  writeFileSync(join(root, 'config/backup-config.json'), '{"encryption":false}')
+  const engine = new BackupEngine({ root, encryption: false })
+  const heard = []
+  for (const event of ['backup:failure', 'restore:failure'])
+    engine.on(event, ({ code }) => heard.push(`${event} ${code}`))
+  const controller = new AbortController()
+  const running = engine.createBackup('HOURLY', { signal: controller.signal })
+  await until(async () => (await engine.status()).running, 'a backup under way')
+  await assert.rejects(engine.createBackup(), { code: 'E_BUSY' })
+  await assert.rejects(engine.restore('latest'), { code: 'E_BUSY' })
+  // The command line keeps nothing for the next host either.
+  const cli = spawnSync(LIFEBOAT, ['--root', root, 'backup'])
+  assert.equal(cli.status, 3, String(cli.stderr))
+  controller.abort()
+  await assert.rejects(running, { code: 'E_ABORTED' })
+  await engine.verify()
+  assert.deepEqual(heard, [])
+  // What was refused has not happened; what was cancelled has begun.
+  const runs = await engine.history({ operation: 'BACKUP' })
+  assert.deepEqual(
+    runs.map(({ type, code }) => `${type} ${code}`),
+    ['HOURLY E_ABORTED']
+  )
+  assert.equal((await engine.status()).lastFailure, undefined)
 })
 
 test('bad news of backups that never had a vault is kept, too', async (t) => {

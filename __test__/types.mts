@@ -54,7 +54,7 @@ await exportBackup({ at: new Date() }, '/mnt/usb')
 
 const engine = new BackupEngine({})
 engine
-  .on('backup:failure', ({ code, message }) => console.log(code === 'E_BUSY', message))
+  .on('backup:failure', ({ code, message }) => console.log(code === 'E_NO_SPACE', message))
   .on('restore:reload', ({ paths }) => console.log(paths.length))
   .on('progress', ({ operation, phase }) => console.log(operation, phase))
 // @ts-expect-error no such event

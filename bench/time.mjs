@@ -1,23 +1,20 @@
 #!/usr/bin/env node
 // What time does to a vault: lists, status and pruning where there are many backups. See README.md beside this file.
 
-import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { age, build, HOUR } from './ager.mjs'
 import { measure as measureTree } from './dataset.mjs'
+import { pruneItems } from './items.mjs'
 import { measure, settle } from './measure.mjs'
 import { aligned, megabytes, seconds } from './table.mjs'
 import { find, TOOLS } from './tools.mjs'
 
-const HOUR = 3_600_000
-const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const LISTS = 15
 
 const HELP = `Usage: npm run bench:time -- [options]
@@ -25,6 +22,8 @@ const HELP = `Usage: npm run bench:time -- [options]
   --backups N    hourly backups that the pruned vaults hold (default 1000)
   --size BYTES   what they add to a vault together (default 5e9)
   --list N       backups of the vault that is listed (default 10000)
+  --items N      items of each backup of a vault that is pruned once more (default 22000)
+  --hours N      backups of that vault (default 241)
   --only A,B     only these: lifeboat, restic, borg
   --data DIR     where roots and vaults lie (default bench/data)
   --json FILE    also write all figures to this file
@@ -55,6 +54,7 @@ async function main() {
   await rm(work, { recursive: true, force: true })
   const pruned = await prune(join(work, 'prune'), options)
   const listed = options.only.includes('lifeboat') ? await list(join(work, 'list'), options.list) : undefined
+  const items = options.only.includes('lifeboat') ? await pruneItems(join(work, 'items'), options, say) : undefined
   await rm(work, { recursive: true, force: true })
 
   console.log(`\nPrune: ${options.backups} hourly backups, by the rules 24 hourly, 7 daily, 4 weekly, 12 monthly`)
@@ -66,7 +66,11 @@ async function main() {
       aligned([['call', 'median', 'worst'], ...Object.entries(listed.calls).map((one) => row(...one))]).join('\n')
     )
   }
-  if (options.json) await writeFile(options.json, `${JSON.stringify({ pruned, listed }, null, 2)}\n`)
+  if (items) {
+    console.log(`\nPrune: ${items.backups} hourly backups of ${items.items} small items each, ${ITEMS_ARE}`)
+    console.log(aligned([ITEMS_HEAD, ...Object.entries(items.runs).map(itemsRow)]).join('\n'))
+  }
+  if (options.json) await writeFile(options.json, `${JSON.stringify({ pruned, listed, items }, null, 2)}\n`)
 }
 
 /** Makes the same backups with each tool, and prunes them. */
@@ -124,31 +128,6 @@ async function enter(name, folder, root) {
   return { name, place, commands, backup: (n, at) => measure({ argv: backup(program, n, at), cwd: root }, place) }
 }
 
-/** Lifeboat under a clock that is told. */
-function age(root, vault, keyFile) {
-  const child = spawn(join(REPOSITORY, 'target/release/examples/ager'), [root, vault, keyFile], {
-    stdio: ['pipe', 'pipe', 'inherit']
-  })
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return {
-    backup: async (_, at) => {
-      child.stdin.write(`${kind(new Date(at))} ${at}\n`)
-      if ((await answers.next()).done) throw new Error('the ager has ended')
-    },
-    close: async () => {
-      child.stdin.end()
-      await once(child, 'exit')
-    }
-  }
-}
-
-/** Of an hour's backup: the largest type that is due in it. */
-function kind(at) {
-  if (at.getUTCDate() === 1 && at.getUTCHours() === 4) return 'MONTHLY'
-  if (at.getUTCDay() === 0 && at.getUTCHours() === 3) return 'WEEKLY'
-  return at.getUTCHours() === 2 ? 'DAILY' : 'HOURLY'
-}
-
 /** How long what a bot asks for takes where there are very many backups. */
 async function list(folder, backups) {
   const root = join(folder, 'root')
@@ -202,10 +181,14 @@ const pruneRow = (first) => (one) => [
   seconds(one.list)
 ]
 
-function build() {
-  const argv = ['build', '--release', '--locked', '--quiet', '-p', 'lifeboat-engine', '--example', 'ager']
-  if (spawnSync('cargo', argv, { cwd: REPOSITORY, stdio: 'inherit' }).status !== 0) process.exit(1)
-}
+const ITEMS_ARE = 'of which 60 change each hour'
+const ITEMS_HEAD = ['pruning', 'wall', 'CPU', 'peak RSS']
+const itemsRow = ([name, { wall, cpu, rss }]) => [
+  name,
+  seconds(wall),
+  cpu == null ? '-' : seconds(cpu),
+  rss == null ? '-' : megabytes(rss)
+]
 
 function readOptions() {
   let values
@@ -215,6 +198,8 @@ function readOptions() {
         backups: { type: 'string', default: '1000' },
         size: { type: 'string', default: '5e9' },
         list: { type: 'string', default: '10000' },
+        items: { type: 'string', default: '22000' },
+        hours: { type: 'string', default: '241' },
         only: { type: 'string', default: 'lifeboat,restic,borg' },
         data: { type: 'string', default: fileURLToPath(new URL('data', import.meta.url)) },
         json: { type: 'string' },
@@ -228,14 +213,24 @@ function readOptions() {
     console.log(HELP)
     process.exit(0)
   }
-  const [backups, size, list] = [values.backups, values.size, values.list].map(Number)
-  if (![backups, size, list].every((number) => Number.isInteger(number) && number > 0)) {
-    usage('--backups, --size and --list take whole numbers above 0.')
+  const counts = ['backups', 'size', 'list', 'items', 'hours']
+  const [backups, size, list, items, hours] = counts.map((name) => Number(values[name]))
+  if (![backups, size, list, items, hours].every((number) => Number.isInteger(number) && number > 0)) {
+    usage('--backups, --size, --list, --items and --hours take whole numbers above 0.')
   }
   const only = values.only.split(',').map((name) => name.trim())
   const unknown = only.filter((name) => name !== 'lifeboat' && !AGED[name])
   if (unknown.length > 0) usage(`--only: ${unknown.join(', ')} is not known.`)
-  return { backups, size, list, only, data: resolve(values.data), json: values.json && resolve(values.json) }
+  return {
+    backups,
+    size,
+    list,
+    items,
+    hours,
+    only,
+    data: resolve(values.data),
+    json: values.json && resolve(values.json)
+  }
 }
 
 function say(text) {

@@ -2,7 +2,7 @@
 
 'use strict'
 
-const { resolve } = require('node:path')
+const { resolve, sep } = require('node:path')
 const { BackupError } = require('./error.js')
 
 const CATEGORIES = ['database', 'config', 'logs', 'accounts', 'templates', 'session', 'media', 'data']
@@ -183,7 +183,9 @@ const EXPORT = { items: 'texts', encrypt: 'boolean', overwrite: 'boolean', ...WA
 function exportBackup(backup, file, options) {
   const given = withoutWatchers(checkAll('The options of exportBackup', options, EXPORT))
   const target = resolve(check('The file', file, 'path'))
-  return { op: 'exportBackup', backup: check('The backup', backup, 'path'), file: target, options: given }
+  // Who ends it with a slash means a folder, also where it is missing.
+  const end = /[/\\]$/.test(file) ? sep : ''
+  return { op: 'exportBackup', backup: check('The backup', backup, 'path'), file: target + end, options: given }
 }
 
 function importBackup(file, options) {

@@ -93,10 +93,13 @@ Examples:
 
     /// Show the backups, newest first.
     ///
-    /// TOTAL is what a backup holds, ADDED what it cost in the vault. It never waits for a running backup.
+    /// TOTAL is what a backup holds, ADDED what it cost in the vault. It never waits for a running backup. On a terminal the
+    /// newest 60 are shown, which are all by the usual rules, unless --limit or --all is given; elsewhere, and with --json,
+    /// all are.
     #[command(after_help = "\
 Examples:
   lifeboat list
+  lifeboat list --limit 5
   lifeboat list --type daily --since 2w
   lifeboat list --since yesterday --json")]
     List(ListArgs),
@@ -197,7 +200,7 @@ Examples:
     ///
     /// The new root, the folder one stands in or --root, must be empty; only the copy of the vault may lie in it already.
     /// The newest backup is restored into it, all or nothing, and the vault is copied to where the new root has it, so
-    /// that its history goes on. The source is only read. If it is cut off, the same command goes on with it.
+    /// that its history goes on, that of `lifeboat history` too. The source is only read. If it is cut off, the same command goes on with it.
     /// docs/disaster.md is the guide for the whole day.
     #[command(after_help = "\
 Examples:
@@ -312,6 +315,12 @@ pub struct ListArgs {
     /// Only backups since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<Moment>,
+    /// At most so many, the newest.
+    #[arg(long, value_name = "N", value_parser = limit())]
+    pub limit: Option<usize>,
+    /// All of them, also on a terminal.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -325,8 +334,8 @@ pub struct HistoryArgs {
     /// Only what began since then: 2h, 3d, yesterday, 2026-11-23, '2026-11-23 14:00'.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub since: Option<Moment>,
-    /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    /// At most so many, the newest.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit())]
     pub limit: usize,
     /// All that is remembered: the last 20,000.
     #[arg(long, conflicts_with = "limit")]
@@ -542,6 +551,11 @@ pub struct VerifyArgs {
 fn mirrored() -> impl TypedValueParser<Value = Option<Category>> {
     let names = Category::ALL.map(Category::as_str).into_iter().chain(["none"]);
     PossibleValuesParser::new(names).map(|name| Category::ALL.into_iter().find(|category| category.as_str() == name))
+}
+
+/// How many lines; none is a slip of the pen.
+fn limit() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u32).range(1..).map(|limit| limit as usize)
 }
 
 fn backup_type() -> impl TypedValueParser<Value = BackupType> {

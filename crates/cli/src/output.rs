@@ -45,6 +45,11 @@ impl Output {
         !self.json && !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Is the result read on a screen?
+    pub fn is_on_screen(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
     /// Who watches an operation's progress.
     pub fn progress(&self) -> Relay {
         if self.has_person() {

@@ -410,6 +410,7 @@ impl Engine {
         options: &ExportOptions,
         control: &Control,
     ) -> Result<ExportResult> {
+        archive::check_place(file, options.overwrite)?;
         self.recover_quietly();
         let (vault, credentials) = (self.vault()?, self.credentials(None)?);
         let recorder = self.recorder("EXPORT", None, control);

@@ -142,7 +142,8 @@ pub(crate) fn remove(
         removed += 1;
     }
     let kept = verdicts.iter().filter(|verdict| verdict.keep).map(|verdict| verdict.backup.parse());
-    let (mut marks, catalog, unknown) = mark(vault, catalog, &kept.collect::<Result<Vec<_>>>()?, control)?;
+    let kept = kept.collect::<Result<Vec<_>>>()?;
+    let (mut marks, catalog, unknown) = mark(vault, catalog, &kept, !dry_run, control)?;
     marks.damaged.extend(damaged);
     warnings.extend(unknown.into_iter().map(|(name, error)| Warning {
         path: name.to_string(),
@@ -182,7 +183,7 @@ pub(crate) fn remove(
 /// Removes the packs in which nothing is needed by these backups, which are all that there are.
 pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control) -> Result<()> {
     let (catalog, _) = catalog(vault)?;
-    let (mut marks, catalog, unknown) = mark(vault, catalog, kept, control)?;
+    let (mut marks, catalog, unknown) = mark(vault, catalog, kept, true, control)?;
     // Nothing is written here.
     marks.damaged.clear();
     if unknown.is_empty() {
@@ -213,12 +214,16 @@ fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
 
 type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);
 
-fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], control: &Control) -> Result<Marked> {
+/// `are_all`: there are no other backups.
+fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], are_all: bool, control: &Control) -> Result<Marked> {
     let catalog = Arc::new(Mutex::new(catalog));
     let mut marker = Marker::new(vault, catalog.clone());
     for name in kept {
         control.check()?;
         marker.backup(name)?;
+    }
+    if are_all {
+        marker.forget_others();
     }
     let (marks, unreadable) = marker.finish();
     let catalog = Arc::into_inner(catalog).ok_or_else(|| Error::internal("the catalog is still in use"))?;

@@ -8,18 +8,35 @@ use lifeboat_engine::report::{BackupInfo, ListFilter};
 use lifeboat_engine::zone::Zone;
 
 use crate::args::ListArgs;
-use crate::output::{escaped, size, table};
+use crate::output::{count, escaped, size, table};
 use crate::session::{Session, Vault};
 use crate::{exit, time};
+
+/// On a terminal no more are shown unless asked for: the newest would scroll away.
+const SCREENFUL: usize = 60;
 
 pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     let zone = session.zone()?;
     let since = args.since.as_ref().map(|since| since.since(&zone)).transpose()?;
     let filter = ListFilter { kind: args.kind, since, ..ListFilter::default() };
-    let backups = session.engine(Vault::MustExist, |engine| engine.list_backups(&filter))?;
-    let filtered = args.kind.is_some() || since.is_some();
+    let mut backups = session.engine(Vault::MustExist, |engine| engine.list_backups(&filter))?;
+    let all = backups.len();
+    backups.truncate(most(args, session.output.is_on_screen()));
+    let filtered = args.kind.is_some() || args.since.is_some();
     session.output.result(&backups, |out| show(out, &backups, filtered, &zone))?;
+    if backups.len() < all {
+        let older = count((all - backups.len()) as u64, "older backup is", "older backups are");
+        session.output.remark(&format!("{older} not shown. All of them: lifeboat list --all"));
+    }
     Ok(exit::DONE)
+}
+
+fn most(args: &ListArgs, on_screen: bool) -> usize {
+    match args.limit {
+        Some(limit) => limit,
+        None if on_screen && !args.all => SCREENFUL,
+        None => usize::MAX,
+    }
 }
 
 fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone) -> io::Result<()> {
@@ -57,4 +74,17 @@ fn remarks(backup: &BackupInfo) -> String {
         remarks.push(escaped(note).into_owned());
     }
     remarks.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_is_spared_unless_somebody_says_how_many() {
+        let args = |limit, all| ListArgs { kind: None, since: None, limit, all };
+        assert_eq!((most(&args(None, false), true), most(&args(None, false), false)), (SCREENFUL, usize::MAX));
+        assert_eq!((most(&args(Some(100), false), true), most(&args(Some(5), false), false)), (100, 5));
+        assert_eq!(most(&args(None, true), true), usize::MAX);
+    }
 }

@@ -58,7 +58,7 @@ fn show(out: &mut dyn Write, report: &MigrateReport, zone: &Zone) -> io::Result<
     warnings(out, &report.warnings)?;
     writeln!(out, "\nNow, in {}:", place(&report.root))?;
     for step in &report.next {
-        writeln!(out, "  {:<16} {}", step.command, step.why)?;
+        writeln!(out, "  {:<16} {}", escaped(&step.command), escaped(&step.why))?;
     }
     Ok(())
 }

@@ -37,6 +37,28 @@ fn a_backup_goes_out_and_into_another_vault() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_to_is_refused_before_anybody_is_asked_for_a_key() {
+    let bot = Bot::new();
+    bot.backup();
+    let missing = bot.beside("usb/");
+    fs::write(bot.beside("taken"), "x").unwrap();
+    for (place, what) in [
+        (missing.clone(), "Is the disk mounted? Make it (mkdir -p)"),
+        (missing.join("bot.tar.gz"), "Is the disk mounted? Make it (mkdir -p)"),
+        (bot.beside("taken/"), "is not a folder"),
+        (bot.beside("taken").join("x"), "is not a folder"),
+        (bot.beside("taken"), "exists already"),
+    ] {
+        let (_, err) = texts(&mut bot.locked_out(["export", "latest", place.to_str().unwrap()]), 1);
+        assert!(err.contains(what) && err.contains("E_CONFIG"), "{err}");
+    }
+    assert!(!missing.exists());
+    // So is a folder that a restore could not fill.
+    let (_, err) = texts(&mut bot.locked_out(["restore", "latest", "--to", bot.root().to_str().unwrap()]), 1);
+    assert!(err.contains("is not empty"), "{err}");
+}
+
+#[test]
 fn some_items_in_the_clear_and_never_over_another_file() {
     let bot = Bot::new();
     let backup = bot.backup();

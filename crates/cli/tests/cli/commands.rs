@@ -41,6 +41,26 @@ fn a_backup_s_json_is_the_api_s_result() {
 }
 
 #[test]
+fn of_many_backups_the_newest_are_shown_if_one_asks_for_so_many() {
+    let bot = Bot::new();
+    let made: Vec<String> = (0..5).map(|_| bot.backup()).collect();
+    let names = |json: Value| -> Vec<String> {
+        json.as_array().unwrap().iter().map(|one| one["backup"].as_str().unwrap().to_owned()).collect()
+    };
+    let newest = names(document(&mut bot.lifeboat(["list", "--limit", "2", "--json"]), 0));
+    assert_eq!(newest, [made[4].clone(), made[3].clone()]);
+    assert_eq!(names(document(&mut bot.lifeboat(["list", "--json"]), 0)).len(), 5);
+    let (out, err) = texts(&mut bot.lifeboat(["list", "--limit", "4", "--type", "manual"]), 0);
+    assert_eq!(out.lines().count(), 1 + 4);
+    assert!(err.contains("1 older backup is not shown"), "{err}");
+    let (out, err) = texts(&mut bot.lifeboat(["list", "--all"]), 0);
+    assert_eq!((out.lines().count(), err.as_str()), (1 + 5, ""));
+    for line in [["list", "--limit", "0"], ["history", "--limit", "0"]] {
+        texts(&mut bot.lifeboat(line), 2);
+    }
+}
+
+#[test]
 fn with_json_progress_is_json_lines_on_stderr_and_quiet_silences_it() {
     let bot = Bot::new();
     // A backup of so small a bot is over before there is progress to tell of: hold it up.

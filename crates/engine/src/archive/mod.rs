@@ -31,6 +31,7 @@ mod twin;
 
 pub use export::export;
 pub use import::import;
+pub use place::check as check_place;
 pub use source::Archive;
 
 pub use crate::vault::shelf::{PLAIN, SEALED};

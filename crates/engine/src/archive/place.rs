@@ -26,17 +26,38 @@ enum Unfinished {
     Named(NamedTempFile),
 }
 
+/// Could a file be put there, in the folder or under the name that `path` is? Asked before anything is read for it.
+pub fn check(path: &Path, overwrite: bool) -> Result<()> {
+    let names_folder =
+        path.as_os_str().as_encoded_bytes().last().is_some_and(|last| std::path::is_separator(*last as char));
+    let folder = match path.is_dir() || names_folder {
+        true => path,
+        false => folder_of(path),
+    };
+    is_there(folder)?;
+    if folder != path && !overwrite && path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    tempfile::tempfile_in(folder).at("writing in", folder).map(drop)
+}
+
+fn is_there(folder: &Path) -> Result<()> {
+    let what = match folder.metadata() {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => "is not a folder. Choose another place",
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => "is not a folder. Choose another place",
+        Err(_) => "does not exist. Is the disk mounted? Make it (mkdir -p), or choose another",
+    };
+    Err(Error::Config { message: format!("The folder {} {what}.", folder.display()) })
+}
+
 impl NewFile {
     pub fn create(path: &Path, overwrite: bool) -> Result<NewFile> {
         let folder = folder_of(path);
         if !overwrite && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
-        if !folder.is_dir() {
-            return Err(Error::Config {
-                message: format!("The folder {} does not exist. Make it, or choose another.", folder.display()),
-            });
-        }
+        is_there(folder)?;
         let beside = beside(path);
         clear(folder, &beside)?;
         let file = match nameless(folder) {

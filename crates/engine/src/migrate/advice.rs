@@ -46,6 +46,18 @@ impl Migration<'_> {
         if origin.path().starts_with(&report.root) && !vault_is_source {
             warn(origin.path(), "It lies in the new root, and so would be in every backup. Move it out.".into());
         }
+        for lost in survey.dependencies.iter().filter(|dependency| !dependency.is_there(&report.root)) {
+            let message = format!(
+                "{:?} is {:?}, which leads to {}, and nothing is there. Put it there before npm runs, or correct the line: \
+                 npm makes a link to nothing and says no word, and `npx {}` then asks the public registry for that name, \
+                 where it may be somebody else's package.",
+                lost.name,
+                lost.spec,
+                lost.place(&report.root).display(),
+                lost.name
+            );
+            warn(Path::new("package.json"), message);
+        }
         if owner::may_give() && !has_owner {
             for uid in survey.users().into_iter().filter(|uid| !owner::is_known(*uid)).take(3) {
                 let message = format!(
@@ -61,9 +73,17 @@ impl Migration<'_> {
 }
 
 /// What the owner has to do now, in this order.
-pub fn next_steps(survey: &Survey, report: &MigrateReport) -> Vec<NextStep> {
+pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport) -> Vec<NextStep> {
     let mut steps = Vec::new();
     let mut step = |command: &str, why: &str| steps.push(NextStep { command: command.into(), why: why.into() });
+    for lost in survey.dependencies.iter().filter(|dependency| !dependency.is_there(&report.root)) {
+        let (old, new) = (lost.place(Path::new(&source.snapshot.root)), lost.place(&report.root));
+        let folder = new.parent().unwrap_or(&new);
+        step(
+            &format!("scp -r OLD-SERVER:{} {}", in_shell(&old), in_shell(folder)),
+            &format!("{} lies beside the app, and is in no backup", lost.name),
+        );
+    }
     if survey.has_package && !report.root.join("node_modules").is_dir() {
         let install = if survey.has_package_lock { "npm ci" } else { "npm install" };
         step(install, "brings back node_modules, which no backup holds");
@@ -72,6 +92,13 @@ pub fn next_steps(survey: &Survey, report: &MigrateReport) -> Vec<NextStep> {
     step("lifeboat backup", "the first backup here");
     step("lifeboat verify", "proves that the vault is whole");
     steps
+}
+
+/// As one word of a shell: the name comes from the backup.
+fn in_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = path.chars().all(|char| char.is_alphanumeric() || "-_./:@+%".contains(char));
+    if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Damage is no reason to give up: says what else can be done.

@@ -49,8 +49,8 @@ pub fn missing(objects: &[Object], to: &Path) -> u64 {
     objects.iter().filter(|object| !is_there(object, to)).map(|(_, size)| size).sum()
 }
 
-/// Copies what is not there yet, and returns its bytes. The caller holds the lock of `to`.
-pub fn copy(from: &Path, objects: &[Object], to: &Path, control: &Control) -> Result<u64> {
+/// An empty folder for what is not whole yet. The caller holds the lock of `to`.
+pub fn temporary(to: &Path) -> Result<PathBuf> {
     let temporary = to.join("tmp");
     match fs::remove_dir_all(&temporary) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -58,6 +58,11 @@ pub fn copy(from: &Path, objects: &[Object], to: &Path, control: &Control) -> Re
         }
         _ => make_folder(&temporary)?,
     }
+    Ok(temporary)
+}
+
+/// Copies what is not there yet by way of `temporary`, and returns its bytes. The caller holds the lock of `to`.
+pub fn copy(from: &Path, objects: &[Object], to: &Path, temporary: &Path, control: &Control) -> Result<u64> {
     let mut progress = Progress {
         phase: "copying the history".into(),
         total_items: Some(objects.len() as u64),
@@ -68,7 +73,7 @@ pub fn copy(from: &Path, objects: &[Object], to: &Path, control: &Control) -> Re
     for object in objects {
         control.check()?;
         if !is_there(object, to) {
-            copied += copy_one(&from.join(&object.0), &to.join(&object.0), &temporary)?;
+            copied += copy_one(&from.join(&object.0), &to.join(&object.0), temporary)?;
         }
         progress.items += 1;
         progress.bytes += object.1;

@@ -6,7 +6,9 @@
 //! command goes on with it. Users' files are never rewritten: what of a configuration does not fit here is a warning.
 
 mod advice;
+mod dependencies;
 mod history;
+mod logbook;
 mod origin;
 mod place;
 mod root;
@@ -22,7 +24,7 @@ use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Engine, Error, Result, owner, restore, verify};
+use crate::{Config, Control, Engine, Error, Result, owner, restore, verify, watch};
 
 use advice::{advise, next_steps, unfinished};
 use origin::Origin;
@@ -102,8 +104,8 @@ impl Migration<'_> {
             self.set_up_vault(&source, &objects, &place, is_there, &mut report)?;
         }
         self.give(&root, &survey, owner, &report)?;
-        report.warnings = self.warnings(&source, &survey, &origin, &report, owner.is_some());
-        report.next = next_steps(&survey, &report);
+        report.warnings.extend(self.warnings(&source, &survey, &origin, &report, owner.is_some()));
+        report.next = next_steps(&survey, &source, &report);
         root.finish()?;
         report.duration_ms = started.elapsed().as_millis() as u64;
         Ok(report)
@@ -203,14 +205,25 @@ impl Migration<'_> {
     ) -> Result<()> {
         history::make_folder(place)?;
         let _lock = Lock::acquire(place, "MIGRATE", false, self.control)?;
-        if !is_there {
-            report.copied = history::copy(source.vault.dir(), objects, place, self.control).map_err(unfinished)?;
-        }
+        let from = source.vault.dir();
+        // Before vault.json, which comes last: from then on the app may write a logbook of its own.
+        report.warnings.extend(match is_there {
+            true => logbook::adopt(place),
+            false => {
+                let temporary = history::temporary(place).map_err(unfinished)?;
+                let warning = logbook::bring(from, place, &temporary);
+                report.copied = history::copy(from, objects, place, &temporary, self.control).map_err(unfinished)?;
+                warning
+            }
+        });
         let vault = self.reopen(source, place)?;
         let threads = self.engine.config().worker.effective_threads();
-        let verified = verify::run(&vault, &verify::Scope::All, false, threads, self.control)?.report;
-        report.backups = verified.backups;
-        report.damaged = verified.damaged;
+        let scope = verify::Scope::All;
+        let verified = verify::run(&vault, &scope, false, threads, self.control)?;
+        // So that `status` knows of damage, too. Where it cannot be noted, the next inspection finds it.
+        let _ = watch::inspection::remember(&vault, &verified, &[], &scope, self.control.now());
+        report.backups = verified.report.backups;
+        report.damaged = verified.report.damaged;
         // So that `lifeboat list` need not open every snapshot.
         vault.catalog_for_writing().map(drop)
     }

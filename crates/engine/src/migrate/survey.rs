@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::dependencies::{self, Local};
 use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
 use crate::owner::Ids;
@@ -29,6 +30,8 @@ pub struct Survey {
     pub settings: Option<Settings>,
     pub has_package: bool,
     pub has_package_lock: bool,
+    /// What the app needs beside itself.
+    pub dependencies: Vec<Local>,
 }
 
 impl Survey {
@@ -64,7 +67,12 @@ impl Survey {
                 *survey.owners.entry((item.uid, item.gid)).or_default() += 1;
             }
             match path.as_bytes() {
-                b"package.json" => survey.has_package = is_file,
+                b"package.json" => {
+                    survey.has_package = is_file;
+                    if is_file && item.size <= MAX_SETTINGS {
+                        survey.dependencies = dependencies::local(&content(&item, &mut contents)?);
+                    }
+                }
                 b"package-lock.json" => survey.has_package_lock = is_file,
                 other if other == DEFAULT_FILE.as_bytes() && is_file && item.size <= MAX_SETTINGS => {
                     survey.settings = Settings::parse(&content(&item, &mut contents)?);

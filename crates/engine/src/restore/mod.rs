@@ -50,7 +50,7 @@ use stage::{Order, Stage};
 use target::Target;
 pub use workspace::WORKSPACE;
 
-/// `E_CONFIG` for options that do not go together.
+/// Refuses options that do not go together, and a target that cannot be filled.
 pub fn check_options(options: &RestoreOptions) -> Result<()> {
     let refuse = |message: &str| Err(Error::Config { message: message.into() });
     if options.per_item && options.items.is_empty() {
@@ -59,6 +59,8 @@ pub fn check_options(options: &RestoreOptions) -> Result<()> {
     if options.salvage && options.target.is_none() {
         return refuse("A salvage is not all or nothing: it needs another folder to write to (`target`, --to DIR).");
     }
+    // At once, and not after the backup was looked at.
+    options.target.as_deref().map(Target::check).transpose()?;
     owner::of(options).map(drop)
 }
 

@@ -30,6 +30,9 @@ pub struct Keys {
     pub ids: Zeroizing<[u8; 32]>,
     /// Seeds the content-defined chunker, so that chunk sizes tell nothing about known content.
     pub chunker_seed: u64,
+    /// Keys what the catalog remembers of item lists. Raised with what [`crate::vault::item::Item`] can need: what an older
+    /// version remembered is then not believed.
+    pub needs: Zeroizing<[u8; 32]>,
     packs: Zeroizing<[u8; 32]>,
     snapshots: Zeroizing<[u8; 32]>,
 }
@@ -43,6 +46,7 @@ impl Keys {
         Keys {
             ids: sub("ids"),
             chunker_seed: u64::from_le_bytes(seed),
+            needs: sub("needs 1"),
             packs: sub("packs"),
             snapshots: sub("snapshots"),
         }

@@ -1,6 +1,7 @@
 //! The catalog: a local SQLite index of the vault. A cache: whatever happens to it, it is rebuilt from the vault.
 //!
-//! It knows which chunk lies where in which pack, and the facts of each backup that a list shows. It knows no paths.
+//! It knows which chunk lies where in which pack, the facts of each backup that a list shows, and what pieces of item lists
+//! need ([`super::needs`]). It knows no paths.
 //! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
 //! that it does not know are read. Readers open it read-only and never wait.
 
@@ -10,10 +11,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::Vault;
 use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
+use super::{Vault, needs};
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::report::BackupInfo;
@@ -21,7 +22,7 @@ use crate::{Error, Result};
 
 pub const FILE: &str = "catalog.sqlite";
 /// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 const SCHEMA: &str = "
     CREATE TABLE packs (pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
     CREATE TABLE chunks (
@@ -44,7 +45,7 @@ pub struct Place {
 }
 
 pub struct Catalog {
-    db: Database,
+    pub(super) db: Database,
     access: Access,
 }
 
@@ -71,7 +72,10 @@ impl Catalog {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let db = Database::open(&path, flags, |db| {
             settings(db)?;
-            db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+            db.execute_batch(&format!(
+                "BEGIN; {SCHEMA} {} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
+                needs::SCHEMA
+            ))
         })?;
         Ok(Catalog { db, access: Access::Write })
     }
@@ -118,8 +122,24 @@ impl Catalog {
     /// A catalog of its own for one reader, gone when it is dropped.
     pub fn temporary() -> Result<Catalog> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(Path::new(""), flags, |db| db.execute_batch(SCHEMA))?;
+        let db = Database::open(Path::new(""), flags, |db| db.execute_batch(&format!("{SCHEMA} {}", needs::SCHEMA)))?;
         Ok(Catalog { db, access: Access::Temporary })
+    }
+
+    /// Until [`Catalog::unfreeze`] it is read as it is now: then SQLite need not ask at each look whether somebody has
+    /// written. Nothing may be written meanwhile.
+    pub fn freeze(&self) {
+        // Where that cannot be had, it is only slower.
+        let _ = self.db.with(|db| db.execute_batch("BEGIN"));
+    }
+
+    pub fn unfreeze(&self) {
+        let _ = self.db.with(|db| if db.is_autocommit() { Ok(()) } else { db.execute_batch("COMMIT") });
+    }
+
+    /// Is what is noted in it there for the next operation, too?
+    pub fn is_kept(&self) -> bool {
+        self.access == Access::Write
     }
 
     /// Looks at the folder again: what a reader needs may have been written anew by a pruning beside it.

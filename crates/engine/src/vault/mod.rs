@@ -12,6 +12,7 @@ pub mod item;
 pub mod list;
 pub mod lock;
 pub mod name;
+pub mod needs;
 pub mod pack;
 pub mod place;
 pub mod reader;

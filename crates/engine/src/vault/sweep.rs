@@ -1,6 +1,7 @@
 //! Which stored chunks backups need, and removing the others.
 //!
-//! Marking reads the item lists of the backups that stay, each piece of a list once. Sweeping deletes the packs in which
+//! Marking reads the records of the backups that stay, and each piece of their item lists that no marking has read before:
+//! what a piece needs is remembered ([`super::needs`]). Sweeping deletes the packs in which
 //! nothing is needed; what is needed of a pack that is mostly dead, or damaged where nothing is needed, is first written
 //! into a new one. Whatever is cut off leaves at worst a pack too many: a pack goes only when all that is needed of it is
 //! durable elsewhere.
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use super::catalog::{Catalog, Place};
 use super::name::BackupName;
+use super::needs::{Entries, Ids, Needs};
 use super::pack::PackId;
 use super::reader::Reader;
 use super::snapshot::Snapshot;
@@ -77,7 +79,12 @@ pub struct Marker<'a> {
     catalog: Arc<Mutex<Catalog>>,
     reader: Reader,
     /// Pieces of item lists whose items are marked already: most backups share most of theirs.
-    lists: HashSet<ChunkId>,
+    lists: Ids,
+    /// Chunks that are marked already, pieces among them.
+    needed: Ids,
+    needs: Needs,
+    /// What was read now, and will not have to be the next time.
+    read: Entries,
     marks: Marks,
     /// Backups whose needs are not known, because an object of them cannot be read. While one stays, no pack may go.
     unreadable: Vec<(BackupName, Error)>,
@@ -86,12 +93,25 @@ pub struct Marker<'a> {
 impl<'a> Marker<'a> {
     pub fn new(vault: &'a Vault, catalog: Arc<Mutex<Catalog>>) -> Marker<'a> {
         let reader = Reader::new(vault.clone(), catalog.clone());
-        Marker { vault, catalog, reader, lists: HashSet::new(), marks: Marks::default(), unreadable: Vec::new() }
+        let needs = Needs::of(&lock(&catalog), &vault.keys().needs);
+        Marker {
+            vault,
+            catalog,
+            reader,
+            lists: Ids::default(),
+            needed: Ids::default(),
+            needs,
+            read: Entries::new(),
+            marks: Marks::default(),
+            unreadable: Vec::new(),
+        }
     }
 
     /// Marks all that one backup needs. Some error: what it needs is not known, because an object of it cannot be read.
     pub fn backup(&mut self, name: &BackupName) -> Result<Option<&Error>> {
-        match Snapshot::read(self.vault, name).and_then(|snapshot| self.snapshot(&snapshot)) {
+        let marked = Snapshot::read(self.vault, name).and_then(|snapshot| self.frozen(&snapshot));
+        self.remember();
+        match marked {
             Err(error @ (Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })) => {
                 self.unreadable.push((name.clone(), error));
                 Ok(self.unreadable.last().map(|(_, error)| error))
@@ -109,26 +129,76 @@ impl<'a> Marker<'a> {
         (self.marks, self.unreadable)
     }
 
+    /// What was marked is all that there is: what no backup uses any more need not be remembered.
+    pub fn forget_others(&self) {
+        let catalog = lock(&self.catalog);
+        if catalog.is_kept() && self.unreadable.is_empty() {
+            self.needs.keep_only(&catalog, &self.lists, &self.needed);
+        }
+    }
+
+    fn remember(&mut self) {
+        let catalog = lock(&self.catalog);
+        if catalog.is_kept() {
+            self.needs.put(&catalog, &self.read);
+        }
+        self.read.clear();
+    }
+
+    fn frozen(&mut self, snapshot: &Snapshot) -> Result<()> {
+        // One that is not kept may be made anew while it is read.
+        let is_kept = lock(&self.catalog).is_kept();
+        if is_kept {
+            lock(&self.catalog).freeze();
+        }
+        let marked = self.snapshot(snapshot);
+        if is_kept {
+            lock(&self.catalog).unfreeze();
+        }
+        marked
+    }
+
     fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
-        for id in &snapshot.list.chunks {
-            if self.lists.contains(id) {
+        for piece in &snapshot.list.chunks {
+            if self.lists.contains(piece) {
                 continue;
             }
-            self.need(*id)?;
-            for item in list::parse(&self.reader.get(*id)?)? {
-                item.named_chunks().try_for_each(|id| self.need(id))?;
-                for ids in &item.lists {
-                    list::ids(&self.reader.get(*ids)?)?.into_iter().try_for_each(|id| self.need(id))?;
-                }
+            let is_there = self.need(*piece)?;
+            if !is_there {
+                // The next backup that has it is to hear the same.
+                self.needed.remove(piece);
             }
+            self.needs_of(*piece, is_there)?.into_iter().try_for_each(|id| self.need(id).map(drop))?;
             // Only now: a piece that cannot be read is unreadable for the next backup, too.
-            self.lists.insert(*id);
+            self.lists.insert(*piece);
         }
         Ok(())
     }
 
-    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole.
-    fn need(&mut self, id: ChunkId) -> Result<()> {
+    fn needs_of(&mut self, piece: ChunkId, is_there: bool) -> Result<Vec<ChunkId>> {
+        // A piece that lies nowhere is a list that is lost, whatever is remembered of it.
+        if let Some(known) = self.needs.get(piece).filter(|_| is_there) {
+            return Ok(known);
+        }
+        let mut needs = Vec::new();
+        for item in list::parse(&self.reader.get(piece)?)? {
+            needs.extend(item.named_chunks());
+            for ids in &item.lists {
+                needs.extend(list::ids(&self.reader.get(*ids)?)?);
+            }
+        }
+        needs.sort_unstable();
+        needs.dedup();
+        self.read.push((piece, needs.clone()));
+        Ok(needs)
+    }
+
+    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole. Is it there?
+    /// It is asked once; a chunk that was marked before is said to be.
+    fn need(&mut self, id: ChunkId) -> Result<bool> {
+        if !self.needed.insert(id) {
+            return Ok(true);
+        }
         let places = lock(&self.catalog).places(id)?;
         match places.as_slice() {
             [] => self.marks.lost = true,
@@ -136,7 +206,7 @@ impl<'a> Marker<'a> {
             several if several.iter().any(|place| self.marks.has(place)) => {}
             several => self.need_one(several)?,
         }
-        Ok(())
+        Ok(!places.is_empty())
     }
 
     fn need_one(&mut self, places: &[Place]) -> Result<()> {

@@ -130,7 +130,13 @@ fn damage(dir: &Path) -> Vec<Damage> {
 }
 
 /// Notes what was read, and what was found. `archives`: those that are whole.
-fn remember(vault: &Vault, verified: &Verified, archives: &[String], scope: &Scope<'_>, now: i64) -> Result<()> {
+pub(crate) fn remember(
+    vault: &Vault,
+    verified: &Verified,
+    archives: &[String],
+    scope: &Scope<'_>,
+    now: i64,
+) -> Result<()> {
     let logbook = Logbook::open(vault.dir())?;
     logbook.set_checked(&verified.whole, &verified.packs, now)?;
     let mut report = verified.report.clone();

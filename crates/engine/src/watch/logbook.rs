@@ -80,6 +80,11 @@ impl Logbook {
         std::fs::rename(&path, with(".damaged")).map_err(|error| Error::io("setting aside", &path, error))
     }
 
+    /// As [`Logbook::open`], and one that is damaged stays as it is.
+    pub fn open_as_it_is(vault: &Path) -> Result<Logbook> {
+        Logbook::try_open(&vault.join(FILE))
+    }
+
     fn try_open(path: &Path) -> Result<Logbook> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let db = Database::open(path, flags, |db| {
@@ -134,6 +139,11 @@ impl Logbook {
             .run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
     }
 
+    /// It did nothing after all.
+    pub fn withdraw(&self, id: i64) -> Result<()> {
+        self.db.run("DELETE FROM runs WHERE id = ?1", [id])
+    }
+
     /// Runs that never ended, though nothing runs now, were cut off. The caller holds the vault's lock.
     pub fn settle(&self, now: i64) -> Result<()> {
         let open = self.db.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
@@ -170,6 +180,27 @@ impl Logbook {
         ];
         let texts = self.db.query(sql, values, |row| row.get::<_, String>(0))?;
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    }
+
+    /// The oldest first.
+    pub fn all_runs(&self) -> Result<Vec<Run>> {
+        let limit = Some(MAX_RUNS as usize);
+        let mut runs = self.runs(&HistoryFilter { limit, ..HistoryFilter::default() })?;
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// Begins the history with these, the oldest first.
+    pub fn begin_with(&self, runs: &[Run]) -> Result<()> {
+        self.db.run("BEGIN", params![])?;
+        runs.iter().try_for_each(|run| self.begin(run).map(drop))?;
+        self.db.run("COMMIT", params![])
+    }
+
+    /// Forgets all but the history: what waits to be told, and what is known of the machine.
+    pub fn keep_only_runs(&self) -> Result<()> {
+        self.db
+            .with(|db| db.execute_batch("BEGIN; DELETE FROM events; DELETE FROM facts; DELETE FROM checked; COMMIT;"))
     }
 
     /// The newest backup that failed or was cut off.

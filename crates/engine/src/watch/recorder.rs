@@ -76,8 +76,15 @@ impl Recorder {
         result
     }
 
-    /// How it ended, as far as is known; more may be noted later.
+    /// How it ended, as far as is known; more may be noted later. What was refused because another operation is at work did
+    /// nothing: no history tells of it.
     pub fn note<T: Outcome>(&mut self, result: &Result<T>) {
+        if matches!(result, Err(Error::Busy { .. })) {
+            if let Some(id) = self.id {
+                let _ = Logbook::open(&self.vault).and_then(|logbook| logbook.withdraw(id));
+            }
+            return;
+        }
         if self.run.result == RunResult::Running {
             self.run.duration_ms = (self.control.now() - self.run.at).max(0) as u64;
         }
@@ -132,6 +139,7 @@ impl Recorder {
                     self.tell("restore:overwritten", value);
                 }
             }
+            Err(Error::Aborted | Error::Busy { .. }) => {}
             Err(error) => self.tell("restore:failure", || {
                 let rolled_back = matches!(error, Error::RolledBack { .. });
                 json!({ "backup": backup, "code": error.code(), "message": error.to_string(), "rolledBack": rolled_back })
@@ -139,10 +147,11 @@ impl Recorder {
         }
     }
 
-    /// As the event of a backup.
+    /// As the event of a backup. What somebody cancelled, or what met another operation, is no bad news.
     pub fn tell_backup(&self, result: &Result<BackupResult>) {
         match result {
             Ok(result) => self.tell("backup:success", || json!(result)),
+            Err(Error::Aborted | Error::Busy { .. }) => {}
             Err(error) => self.tell(
                 "backup:failure",
                 || json!({ "type": self.run.kind, "code": error.code(), "message": error.to_string() }),

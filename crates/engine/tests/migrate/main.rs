@@ -7,6 +7,8 @@ mod support;
 
 mod cut_off;
 mod damage;
+mod dependencies;
+mod logbook;
 mod places;
 mod refused;
 mod server;

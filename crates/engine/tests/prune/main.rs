@@ -6,5 +6,6 @@ mod support;
 
 mod beside;
 mod healing;
+mod remembered;
 mod room;
 mod rules;

@@ -98,6 +98,32 @@ fn events_wait_in_order_until_they_are_taken_and_a_host_keeps_only_what_nobody_t
 }
 
 #[test]
+fn what_was_cancelled_or_met_another_operation_is_no_bad_news() {
+    let bot = Bot::new();
+    backup_at(&bot, BackupType::Manual, START);
+    take(&bot);
+    let lock = vault::lock::Lock::acquire(&bot.vault(), "BACKUP HOURLY", false, &at(START)).unwrap();
+    let refused = bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 1));
+    assert_eq!(refused.unwrap_err().code(), "E_BUSY");
+    let restore = |control: &Control| {
+        let restored = bot.engine().restore(&BackupRef::Name("latest".into()), &RestoreOptions::default(), control);
+        restored.unwrap_err().code()
+    };
+    assert_eq!(restore(&at(START + 2)), "E_BUSY");
+    drop(lock);
+    let cancelled = at(START + 3);
+    cancelled.cancel();
+    let ended = bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &cancelled);
+    assert_eq!(ended.unwrap_err().code(), "E_ABORTED");
+    assert_eq!(events(&bot), []);
+    // What was refused did nothing; what was cancelled had begun.
+    let runs = bot.engine().history(&HistoryFilter::default()).unwrap();
+    let seen: Vec<_> = runs.iter().map(|run| (run.kind, run.code.as_deref())).collect();
+    assert_eq!(seen, [(Some(BackupType::Daily), Some("E_ABORTED")), (Some(BackupType::Manual), None)]);
+    assert!(bot.engine().status().unwrap().last_failure.is_none());
+}
+
+#[test]
 fn the_history_says_what_happened_and_survives_the_catalog() {
     let bot = Bot::new();
     let engine = bot.engine();
