@@ -17,6 +17,9 @@ use crate::{Error, Result};
 /// Where the configuration lies below the root when nobody names a file.
 pub const DEFAULT_FILE: &str = "config/backup-config.json";
 
+/// The passphrase file of a root where nothing else says what opens the vault.
+pub const PASSPHRASE_FILE: &str = "config/backup.pass";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
@@ -253,6 +256,13 @@ impl Config {
     pub fn placed(mut self) -> Config {
         self.backup_dir = place::of(&self.backup_dir);
         self
+    }
+
+    /// The files that hold what opens the vault, whether they exist or not. They never go into a backup: whoever had the
+    /// vault would have the key.
+    pub fn secret_files(&self) -> Vec<PathBuf> {
+        let configured = [&self.passphrase_file, &self.key_file].into_iter().flatten().cloned();
+        configured.chain([self.root.join(PASSPHRASE_FILE)]).collect()
     }
 
     /// Checks ranges and makes every path absolute.
