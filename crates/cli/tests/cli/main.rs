@@ -10,6 +10,8 @@ mod migrate;
 mod ping;
 mod prune;
 mod restore;
+#[cfg(unix)]
+mod taken;
 mod time;
 mod usage;
 mod worker;
