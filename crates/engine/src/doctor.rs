@@ -1,11 +1,11 @@
 //! The doctor: looks at everything that a backup needs, from the root to the vault, and says of each what was found and
-//! what mends it. It never stops at the first fault, and writes nothing but a file of a moment in the vault's folder, to
-//! know that it can.
+//! what mends it. It never stops at the first fault, and writes nothing.
 
 use bytesize::ByteSize;
 
 use crate::backup;
 use crate::capture::sqlite;
+use crate::capture::stat::{Purpose, may};
 use crate::report::{Check, Diagnosis, HistoryFilter, Preview, PreviewLeft, Run, RunResult};
 use crate::restore::{self, Unfinished};
 use crate::vault::{self, Vault};
@@ -100,7 +100,7 @@ fn losses(name: &str, lost: &[&PreviewLeft], good: &str, bad: &str) -> Check {
 fn of_vault(config: &Config, exists: bool) -> Check {
     let dir = &config.backup_dir;
     let place = dir.ancestors().find(|folder| folder.exists()).unwrap_or(dir);
-    if let Err(error) = tempfile::Builder::new().prefix(vault::durable::TEMPORARY).tempfile_in(place) {
+    if let Err(error) = may(place, Purpose::Write) {
         return Check::bad(
             "vault",
             format!("Nothing can be written in {}: {error}.", place.display()),

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::useless;
 use crate::capture::left::{Left, Why};
 use crate::capture::rules::Rules;
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::{Kind, Purpose, Stat, may};
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::path::RelPath;
 use crate::report::{
@@ -71,9 +71,13 @@ impl Visitor for Viewer<'_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         self.control.check()?;
         if entry.stat.kind == Kind::File
-            && let Err(error) = may_read(&entry.absolute)
+            && let Err(error) = may(&entry.absolute, Purpose::Read)
         {
-            return self.left(Left { path: entry.path, absolute: entry.absolute, why: Why::Unreadable(error) });
+            return match error.kind() {
+                // It vanished.
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => self.left(Left { path: entry.path, absolute: entry.absolute, why: Why::Unreadable(error) }),
+            };
         }
         let size = if entry.stat.kind == Kind::File { entry.stat.size } else { 0 };
         let category = entry.looked_into();
@@ -256,19 +260,4 @@ fn folder(path: &RelPath, is_dir: bool, levels: usize) -> String {
 fn add(totals: &mut CategoryTotals, items: u64, size: u64) {
     totals.items += items;
     totals.size += size;
-}
-
-/// Without opening it.
-#[cfg(unix)]
-fn may_read(path: &Path) -> std::io::Result<()> {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
-    match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
-        Err(rustix::io::Errno::ACCESS) => Err(std::io::ErrorKind::PermissionDenied.into()),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn may_read(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod cut_off;
 mod damage;
+mod links;
 mod places;
 mod refused;
 mod server;

@@ -34,8 +34,10 @@ fn paths(bot: &Bot, backup: &str) -> Vec<String> {
     bot.engine().list_items(backup, &[]).unwrap().into_iter().map(|item| item.path).collect()
 }
 
+/// Nobody has anything open, which not every system tells.
 fn in_place(bot: &Bot, backup: &str) -> RestoreResult {
-    bot.engine().restore(&BackupRef::Name(backup.into()), &RestoreOptions::default(), &Control::silent()).unwrap()
+    let options = RestoreOptions { mode: RestoreMode::Offline, ..RestoreOptions::default() };
+    bot.engine().restore(&BackupRef::Name(backup.into()), &options, &Control::silent()).unwrap()
 }
 
 fn rows(path: &Path) -> i64 {
@@ -205,4 +207,21 @@ fn a_source_follows_the_links_that_it_names() {
     let result = bot.backup(BackupType::Manual);
     assert_eq!(paths(&bot, &result.backup), ["data", "data/photos", "data/photos/1.jpg"]);
     assert!(!result.degraded, "nobody asked for app.db");
+}
+
+#[test]
+fn a_database_behind_a_link_that_somebody_has_open_is_not_replaced_under_him() {
+    let (mut bot, volume) = on_a_volume();
+    following(&mut bot);
+    let backup = bot.backup(BackupType::Manual).backup;
+    let mut sleeper = std::process::Command::new("sleep");
+    let open = fs::File::open(volume.join("app.db")).unwrap();
+    let mut child = sleeper.arg("60").stdin(open).spawn().unwrap();
+    let options = RestoreOptions { items: vec!["app.db".into()], ..RestoreOptions::default() };
+    let result = bot.engine().restore(&BackupRef::Name(backup), &options, &Control::silent());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let result = result.unwrap();
+    assert_eq!((result.mode, result.staged), (Some(RestoreMode::OnRestart), true));
+    assert!(bot.path("app.db").is_symlink());
 }
