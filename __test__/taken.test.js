@@ -46,6 +46,13 @@ test('the doctor looks at everything, also where the configuration is wrong', as
   const root = makeRoot(t)
   const engine = new BackupEngine({ root, encryption: false })
   await engine.createBackup('DAILY')
+  const { checks: idle } = await engine.doctor()
+  deepEqual(
+    idle.filter(({ ok }) => !ok).map(({ name }) => name),
+    ['schedule']
+  )
+  engine.scheduler.start()
+  t.after(() => engine.scheduler.stop())
   const well = await engine.doctor()
   deepEqual(
     well.checks.filter(({ ok }) => !ok),

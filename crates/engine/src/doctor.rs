@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
-use crate::report::{Check, Diagnosis, HistoryFilter, Preview, PreviewLeft, Run, RunResult};
+use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
 use crate::restore::{self, Unfinished};
 use crate::vault::{self, Vault};
 use crate::watch::{self, newest_good};
@@ -14,8 +14,6 @@ use crate::{Config, Control, Engine, Error, Result, space};
 
 /// So many things of a kind are named.
 const NAMED: usize = 5;
-/// So many of the newest runs are looked at for who makes the backups.
-const RUNS: usize = 200;
 
 /// `configuration`: what is wrong with it, where the engine's is not the one that was meant.
 pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control) -> Result<Diagnosis> {
@@ -171,22 +169,21 @@ fn of_age(config: &Config, exists: bool, now: i64) -> Check {
     }
 }
 
-/// Who makes the backups. The one place to say which host runs.
+/// Who makes the backups.
 fn of_makers(config: &Config, now: i64) -> Check {
-    let filter = HistoryFilter { operation: Some("BACKUP".into()), limit: Some(RUNS), ..HistoryFilter::default() };
-    let runs = watch::history(&config.backup_dir, &filter).unwrap_or_default();
-    let is_scheduled = |run: &&Run| {
-        run.kind.is_some_and(|kind| crate::report::BackupType::SCHEDULED.contains(&kind))
-            && matches!(run.result, RunResult::Success | RunResult::Degraded)
-    };
-    let newest = runs.iter().find(is_scheduled).map(|run| (now - run.at).max(0) as f64 / 3_600_000.0);
-    match newest {
-        Some(hours) if hours <= config.monitor.max_age_hours => {
-            Check::good("schedule", format!("The newest scheduled backup was made {hours:.1} hours ago."))
+    let makers = watch::makers(config, now);
+    let hours = |at: i64| (now - at).max(0) as f64 / 3_600_000.0;
+    match (makers.by, &makers.last_command, makers.hosts.iter().find(|host| host.scheduler.is_some())) {
+        (Maker::Host, _, Some(host)) => {
+            Check::good("schedule", format!("The scheduler of {} (process {}) makes them.", host.name, host.pid))
         }
+        (Maker::Commands, Some(last), _) => Check::good(
+            "schedule",
+            format!("Commands make them, such as cron's; the last {:.1} hours ago.", hours(last.at)),
+        ),
         _ => Check::bad(
             "schedule",
-            "Nobody has made a scheduled backup lately.",
+            "Nobody makes backups by a schedule.",
             "Call lifeboat.scheduler.start() in the app, or let cron run `lifeboat backup daily --quiet`.",
         ),
     }

@@ -25,11 +25,13 @@ fn show(out: &mut dyn Write, preview: &Preview) -> io::Result<()> {
     let categories = preview.categories.iter();
     let categories = categories.map(|(category, totals)| format!("{} {}", category.as_str(), size(totals.size)));
     writeln!(out, "  {}\n", categories.collect::<Vec<_>>().join(", "))?;
-    let rows = preview.taken.iter().take(ROWS).map(|row| {
+    // Folders without content of their own say nothing to a person.
+    let taken: Vec<_> = preview.taken.iter().filter(|row| row.size > 0).collect();
+    let rows = taken.iter().take(ROWS).map(|row| {
         [escaped(&row.path).into_owned(), row.category.as_str().into(), row.items.to_string(), size(row.size)]
     });
     out.write_all(table(["TAKEN", "CATEGORY", "ITEMS", "SIZE"], rows.collect(), &[2, 3]).as_bytes())?;
-    more(out, preview.taken.len())?;
+    more(out, taken.len())?;
     if !preview.useless.is_empty() {
         let rows = preview
             .useless

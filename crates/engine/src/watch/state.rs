@@ -8,8 +8,8 @@ use bytesize::ByteSize;
 use super::{Logbook, fact, newest_good};
 use crate::presence::{self, Host};
 use crate::report::{
-    HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status, StorageStatus,
-    VerifyReport,
+    HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
+    StorageStatus, VerifyReport,
 };
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
@@ -66,6 +66,12 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         cloud: Vec::new(),
         schedule,
     })
+}
+
+/// Who makes the backups. Only looks.
+pub fn makers(config: &Config, now: i64) -> ScheduleStatus {
+    let dir = place::of(&config.backup_dir);
+    schedule(config, &dir, Logbook::open_read_only(&dir).as_ref(), now)
 }
 
 /// Who makes the backups, and which comes next where somebody does.
