@@ -176,7 +176,7 @@ impl Engine {
     pub(crate) fn can_make_vault(&self) -> Result<()> {
         let credentials = self.credentials(None)?;
         if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            return Err(Error::Passphrase { hint: "nothing is set that could open the vault".into() });
+            return Err(Error::Passphrase { hint: "nothing is set that could open it" });
         }
         Ok(())
     }

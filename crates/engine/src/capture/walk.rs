@@ -77,7 +77,7 @@ struct Way {
 enum Look {
     Gone,
     Left(Left),
-    Taken(Found),
+    Taken(Box<Found>),
 }
 
 struct Found {
@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
         }
         if found.stat.kind != Kind::Dir {
             return match (found.class, way.remaking) {
-                (Some(_), _) => Look::Taken(found),
+                (Some(_), _) => Look::Taken(Box::new(found)),
                 (None, Some(how)) => left(found.path, found.absolute, Why::Default(how)),
                 (None, None) => left(found.path, found.absolute, Why::NotNamed),
             };
@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
         }
         way.folders.push(identity(&found.stat));
         found.inner = Some((listing, way));
-        Look::Taken(found)
+        Look::Taken(Box::new(found))
     }
 
     /// Follows a link, and says where to; or notes what is behind it. `Err`: it is not taken either way.
