@@ -60,9 +60,9 @@ mod tests {
         assert_eq!(lead("inner"), Lead::Inside);
         assert_eq!(lead("../volume/../root/inner"), Lead::Inside);
         assert_eq!(lead("../volume"), Lead::Out(folder.join("volume")));
-        assert_eq!(lead("/bin/sh").is_system(), true);
-        assert_eq!(lead("/dev/null").is_system(), true);
-        assert_eq!(lead("/run/lock-of-something-that-is-gone").is_system(), true);
+        assert!(lead("/bin/sh").is_system());
+        assert!(lead("/dev/null").is_system());
+        assert!(lead("/run/lock-of-something-that-is-gone").is_system());
         assert_eq!(lead("nothing"), Lead::Nowhere);
         assert_eq!(lead("link"), Lead::Nowhere, "it leads to itself");
         assert!(!is_system(Path::new("/run/media/usb")) && !is_system(Path::new("/library")));

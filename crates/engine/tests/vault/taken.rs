@@ -193,7 +193,7 @@ fn what_cannot_be_read_is_named_with_a_remedy_and_the_backup_is_degraded() {
     let bot = Bot::empty();
     bot.write("secret", b"x");
     bot.write("kept", b"x");
-    fs::set_permissions(bot.path("secret"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bot.path("secret"), fs::Permissions::from_mode(0o000)).unwrap();
     let result = Engine::new(bot.config.clone())
         .create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent())
         .unwrap();
