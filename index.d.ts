@@ -58,6 +58,18 @@ export function configure(config: Config | string): void
 export function createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
 
 /**
+ * What a backup would take, by folder and category, and what it would not, and why. Writes nothing, not even a vault, and
+ * needs no passphrase.
+ */
+export function previewBackup(options?: Watched): Promise<Preview>
+
+/**
+ * Looks at everything that a backup needs, from the root to the vault; each check that failed names what mends it. It
+ * never stops at the first, and a configuration that is wrong is one of them.
+ */
+export function doctor(options?: Watched): Promise<Diagnosis>
+
+/**
  * Brings back a backup, or some of its items: in place, or into `options.target`.
  *
  * In place it is all or nothing, also after a crash. What is replaced is backed up first (`safetyBackup` in the result).
@@ -195,6 +207,8 @@ export class BackupEngine {
   /** @throws BackupError E_CONFIG */
   constructor(config: Config | string)
   createBackup(type?: BackupType, options?: BackupOptions): Promise<BackupResult>
+  previewBackup(options?: Watched): Promise<Preview>
+  doctor(options?: Watched): Promise<Diagnosis>
   restore(backup: BackupReference, options?: RestoreOptions): Promise<RestoreResult>
   applyPendingRestore(): Promise<RestoreResult | null>
   discardPendingRestore(): Promise<boolean>
@@ -261,10 +275,52 @@ export interface BackupResult {
   /** Whether every byte was read again. */
   full: boolean
   durationMs: number
-  /** Something could not be stored as it should be; see `warnings`. */
+  /** Something could not be stored as it should be: the first of `warnings` say what, and what to do. */
   degraded: boolean
   warnings: Warning[]
   cloud: 'off' | 'queued' | 'synced'
+}
+
+/** Everything is told by its largest first. */
+export interface Preview {
+  root: string
+  /** Of everything that would be taken. */
+  items: number
+  size: number
+  categories: Partial<Record<Category, { items: number; size: number }>>
+  /** By folder, two levels deep (less deep where there are very many), and category. `.` is the root itself. */
+  taken: { path: string; category: Category; items: number; size: number }[]
+  /** What of it is probably useless. `exclude` leaves it out. */
+  useless: { path: string; why: string; items: number; size: number }[]
+  /** What would not be taken; first what makes a backup degraded. */
+  left: PreviewLeft[]
+  durationMs: number
+}
+
+export interface PreviewLeft {
+  /** Empty for the many small ones that are counted together. */
+  path: string
+  /**
+   * `ours`: the vault, what a restore works in, files that open the vault. `default`: the default `exclude`. `exclude`: the
+   * configuration's. `sources`: none names it. `special`: a socket, pipe or device. `link`: what is behind it.
+   */
+  reason: 'ours' | 'default' | 'exclude' | 'sources' | 'special' | 'unreadable' | 'link'
+  /** In a sentence. */
+  why: string
+  /** A backup without it is degraded. */
+  lost: boolean
+  /** What takes it, or leaves it out on purpose. */
+  mend?: string
+  items: number
+  size: number
+  /** There is more of it than was counted. */
+  more?: boolean
+}
+
+export interface Diagnosis {
+  /** No check failed. */
+  ok: boolean
+  checks: { name: string; ok: boolean; message: string; mend?: string }[]
 }
 
 export interface Warning {
@@ -571,8 +627,11 @@ export interface Run {
   covers?: BackupType[]
   at: number
   durationMs: number
-  /** `interrupted`: its process was killed, or the machine went down. */
-  result: 'success' | 'failure' | 'interrupted' | 'running'
+  /**
+   * `degraded`: a backup was made, and not everything is in it; see `warnings`. `interrupted`: its process was killed, or
+   * the machine went down.
+   */
+  result: 'success' | 'degraded' | 'failure' | 'interrupted' | 'running'
   backup?: string
   /** Bytes that were added, freed, written or read. */
   size?: number
@@ -630,8 +689,12 @@ export interface Events {
       | 'prune'
       | 'runScheduled'
       | 'inspect'
+      | 'previewBackup'
+      | 'doctor'
   }
   'backup:success': BackupResult
+  /** A backup was made, and not everything could be stored: `warnings` say what, and what to do. Instead of `backup:success`. */
+  'backup:degraded': BackupResult
   /** Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY): that is no bad news. */
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
@@ -689,10 +752,28 @@ export interface Config {
   >
   /** How many MANUAL and API backups are kept, together; younger ones than `localRetentionDays` are, too. Default 10. */
   keepManual?: number
-  /** What is taken and as what. Default: everything, with raf-bot's categories. */
-  sources?: { category: Category; include: string[]; exclude?: string[] }[]
-  /** Globs that are never taken, besides node_modules, .git, temporary folders and the vault. */
+  /**
+   * What is taken and as what: exactly this. The first that fits decides. With `followLinks`, links that `include` names
+   * itself and that lead out of the root are followed, as with `followLinks` below.
+   *
+   * Default: everything but what can be made again, with raf-bot's categories; photos, sounds, films and databases
+   * elsewhere are known by their content. Left out are the folders `node_modules` and `.git`, those with a valid
+   * `CACHEDIR.TAG` (bford.info/cachedir; not in folders that have a category), and empty folders `x.lock` beside a file `x`.
+   */
+  sources?: { category: Category; include: string[]; exclude?: string[]; followLinks?: boolean }[]
+  /** Globs that are taken although the default would leave them out: `['node_modules/patched']`. */
+  include?: string[]
+  /**
+   * Globs that are not taken. They have the last word. Besides these, only what is Lifeboat's own is never taken: the vault,
+   * what a restore works in, its temporary files, and the files that open the vault.
+   */
   exclude?: string[]
+  /**
+   * Globs of links that lead out of the root and are followed: `['data']`. What is behind such a link is taken as if it lay
+   * in the root, and is restored there as a folder or file of its own; what the link led to is not touched. What is behind
+   * other links that lead out is in no backup, and makes it degraded, unless they lead to the system's own places.
+   */
+  followLinks?: string[]
   monitor?: {
     /** Default 26. */
     maxAgeHours?: number

@@ -154,7 +154,7 @@ class BackupEngine {
     const url = this.#native.pingUrl()
     try {
       const result = await this.#run(request, options)
-      this.#emit('backup:success', result)
+      this.#emit(result.degraded ? 'backup:degraded' : 'backup:success', result)
       // A degraded one is not good: the watchman hears nothing, and then asks.
       if (url && type !== 'SAFETY' && !result.degraded) ping(url)
       return result
@@ -168,6 +168,14 @@ class BackupEngine {
     } finally {
       this.#courier.drain()
     }
+  }
+
+  async previewBackup(options = {}) {
+    return this.#run(call.previewBackup(options), options)
+  }
+
+  async doctor(options = {}) {
+    return this.#run(call.doctor(options), options)
   }
 
   async #inspect(options) {
@@ -454,6 +462,28 @@ function theEngine() {
   return engine
 }
 
+/** Also with a configuration that is wrong there is much to look at: with the defaults. */
+async function doctor(options) {
+  let wrong
+  const defaults = (error) => {
+    if (error.code !== 'E_CONFIG') throw error
+    wrong = error
+    return new BackupEngine({})
+  }
+  const engineOf = () => {
+    try {
+      return theEngine()
+    } catch (error) {
+      return defaults(error)
+    }
+  }
+  const found = await engineOf().doctor(options)
+  if (!wrong) return found
+  const mend = 'Mend what the message names. What follows was looked at with the defaults.'
+  const configuration = { name: 'configuration', ok: false, message: wrong.message, mend }
+  return { ok: false, checks: found.checks.map((check) => (check.name === 'configuration' ? configuration : check)) }
+}
+
 /** Replaces the default engine. A configuration that is wrong throws here, and leaves the engine as it was. */
 function configure(config) {
   const next = new BackupEngine(config)
@@ -496,6 +526,8 @@ function unable(error) {
 module.exports = {
   configure,
   createBackup: async (type, options) => theEngine().createBackup(type, options),
+  previewBackup: async (options) => theEngine().previewBackup(options),
+  doctor,
   restore: async (backup, options) => theEngine().restore(backup, options),
   applyPendingRestore: async () => theEngine().applyPendingRestore(),
   discardPendingRestore: async () => theEngine().discardPendingRestore(),

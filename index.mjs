@@ -4,6 +4,7 @@ import lifeboat from './index.js'
 
 export const { configure, createBackup, restore, applyPendingRestore, discardPendingRestore, migrate } = lifeboat
 export const { listBackups, listItems, versions, diff, verify, status, history, on, off, scheduler } = lifeboat
+export const { previewBackup, doctor } = lifeboat
 export const { exportBackup, importBackup, prune, deleteBackup, pin, unpin } = lifeboat
 export const { BackupEngine, BackupError, BackupScheduler } = lifeboat
 export default lifeboat

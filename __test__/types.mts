@@ -9,10 +9,12 @@ import {
   configure,
   createBackup,
   diff,
+  doctor,
   exportBackup,
   history,
   importBackup,
   listItems,
+  previewBackup,
   restore,
   scheduler,
   versions
@@ -20,6 +22,11 @@ import {
 
 configure('config/backup-config.json')
 configure({ root: '.', schedules: { DAILY: { cron: '0 2 * * *', keep: 7 } }, maxLocalStorage: '5GB' })
+configure({
+  followLinks: ['data'],
+  include: ['node_modules/x'],
+  sources: [{ category: 'data', include: ['d'], followLinks: true }]
+})
 // @ts-expect-error a misspelt field
 configure({ encrytion: true })
 
@@ -30,6 +37,8 @@ const result: BackupResult = await createBackup('DAILY', {
 })
 // @ts-expect-error no such type of backup
 await createBackup('YEARLY')
+for (const { path, reason, mend } of (await previewBackup()).left) console.log(path, reason === 'default', mend)
+for (const { name, ok } of (await doctor({ signal: AbortSignal.timeout(1000) })).checks) console.log(name, ok)
 const { safetyBackup, mode, reason } = await restore(result.backup, {
   mode: 'on-restart',
   mirror: ['session', 'media']

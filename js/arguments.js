@@ -86,6 +86,16 @@ function createBackup(type, options) {
   return { op: 'createBackup', type, options: withoutWatchers(checkAll('The options of createBackup', options, kinds)) }
 }
 
+function previewBackup(options) {
+  checkAll('The options of previewBackup', options, WATCHED)
+  return { op: 'previewBackup' }
+}
+
+function doctor(options) {
+  checkAll('The options of doctor', options, WATCHED)
+  return { op: 'doctor' }
+}
+
 function listBackups(options) {
   const kinds = { type: 'type', since: 'instant', until: 'instant', limit: 'count' }
   const filter = checkAll('The filter of listBackups', options, kinds)
@@ -213,6 +223,7 @@ module.exports = {
   createBackup,
   deleteBackup,
   diff,
+  doctor,
   exportBackup,
   history,
   importBackup,
@@ -220,6 +231,7 @@ module.exports = {
   listItems,
   migrate,
   pin,
+  previewBackup,
   prune,
   restore,
   scheduled,

@@ -17,6 +17,7 @@ const FLEETING = new Set(['progress'])
 const RESTART = 'restore:restart'
 const BAD_NEWS = new Set([
   'backup:failure',
+  'backup:degraded',
   'backup:stale',
   'storage:warning',
   'integrity:failure',

@@ -33,7 +33,8 @@ Exit codes:
   1  failed
   2  wrong usage
   3  another operation is running
-  4  damaged data was found";
+  4  damaged data was found
+  5  the backup was made, but not everything could be stored: its warnings say what, and what to do";
 
 /// Encrypted, deduplicated backups of a running Node.js app: its SQLite databases, JSON files, session and uploads.
 #[derive(Debug, Parser)]
@@ -82,11 +83,13 @@ Examples:
     ///
     /// Stores what is new or changed; what an earlier backup stored already is not stored again, and still every
     /// backup is complete by itself. HOURLY, MANUAL, API and SAFETY trust a file that looks unchanged; DAILY, WEEKLY
-    /// and MONTHLY read every byte again, as --full does.
+    /// and MONTHLY read every byte again, as --full does. Where something cannot be stored, the backup is made of the
+    /// rest, and the exit code is 5.
     #[command(after_help = "\
 Examples:
   lifeboat backup
-  lifeboat backup daily --quiet                     for cron: speaks only when it fails
+  lifeboat backup --dry-run                         what would be taken, what would not, and why
+  lifeboat backup daily --quiet                     for cron: speaks only when something is wrong
   lifeboat backup --note 'before the upgrade'
   lifeboat backup --wait                            waits when another operation is running")]
     Backup(BackupArgs),
@@ -279,6 +282,15 @@ Examples:
   lifeboat status --json | jq .healthy")]
     Status,
 
+    /// Look at everything that a backup needs, from the folder of the app to the vault, and say what mends it.
+    ///
+    /// Every check is made, also behind one that failed. Exit code 1 where one did.
+    #[command(after_help = "\
+Examples:
+  lifeboat doctor
+  lifeboat doctor --json | jq '.checks[] | select(.ok | not)'")]
+    Doctor,
+
     /// The engine as a process of its own, for a host that speaks its protocol over stdin and stdout.
     #[command(hide = true)]
     Worker,
@@ -299,6 +311,9 @@ pub struct BackupArgs {
     /// Read and hash every byte again, whatever the type.
     #[arg(long)]
     pub full: bool,
+    /// Only say what would be taken and what would not, and why. Writes nothing, and needs no passphrase.
+    #[arg(long, conflicts_with_all = ["full", "note", "wait"])]
+    pub dry_run: bool,
     /// A few words of your own, kept with the backup.
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,

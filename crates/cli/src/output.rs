@@ -17,6 +17,9 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::progress::{self, Relay};
 
+/// So many warnings fit on a screen.
+const SHOWN: usize = 20;
+
 /// How this run speaks.
 #[derive(Clone, Copy)]
 pub struct Output {
@@ -86,6 +89,17 @@ impl Output {
     pub fn alarm(&self, message: &str) {
         if self.quiet && !self.json {
             let _ = writeln!(io::stderr(), "{} {message}", style("lifeboat:").for_stderr().red().bold());
+        }
+    }
+
+    /// The same, with what it is about: the first of these.
+    pub fn alarms(&self, message: &str, warnings: &[Warning]) {
+        self.alarm(message);
+        for warning in warnings.iter().take(SHOWN) {
+            self.alarm(&format!("{}: {}", escaped(&warning.path), escaped(&warning.message)));
+        }
+        if warnings.len() > SHOWN {
+            self.alarm(&format!("and {} more warnings: see `lifeboat history --json`", warnings.len() - SHOWN));
         }
     }
 
@@ -204,7 +218,6 @@ pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &
 
 /// The warnings of an operation: all that fit on a screen.
 pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
-    const SHOWN: usize = 20;
     if warnings.is_empty() {
         return Ok(());
     }

@@ -141,6 +141,18 @@ impl Session {
         outcome
     }
 
+    /// The folder that was typed, or the one that one stands in.
+    pub fn root(&self) -> Result<PathBuf> {
+        absolute(self.global.root.as_deref().unwrap_or(Path::new(".")))
+    }
+
+    /// The same on another configuration than the one in force; nothing is asked.
+    pub fn long_with<T>(&self, config: Config, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
+        let relay = self.output.progress();
+        let _watch = interrupt::watch(relay.control());
+        operation(&Engine::new(config), relay.control())
+    }
+
     /// Runs a long operation: with progress, and cancelled by Ctrl-C.
     pub fn long<T>(&self, vault: Vault, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
         self.engine(vault, |engine| {

@@ -17,6 +17,15 @@ use crate::{Error, Result};
 
 /// Where the configuration lies below the root when nobody names a file.
 pub const DEFAULT_FILE: &str = "config/backup-config.json";
+/// The default `exclude`: folders that can be made again, and how. `CACHEDIR.TAG` are those that hold a valid one, and
+/// `*.lock` empty ones beside a file of the name without it. It holds while there are no `sources`; `include` takes
+/// back what it leaves out.
+pub const DEFAULT_EXCLUDE: [(&str, &str); 4] = [
+    ("node_modules", "by npm"),
+    (".git", "by git, from where the code came from"),
+    ("CACHEDIR.TAG", "by the program that marked it as its cache, with a CACHEDIR.TAG"),
+    ("*.lock", "by whoever locks the file beside it"),
+];
 
 /// The passphrase file of a root where nothing else says what opens the vault.
 pub const PASSPHRASE_FILE: &str = "config/backup.pass";
@@ -42,8 +51,12 @@ pub struct Config {
     pub schedules: BTreeMap<BackupType, ScheduleConfig>,
     /// What is taken and as what. Empty: everything, with raf-bot's categories.
     pub sources: Vec<Source>,
-    /// Globs that are never taken, on top of the built-in ones.
+    /// Globs that are taken although [`DEFAULT_EXCLUDE`] would leave them out.
+    pub include: Vec<String>,
+    /// Globs that are never taken. They have the last word.
     pub exclude: Vec<String>,
+    /// Globs of links that lead out of the root and are followed: what is behind them is taken as if it lay there.
+    pub follow_links: Vec<String>,
     pub cloud_sync: bool,
     pub cloud: Vec<serde_json::Value>,
     pub monitor: Monitor,
@@ -69,7 +82,9 @@ impl Default for Config {
             timezone: None,
             schedules: BTreeMap::new(),
             sources: Vec::new(),
+            include: Vec::new(),
             exclude: Vec::new(),
+            follow_links: Vec::new(),
             cloud_sync: false,
             cloud: Vec::new(),
             monitor: Monitor::default(),
@@ -173,11 +188,15 @@ impl Config {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Source {
     pub category: Category,
     pub include: Vec<String>,
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Links that `include` names and that lead out of the root are followed.
+    #[serde(default)]
+    pub follow_links: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use crate::vault::name::BackupName;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, owner, prune, restore, watch, zone};
+use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, owner, prune, restore, watch, zone};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
 const A_MOMENT: i64 = 1_000;
@@ -212,6 +212,25 @@ impl Engine {
         // Where nothing can be noted, nothing is to be told.
         let _ = Watch::new(&self.config).look(control.now());
         result
+    }
+
+    /// What a backup would take, and what not, and why. Writes nothing, and needs no key.
+    pub fn preview_backup(&self, control: &Control) -> Result<Preview> {
+        backup::preview(&self.config, control)
+    }
+
+    /// Looks at everything that a backup needs. `configuration`: what is wrong with the one that was meant.
+    pub fn doctor(&self, configuration: Option<&Error>, control: &Control) -> Result<Diagnosis> {
+        doctor::examine(self, configuration, control)
+    }
+
+    /// Is there something that will open a vault that is made now?
+    pub(crate) fn can_make_vault(&self) -> Result<()> {
+        let credentials = self.credentials(None)?;
+        if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
+            return Err(Error::Passphrase { hint: "nothing is set that could open it" });
+        }
+        Ok(())
     }
 
     /// The vault, and where it was just made in an unexpected place, what is to be said of that.

@@ -19,6 +19,7 @@
 //! | [`room`] | staying within `maxLocalStorage` |
 //! | [`schedule`] | when backups are due |
 //! | [`mod@verify`] | reading back what is stored |
+//! | [`doctor`] | everything that a backup needs, looked at from the root to the vault |
 //! | [`watch`] | noticing what goes wrong, and remembering what happened |
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
@@ -36,6 +37,7 @@ pub mod chunk;
 pub mod compare;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod migrate;

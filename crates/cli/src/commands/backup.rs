@@ -12,7 +12,12 @@ use crate::output::{count, ratio, size, warnings};
 use crate::session::{Session, Vault};
 use crate::{exit, ping, priority, time};
 
+use super::preview;
+
 pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
+    if args.dry_run {
+        return preview::run(session);
+    }
     let full = args.full.then_some(true);
     let options = BackupOptions { full, note: args.note.clone(), wait: args.wait, ..BackupOptions::default() };
     let config = session.config()?;
@@ -20,13 +25,16 @@ pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
     let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control));
     if let Ok(result) = &result {
         session.output.result(result, |out| show(out, result))?;
+        if result.degraded {
+            session.output.alarms(&format!("{} is not whole.", result.backup), &result.warnings);
+        }
     }
     if let Some(url) = &config.monitor.ping_url
         && let Err(why) = ping::tell(url, &result)
     {
         session.output.remark(&format!("monitor.pingUrl could not be reached: {why}."));
     }
-    result.map(|_| exit::DONE)
+    result.map(|result| if result.degraded { exit::DEGRADED } else { exit::DONE })
 }
 
 fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {

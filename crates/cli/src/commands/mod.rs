@@ -2,6 +2,7 @@
 
 mod backup;
 mod diff;
+mod doctor;
 mod export;
 mod history;
 mod import;
@@ -10,6 +11,7 @@ mod items;
 mod list;
 mod migrate;
 mod pin;
+mod preview;
 mod prune;
 mod restore;
 mod schedule;
@@ -44,6 +46,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::History(args) => history::run(args, session),
         Command::Schedule(args) => schedule::run(args, session),
         Command::Status => status::run(session),
+        Command::Doctor => doctor::run(session),
         Command::Worker => Ok(worker::run()),
     }
 }

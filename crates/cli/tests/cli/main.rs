@@ -11,6 +11,8 @@ mod passphrase_file;
 mod ping;
 mod prune;
 mod restore;
+#[cfg(unix)]
+mod taken;
 mod time;
 mod usage;
 mod worker;

@@ -49,7 +49,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.category);
+    let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
     stat.describe(&mut item);
     item.racy = stat.is_racy(reading) || wal.is_some_and(|wal| wal.is_racy(reading));
     let captured = match outcome {

@@ -4,13 +4,11 @@
 //! is a guess: it changes by pages, and nobody knows how many without reading it. A guess that is too low is no harm: the
 //! writer stops at the limit, and then there is [`Estimate::most`].
 
-use std::io;
-
 use super::previous::{Previous, still_stands};
 use crate::Result;
+use crate::capture::left::Left;
 use crate::capture::stat::Kind;
 use crate::capture::walk::{Entry, Visitor, Walk};
-use crate::path::RelPath;
 use crate::report::Category;
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
@@ -84,7 +82,7 @@ impl Visitor for Estimator<'_, '_> {
         Ok(())
     }
 
-    fn unreadable(&mut self, _: &RelPath, _: &io::Error) -> Result<()> {
+    fn left(&mut self, _: Left) -> Result<()> {
         Ok(())
     }
 }

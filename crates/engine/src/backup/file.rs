@@ -14,7 +14,7 @@ use super::previous::is_held;
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
 use crate::capture::walk::Entry;
-use crate::report::ItemType;
+use crate::report::{Category, ItemType};
 use crate::vault::item::Item;
 use crate::vault::writer::Scratch;
 use crate::{Error, Result};
@@ -110,7 +110,7 @@ impl<'a> FileReader<'a> {
             if !steady {
                 self.shared.warn(&entry.path, "It changed each time it was read; what was stored may be a mixture.");
             }
-            let mut item = Item::new(&entry.path, ItemType::File, entry.category);
+            let mut item = Item::new(&entry.path, ItemType::File, entry.with_head(&self.buffer));
             stat.describe(&mut item);
             item.racy = !steady || stat.is_racy(reading);
             item.size = self.buffer.len() as u64;
@@ -217,7 +217,7 @@ impl<'a> FileReader<'a> {
                 }
                 Err(error) => return Err(error),
             };
-            let Streamed { stat, size, sha256, steady } = streamed;
+            let Streamed { stat, category, size, sha256, steady } = streamed;
             if !steady && attempt < ATTEMPTS {
                 content.drain(self.shared, &mut self.scratch)?;
                 continue;
@@ -226,7 +226,7 @@ impl<'a> FileReader<'a> {
                 self.shared
                     .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
             }
-            let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.category);
+            let mut item = Item::new(&task.entry.path, ItemType::File, category);
             stat.describe(&mut item);
             item.racy = !steady || stat.is_racy(reading);
             item.size = size;
@@ -243,6 +243,7 @@ impl<'a> FileReader<'a> {
             Err(error) => return Ok(Err(error)),
         };
         let (mut sha256, mut size, mut index) = (Sha256::new(), 0, 0);
+        let mut category = task.entry.category;
         let max = self.shared.cutter.params().max;
         // Only what was there at the beginning: a log that grows faster than it is read would never end.
         let mut rest = (&mut file).take(before.size);
@@ -262,6 +263,9 @@ impl<'a> FileReader<'a> {
             size += (window.len() - at) as u64;
             if index == 0 && sqlite::is_database(&window) {
                 break Ok(Ok(None));
+            }
+            if size == window.len() as u64 {
+                category = task.entry.with_head(&window);
             }
             let ended = window.len() < WHOLE.max(max);
             let mut done = 0;
@@ -283,7 +287,7 @@ impl<'a> FileReader<'a> {
                 let after = Stat::of_file(&file);
                 break Ok(after.map(|after| {
                     let steady = after == before && size == before.size;
-                    Some(Streamed { stat: before, size, sha256: hex::encode(sha256.finalize()), steady })
+                    Some(Streamed { stat: before, category, size, sha256: hex::encode(sha256.finalize()), steady })
                 }));
             }
         };
@@ -294,6 +298,7 @@ impl<'a> FileReader<'a> {
 
 struct Streamed {
     stat: Stat,
+    category: Category,
     size: u64,
     sha256: String,
     steady: bool,

@@ -12,11 +12,15 @@ mod emit;
 mod estimate;
 mod file;
 mod pool;
+mod preview;
 mod previous;
 mod set;
 mod settle;
+mod useless;
 mod walker;
 
+pub use estimate::LEAST as LEAST_ROOM;
+pub use preview::preview;
 pub use previous::still_stands;
 
 use std::collections::BTreeMap;
@@ -108,7 +112,7 @@ fn estimate(vault: &Vault, config: &Config, guess: Guess, now: i64) -> Result<Es
         }
     }
     let rules = Rules::new(config)?;
-    let walk = Walk::new(&config.root, &rules, vault.dir());
+    let walk = Walk::new(config, &rules, vault.dir());
     Estimate::of(&walk, &mut vault.reader()?, previous.as_ref())
 }
 
@@ -156,7 +160,7 @@ fn make(
         let mut reader = vault.reader()?;
         let (previous, mut warnings) = previous_snapshot(vault, control.now());
         warnings.extend(damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
-        let walk = Walk::new(&config.root, &rules, vault.dir());
+        let walk = Walk::new(config, &rules, vault.dir());
         // An amended backup leans on what its base says, and on nothing before.
         let previous = previous.filter(|_| late.is_none());
         let is_complete = complete.is_some() && complete.as_ref() == previous.as_ref().map(|previous| &previous.backup);

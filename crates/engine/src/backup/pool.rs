@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
 
 use super::emit::{Message, Outcome, Window};
 use super::file;
+use crate::capture::left::{Left, Why};
 use crate::capture::walk::Entry;
 use crate::chunk::ChunkId;
 use crate::chunk::cut::Cutter;
@@ -28,6 +29,12 @@ pub struct Task {
     pub seq: u64,
     pub entry: Entry,
     pub previous: Option<Box<Item>>,
+}
+
+/// A warning, and whether the backup is degraded by what it tells.
+struct Noted {
+    degrades: bool,
+    warning: Warning,
 }
 
 pub enum Job {
@@ -53,8 +60,7 @@ pub struct Shared {
     pub chunks: (Sender<ChunkTask>, Receiver<ChunkTask>),
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
-    degraded: AtomicBool,
-    warnings: Mutex<Vec<Warning>>,
+    warnings: Mutex<Vec<Noted>>,
     found_items: AtomicU64,
     found_bytes: AtomicU64,
     current: Mutex<Option<RelPath>>,
@@ -77,7 +83,6 @@ impl Shared {
             chunks: crossbeam_channel::bounded(threads * 2),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
-            degraded: AtomicBool::new(false),
             warnings: Mutex::default(),
             found_items: AtomicU64::new(0),
             found_bytes: AtomicU64::new(0),
@@ -117,33 +122,53 @@ impl Shared {
     }
 
     pub fn warn(&self, path: &RelPath, message: impl Into<String>) {
-        lock(&self.warnings).push(Warning { path: path.display(), message: message.into() });
+        self.note(false, path, message.into());
+    }
+
+    fn note(&self, degrades: bool, path: &RelPath, message: String) {
+        lock(&self.warnings).push(Noted { degrades, warning: Warning { path: path.display(), message } });
     }
 
     /// A warning about something that is missing from the backup, or is not as it should be.
     pub fn warn_degraded(&self, path: &RelPath, message: impl Into<String>) {
-        self.degraded.store(true, Ordering::Relaxed);
-        self.warn(path, message);
+        self.note(true, path, message.into());
     }
 
-    /// A path that is left out because of `error`. One that merely vanished is no fault.
+    /// A path that cannot be read. One that merely vanished is no fault.
     pub fn warn_unreadable(&self, path: &RelPath, error: &std::io::Error) {
-        if error.kind() != std::io::ErrorKind::NotFound {
-            self.warn_degraded(path, format!("It could not be read and is not in this backup: {error}."));
+        // An error is not to be copied; what it says is.
+        let error = match error.raw_os_error() {
+            Some(code) => std::io::Error::from_raw_os_error(code),
+            None => std::io::Error::new(error.kind(), error.to_string()),
+        };
+        self.warn_if_loss(path, &Why::Unreadable(error));
+    }
+
+    /// What the walk left out, where the backup is not whole without it.
+    pub fn warn_left(&self, left: &Left) {
+        self.warn_if_loss(&left.path, &left.why);
+    }
+
+    fn warn_if_loss(&self, path: &RelPath, why: &Why) {
+        if why.is_loss() {
+            self.warn_degraded(path, why.warning(path));
         }
     }
 
     pub fn add_warnings(&self, more: impl IntoIterator<Item = Warning>) {
-        lock(&self.warnings).extend(more);
+        lock(&self.warnings).extend(more.into_iter().map(|warning| Noted { degrades: false, warning }));
     }
 
-    /// The warnings in path order, and whether the backup is degraded.
+    /// The warnings, and whether the backup is degraded: first why it is, then the others, each in path order.
     pub fn verdict(&self) -> (Vec<Warning>, bool) {
-        let mut warnings = std::mem::take(&mut *lock(&self.warnings));
-        warnings.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+        let mut noted = std::mem::take(&mut *lock(&self.warnings));
+        let degraded = noted.iter().any(|noted| noted.degrades);
+        let key = |noted: &Noted| (!noted.degrades, noted.warning.path.clone(), noted.warning.message.clone());
+        noted.sort_by_cached_key(key);
+        let mut warnings: Vec<Warning> = noted.into_iter().map(|noted| noted.warning).collect();
         // A folder that is read in several passes meets the same trouble in each.
         warnings.dedup();
-        (warnings, self.degraded.load(Ordering::Relaxed))
+        (warnings, degraded)
     }
 
     pub fn count_found(&self, bytes: u64) {

@@ -75,8 +75,8 @@ pub fn capture(
             std::thread::sleep(PAUSE);
         }
     };
-    for (path, error) in &listing.unreadable {
-        reader.shared.warn_unreadable(path, error);
+    for left in &listing.left {
+        reader.shared.warn_left(left);
     }
     let members = listing.entries.into_iter().map(|entry| match seen.remove(&entry.path) {
         Some(seen) => Member::File { item: Box::new(seen.item), changed: seen.changed },

@@ -1,7 +1,6 @@
 //! The walk of a backup: decides for each path whether it is read, and starts and stops the threads around it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use super::pool::{self, Job as PoolJob, Shared, Task};
 use super::previous::{Previous, is_held, still_stands};
 use super::set::{self, Member};
 use super::settle;
+use crate::capture::left::Left;
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::config::Config;
@@ -152,8 +152,7 @@ impl<'a, 'p> Walker<'a, 'p> {
 
     fn take_from(&mut self, path: &RelPath, place: &Path) -> Result<()> {
         let stat = Stat::of(place).at("reading", place)?;
-        let category = self.job.walk.category(path);
-        self.entry(Entry { path: path.clone(), absolute: place.to_path_buf(), stat, category })
+        self.entry(self.job.walk.entry(path, place, stat))
     }
 
     fn next_seq(&mut self) -> Result<u64> {
@@ -172,7 +171,7 @@ impl<'a, 'p> Walker<'a, 'p> {
     fn file(&mut self, seq: u64, entry: Entry, previous: Option<Item>) -> Result<()> {
         let previous = match previous {
             Some(mut item) if still_stands(&item, &entry) && self.job.trusts(&item)? => {
-                item.category = entry.category;
+                item.category = entry.with_earlier(item.category);
                 self.shared.emit(seq, item, false);
                 return Ok(());
             }
@@ -284,8 +283,8 @@ impl Visitor for Walker<'_, '_> {
         Ok(())
     }
 
-    fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()> {
-        self.shared.warn_unreadable(path, error);
+    fn left(&mut self, left: Left) -> Result<()> {
+        self.shared.warn_left(&left);
         Ok(())
     }
 }

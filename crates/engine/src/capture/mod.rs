@@ -1,5 +1,9 @@
 //! Capture: how a live root is read, without disturbing it and without believing it too early.
 
+pub mod content;
+pub mod left;
+pub mod links;
+pub mod ours;
 pub mod rules;
 pub mod sqlite;
 pub mod stat;

@@ -1,93 +1,164 @@
 //! Which paths are taken, and as what: the configured sources, or raf-bot's layout without any configuration.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::config::Config;
+use super::stat::open_file;
+use crate::config::{Config, DEFAULT_EXCLUDE};
 use crate::path::RelPath;
 use crate::report::Category;
+use crate::vault::durable;
 use crate::{Error, Result};
-
-/// Folders that are never taken, wherever they are: what npm and git can bring back, and what is temporary.
-const NEVER: [&[u8]; 6] = [b"node_modules", b".git", b"tmp", b"temp", b".tmp", b".temp"];
-/// The folders that proper-lockfile makes beside a file it locks.
-const LOCK_SUFFIX: &[u8] = b".lock";
-/// What a restore works in: [`crate::restore::WORKSPACE`], and the folder beside a target that is being filled.
-const RESTORE_SUFFIX: &[u8] = b".lifeboat-restore";
 
 /// raf-bot's layout. The first that fits decides.
 const LAYOUT: [(Category, &[&str]); 8] = [
+    // The app's own copies: whoever asks for the databases does not mean these.
+    (Category::Data, &["backups"]),
     (Category::Session, &["session", "sessions"]),
-    (Category::Media, &["uploads", "public/uploads"]),
+    (Category::Media, &["uploads", "public/uploads", "static/uploads"]),
     (Category::Database, &["**/*.sqlite", "**/*.sqlite3", "**/*.db"]),
     (Category::Accounts, &["database/accounts.json"]),
     (Category::Templates, &["database/*templates*.json", "templates"]),
     (Category::Logs, &["database/*logs*.json", "logs", "**/*.log"]),
     (Category::Config, &["config.json", "config", ".env", ".env.*"]),
-    (Category::Data, &["**"]),
 ];
 
 pub struct Rules {
-    sources: Vec<Source>,
+    /// `None`: [`LAYOUT`] holds, and what is in none of it is taken, too; and so does the default `exclude`.
+    sources: Option<Vec<Source>>,
+    layout: Vec<Source>,
+    include: GlobSet,
     exclude: GlobSet,
+    follow: GlobSet,
 }
 
 struct Source {
     category: Category,
     include: GlobSet,
     exclude: GlobSet,
+    /// Links of these very names are followed.
+    follow: GlobSet,
+}
+
+/// What a path is taken as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    pub category: Category,
+    /// No rule knows it: its content may tell more.
+    pub by_default: bool,
 }
 
 impl Rules {
     pub fn new(config: &Config) -> Result<Rules> {
-        let sources = if config.sources.is_empty() {
-            LAYOUT
-                .iter()
-                .map(|(category, include)| {
-                    Ok(Source { category: *category, include: globs(include)?, exclude: GlobSet::empty() })
-                })
-                .collect::<Result<_>>()?
-        } else {
-            config
-                .sources
-                .iter()
-                .map(|source| {
-                    Ok(Source {
-                        category: source.category,
-                        include: globs(&source.include)?,
-                        exclude: globs(&source.exclude)?,
-                    })
-                })
-                .collect::<Result<_>>()?
-        };
-        // A name without a slash is meant wherever it is.
-        let exclude: Vec<String> =
-            config
-                .exclude
-                .iter()
-                .map(|pattern| {
-                    if pattern.trim_end_matches('/').contains('/') { pattern.clone() } else { format!("**/{pattern}") }
-                })
-                .collect();
-        Ok(Rules { sources, exclude: globs(&exclude)? })
+        let layout = LAYOUT.iter().map(|(category, include)| {
+            let (exclude, follow) = (GlobSet::empty(), GlobSet::empty());
+            Ok(Source { category: *category, include: globs(include)?, exclude, follow })
+        });
+        let sources = config.sources.iter().map(|source| {
+            let follow: &[String] = if source.follow_links { &source.include } else { &[] };
+            Ok(Source {
+                category: source.category,
+                include: globs(&source.include)?,
+                exclude: globs(&source.exclude)?,
+                follow: names(follow)?,
+            })
+        });
+        let sources = sources.collect::<Result<Vec<_>>>()?;
+        Ok(Rules {
+            sources: (!sources.is_empty()).then_some(sources),
+            layout: layout.collect::<Result<_>>()?,
+            include: globs(&anywhere(&config.include))?,
+            exclude: globs(&anywhere(&config.exclude))?,
+            follow: names(&config.follow_links)?,
+        })
     }
 
-    /// The category of a path that is taken; `None` where it is not.
-    pub fn category(&self, path: &RelPath) -> Option<Category> {
+    /// What a path is taken as; `None` where no source names it.
+    pub fn class(&self, path: &RelPath) -> Option<Class> {
         let path = candidate(path);
-        self.sources
-            .iter()
-            .find(|source| source.include.is_match_candidate(&path) && !source.exclude.is_match_candidate(&path))
-            .map(|source| source.category)
+        let found = |sources: &[Source]| find(sources, &path).map(|source| source.category);
+        match &self.sources {
+            Some(sources) => found(sources).map(|category| Class { category, by_default: false }),
+            None => Some(match found(&self.layout) {
+                Some(category) => Class { category, by_default: false },
+                None => Class { category: Category::Data, by_default: true },
+            }),
+        }
     }
 
-    /// Is this path, with all that is in it, left out whatever the sources say?
-    pub fn is_excluded(&self, path: &RelPath, is_dir: bool) -> bool {
-        let name = path.file_name();
-        (is_dir && (NEVER.contains(&name) || name.ends_with(LOCK_SUFFIX) || name.ends_with(RESTORE_SUFFIX)))
-            || (!self.exclude.is_empty() && self.exclude.is_match_candidate(&candidate(path)))
+    /// Does the user's `exclude` leave out this path, with all that is in it? It has the last word.
+    pub fn is_excluded(&self, path: &RelPath) -> bool {
+        !self.exclude.is_empty() && self.exclude.is_match_candidate(&candidate(path))
     }
+
+    /// Is it taken although the default `exclude` would leave it out?
+    pub fn is_included(&self, path: &RelPath) -> bool {
+        !self.include.is_empty() && self.include.is_match_candidate(&candidate(path))
+    }
+
+    /// May something in a folder that the default `exclude` leaves out be taken all the same?
+    pub fn includes_some(&self) -> bool {
+        !self.include.is_empty()
+    }
+
+    /// Is the link followed, if it leads out of the root?
+    pub fn follows(&self, path: &RelPath) -> bool {
+        let path = candidate(path);
+        self.follow.is_match_candidate(&path)
+            || self
+                .sources
+                .as_ref()
+                .and_then(|sources| find(sources, &path))
+                .is_some_and(|source| source.follow.is_match_candidate(&path))
+    }
+
+    /// How the content of a folder can be made again, for which the default `exclude` leaves it out. `listing`: what is
+    /// in the folder.
+    pub fn remaking(&self, path: &RelPath, absolute: &Path, listing: &[(RelPath, PathBuf)]) -> Option<&'static str> {
+        if self.sources.is_some() || self.is_included(path) {
+            return None;
+        }
+        let name = path.file_name();
+        let how = |what: &str| DEFAULT_EXCLUDE.iter().find(|(known, _)| *known == what).map(|(_, how)| *how);
+        if name == b"node_modules" || name == b".git" {
+            return how(std::str::from_utf8(name).unwrap_or_default());
+        }
+        // What rules know is the app's own, whatever somebody has put into it: a customer may upload such a file.
+        if self.class(path).is_some_and(|class| class.by_default)
+            && let Some((_, tag)) = listing.iter().find(|(inner, _)| inner.file_name() == CACHE_TAG.as_bytes())
+            && is_cache_tag(tag)
+        {
+            return how(CACHE_TAG);
+        }
+        // proper-lockfile makes such a folder for as long as it holds the lock.
+        let is_lock = listing.is_empty() && name.ends_with(b".lock") && name.len() > b".lock".len();
+        let locked = || fs::symlink_metadata(absolute.with_extension(""));
+        if is_lock && locked().is_ok_and(|metadata| metadata.is_file()) { how("*.lock") } else { None }
+    }
+}
+
+const CACHE_TAG: &str = "CACHEDIR.TAG";
+/// bford.info/cachedir: the file begins with these 43 bytes.
+const CACHE_SIGNATURE: &[u8; 43] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+fn is_cache_tag(path: &Path) -> bool {
+    let mut head = [0; CACHE_SIGNATURE.len()];
+    open_file(path).is_ok_and(|(file, _)| durable::read_at(&file, &mut head, 0).is_ok()) && head == *CACHE_SIGNATURE
+}
+
+fn find<'a>(sources: &'a [Source], path: &Candidate<'_>) -> Option<&'a Source> {
+    sources.iter().find(|source| source.include.is_match_candidate(path) && !source.exclude.is_match_candidate(path))
+}
+
+/// A name without a slash is meant wherever it is.
+fn anywhere(patterns: &[String]) -> Vec<String> {
+    let one = |pattern: &String| {
+        if pattern.trim_end_matches('/').contains('/') { pattern.clone() } else { format!("**/{pattern}") }
+    };
+    patterns.iter().map(one).collect()
 }
 
 fn candidate(path: &RelPath) -> Candidate<'_> {
@@ -101,6 +172,15 @@ fn candidate(path: &RelPath) -> Candidate<'_> {
 
 /// Each pattern, and all that is in a folder that it names.
 pub fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
+    glob_set(patterns, true)
+}
+
+/// Each pattern alone.
+fn names(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
+    glob_set(patterns, false)
+}
+
+fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet> {
     let bad = |pattern: &str, error: globset::Error| Error::Config {
         message: format!("The pattern {pattern:?} is not a valid glob: {}.", error.kind()),
     };
@@ -108,8 +188,13 @@ pub fn globs(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
     for pattern in patterns {
         let pattern = pattern.as_ref();
         let plain = pattern.trim_start_matches("./").trim_end_matches('/');
-        for text in [plain.to_owned(), format!("{plain}/**")] {
-            set.add(GlobBuilder::new(&text).literal_separator(true).build().map_err(|error| bad(pattern, error))?);
+        let mut add = |text: &str| {
+            set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(|error| bad(pattern, error))?);
+            Ok(())
+        };
+        add(plain)?;
+        if with_content {
+            add(&format!("{plain}/**"))?;
         }
     }
     set.build().map_err(|error| bad("", error))
@@ -178,20 +263,28 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Source;
 
-    fn category(path: &str) -> Option<Category> {
-        Rules::new(&Config::default()).unwrap().category(&RelPath::parse(path.as_bytes()).unwrap())
+    fn path(text: &str) -> RelPath {
+        RelPath::parse(text.as_bytes()).unwrap()
+    }
+
+    fn rules(config: Config) -> Rules {
+        Rules::new(&config).unwrap()
+    }
+
+    fn source(follow_links: bool, include: &str) -> Source {
+        Source { category: Category::Data, include: vec![include.into()], exclude: Vec::new(), follow_links }
     }
 
     #[test]
     fn raf_bots_layout_needs_no_configuration() {
-        for (path, expected) in [
+        for (text, expected) in [
             ("database.sqlite", Category::Database),
             ("database/users.sqlite", Category::Database),
             ("database/wifi_change_logs.json", Category::Logs),
             ("database/accounts.json", Category::Accounts),
             ("database/wifi_templates.json", Category::Templates),
-            ("database/reports.json", Category::Data),
             ("config.json", Category::Config),
             ("config/cron.json", Category::Config),
             (".env", Category::Config),
@@ -199,28 +292,62 @@ mod tests {
             ("session/creds.json", Category::Session),
             ("uploads/reports/2026/11/T1/a.jpg", Category::Media),
             ("public/uploads/b.jpg", Category::Media),
+            ("static/uploads/c", Category::Media),
             ("logs/out.log", Category::Logs),
-            ("index.js", Category::Data),
+            ("backups/users_2026-11-23.sqlite", Category::Data),
         ] {
-            assert_eq!(category(path), Some(expected), "{path}");
+            let class = rules(Config::default()).class(&path(text));
+            assert_eq!(class, Some(Class { category: expected, by_default: false }), "{text}");
+        }
+        for text in ["index.js", "database/reports.json", "temp/topup_proofs/1.jpg", "other/backups/x.bin"] {
+            let class = rules(Config::default()).class(&path(text));
+            assert_eq!(class, Some(Class { category: Category::Data, by_default: true }), "{text}");
         }
     }
 
     #[test]
-    fn what_npm_and_git_bring_back_is_not_taken() {
-        let rules =
-            Rules::new(&Config { exclude: vec!["*.bak".into(), "uploads/old".into()], ..Config::default() }).unwrap();
-        let excluded = |path: &str, dir| rules.is_excluded(&RelPath::parse(path.as_bytes()).unwrap(), dir);
-        assert!(excluded("node_modules", true) && excluded("a/.git", true) && excluded("database/x.json.lock", true));
-        assert!(!excluded("node_modules", false), "a file of that name is somebody's data");
-        assert!(excluded("deep/x.bak", false) && excluded("uploads/old/1.jpg", false));
-        assert!(!excluded("uploads/older", true));
+    fn a_name_alone_is_a_reason_only_for_the_user_and_for_what_npm_and_git_bring_back() {
+        let rules = rules(Config { exclude: vec!["*.bak".into(), "uploads/old".into()], ..Config::default() });
+        let excluded = |text: &str| rules.is_excluded(&path(text));
+        assert!(excluded("deep/x.bak") && excluded("uploads/old/1.jpg") && !excluded("uploads/older"));
+        let remade = |text: &str| rules.remaking(&path(text), Path::new("/nowhere"), &[]).is_some();
+        assert!(remade("node_modules") && remade("a/.git"));
+        assert!(!remade("tmp") && !remade("a/temp") && !remade("database/x.json.lock") && !remade(".lock"));
+    }
+
+    #[test]
+    fn a_lock_folder_is_left_out_where_it_is_empty_and_beside_its_file() {
+        let rules = rules(Config::default());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.json"), "[]").unwrap();
+        let inner = [(path("x.json.lock/a"), PathBuf::from("a"))];
+        let remade = |name: &str, inner: &[_]| rules.remaking(&path(name), &folder.path().join(name), inner).is_some();
+        assert!(remade("x.json.lock", &[]));
+        assert!(!remade("x.json.lock", &inner) && !remade("y.json.lock", &[]));
+    }
+
+    #[test]
+    fn sources_and_include_override_the_default_exclude() {
+        let sources = rules(Config { sources: vec![source(false, "**")], ..Config::default() });
+        assert!(sources.remaking(&path("node_modules"), Path::new("/nowhere"), &[]).is_none());
+        let include = rules(Config { include: vec!["node_modules".into()], ..Config::default() });
+        assert!(include.remaking(&path("a/node_modules"), Path::new("/nowhere"), &[]).is_none());
+        assert!(include.is_included(&path("a/node_modules/b/.git/HEAD")));
+        assert!(include.remaking(&path("a/.git"), Path::new("/nowhere"), &[]).is_some());
+    }
+
+    #[test]
+    fn only_a_link_that_is_named_is_followed() {
+        let sources = rules(Config { sources: vec![source(true, "data/"), source(false, "**")], ..Config::default() });
+        assert!(sources.follows(&path("data")));
+        assert!(!sources.follows(&path("data/more")) && !sources.follows(&path("other")));
+        let named = rules(Config { follow_links: vec!["*.db".into()], ..Config::default() });
+        assert!(named.follows(&path("app.db")) && !named.follows(&path("deep/app.db")));
     }
 
     #[test]
     fn a_selection_knows_what_it_never_met() {
         let selection = Selection::new(&["database".into(), "uploads/**/*.jpg".into(), "confg.json".into()]).unwrap();
-        let path = |text: &str| RelPath::parse(text.as_bytes()).unwrap();
         assert!(selection.takes(&path("x.sqlite"), Category::Database));
         assert!(selection.takes(&path("uploads/a/b.jpg"), Category::Media));
         assert!(!selection.takes(&path("config.json"), Category::Config));

@@ -137,3 +137,27 @@ pub fn open_file(path: &Path) -> io::Result<(File, Stat)> {
     }
     Ok((file, stat))
 }
+
+/// What one wants of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Read,
+    /// Of a folder: to make something in it.
+    Write,
+}
+
+/// May this process do that? Asked of the system, without opening or writing anything.
+#[cfg(unix)]
+pub fn may(path: &Path, purpose: Purpose) -> io::Result<()> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let access = match purpose {
+        Purpose::Read => Access::READ_OK,
+        Purpose::Write => Access::WRITE_OK | Access::EXEC_OK,
+    };
+    Ok(accessat(CWD, path, access, AtFlags::EACCESS)?)
+}
+
+#[cfg(not(unix))]
+pub fn may(path: &Path, _: Purpose) -> io::Result<()> {
+    std::fs::symlink_metadata(path).map(drop)
+}

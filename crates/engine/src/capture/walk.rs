@@ -1,12 +1,17 @@
-//! Walking the root: every path that is taken, in path order, one folder in memory at a time.
+//! Walking the root: every path that is taken, in path order, one folder in memory at a time; and what is left out, with
+//! the reason. Links are taken as links, but for those that lead out of the root and are to be followed.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::rules::Rules;
+use super::left::{Left, Why};
+use super::links::{self, Lead};
+use super::ours::Ours;
+use super::rules::{Class, Rules};
 use super::sqlite;
 use super::stat::{Kind, Stat, open_file};
+use crate::config::Config;
 use crate::path::RelPath;
 use crate::report::Category;
 use crate::{Error, Result};
@@ -15,9 +20,12 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub path: RelPath,
+    /// Where it lies; behind a link that is followed, its real place.
     pub absolute: PathBuf,
     pub stat: Stat,
     pub category: Category,
+    /// No rule knows it, and its content may tell more: see [`super::content`].
+    pub by_default: bool,
 }
 
 impl Entry {
@@ -35,8 +43,8 @@ pub trait Visitor {
     fn entry(&mut self, entry: Entry) -> Result<()>;
     /// A folder that belongs together, such as a WhatsApp session: the visitor reads it itself.
     fn set(&mut self, folder: Entry) -> Result<()>;
-    /// Something could not be read, and is left out.
-    fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()>;
+    /// Something is left out; or, of a link that is taken as a link, what is behind it.
+    fn left(&mut self, left: Left) -> Result<()>;
 }
 
 /// Something in them is taken: the folders above it are, too.
@@ -48,35 +56,69 @@ fn announce(pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> 
 pub struct Set {
     /// In path order, the folder itself first.
     pub entries: Vec<Entry>,
-    pub unreadable: Vec<(RelPath, io::Error)>,
+    pub left: Vec<Left>,
 }
 
-/// What vanished is no fault.
-fn note(unreadable: &mut Vec<(RelPath, io::Error)>, path: RelPath, error: io::Error) {
-    if error.kind() != io::ErrorKind::NotFound {
-        unreadable.push((path, error));
+/// So many links may lie behind one another, each in what the one before led to.
+const FOLLOWED: usize = 4;
+
+/// How the walk came to a folder.
+#[derive(Clone)]
+struct Way {
+    /// The folders from the root on, by device and inode.
+    folders: Vec<(u64, u64)>,
+    /// The real paths of the root, and of what was followed to.
+    walked: Vec<PathBuf>,
+    /// The default `exclude` leaves this out, but for what `include` names.
+    remaking: Option<&'static str>,
+}
+
+/// What becomes of a path.
+enum Look {
+    Gone,
+    Left(Left),
+    Taken(Box<Found>),
+}
+
+struct Found {
+    path: RelPath,
+    absolute: PathBuf,
+    stat: Stat,
+    /// `None`: a folder that nothing names, though something in it may be named.
+    class: Option<Class>,
+    /// Of a folder: what is in it, and the way there.
+    inner: Option<(Listing, Way)>,
+    /// A link that is taken as a link: what is behind it is not.
+    behind: Option<Left>,
+}
+
+impl Found {
+    fn entry(self) -> Entry {
+        let class = self.class.unwrap_or(Class { category: Category::Data, by_default: false });
+        let Class { category, by_default } = class;
+        Entry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default }
     }
 }
+
+type Listing = Vec<(RelPath, PathBuf)>;
 
 /// One walk over a root.
 pub struct Walk<'a> {
     root: &'a Path,
     rules: &'a Rules,
-    /// The vault's folder: a backup does not contain itself.
-    vault: &'a Path,
-    vault_inode: Option<(u64, u64)>,
+    ours: Ours,
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(root: &'a Path, rules: &'a Rules, vault: &'a Path) -> Walk<'a> {
-        let vault_inode = Stat::of(vault).ok().map(|stat| (stat.dev, stat.ino));
-        Walk { root, rules, vault, vault_inode }
+    /// `vault`: a backup does not contain itself.
+    pub fn new(config: &'a Config, rules: &'a Rules, vault: &Path) -> Walk<'a> {
+        Walk { root: &config.root, rules, ours: Ours::new(config, vault) }
     }
 
     pub fn run(&self, visitor: &mut impl Visitor) -> Result<()> {
         let root = RelPath::root();
         match self.listing(&root, self.root) {
-            Ok(listing) => self.folder(listing, &mut Vec::new(), visitor),
+            Ok(listing) => self.folder(listing, &self.start(self.root), &mut Vec::new(), visitor),
             Err(error) => Err(Error::Source {
                 message: format!("The folder {} cannot be backed up: {error}.", self.root.display()),
                 source: Some(error),
@@ -84,69 +126,156 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a path is to its owner, whether or not it is taken.
-    pub fn category(&self, path: &RelPath) -> Category {
-        self.rules.category(path).unwrap_or(Category::Data)
+    /// What a path is to its owner, whether or not it is taken, with what lies at `absolute` instead.
+    pub fn entry(&self, path: &RelPath, absolute: &Path, stat: Stat) -> Entry {
+        let class = self.rules.class(path).unwrap_or(Class { category: Category::Data, by_default: false });
+        let Class { category, by_default } = class;
+        Entry { path: path.clone(), absolute: absolute.to_path_buf(), stat, category, by_default }
+    }
+
+    fn start(&self, folder: &Path) -> Way {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let mut way = Way { folders: Vec::new(), walked: vec![real(self.root)], remaking: None };
+        if !folder.starts_with(self.root) {
+            way.walked.push(real(folder));
+        }
+        let entered = [self.root, folder].into_iter().filter_map(|folder| fs::metadata(folder).ok());
+        way.folders.extend(entered.map(|metadata| identity(&Stat::from(&metadata))));
+        way
     }
 
     /// `pending`: folders above whose own entry waits for something in them to be taken.
-    fn folder(
-        &self,
-        listing: Vec<(RelPath, PathBuf)>,
-        pending: &mut Vec<Entry>,
-        visitor: &mut impl Visitor,
-    ) -> Result<()> {
+    fn folder(&self, listing: Listing, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
         for (path, absolute) in self.without_sides(listing) {
-            let stat = match Stat::of(&absolute) {
-                Ok(stat) => stat,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    visitor.unreadable(&path, &error)?;
+            let mut found = match self.look(path, absolute, way) {
+                Look::Gone => continue,
+                Look::Left(left) => {
+                    visitor.left(left)?;
                     continue;
                 }
+                Look::Taken(found) => found,
             };
-            let is_dir = stat.kind == Kind::Dir;
-            if stat.kind == Kind::Other || self.rules.is_excluded(&path, is_dir) || self.is_vault(&absolute, &stat) {
+            let behind = found.behind.take();
+            let inner = found.inner.take();
+            let class = found.class;
+            let Some((inner, way)) = inner else {
+                announce(pending, visitor)?;
+                visitor.entry(found.entry())?;
+                behind.map_or(Ok(()), |left| visitor.left(left))?;
                 continue;
-            }
-            let category = self.rules.category(&path);
-            if !is_dir {
-                if let Some(category) = category {
-                    announce(pending, visitor)?;
-                    visitor.entry(Entry { path, absolute, stat, category })?;
-                }
-                continue;
-            }
-            let inner = match self.listing(&path, &absolute) {
-                Ok(inner) => inner,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    visitor.unreadable(&path, &error)?;
-                    continue;
-                }
             };
-            let folder = Entry { path, absolute, stat, category: category.unwrap_or(Category::Data) };
-            if category == Some(Category::Session) && inner.iter().any(|(_, path)| path.is_file()) {
+            let folder = found.entry();
+            if class.is_some_and(|class| class.category == Category::Session)
+                && inner.iter().any(|(_, path)| path.is_file())
+            {
                 announce(pending, visitor)?;
                 visitor.set(folder)?;
                 continue;
             }
             let waiting = pending.len();
-            match category {
+            match class {
                 Some(_) => {
                     announce(pending, visitor)?;
                     visitor.entry(folder)?;
                 }
                 None => pending.push(folder),
             }
-            self.folder(inner, pending, visitor)?;
+            self.folder(inner, &way, pending, visitor)?;
             pending.truncate(waiting);
         }
         Ok(())
     }
 
+    /// Decides on one path.
+    fn look(&self, path: RelPath, absolute: PathBuf, way: &Way) -> Look {
+        let left = |path: RelPath, absolute: PathBuf, why: Why| Look::Left(Left { path, absolute, why });
+        let unreadable = |path: RelPath, absolute: PathBuf, error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Look::Gone,
+            _ => Look::Left(Left { path, absolute, why: Why::Unreadable(error) }),
+        };
+        let stat = match Stat::of(&absolute) {
+            Ok(stat) => stat,
+            Err(error) => return unreadable(path, absolute, error),
+        };
+        if let Some(what) = self.ours.what(&path, &absolute, &stat) {
+            return left(path, absolute, Why::Ours(what));
+        }
+        if self.rules.is_excluded(&path) {
+            return left(path, absolute, Why::Excluded);
+        }
+        if stat.kind == Kind::Other {
+            return left(path, absolute, Why::Special);
+        }
+        let mut class = self.rules.class(&path);
+        if way.remaking.is_some() && !self.rules.is_included(&path) {
+            class = None;
+        }
+        let mut found = Found { path, absolute, stat, class, inner: None, behind: None };
+        let mut followed = None;
+        if found.stat.kind == Kind::Symlink && found.class.is_some() {
+            match self.link(&mut found, way) {
+                Ok(to) => followed = to,
+                Err(why) => return left(found.path, found.absolute, why),
+            }
+        }
+        if found.stat.kind != Kind::Dir {
+            return match (found.class, way.remaking) {
+                (Some(_), _) => Look::Taken(Box::new(found)),
+                (None, Some(how)) => left(found.path, found.absolute, Why::Default(how)),
+                (None, None) => left(found.path, found.absolute, Why::NotNamed),
+            };
+        }
+        if way.folders.contains(&identity(&found.stat)) && found.stat.ino != 0 {
+            return left(found.path, found.absolute, Why::Loop);
+        }
+        let listing = match self.listing(&found.path, &found.absolute) {
+            Ok(listing) => listing,
+            Err(error) => return unreadable(found.path, found.absolute, error),
+        };
+        let mut way = way.clone();
+        way.walked.extend(followed);
+        if self.rules.is_included(&found.path) {
+            way.remaking = None;
+        }
+        if let Some(how) = self.rules.remaking(&found.path, &found.absolute, &listing) {
+            if !self.rules.includes_some() {
+                return left(found.path, found.absolute, Why::Default(how));
+            }
+            (way.remaking, found.class) = (Some(how), None);
+        }
+        way.folders.push(identity(&found.stat));
+        found.inner = Some((listing, way));
+        Look::Taken(Box::new(found))
+    }
+
+    /// Follows a link, and says where to; or notes what is behind it. `Err`: it is not taken either way.
+    fn link(&self, found: &mut Found, way: &Way) -> Result<Option<PathBuf>, Why> {
+        let lead = links::lead(&found.absolute, &way.walked);
+        let follows = self.rules.follows(&found.path) && way.walked.len() <= FOLLOWED;
+        let why = match lead {
+            Lead::Inside => return Ok(None),
+            Lead::Out(real) if follows => {
+                let stat = Stat::of(&real).map_err(Why::Unreadable)?;
+                if let Some(what) = self.ours.what(&found.path, &real, &stat) {
+                    return Err(Why::Ours(what));
+                }
+                if stat.kind == Kind::Other {
+                    return Err(Why::Special);
+                }
+                (found.absolute, found.stat) = (real.clone(), stat);
+                return Ok(Some(real));
+            }
+            Lead::Out(real) => Why::LeadsOut(real),
+            Lead::System(place) => Why::System(place),
+            Lead::Nowhere => Why::Dangling,
+            Lead::Unknown(kind) => Why::Unreadable(kind.into()),
+        };
+        found.behind = Some(Left { path: found.path.clone(), absolute: found.absolute.clone(), why });
+        Ok(None)
+    }
+
     /// What is in a folder, sorted.
-    fn listing(&self, path: &RelPath, absolute: &Path) -> io::Result<Vec<(RelPath, PathBuf)>> {
+    fn listing(&self, path: &RelPath, absolute: &Path) -> io::Result<Listing> {
         let mut inner = Vec::new();
         for entry in fs::read_dir(absolute)? {
             let name = entry?.file_name();
@@ -159,36 +288,34 @@ impl<'a> Walk<'a> {
     /// Everything below a folder that belongs together. What vanishes meanwhile is left out: the caller asks again
     /// until two answers agree.
     pub fn set(&self, folder: &Entry) -> Set {
-        let mut found = vec![folder.clone()];
-        let mut unreadable = Vec::new();
-        let mut folders = vec![(folder.path.clone(), self.listing(&folder.path, &folder.absolute))];
-        while let Some((folder, listing)) = folders.pop() {
-            let listing = listing.unwrap_or_else(|error| {
-                note(&mut unreadable, folder, error);
-                Vec::new()
-            });
+        let mut set = Set { entries: vec![folder.clone()], left: Vec::new() };
+        let mut folders = Vec::new();
+        match self.listing(&folder.path, &folder.absolute) {
+            Ok(listing) => folders.push((listing, self.start(&folder.absolute))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => set.left.push(Left {
+                path: folder.path.clone(),
+                absolute: folder.absolute.clone(),
+                why: Why::Unreadable(error),
+            }),
+        }
+        while let Some((listing, way)) = folders.pop() {
             for (path, absolute) in self.without_sides(listing) {
-                let stat = match Stat::of(&absolute) {
-                    Ok(stat) => stat,
-                    Err(error) => {
-                        note(&mut unreadable, path, error);
-                        continue;
+                match self.look(path, absolute, &way) {
+                    Look::Gone => {}
+                    Look::Left(left) => set.left.push(left),
+                    Look::Taken(mut found) => {
+                        set.left.extend(found.behind.take());
+                        folders.extend(found.inner.take());
+                        if found.class.is_some() {
+                            set.entries.push(found.entry());
+                        }
                     }
-                };
-                let is_dir = stat.kind == Kind::Dir;
-                if stat.kind == Kind::Other || self.rules.is_excluded(&path, is_dir) || self.is_vault(&absolute, &stat)
-                {
-                    continue;
                 }
-                let Some(category) = self.rules.category(&path) else { continue };
-                if is_dir {
-                    folders.push((path.clone(), self.listing(&path, &absolute)));
-                }
-                found.push(Entry { path, absolute, stat, category });
             }
         }
-        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Set { entries: found, unreadable }
+        set.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        set
     }
 
     /// Without the `-wal`, `-shm` and `-journal` files of databases: their content is captured with the database.
@@ -205,12 +332,10 @@ impl<'a> Walk<'a> {
         let sides: Vec<bool> = (0..listing.len()).map(is_side).collect();
         listing.into_iter().zip(sides).filter(|(_, side)| !side).map(|(entry, _)| entry).collect()
     }
+}
 
-    fn is_vault(&self, path: &Path, stat: &Stat) -> bool {
-        // By inode where there are such: the vault may be reached by another name.
-        stat.kind == Kind::Dir
-            && (path == self.vault || (stat.ino != 0 && self.vault_inode == Some((stat.dev, stat.ino))))
-    }
+fn identity(stat: &Stat) -> (u64, u64) {
+    (stat.dev, stat.ino)
 }
 
 /// What SQLite adds to a database's name for the files that belong to it. They are never items of their own.

@@ -10,6 +10,7 @@ use super::diff::{Found, change};
 use super::merge::Cursor;
 use super::{Ticker, same_content};
 use crate::backup::still_stands;
+use crate::capture::left::{Left, Why};
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
 use crate::capture::stat::{Kind, open_file};
@@ -25,7 +26,7 @@ use crate::{Config, Control, Result};
 pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Control) -> Result<Found> {
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
-    let walk = Walk::new(&config.root, &rules, vault.dir());
+    let walk = Walk::new(config, &rules, vault.dir());
     let reader = vault.reader()?;
     let mut comparison = Comparison {
         vault,
@@ -61,10 +62,14 @@ enum Now {
 }
 
 impl Visitor for Comparison<'_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
+    fn entry(&mut self, mut entry: Entry) -> Result<()> {
         self.removed_before(Some(&entry.path))?;
         self.ticker.item(&entry.path.display())?;
         let old = self.before.next_if(|path| *path == entry.path)?.map(|(_, item)| item);
+        entry.category = match &old {
+            Some(old) => entry.with_earlier(old.category),
+            None => entry.looked_into(),
+        };
         let mut tables = Tables::default();
         let now = match (entry.stat.kind, &old) {
             (Kind::File, Some(old)) if old.kind == ItemType::File => self.file(&entry, old, &mut tables)?,
@@ -88,15 +93,16 @@ impl Visitor for Comparison<'_> {
 
     fn set(&mut self, folder: Entry) -> Result<()> {
         let set = self.walk.set(&folder);
-        for (path, error) in &set.unreadable {
-            self.unreadable(path, error)?;
-        }
+        set.left.into_iter().try_for_each(|left| self.left(left))?;
         set.entries.into_iter().try_for_each(|entry| self.entry(entry))
     }
 
-    fn unreadable(&mut self, path: &RelPath, error: &io::Error) -> Result<()> {
-        self.warn(path, format!("It cannot be read: {error}."));
-        self.unreadable.push(path.clone());
+    fn left(&mut self, left: Left) -> Result<()> {
+        // A link that leads out is compared as the link that it is.
+        if let Why::Unreadable(_) = left.why {
+            self.warn(&left.path, left.why.sentence());
+            self.unreadable.push(left.path);
+        }
         Ok(())
     }
 }

@@ -5,6 +5,8 @@
 mod archive;
 mod backup;
 mod compare;
+mod doctor;
+mod preview;
 mod prune;
 mod restore;
 mod watch;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use archive::*;
 pub use backup::*;
 pub use compare::*;
+pub use doctor::*;
+pub use preview::*;
 pub use prune::*;
 pub use restore::*;
 pub use watch::*;

@@ -43,6 +43,8 @@ pub struct Inspection {
 #[serde(rename_all = "lowercase")]
 pub enum RunResult {
     Success,
+    /// A backup that is not whole: see its warnings.
+    Degraded,
     Failure,
     /// Its process was killed, or the machine went down.
     Interrupted,
@@ -53,6 +55,7 @@ impl RunResult {
     pub fn as_str(self) -> &'static str {
         match self {
             RunResult::Success => "success",
+            RunResult::Degraded => "degraded",
             RunResult::Failure => "failure",
             RunResult::Interrupted => "interrupted",
             RunResult::Running => "running",

@@ -68,6 +68,7 @@ impl InPlace<'_> {
             dry_run: self.options.dry_run,
             mode: Some(mode),
             reason: Some(reason),
+            warnings: plan.warnings.clone(),
             ..RestoreResult::default()
         };
         result.restored.sort();

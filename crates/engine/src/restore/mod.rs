@@ -48,7 +48,7 @@ pub use in_place::{Restored, discard_pending, recover};
 use source::{Survey, not_found, sources};
 use stage::{Order, Stage};
 use target::Target;
-pub use workspace::WORKSPACE;
+pub use workspace::{Unfinished, WORKSPACE, unfinished};
 
 /// Refuses options that do not go together, and a target that cannot be filled.
 pub fn check_options(options: &RestoreOptions) -> Result<()> {

@@ -14,12 +14,13 @@ use super::metadata::Meta;
 use super::source::{Source, Survey};
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
+use crate::capture::left::Left;
 use crate::capture::rules::{Rules, Selection};
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::error::IoContext;
 use crate::path::RelPath;
-use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan};
+use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan, Warning};
 use crate::vault::item::Item;
 use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
@@ -51,6 +52,8 @@ pub struct Plan {
     pub in_memory: Option<RelPath>,
     /// The plain files that are put into the root, as they will lie there.
     pub placed: Vec<Placed>,
+    /// What its owner should know of it afterwards.
+    pub warnings: Vec<Warning>,
 }
 
 /// A live database that is replaced.
@@ -286,6 +289,7 @@ impl Planner<'_> {
             }
             Some(stat) => {
                 self.goes(path, &stat)?;
+                self.no_longer_a_link(path, &stat);
                 self.plan.report.replace.push(path.display());
                 self.make_folder(path, Some(meta))
             }
@@ -302,7 +306,8 @@ impl Planner<'_> {
         let (mut sides, sides_there) = self.sides(path, item)?;
         let is_there = match stat {
             Some(stat) if stat.kind == Kind::File => {
-                let entry = Entry { path: path.clone(), absolute: live, stat, category: item.category };
+                let category = item.category;
+                let entry = Entry { path: path.clone(), absolute: live, stat, category, by_default: false };
                 if is_same(item, &entry, sides_there.is_empty())? {
                     return Ok(self.same(path, item, &stat));
                 }
@@ -311,10 +316,15 @@ impl Planner<'_> {
             }
             Some(stat) => {
                 self.goes(path, &stat)?;
+                self.no_longer_a_link(path, &stat);
                 false
             }
             None => false,
         };
+        if item.db.is_some() && !is_there && path.under(&self.config.root).is_file() {
+            // It lies behind a link that goes: whoever has it open would go on writing there.
+            self.plan.lost_databases.push(path.clone());
+        }
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
@@ -417,6 +427,19 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// What was followed when it was backed up comes back as a folder or file of its own.
+    fn no_longer_a_link(&mut self, path: &RelPath, stat: &Stat) {
+        if stat.kind == Kind::Symlink
+            && let Ok(to) = std::fs::read_link(path.under(&self.config.root))
+        {
+            let message = format!(
+                "It was a link to {}, and is in the root itself now. What the link led to is as it was.",
+                to.display()
+            );
+            self.plan.warnings.push(Warning { path: path.display(), message });
+        }
+    }
+
     fn removed(&mut self, path: RelPath) {
         self.plan.replaced.insert(path.clone());
         self.plan.removes.push(path);
@@ -451,7 +474,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let rules = Rules::new(self.config)?;
-        let walk = Walk::new(&self.config.root, &rules, vault.dir());
+        let walk = Walk::new(self.config, &rules, vault.dir());
         let mut unknown =
             Unknown { walk: &walk, selection: Selection::new(items)?, planner: self, folders: Vec::new() };
         walk.run(&mut unknown)?;
@@ -499,11 +522,17 @@ struct Unknown<'a, 'p, 'c> {
 }
 
 impl Visitor for Unknown<'_, '_, '_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
-        let goes = self.planner.mirror.contains(&entry.category)
-            && self.selection.takes(&entry.path, entry.category)
-            && !self.planner.mirrored.contains(&entry.path)
-            && !self.planner.plan.replaced.contains(&entry.path);
+    fn entry(&mut self, mut entry: Entry) -> Result<()> {
+        let is_known = self.planner.mirrored.contains(&entry.path) || self.planner.plan.replaced.contains(&entry.path);
+        if !is_known && self.planner.mirror.iter().any(|category| *category != Category::Session) {
+            entry.category = entry.looked_into();
+        }
+        // Nothing is removed behind a link.
+        let is_behind = entry.absolute != entry.path.under(&self.planner.config.root);
+        let goes = !is_known
+            && !is_behind
+            && self.planner.mirror.contains(&entry.category)
+            && self.selection.takes(&entry.path, entry.category);
         match entry.stat.kind {
             _ if !goes => Ok(()),
             Kind::Dir => {
@@ -518,8 +547,8 @@ impl Visitor for Unknown<'_, '_, '_> {
         self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
     }
 
-    /// What cannot be read is left alone.
-    fn unreadable(&mut self, _path: &RelPath, _error: &io::Error) -> Result<()> {
+    /// What is in no backup is left alone.
+    fn left(&mut self, _: Left) -> Result<()> {
         Ok(())
     }
 }

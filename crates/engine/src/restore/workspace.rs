@@ -43,6 +43,26 @@ pub enum State {
     Done,
 }
 
+/// A restore that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// For the next start of the app.
+    Waits,
+    /// It was cut off, or is under way.
+    CutOff,
+}
+
+/// Is there one in this root? Only looks.
+pub fn unfinished(root: &Path) -> Option<Unfinished> {
+    let folder = root.join(WORKSPACE);
+    let has = |name: &str| folder.join(name).exists();
+    match fs::symlink_metadata(&folder) {
+        Ok(metadata) if metadata.is_dir() && has("pending") && !has("journal") => Some(Unfinished::Waits),
+        Ok(metadata) if metadata.is_dir() => Some(Unfinished::CutOff),
+        _ => None,
+    }
+}
+
 /// A workspace that is ours: nobody else works in it.
 pub struct Workspace {
     root: PathBuf,

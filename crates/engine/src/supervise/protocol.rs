@@ -81,6 +81,10 @@ pub enum Operation {
     DeleteBackup { backup: String },
     /// Result: the backup's name.
     Pin { backup: String, pinned: bool },
+    /// What a backup would take, and what not. Result: `Preview`.
+    PreviewBackup,
+    /// Looks at everything that a backup needs. Result: `Diagnosis`.
+    Doctor,
     /// Result: `Status`.
     Status,
     /// Applies a restore that was staged for this start, and finishes or undoes one that was cut off.

@@ -16,6 +16,16 @@ use crate::{Error, Result};
 /// How temporary files beside their destination are called.
 pub const TEMPORARY: &str = ".lifeboat-";
 
+/// Is this the name of such a file? Of an archive, it also says which.
+pub fn is_temporary(name: &[u8]) -> bool {
+    let is_random = |tail: &[u8]| tail.len() == 6 && tail.iter().all(u8::is_ascii_alphanumeric);
+    let Some(rest) = name.strip_prefix(TEMPORARY.as_bytes()) else { return false };
+    is_random(rest)
+        || rest.split_at_checked(16).is_some_and(|(which, tail)| {
+            which.iter().all(u8::is_ascii_hexdigit) && tail.strip_prefix(b"-").is_some_and(is_random)
+        })
+}
+
 /// Writes a file that only its owner can read, all or nothing.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));

@@ -12,7 +12,7 @@ mod state;
 
 pub use logbook::{Event, Logbook};
 pub use recorder::Recorder;
-pub use state::status;
+pub use state::{makers, status};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

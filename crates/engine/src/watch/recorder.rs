@@ -111,7 +111,8 @@ impl Recorder {
             Some(id) => logbook.end(id, &self.run)?,
             None => self.id = Some(logbook.begin(&self.run)?),
         }
-        if self.run.operation == "BACKUP" && self.run.result == RunResult::Success {
+        // Also a degraded one is what the schedule asked for.
+        if self.run.operation == "BACKUP" && matches!(self.run.result, RunResult::Success | RunResult::Degraded) {
             for kind in self.run.covers.iter().copied().chain(self.run.kind) {
                 if BackupType::SCHEDULED.contains(&kind) {
                     logbook.note(&format!("{}{kind}", fact::SCHEDULE), &self.run.at)?;
@@ -150,6 +151,7 @@ impl Recorder {
     /// As the event of a backup. What somebody cancelled, or what met another operation, is no bad news.
     pub fn tell_backup(&self, result: &Result<BackupResult>) {
         match result {
+            Ok(result) if result.degraded => self.tell("backup:degraded", || json!(result)),
             Ok(result) => self.tell("backup:success", || json!(result)),
             Err(Error::Aborted | Error::Busy { .. }) => {}
             Err(error) => self.tell(
@@ -166,6 +168,9 @@ impl Outcome for BackupResult {
         (run.size, run.total_size) = (Some(self.size), Some(self.total_size));
         (run.items, run.changed) = (Some(self.items), Some(self.changed));
         run.warnings = self.warnings.clone();
+        if self.degraded {
+            run.result = RunResult::Degraded;
+        }
     }
 }
 

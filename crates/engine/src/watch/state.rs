@@ -8,12 +8,16 @@ use bytesize::ByteSize;
 use super::{Logbook, fact, newest_good};
 use crate::presence::{self, Host};
 use crate::report::{
-    HostStatus, LastFailure, Maker, NextRun, Problem, Run, ScheduleStatus, Status, StorageStatus, VerifyReport,
+    HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
+    StorageStatus, VerifyReport,
 };
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Usage, lock, place};
 use crate::{Config, Error, Result, space};
+
+/// So many of the newest runs are looked at for one that made a backup.
+const NEWEST: usize = 50;
 
 /// `unfinished`: why a restore that was cut off could not be carried on. `now`: milliseconds since the epoch.
 pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<Status> {
@@ -36,6 +40,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.of_failure(run);
     }
     if let Some(logbook) = &logbook {
+        problems.of_degraded(logbook);
         problems.of_damage(logbook.fact(fact::DAMAGE).unwrap_or_default(), "Reading back what is stored found damage");
         problems.of_damage(logbook.fact(fact::REHEARSAL).unwrap_or_default(), "The rehearsal of a restore failed");
     }
@@ -61,6 +66,12 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         cloud: Vec::new(),
         schedule,
     })
+}
+
+/// Who makes the backups. Only looks.
+pub fn makers(config: &Config, now: i64) -> ScheduleStatus {
+    let dir = place::of(&config.backup_dir);
+    schedule(config, &dir, Logbook::open_read_only(&dir).as_ref(), now)
 }
 
 /// Who makes the backups, and which comes next where somebody does.
@@ -136,6 +147,24 @@ impl Problems {
             let message = run.message.as_deref().unwrap_or("It is not known why.");
             self.add(code, format!("The last backup failed: {message}"));
         }
+    }
+
+    /// What the newest backup could not store is still missing.
+    fn of_degraded(&mut self, logbook: &Logbook) {
+        let filter =
+            HistoryFilter { operation: Some("BACKUP".into()), limit: Some(NEWEST), ..HistoryFilter::default() };
+        let is_backup = |run: &Run| matches!(run.result, RunResult::Success | RunResult::Degraded);
+        let newest = logbook.runs(&filter).unwrap_or_default().into_iter().find(is_backup);
+        let Some(run) = newest.filter(|run| run.result == RunResult::Degraded) else { return };
+        let first = run.warnings.first().map_or(String::new(), |first| match first.path.as_str() {
+            "" => format!(" {}", first.message),
+            path => format!(" {path}: {}", first.message),
+        });
+        let more = match run.warnings.len() {
+            0 | 1 => String::new(),
+            many => format!(" (and {} more: `lifeboat history --json`)", many - 1),
+        };
+        self.add("E_SOURCE", format!("The newest backup is not whole.{first}{more}"));
     }
 
     fn of_damage(&mut self, report: Option<VerifyReport>, what: &str) {

@@ -8,6 +8,7 @@ mod support;
 mod cut_off;
 mod damage;
 mod dependencies;
+mod links;
 mod logbook;
 mod places;
 mod refused;

@@ -1,0 +1,210 @@
+//! The doctor: looks at everything that a backup needs, from the root to the vault, and says of each what was found and
+//! what mends it. It never stops at the first fault, and writes nothing.
+
+use bytesize::ByteSize;
+
+use crate::backup;
+use crate::capture::sqlite;
+use crate::capture::stat::{Purpose, may};
+use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
+use crate::restore::{self, Unfinished};
+use crate::vault::{self, Vault};
+use crate::watch::{self, newest_good};
+use crate::{Config, Control, Engine, Error, Result, space};
+
+/// So many things of a kind are named.
+const NAMED: usize = 5;
+
+/// `configuration`: what is wrong with it, where the engine's is not the one that was meant.
+pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control) -> Result<Diagnosis> {
+    let config = engine.config();
+    let mut checks = vec![of_configuration(configuration)];
+    match backup::preview(config, control) {
+        Ok(preview) => checks.extend([of_root(&preview), of_links(&preview), of_unreadable(&preview)]),
+        Err(Error::Aborted) => return Err(Error::Aborted),
+        Err(error) => checks.push(Check::bad(
+            "root",
+            error.to_string(),
+            "Name the folder of the app (`root` in the configuration, --root DIR), and let this user read it.",
+        )),
+    }
+    let exists = Vault::exists(&config.backup_dir);
+    checks.push(of_vault(config, exists));
+    checks.push(of_opening(engine, exists));
+    checks.push(of_room(config));
+    checks.push(of_age(config, exists, control.now()));
+    checks.push(of_makers(config, control.now()));
+    checks.push(of_sqlite());
+    checks.push(of_restore(config));
+    Ok(Diagnosis::of(checks))
+}
+
+fn of_configuration(wrong: Option<&Error>) -> Check {
+    match wrong {
+        None => Check::good("configuration", "It is understood."),
+        Some(error) => Check::bad(
+            "configuration",
+            error.to_string(),
+            "Mend what the message names. What follows was looked at with the defaults.",
+        ),
+    }
+}
+
+fn of_root(preview: &Preview) -> Check {
+    let mut message =
+        format!("{}: {} items with {} would be taken", preview.root.display(), preview.items, ByteSize(preview.size));
+    let left: Vec<String> = preview
+        .left
+        .iter()
+        .filter(|left| !left.lost && !left.path.is_empty() && left.size > 0)
+        .take(NAMED)
+        .map(|left| format!("{} ({})", left.path, ByteSize(left.size)))
+        .collect();
+    if !left.is_empty() {
+        message += &format!("; not taken are {}", left.join(", "));
+    }
+    let check = Check::good("root", message + ".");
+    match preview.items {
+        0 => Check::bad("root", "Nothing in it would be taken.", "Name the folder of the app: `root`, --root DIR."),
+        _ if preview.left.is_empty() => check,
+        _ => check.with_advice("`lifeboat backup --dry-run` lists all of it."),
+    }
+}
+
+fn of_links(preview: &Preview) -> Check {
+    let lost = lost(preview, |left| left.reason == crate::report::LeftReason::Link);
+    losses("links", &lost, "No link leads out of the root.", "What is behind these links is not in a backup")
+}
+
+fn of_unreadable(preview: &Preview) -> Check {
+    let lost = lost(preview, |left| left.reason == crate::report::LeftReason::Unreadable);
+    losses("readable", &lost, "Everything that would be taken can be read.", "These cannot be read")
+}
+
+fn lost(preview: &Preview, is_kind: impl Fn(&PreviewLeft) -> bool) -> Vec<&PreviewLeft> {
+    preview.left.iter().filter(|left| left.lost && is_kind(left)).collect()
+}
+
+fn losses(name: &str, lost: &[&PreviewLeft], good: &str, bad: &str) -> Check {
+    let Some(first) = lost.first() else { return Check::good(name, good) };
+    let named: Vec<&str> = lost.iter().take(NAMED).map(|left| left.path.as_str()).collect();
+    let more = match lost.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Check::bad(name, format!("{bad}: {}{more}.", named.join(", ")), first.mend.clone().unwrap_or_default())
+}
+
+fn of_vault(config: &Config, exists: bool) -> Check {
+    let dir = &config.backup_dir;
+    let place = dir.ancestors().find(|folder| folder.exists()).unwrap_or(dir);
+    if let Err(error) = may(place, Purpose::Write) {
+        return Check::bad(
+            "vault",
+            format!("Nothing can be written in {}: {error}.", place.display()),
+            "Let this user write there (chown, chmod), mount its disk, or name another place (`backupDir`, --vault DIR).",
+        );
+    }
+    match exists {
+        true => Check::good("vault", format!("It is {}, and can be written.", dir.display())),
+        false => Check::good("vault", format!("There is none yet at {}; it can be made there.", dir.display()))
+            .with_advice("`lifeboat backup` makes it."),
+    }
+}
+
+/// How the vault is opened. The one place to say where a passphrase was looked for.
+fn of_opening(engine: &Engine, exists: bool) -> Check {
+    let mend =
+        "Set BACKUP_PASSPHRASE or BACKUP_KEY_FILE, or name a file in the configuration (`passphraseFile`, `keyFile`).";
+    let opened = match exists {
+        true => engine.vault().map(|vault| vault.is_encrypted()),
+        false => engine.can_make_vault().map(|()| engine.config().encryption),
+    };
+    match opened {
+        Ok(true) if exists => Check::good("key", "The vault opens."),
+        Ok(true) => Check::good("key", "There is something that will open the vault."),
+        Ok(false) => Check::good("key", "The vault is not encrypted: whoever has it can read it."),
+        Err(error) => Check::bad("key", error.to_string(), mend),
+    }
+}
+
+fn of_room(config: &Config) -> Check {
+    let dir = &config.backup_dir;
+    let place = dir.ancestors().find(|folder| folder.exists()).unwrap_or(dir);
+    let (limit, free) = (config.max_local_storage.0, space::free(place).unwrap_or(0));
+    let used = vault::usage(dir).map(|usage| usage.used).unwrap_or(0);
+    let message = format!(
+        "The vault uses {} of {} (maxLocalStorage); {} are free on its disk.",
+        ByteSize(used),
+        ByteSize(limit),
+        ByteSize(free)
+    );
+    let is_short = used as f64 >= limit as f64 * config.monitor.storage_warn_percent / 100.0;
+    let mend = "Raise `maxLocalStorage`, delete or unpin backups that are not needed, or use a larger disk.";
+    match is_short || free < backup::LEAST_ROOM {
+        true => Check::bad("room", message, mend),
+        false => Check::good("room", message),
+    }
+}
+
+fn of_age(config: &Config, exists: bool, now: i64) -> Check {
+    let newest = if exists { newest_good(&config.backup_dir, now).ok().flatten() } else { None };
+    let limit = config.monitor.max_age_hours;
+    match newest {
+        None => Check::bad(
+            "age",
+            "There is no good backup.",
+            "`lifeboat backup` makes one; its warnings say why if it is degraded.",
+        ),
+        Some(at) => {
+            let hours = (now - at).max(0) as f64 / 3_600_000.0;
+            let message = format!("The newest good backup is {hours:.1} hours old; the limit is {limit}.");
+            match hours > limit {
+                true => {
+                    Check::bad("age", message, "`lifeboat backup` makes one; `lifeboat history` says what happened.")
+                }
+                false => Check::good("age", message),
+            }
+        }
+    }
+}
+
+/// Who makes the backups.
+fn of_makers(config: &Config, now: i64) -> Check {
+    let makers = watch::makers(config, now);
+    let hours = |at: i64| (now - at).max(0) as f64 / 3_600_000.0;
+    match (makers.by, &makers.last_command, makers.hosts.iter().find(|host| host.scheduler.is_some())) {
+        (Maker::Host, _, Some(host)) => {
+            Check::good("schedule", format!("The scheduler of {} (process {}) makes them.", host.name, host.pid))
+        }
+        (Maker::Commands, Some(last), _) => Check::good(
+            "schedule",
+            format!("Commands make them, such as cron's; the last {:.1} hours ago.", hours(last.at)),
+        ),
+        _ => Check::bad(
+            "schedule",
+            "Nobody makes backups by a schedule.",
+            "Call lifeboat.scheduler.start() in the app, or let cron run `lifeboat backup daily --quiet`.",
+        ),
+    }
+}
+
+fn of_sqlite() -> Check {
+    match sqlite::check_library() {
+        Ok(()) => Check::good("sqlite", format!("SQLite {} is built in.", rusqlite::version())),
+        Err(error) => Check::bad("sqlite", error.to_string(), "Build Lifeboat again: `npm run build`."),
+    }
+}
+
+fn of_restore(config: &Config) -> Check {
+    match restore::unfinished(&config.root) {
+        None => Check::good("restore", "None waits, and none was cut off."),
+        Some(Unfinished::Waits) => Check::good("restore", "One waits for the next start of the app.")
+            .with_advice("Start the app again, or `lifeboat restore --discard-pending` forgets it."),
+        Some(Unfinished::CutOff) => Check::bad(
+            "restore",
+            "One was cut off in the middle, or is under way now.",
+            "`lifeboat status` finishes or undoes it.",
+        ),
+    }
+}
