@@ -13,9 +13,9 @@ const NO_LISTENER = { listens: false }
 const NOTHING = { listens: false, applies: false }
 
 /** A bot that runs, with twenty tickets more than it had, a backup of them, and then an accident. */
-async function accident(t, change) {
+async function accident(t, change, env) {
   const bot = await OwnedBot.ready(t, change)
-  const running = await bot.start()
+  const running = await bot.start({ env })
   for (let n = 1; n <= 20; n++) await running.ticket(`laporan ${n}`)
   const tickets = await running.ask('GET', '/tickets')
   const users = await running.ask('GET', '/users')
@@ -84,6 +84,15 @@ test('and so from the API in it', { skip }, async (t) => {
   await assertAllBack(story, await bot.start())
 })
 
+test('and where somebody starts it again when it ends, it ends for that', { skip }, async (t) => {
+  const story = await accident(t, NO_LISTENER, { pm_id: '0' })
+  const { bot, running } = story
+  const result = bot.document('restore', 'latest', ...WHAT)
+  assert.deepEqual([result.mode, result.staged], ['on-restart', true])
+  assert.deepEqual(await running.ended, [0, null])
+  await assertAllBack(story, await bot.start())
+})
+
 test('databases alone go live also where nobody listens', { skip }, async (t) => {
   const { bot, running, users } = await accident(t, NO_LISTENER)
   const result = bot.document('restore', 'latest', 'database')
@@ -125,7 +134,7 @@ test('kill -9 of the bot: its backup ends with it, the next one is whole, and no
   await running.kill('SIGKILL')
   await until(() => !isAlive(worker), 'its worker ended')
   spawnSync('rm', [bot.path('uploads/video.bin')])
-  assert.equal(bot.document('status').hosts?.length, 0)
+  assert.deepEqual(bot.document('status').schedule.hosts, [])
   const { backup } = bot.document('backup')
   bot.shellWell('verify')
   assert.equal(bot.document('list')[0].backup, backup)

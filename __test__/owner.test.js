@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
-const { cpSync, existsSync, readdirSync, statSync } = require('node:fs')
+const { cpSync, existsSync, readdirSync, statSync, writeFileSync } = require('node:fs')
 const { dirname, join, relative } = require('node:path')
 const test = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
@@ -51,12 +51,13 @@ test('init and backup work without a configuration in a bot that has its own bac
   await bot.start()
   const own = readdirSync(bot.path('backups'))
   assert.ok(own.length > 0, 'the bot has filled its own folder')
-  const said = [bot.shellWell('init'), bot.shellWell('backup'), bot.shellWell('backup'), bot.shellWell('status')]
+  const said = [bot.shellWell('init'), bot.shellWell('backup'), bot.shellWell('backup')]
   assert.deepEqual(
     said.map(({ text }) => text.includes(VAULT)),
-    [true, false, false, false],
+    [true, false, false],
     said.map(({ text }) => text).join('\n')
   )
+  assert.match(bot.shellWell('status').text, new RegExp(VAULT))
   assert.ok(existsSync(bot.path(VAULT, 'vault.json')))
   assert.equal(statSync(bot.path('config/backup.pass')).mode & 0o777, 0o600)
   assert.deepEqual(
@@ -101,6 +102,28 @@ test('every file that the bot writes is in its first backup', { skip: skip || no
     kept.filter((path) => !items.has(path) && !isSide(path)),
     []
   )
+})
+
+test('a bot starts with a configuration that is wrong, and says so; not where a restore waits for it', {
+  skip
+}, async (t) => {
+  const bot = await OwnedBot.ready(t)
+  const config = bot.path('config/backup-config.json')
+  writeFileSync(config, '{ "maxLocalStorage": ')
+  const warned = await bot.start()
+  assert.deepEqual(await warned.ask('GET', '/tickets'), bot.json('database/reports.json'))
+  assert.match(warned.output, /Lifeboat.*backup-config\.json/s)
+  await warned.kill()
+
+  writeFileSync(config, '{}')
+  bot.shellWell('backup')
+  const tickets = bot.json('database/reports.json')
+  writeFileSync(bot.path('database/reports.json'), '[]')
+  bot.shellWell('restore', 'latest', 'database/reports.json', '--mode', 'on-restart')
+  writeFileSync(config, '{ "maxLocalStorage": ')
+  await assert.rejects(bot.start(), /a restore waits for this start.*backup-config\.json/s)
+  writeFileSync(config, '{}')
+  assert.deepEqual(await (await bot.start()).ask('GET', '/tickets'), tickets)
 })
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Jakarta', timeStyle: 'medium' })
