@@ -53,6 +53,26 @@ test('by the API, in the bot itself', { skip }, async (t) => {
   await assertAllBack(story, story.running)
 })
 
+test('also where the bot writes all the time', {
+  skip,
+  todo: 'what it writes before it reads again wins'
+}, async (t) => {
+  const { running, bot, tickets } = await accident(t)
+  let stopped = false
+  const customers = (async () => {
+    while (!stopped) await running.ticket('di antaranya')
+  })()
+  const result = await running.call('restore', 'latest', { items: ['database/reports.json'], watch: false })
+  stopped = true
+  await customers
+  assert.equal(result.mode, 'live')
+  const now = new Set(bot.json('database/reports.json').map(({ id }) => id))
+  assert.deepEqual(
+    tickets.filter(({ id }) => !now.has(id)),
+    []
+  )
+})
+
 test('at the next start, where it was asked for', { skip }, async (t) => {
   const story = await accident(t)
   const { bot, running, tickets } = story
