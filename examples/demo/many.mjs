@@ -14,9 +14,23 @@ import { green, red, time } from './print.mjs'
 
 const DEMO = join(dirname(fileURLToPath(import.meta.url)), 'demo.mjs')
 
+/** What runs now: it ends with this process. */
+const children = new Set()
+process.on('exit', () => {
+  for (const child of children) child.kill()
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+function start(args, stdio) {
+  const child = spawn(process.execPath, args, { stdio })
+  children.add(child)
+  child.on('close', () => children.delete(child))
+  return child
+}
+
 /** One demo: whether all of its proofs held, and what it said. */
 function run() {
-  const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = start([DEMO], ['ignore', 'pipe', 'pipe'])
   let story = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (story += text))
   return new Promise((resolve) => child.on('close', (code) => resolve({ held: code === 0, story })))
@@ -31,19 +45,15 @@ if (!(Number.isInteger(times) && times > 0)) {
   process.exit(2)
 }
 
-const load = Array.from({ length: values.busy ? availableParallelism() : 0 }, () =>
-  spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' })
-)
-process.on('exit', () => load.forEach((child) => void child.kill()))
-process.on('SIGINT', () => process.exit(130))
+for (let core = 0; values.busy && core < availableParallelism(); core++) start(['-e', 'for (;;);'], 'ignore')
 
 const begin = performance.now()
 let failed = 0
 for (let n = 1; n <= times; n++) {
   const { held, story } = await run()
-  if (held) continue
-  failed++
-  console.log(`${red(`Run ${n} failed:`)}\n${story}`)
+  if (!held) console.log(`${red(`Run ${n} failed:`)}\n${story}`)
+  if (!held) failed++
+  if (n % 10 === 0 && n < times) console.log(`${n - failed} of ${n} held so far.`)
 }
 const elapsed = time(performance.now() - begin)
 const outcome = `${times - failed} of ${times} demos held all of their proofs, in ${elapsed}.`
