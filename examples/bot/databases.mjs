@@ -170,14 +170,17 @@ export async function openDatabase(file, mode = sqlite3.OPEN_READWRITE | sqlite3
   }
 }
 
-/** Makes the five databases; together they are about `bytes` long. */
-export async function makeDatabases(root, { bytes, seed }) {
+/**
+ * Makes the five databases; together they are about `bytes` long. `wal`: one of them in WAL mode. raf-bot has all in
+ * rollback mode, other bots do not.
+ */
+export async function makeDatabases(root, { bytes, seed, wal }) {
   for (const database of DATABASES) {
     const file = join(root, database.file)
     await mkdir(dirname(file), { recursive: true })
     const db = await openDatabase(file)
     try {
-      await db.run(database.wal ? 'PRAGMA journal_mode = WAL' : 'PRAGMA journal_mode = DELETE')
+      await db.run(wal && database.wal ? 'PRAGMA journal_mode = WAL' : 'PRAGMA journal_mode = DELETE')
       // A folder that is being made has nothing to lose in a power cut.
       await db.run('PRAGMA synchronous = OFF')
       await fill(db, database, bytes * database.share, new Random(`${seed}/${database.file}`))

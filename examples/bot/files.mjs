@@ -93,11 +93,6 @@ export async function makeSettings(root, { seed }) {
       jam_operasional: { mulai: '08:00', selesai: '20:00' }
     })
   )
-  await put(
-    root,
-    '.env',
-    `NODE_ENV=production\nPORT=3100\nJWT_SECRET=${random.hex(64)}\nMIKROTIK_PASSWORD=${random.hex(16)}\nTZ=Asia/Jakarta\n`
-  )
   await put(root, 'config/cron.json', pretty({ tagihan: '0 8 1 * *', isolir: '0 0 10 * *', pengingat: '0 9 5 * *' }))
   await put(
     root,
@@ -116,8 +111,17 @@ export async function makeSettings(root, { seed }) {
     'templates/invoice.html',
     `<!doctype html><html lang="id"><title>Tagihan</title><body>${Array.from({ length: 40 }, () => `<p>${message(random)}</p>`).join('\n')}</body></html>\n`
   )
-  await put(root, 'index.js', "process.env.TZ = 'Asia/Jakarta'\n")
-  await put(root, 'package.json', pretty({ name: 'raf-bot', version: '1.0.0', main: 'index.js' }))
+  await put(
+    root,
+    'package.json',
+    pretty({
+      name: 'raf-bot',
+      version: '1.0.0',
+      private: true,
+      main: 'index.js',
+      scripts: { start: 'node index.js' }
+    })
+  )
   await mkdir(join(root, 'public/uploads/kosong'), { recursive: true })
   // Windows lets only some users make links; the bot does without it there.
   await symlink('config.json', join(root, 'config-aktif.json')).catch((error) => {
@@ -156,6 +160,15 @@ export async function makePhotos(root, { count, bytes: [smallest, largest], seed
     made.push(path)
   }
   return made
+}
+
+/** Photos outside of `uploads/`: proofs of payments, which are kept for ever in a folder called temp, and what the web shows. */
+export async function makeProofs(root, { count, bytes: [smallest, largest], seed }) {
+  const random = new Random(`${seed}/proofs`)
+  for (let i = 0; i < count; i++) {
+    await put(root, `temp/topup_proofs/TOPUP${1763880000000 + i}.jpg`, photo(random, random.int(smallest, largest)))
+    await put(root, `static/uploads/promo/promo_${i}.jpg`, photo(random, random.int(smallest, largest)))
+  }
 }
 
 // A JPEG as a compressor sees one: the real tables of a baseline file, then entropy-coded bytes with stuffed zeros.

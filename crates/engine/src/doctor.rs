@@ -8,7 +8,8 @@ use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
 use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
 use crate::restore::{self, Unfinished};
-use crate::vault::{self, Vault};
+use crate::seal::places::Places;
+use crate::vault::{self, Vault, place};
 use crate::watch::{self, newest_good};
 use crate::{Config, Control, Engine, Error, Result, space};
 
@@ -105,24 +106,40 @@ fn of_vault(config: &Config, exists: bool) -> Check {
             "Let this user write there (chown, chmod), mount its disk, or name another place (`backupDir`, --vault DIR).",
         );
     }
+    let beside = place::beside(dir).unwrap_or_default();
     match exists {
+        true if !beside.is_empty() => Check::good(
+            "vault",
+            format!(
+                "It is {}, and can be written. What else lies in it is in no backup: {}.",
+                dir.display(),
+                beside.join(", ")
+            ),
+        )
+        .with_advice("Let the app keep that in another folder."),
         true => Check::good("vault", format!("It is {}, and can be written.", dir.display())),
         false => Check::good("vault", format!("There is none yet at {}; it can be made there.", dir.display()))
             .with_advice("`lifeboat backup` makes it."),
     }
 }
 
-/// How the vault is opened. The one place to say where a passphrase was looked for.
+/// How the vault is opened, and by what. An error says where a passphrase was looked for.
 fn of_opening(engine: &Engine, exists: bool) -> Check {
-    let mend =
-        "Set BACKUP_PASSPHRASE or BACKUP_KEY_FILE, or name a file in the configuration (`passphraseFile`, `keyFile`).";
+    let mend = "`lifeboat init` makes config/backup.pass; or set BACKUP_PASSPHRASE or BACKUP_KEY_FILE where the app is started, \
+                or name a file in the configuration (`passphraseFile`, `keyFile`).";
+    let looked_for = Places::of(engine.config()).looked_for();
+    if let Some(warning) = looked_for.iter().filter(|place| place.used).find_map(|place| place.warning.clone()) {
+        return Check::bad("key", warning, "Let nobody else read it: chmod 600.");
+    }
+    let by: Vec<String> = looked_for.into_iter().filter(|place| place.used).map(|place| place.sentence).collect();
+    let by = by.join(" ");
     let opened = match exists {
         true => engine.vault().map(|vault| vault.is_encrypted()),
         false => engine.can_make_vault().map(|()| engine.config().encryption),
     };
     match opened {
-        Ok(true) if exists => Check::good("key", "The vault opens."),
-        Ok(true) => Check::good("key", "There is something that will open the vault."),
+        Ok(true) if exists => Check::good("key", format!("The vault opens. {by}")),
+        Ok(true) => Check::good("key", format!("There is something that will open the vault. {by}")),
         Ok(false) => Check::good("key", "The vault is not encrypted: whoever has it can read it."),
         Err(error) => Check::bad("key", error.to_string(), mend),
     }

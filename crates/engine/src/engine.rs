@@ -228,7 +228,8 @@ impl Engine {
     pub(crate) fn can_make_vault(&self) -> Result<()> {
         let credentials = self.credentials(None)?;
         if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            return Err(Error::Passphrase { hint: "nothing is set that could open it" });
+            let hint = format!("nothing is set that could open it.{}", credentials.places.told());
+            return Err(Error::Passphrase { hint });
         }
         Ok(())
     }

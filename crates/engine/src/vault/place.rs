@@ -92,6 +92,14 @@ pub fn foreign(dir: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// The names of what lies in a vault's folder and is not the vault's.
+pub fn beside(vault: &Path) -> Result<Vec<String>> {
+    let mut names = durable::names(vault)?;
+    names.retain(|name| !is_ours(name) && !HARMLESS.iter().any(|harmless| name.as_os_str() == *harmless));
+    names.sort_unstable();
+    Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+}
+
 fn is_key(name: &str) -> bool {
     name.starts_with(durable::TEMPORARY) || name.strip_suffix(".json").is_some_and(is_hex)
 }
