@@ -173,7 +173,11 @@ export const scheduler: BackupScheduler
 export class BackupScheduler {
   /** `config`: an engine, or the configuration for one of its own. Without it: the default engine. */
   constructor(config?: BackupEngine | Config | string)
-  /** Does nothing where it is running already. */
+  /**
+   * Does nothing where it is running already. A bot must start whatever is wrong: where the default engine cannot be made (a
+   * configuration with a typo, no native part), that is a process warning and the event `backup:failure`, and no error.
+   * @throws BackupError E_CONFIG for an engine of one's own
+   */
   start(): void
   /** Waits for the run that is under way; with `cancel` it ends at its next safe place. */
   stop(options?: { cancel?: boolean }): Promise<void>
@@ -232,7 +236,7 @@ export class BackupEngine {
    * (WhatsApp is not connected), or whose promise is not settled within a minute, harms no operation: the event is kept in
    * the vault and comes again, to this listener only, when the scheduler turns (each minute), or after the next backup; what
    * it threw becomes a process warning, once. Later events of this listener wait behind it, those of others do not. What happened while no host ran, such as a failed backup of the command line, comes then, too.
-   * Bad news is kept also where nobody listens. Kept are at most 500 events, for 7 days. `progress` and `restore:reload` are only for
+   * Bad news is kept also where nobody listens. Kept are at most 500 events, for 7 days. `progress` is only for
    * whoever is there.
    */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
@@ -446,9 +450,14 @@ export interface RestoreOptions extends Watched {
   /** Another folder than the root, which must not exist, or be empty: nothing live is touched. */
   target?: string
   /**
-   * How databases are replaced in place. `live`: through SQLite, so that open connections see the restored rows.
-   * `offline`: by renaming files; nobody may have one open. `on-restart`: everything is prepared, and
-   * `applyPendingRestore()` applies it at the next start. `auto`, the default, chooses; the result says which and why.
+   * How a restore in place treats an app that runs. `live`: databases through SQLite, so that open connections see the
+   * restored rows; other files by rename. `offline`: all by rename; nobody may have a database open. `on-restart`: everything
+   * is prepared, and `applyPendingRestore()` applies it at the next start.
+   *
+   * `auto`, the default, chooses one for all, and the result says which and why. Databases alone: live where somebody has
+   * them open. With other files, which an app may have in memory and write back: live where every running app listens to
+   * `restore:reload`; else on-restart where they apply one at their start, which is then asked for (`requestRestart`); else
+   * live, with an `advice`. Where no app runs: offline.
    */
   mode?: RestoreMode | 'auto'
   /** Categories in which items that the backup does not have are removed. Default `['session']`. */
@@ -463,6 +472,11 @@ export interface RestoreOptions extends Watched {
   allowOutsideLinks?: boolean
   /** Wait for a running operation instead of failing with E_BUSY. */
   wait?: boolean
+  /**
+   * After a restore under a running app that does not read again what came back: look for up to 30 s whether it writes its
+   * memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
+   */
+  watch?: boolean
 }
 
 export type RestoreMode = 'live' | 'offline' | 'on-restart'
@@ -486,6 +500,13 @@ export interface RestoreResult {
   reason?: string
   /** What a salvage could not give back, and why. */
   failed?: Warning[]
+  /** What the app wrote over, or removed, after it was restored: it is as the app left it, and no failure. */
+  overwritten?: string[]
+  /** The running apps that have read again what was restored, such as `bot.js (process 4711)`. */
+  reloadedBy?: string[]
+  /** What to do now, in a sentence: start the app again, for one. Absent where nothing is left to do. */
+  advice?: string
+  /** Until everything was in place; what hosts took to read it again is not in it. */
   durationMs: number
   warnings: Warning[]
 }
@@ -641,6 +662,8 @@ export interface Run {
   changed?: number
   code?: ErrorCode
   message?: string
+  /** Asked for by a host; otherwise by a command. */
+  hosted: boolean
   /** The first ten. */
   warnings: Warning[]
 }
@@ -655,8 +678,30 @@ export interface Status {
   age?: number
   /** What holds the vault now, and how far it said that it is. */
   running?: { operation: string; pid: number; since: number; progress?: Progress }
-  /** Of this engine's scheduler. */
-  schedule: { running: boolean; next?: { type: BackupType; at: number } }
+  /** `running` and `next` are those of this engine's scheduler. */
+  schedule: {
+    running: boolean
+    next?: { type: BackupType; at: number }
+    /** Who makes the scheduled backups: a host's scheduler, commands as cron runs them, or nobody. */
+    by: 'host' | 'commands' | 'nobody'
+    /** The processes of the app that have loaded Lifeboat and done something with it. */
+    hosts: {
+      pid: number
+      /** What was started: `index.js`. */
+      name: string
+      since: number
+      /** Its time zone, by its IANA name. */
+      zone: string
+      /** Since when its scheduler runs. */
+      scheduler?: number
+      /** It applies at its start what waits for it. */
+      appliesPending: boolean
+      /** It listens to `restore:reload`. */
+      reloads: boolean
+    }[]
+    /** The last scheduled type that a command made. */
+    lastCommand?: { type: BackupType; at: number }
+  }
   storage: {
     /** Bytes of everything in the vault's folder. */
     used: number
@@ -704,8 +749,15 @@ export interface Events {
    * Not of one that was cancelled or met another operation.
    */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
-  /** Files under the running host were replaced or removed: reload what is kept in memory. */
+  /**
+   * Files under the running host were replaced or removed, by itself or by a command: read again what is kept in memory of
+   * them, also of databases. It is kept until it is taken, and the restore waits for it, also for a promise. The host's
+   * JavaScript stands still from the moment the files change until the listener has run: a listener that reads with
+   * `readFileSync` can be sure that nothing of the app wrote in between.
+   */
   'restore:reload': { paths: string[] }
+  /** The app wrote over what had been restored, or removed it. */
+  'restore:overwritten': { backup: string; paths: string[] }
   /** Reading back what is stored found damage, or a restore that was rehearsed did not come back whole. */
   'integrity:failure': VerifyReport
   /** There is no good backup younger than `monitor.maxAgeHours`. Once a day, until there is one. */
@@ -723,7 +775,10 @@ export interface Events {
 export interface Config {
   /** The folder that is backed up, relative to `process.cwd()`. Default `'.'`. */
   root?: string
-  /** The vault, relative to the root. Default `'backups'`. */
+  /**
+   * The vault, relative to the root. Default `'backups'`. Where this folder holds other things, such as an app's own copies
+   * of its databases, the vault is `lifeboat/` in it, for every command alike.
+   */
   backupDir?: string
   /** Default true. Counts when the vault is made. */
   encryption?: boolean
@@ -784,6 +839,11 @@ export interface Config {
     /** Gets a request after each good backup of a host or of the command line, and a POST to `/fail` behind it after a bad one. */
     pingUrl?: string
   }
+  /**
+   * How the app is started again, for a restore that waits for its next start: a function, or false for never. By default
+   * `process.exit` where pm2 or systemd starts it again, and a signal to nodemon. Only for `configure()` and `BackupEngine`.
+   */
+  requestRestart?: false | (() => unknown)
   /** `threads`: 0 is automatic. `nice`: Unix niceness from 0 to 19, default 10. */
   worker?: { threads?: number; nice?: number }
 }
