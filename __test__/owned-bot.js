@@ -139,9 +139,13 @@ class RunningBot {
     return this.#child.pid
   }
 
+  get #isOver() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
   async answers() {
     await until(() => {
-      if (this.#child.exitCode !== null) throw new Error(`The bot ended:\n${this.output}`)
+      if (this.#isOver) throw new Error(`The bot ended:\n${this.output}`)
       this.url = this.output.match(/RAF NET is at (\S+)/)?.[1]
       return this.url
     }, 'the bot answers')
@@ -151,7 +155,7 @@ class RunningBot {
   async kill(signal = 'SIGTERM') {
     // strace would keep the signal to itself, so its whole group gets it.
     if (!this.#isTraced) this.#child.kill(signal)
-    else if (this.#child.exitCode === null) process.kill(-this.pid, signal)
+    else if (!this.#isOver) process.kill(-this.pid, signal)
     return this.#ended
   }
 
