@@ -99,9 +99,11 @@ fn what_a_host_has_written_a_moment_ago_goes_along_and_its_files_are_only_read()
     drop(open);
 }
 
+type Harm = (&'static str, fn(&Path));
+
 #[test]
 fn one_that_cannot_be_read_is_left_behind_with_a_warning() {
-    let harm: [(&str, fn(&Path)); 5] = [
+    let harm: [Harm; 5] = [
         ("noise", |path| fs::write(path, noise(20_000, 1)).unwrap()),
         ("a hole in it", |path| {
             let mut bytes = fs::read(path).unwrap();

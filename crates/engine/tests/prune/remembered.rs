@@ -101,9 +101,11 @@ fn no_piece_of_an_item_list_is_read_twice() {
     assert_ne!(prune(&bot).warnings.len(), 0);
 }
 
+type Sabotage = (&'static str, fn(&Bot));
+
 #[test]
 fn whatever_becomes_of_what_is_remembered_nothing_that_is_needed_goes() {
-    let sabotage: [(&str, fn(&Bot)); 8] = [
+    let sabotage: [Sabotage; 8] = [
         ("nothing", |_| {}),
         ("the catalog is gone", forget),
         ("the catalog is no database", |bot| {
