@@ -213,7 +213,7 @@ class BackupEngine {
   #restored(result, isHeard) {
     const paths = [...result.restored, ...result.plan.remove]
     if (!isHeard && paths.length > 0) this.#emit('restore:reload', { paths })
-    if (result.overwritten?.length > 0) {
+    if (result.overwritten?.length > 0 && result.advice) {
       this.#emit('restore:overwritten', { backup: result.backup, paths: result.overwritten })
     }
   }

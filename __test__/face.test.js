@@ -167,6 +167,8 @@ test('what is not built yet is not there', () => {
   const names = [
     'configure',
     'createBackup',
+    'previewBackup',
+    'doctor',
     'restore',
     'applyPendingRestore',
     'discardPendingRestore',

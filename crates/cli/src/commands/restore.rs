@@ -43,8 +43,8 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
         undo(out, &result, &options.items, session)?;
         advice(out, &result)
     })?;
-    if !result.overwritten.is_empty() {
-        session.output.alarm(result.advice.as_deref().unwrap_or("The app has written over some of what was restored."));
+    if let Some(advice) = result.advice.as_ref().filter(|_| !result.overwritten.is_empty()) {
+        session.output.alarm(advice);
     }
     if !result.failed.is_empty() {
         session.output.alarm("Some items are damaged and were not restored: see `lifeboat verify`.");

@@ -94,7 +94,6 @@ impl Afterwards<'_> {
         if result.restored.is_empty() && result.plan.remove.is_empty() {
             return;
         }
-        let asked = asked.or_else(|| Asked::afterwards(self.vault, &result.plan, self.control));
         let read = asked.and_then(|asked| self.wait_for(&asked).ok()).unwrap_or_default();
         let apps: Vec<Host> = presence::processes(self.vault).into_iter().filter(Host::is_app).collect();
         let all = |read: &BTreeSet<String>| !apps.is_empty() && apps.iter().all(|app| read.contains(&app.process));
@@ -113,11 +112,8 @@ impl Afterwards<'_> {
             (true, false) => self.app_runs.then(|| {
                 "The bot keeps some of these in memory: start it again now, before it writes.".into()
             }),
-            (false, true) => Some(
-                "The app wrote some of these while it read them again. Look whether they are right; if not, stop it and \
-                 restore them once more."
-                    .into(),
-            ),
+            // It stood still until its listener began: what it writes since is new.
+            (false, true) => None,
             (false, false) => Some(
                 "The app has written its memory over some of these. Stop it, restore them once more, and start it again."
                     .into(),
@@ -217,36 +213,30 @@ impl Asking {
     pub fn begin(vault: &Path, plan: &RestorePlan, control: &Control) -> Option<Asking> {
         let listening = listening(vault)?;
         let still = Stillness::begin(vault).ok()?;
-        let told = ask_to_reload(vault, &listening, plan, Some(still.token()), control).ok()?;
+        let told = ask_to_reload(vault, &listening, plan, still.token(), control).ok()?;
         let ids: Vec<&str> = listening.iter().map(|host| host.id.as_str()).collect();
         still.wait_for(&ids, HUSH);
         Some(Asking { told, still })
     }
 
     pub fn end(self) -> Asked {
-        Asked { told: self.told, stilled: Some(self.still.end()) }
+        Asked { told: self.told, stilled: self.still.end() }
     }
 }
 
 /// Hosts that were asked to read again.
 pub struct Asked {
     told: Vec<(i64, Host)>,
-    stilled: Option<Stilled>,
+    stilled: Stilled,
 }
 
 impl Asked {
-    /// Where nobody had to hold still: what they keep of databases, they may read when they like.
-    fn afterwards(vault: &Path, plan: &RestorePlan, control: &Control) -> Option<Asked> {
-        let told = ask_to_reload(vault, &listening(vault)?, plan, None, control).ok()?;
-        Some(Asked { told, stilled: None })
-    }
-
     fn has_read(&self, host: &Host) -> bool {
-        self.stilled.as_ref().is_some_and(|stilled| stilled.has_read(&host.id))
+        self.stilled.has_read(&host.id)
     }
 
     fn has_failed(&self, host: &Host) -> bool {
-        self.stilled.as_ref().is_some_and(|stilled| stilled.has_failed(&host.id))
+        self.stilled.has_failed(&host.id)
     }
 }
 
@@ -259,7 +249,7 @@ fn ask_to_reload(
     vault: &Path,
     hosts: &[Host],
     plan: &RestorePlan,
-    token: Option<&str>,
+    token: &str,
     control: &Control,
 ) -> Result<Vec<(i64, Host)>> {
     let paths: Vec<&String> = plan.create.iter().chain(&plan.replace).chain(&plan.remove).collect();

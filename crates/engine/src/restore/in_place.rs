@@ -183,10 +183,7 @@ impl InPlace<'_> {
 
     /// Hosts that listen hold still meanwhile, so that none writes between the old file and its listener.
     fn put_files(&self, swap: &Swap<'_>, plan: &Plan, asked: &mut Option<Asked>) -> Result<()> {
-        let hosts = match &plan.in_memory {
-            Some(_) => Asking::begin(self.vault.dir(), &plan.report, self.control),
-            None => None,
-        };
+        let hosts = Asking::begin(self.vault.dir(), &plan.report, self.control);
         let put = swap.apply_files();
         *asked = hosts.map(Asking::end);
         put

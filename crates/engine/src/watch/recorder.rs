@@ -135,7 +135,7 @@ impl Recorder {
             Ok(result) if result.dry_run || result.staged => {}
             Ok(result) => {
                 self.tell("restore:success", || json!(result));
-                if !result.overwritten.is_empty() {
+                if !result.overwritten.is_empty() && result.advice.is_some() {
                     let value = || json!({ "backup": result.backup, "paths": result.overwritten });
                     self.tell("restore:overwritten", value);
                 }

@@ -133,6 +133,26 @@ fn an_app_that_saves_without_a_pause_writes_nothing_over_what_is_being_restored(
 }
 
 #[test]
+fn a_listener_that_fails_is_not_waited_for() {
+    let (bot, backup) = with_lost_tickets();
+    let _app = app(&bot.vault(), |host| host.reloads = true);
+    let vault = bot.vault();
+    let _listener = Meanwhile::each(10, move || {
+        for event in Logbook::open(&vault).unwrap().events().unwrap() {
+            if let Some(token) = event.value["token"].as_str() {
+                stillness::hold(&vault, token, "app", Duration::from_secs(5)).unwrap();
+                stillness::tell(&vault, token, "app", false);
+            }
+        }
+    });
+    let started = Instant::now();
+    let result = restore(&bot, &backup, wanted(false)).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(30), "it was waited for");
+    assert!(result.reloaded_by.is_empty());
+    assert!(result.advice.unwrap().contains("start it again now"));
+}
+
+#[test]
 fn an_app_that_only_applies_restores_gets_all_of_it_at_its_next_start() {
     let (bot, backup) = with_lost_tickets();
     let _app = app(&bot.vault(), |host| (host.applies, host.restarts) = (true, true));
