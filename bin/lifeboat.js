@@ -4,8 +4,13 @@
 'use strict'
 
 const { spawn } = require('node:child_process')
-const { WORKER, whyNoWorker } = require('../js/binary.js')
+const { WORKER, whyNotTry, whyNoWorker } = require('../js/binary.js')
 
+const foreign = whyNotTry()
+if (foreign) {
+  console.error(foreign)
+  process.exit(1)
+}
 const child = spawn(WORKER, process.argv.slice(2), { stdio: 'inherit' })
 
 // A terminal's Ctrl-C reaches the child by itself, and a second one would mean more to it: this process only waits.

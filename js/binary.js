@@ -3,7 +3,7 @@
 
 'use strict'
 
-const { existsSync, readdirSync } = require('node:fs')
+const { closeSync, existsSync, openSync, readdirSync, readSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 
 const HOME = dirname(__dirname)
@@ -66,9 +66,33 @@ function whyNoAddon() {
 /** Why the worker cannot be started: `error` is what spawn said. */
 function whyNoWorker(error) {
   if (!existsSync(WORKER)) return notBuilt(WORKER)
-  // The file is there: what does not exist is the loader that it is made for. -8 is ENOEXEC, which Node has no name for.
-  if (['ENOENT', 'ENOEXEC'].includes(error.code) || error.errno === -8) return otherPlatform('another platform')
+  // The file is there: what does not exist is the loader that it is made for.
+  if (error.code === 'ENOENT') return otherPlatform('another platform')
   return `${WORKER} cannot be started: ${error.message}. Build it again: ${build()}`
 }
 
-module.exports = { HOME, WORKER, addon, whyNoAddon, whyNoWorker }
+/** Why spawn must not even try: what this kernel cannot run, Node would give to a shell, which takes it for a script. */
+function whyNotTry() {
+  if (process.platform !== 'linux') return undefined
+  const [own, worker] = [headOf(process.execPath), headOf(WORKER)]
+  return isElf(own) && isElf(worker) && machine(own) !== machine(worker) ? otherPlatform('another platform') : undefined
+}
+
+const isElf = (head) => head.toString('latin1', 0, 4) === '\x7fELF'
+
+/** The word size, the byte order and the machine of an ELF file. */
+const machine = (head) => head.toString('hex', 4, 6) + head.toString('hex', 18, 20)
+
+function headOf(file) {
+  const head = Buffer.alloc(20)
+  try {
+    const fd = openSync(file)
+    readSync(fd, head)
+    closeSync(fd)
+  } catch {
+    // Then spawn says what is wrong with it.
+  }
+  return head
+}
+
+module.exports = { HOME, WORKER, addon, whyNoAddon, whyNoWorker, whyNotTry }
