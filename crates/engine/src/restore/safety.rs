@@ -66,10 +66,10 @@ pub fn complete(
     let snapshot = Snapshot::read(vault, &safety.parse()?)?;
     let mut olds = BTreeMap::new();
     for step in &journal.steps {
-        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step {
-            if workspace.keeps(path)? {
-                olds.insert(path.clone(), workspace.old_place(path));
-            }
+        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step
+            && workspace.keeps(path)?
+        {
+            olds.insert(path.clone(), workspace.old_place(path));
         }
     }
     // A database is captured with the files beside it, which lie beside it also here.
