@@ -13,7 +13,7 @@ use crate::{Config, Control, Error, Result, backup};
 use super::journal::{Journal, Step};
 use super::workspace::Workspace;
 use crate::capture::sqlite::beside;
-use crate::capture::stat::{Stat, open_file};
+use crate::capture::stat::{Kind, Stat, open_file};
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
@@ -66,12 +66,10 @@ pub fn complete(
     let snapshot = Snapshot::read(vault, &safety.parse()?)?;
     let mut olds = BTreeMap::new();
     for step in &journal.steps {
-        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step {
-            let old = workspace.old_place(path);
-            // A folder is only the way to what lies in it.
-            if old.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-                olds.insert(path.clone(), old);
-            }
+        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step
+            && workspace.keeps(path)?
+        {
+            olds.insert(path.clone(), workspace.old_place(path));
         }
     }
     // A database is captured with the files beside it, which lie beside it also here.
@@ -96,6 +94,10 @@ pub fn complete(
 /// Is the file that was replaced the one that the safety backup has read?
 fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
     let stat = Stat::of(old).at("reading", old)?;
+    if stat.kind == Kind::Symlink && item.kind != ItemType::Symlink {
+        // The backup has what the link led to, which is where it was.
+        return Ok(true);
+    }
     let same_bytes = |sha256: &String| -> Result<bool> {
         let (file, _) = open_file(old).at("reading", old)?;
         Ok(*sha256 == durable::sha256(&file).at("reading", old)?)

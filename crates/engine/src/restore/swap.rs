@@ -94,8 +94,8 @@ impl Swap<'_> {
         match step {
             Step::Remove { path } => {
                 let old = self.workspace.old_place(path);
-                if exists(&live(path))? && !is_kept(&old)? {
-                    make_parent(&old)?;
+                if exists(&live(path))? && !self.workspace.keeps(path)? {
+                    self.make_old_parent(path, &old)?;
                     rename(&live(path), &old)?;
                 }
                 Ok(())
@@ -113,14 +113,22 @@ impl Swap<'_> {
         }
     }
 
+    fn make_old_parent(&self, path: &RelPath, old: &Path) -> Result<()> {
+        match self.workspace.is_behind_link(path) {
+            false => make_parent(old),
+            // It came into a folder that has just been made in the place of a link: there is no place to keep it.
+            true => Err(Error::Restore { message: format!("{:?} was made while it was restored.", path.display()) }),
+        }
+    }
+
     fn put(&self, path: &RelPath) -> Result<()> {
         let (new, live, old) =
             (self.workspace.new_place(path), self.workspace.live(path), self.workspace.old_place(path));
         if !exists(&new)? {
             return Ok(());
         }
-        if exists(&live)? && !is_kept(&old)? {
-            make_parent(&old)?;
+        if exists(&live)? && !self.workspace.keeps(path)? {
+            self.make_old_parent(path, &old)?;
             // Where there are no second names, its place is empty for a moment.
             fs::hard_link(&live, &old).or_else(|_| fs::rename(&live, &old)).at("keeping", &live)?;
         }
@@ -148,7 +156,7 @@ impl Swap<'_> {
                 }
                 self.put_back(path)
             }
-            Step::Database { path } => match is_kept(&self.workspace.old_place(path))? {
+            Step::Database { path } => match self.workspace.keeps(path)? {
                 true => live::put_back(&live(path), &self.workspace.old_place(path), PATIENCE),
                 false => Ok(()),
             },
@@ -159,7 +167,7 @@ impl Swap<'_> {
     /// Gives an old file its place again, if it was taken away or replaced.
     fn put_back(&self, path: &RelPath) -> Result<()> {
         let (live, old) = (self.workspace.live(path), self.workspace.old_place(path));
-        if !is_kept(&old)? {
+        if !self.workspace.keeps(path)? {
             return Ok(());
         }
         rename(&old, &live)?;
@@ -180,11 +188,6 @@ fn remove_folder(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Does the old file lie there? A folder is only the way to what lies in it.
-fn is_kept(old: &Path) -> Result<bool> {
-    Ok(exists(old)? && !old.symlink_metadata().at("reading", old)?.is_dir())
 }
 
 fn exists(path: &Path) -> Result<bool> {

@@ -16,6 +16,7 @@
 //! is to be done: without `journal` nothing of the root was touched; with it, all of it is done, or with `undo` undone.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::stage::{Places, make_folder};
@@ -186,6 +187,31 @@ impl Workspace {
 
     pub fn old_place(&self, path: &RelPath) -> PathBuf {
         path.under(&self.folder_for(path).join("old"))
+    }
+
+    /// Does what was replaced at `path` lie there? A folder is only the way to what lies in it.
+    pub fn keeps(&self, path: &RelPath) -> Result<bool> {
+        let old = self.old_place(path);
+        let kept = match fs::symlink_metadata(&old) {
+            Ok(metadata) => !metadata.is_dir(),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => false,
+            Err(error) => return Err(Error::io("reading", old, error)),
+        };
+        Ok(kept && !self.is_behind_link(path))
+    }
+
+    /// Was a folder above `path` a link, which lies among what was replaced now? What that leads to is not ours: it is
+    /// neither taken for what was replaced, nor is anything put there.
+    pub fn is_behind_link(&self, path: &RelPath) -> bool {
+        let old = self.folder_for(path).join("old");
+        let mut below = 0;
+        while let Some(folder) = path.ancestor_below(below) {
+            below = folder.as_bytes().len();
+            if fs::symlink_metadata(folder.under(&old)).is_ok_and(|metadata| metadata.is_symlink()) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The workspace on the file system that `path` lies on.

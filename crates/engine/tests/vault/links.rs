@@ -225,3 +225,29 @@ fn a_database_behind_a_link_that_somebody_has_open_is_not_replaced_under_him() {
     assert_eq!((result.mode, result.staged), (Some(RestoreMode::OnRestart), true));
     assert!(bot.path("app.db").is_symlink());
 }
+
+#[test]
+fn a_restore_that_is_undone_puts_the_link_back_and_touches_nothing_behind_it() {
+    let (mut bot, volume) = on_a_volume();
+    following(&mut bot);
+    bot.write("zone.json", b"[1]");
+    let backup = bot.backup(BackupType::Manual).backup;
+    // Nothing can take the place of a mount point, and nothing of this is known before it is tried.
+    bot.write("zone.json", b"[1, 2]");
+    let source = bot.dir.path().join("other");
+    fs::write(&source, b"mounted").unwrap();
+    let mounted = bot.path("zone.json");
+    let status = std::process::Command::new("mount").arg("--bind").args([&source, &mounted]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!("not root: nothing can be mounted here, so this is not tested");
+        return;
+    }
+    let before = (tree(&bot.root()), tree(&volume));
+    let options = RestoreOptions { mode: RestoreMode::Offline, ..RestoreOptions::default() };
+    let result = bot.engine().restore(&BackupRef::Name(backup), &options, &Control::silent());
+    let after = (tree(&bot.root()), tree(&volume));
+    let _ = std::process::Command::new("umount").arg(&mounted).status();
+    assert_eq!(result.unwrap_err().code(), "E_ROLLED_BACK");
+    assert_same_tree(&before.1, &after.1);
+    assert_same_tree(&before.0, &after.0);
+}
