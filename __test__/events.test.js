@@ -81,7 +81,8 @@ test('what was cancelled, or met another operation, is rejected, and no bad news
     engine.on(event, ({ code }) => heard.push(`${event} ${code}`))
   const controller = new AbortController()
   const running = engine.createBackup('HOURLY', { signal: controller.signal })
-  await until(async () => (await engine.status()).running, 'a backup under way')
+  const operation = async () => (await engine.status()).running?.operation
+  await until(async () => (await operation()) === 'BACKUP HOURLY', 'a backup under way')
   await assert.rejects(engine.createBackup(), { code: 'E_BUSY' })
   await assert.rejects(engine.restore('latest'), { code: 'E_BUSY' })
   // The command line keeps nothing for the next host either.

@@ -562,7 +562,11 @@ impl Engine {
     }
 
     fn in_zone(&self, error: Error) -> Error {
-        error.in_zone(&zone::of(&self.config))
+        match error {
+            // No other one names a time. Who asks for the zone opens the logbook, and SQLite makes files beside it.
+            error @ Error::NoneThatOld { .. } => error.in_zone(&zone::of(&self.config)),
+            other => other,
+        }
     }
 
     /// Of a time that is still to come there is no backup: whoever asks for one means another zone, or mistyped.

@@ -3,7 +3,7 @@
 //! The logbook is no object: it changes all the time, and whoever opens it with SQLite makes files beside it. So its bytes
 //! are copied, and once more where they changed meanwhile, and the copy is what is opened.
 //!
-//! Only the history goes along. What waits to be told waits for the old host, which may still tell it: from here it would
+//! Only the history goes along, and the time zone of the app, in which its owner thinks. What waits to be told waits for the old host, which may still tell it: from here it would
 //! be told twice, and the history has it. What was noted of the old machine (what was read back from its disk and rehearsed
 //! on it, what was said of its room, up to when its schedule was followed) this machine finds out by itself.
 
@@ -38,9 +38,8 @@ fn try_bring(from: &Path, to: &Path, temporary: &Path) -> Result<()> {
         fs::create_dir(folder).at("making the folder", folder)?;
     }
     copy(from, &old)?;
-    let runs = Logbook::open_as_it_is(&old)?.all_runs()?;
     let logbook = Logbook::open(&new)?;
-    logbook.begin_with(&runs)?;
+    logbook.begin_as(&Logbook::open_as_it_is(&old)?)?;
     // Then all of it is in the one file.
     drop(logbook);
     let (file, place) = (new.join(logbook::FILE), to.join(logbook::FILE));
@@ -55,7 +54,7 @@ pub fn adopt(vault: &Path) -> Option<Warning> {
         return None;
     }
     let logbook = Logbook::open_as_it_is(vault);
-    let adopted = logbook.and_then(|logbook| logbook.all_runs().and_then(|_| logbook.keep_only_runs()));
+    let adopted = logbook.and_then(|logbook| logbook.all_runs().and_then(|_| logbook.forget_machine()));
     adopted.err().map(|error| without(&error))
 }
 

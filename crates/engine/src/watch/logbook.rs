@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fact;
 use crate::report::{BackupType, HistoryFilter, NextRun, Run, RunResult};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
@@ -190,17 +191,25 @@ impl Logbook {
         Ok(runs)
     }
 
-    /// Begins the history with these, the oldest first.
-    pub fn begin_with(&self, runs: &[Run]) -> Result<()> {
+    /// Begins with the history of another one, and the time zone that its host had.
+    pub fn begin_as(&self, other: &Logbook) -> Result<()> {
+        let runs = other.all_runs()?;
         self.db.run("BEGIN", params![])?;
         runs.iter().try_for_each(|run| self.begin(run).map(drop))?;
+        if let Some(zone) = other.fact::<String>(fact::ZONE)? {
+            self.note(fact::ZONE, &zone)?;
+        }
         self.db.run("COMMIT", params![])
     }
 
-    /// Forgets all but the history: what waits to be told, and what is known of the machine.
-    pub fn keep_only_runs(&self) -> Result<()> {
-        self.db
-            .with(|db| db.execute_batch("BEGIN; DELETE FROM events; DELETE FROM facts; DELETE FROM checked; COMMIT;"))
+    /// Forgets what waits to be told, and what is known of the machine. The history stays, and the host's time zone.
+    pub fn forget_machine(&self) -> Result<()> {
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
+            transaction.execute_batch("DELETE FROM events; DELETE FROM checked;")?;
+            transaction.execute("DELETE FROM facts WHERE key <> ?1", [fact::ZONE])?;
+            transaction.commit()
+        })
     }
 
     /// The newest backup that failed or was cut off.
