@@ -334,9 +334,9 @@ class BackupEngine {
   async status() {
     const status = this.#isCutOff() ? await this.#run({ op: 'status' }) : outcome(await this.#native.status(Date.now()))
     const [next] = this.#timers.next(1)
-    const { by, hosts, lastCommand } = status.schedule
-    const schedule = { running: this.#timers.running, by: this.#timers.running ? 'host' : by, hosts, lastCommand }
-    return { ...status, schedule: { ...schedule, ...(next && { next: { type: next.type, at: next.at.getTime() } }) } }
+    const { running: _, next: __, ...others } = status.schedule
+    const own = { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
+    return { ...status, schedule: { ...others, ...own, ...(own.running && { by: 'host' }) } }
   }
 
   on(event, listener) {

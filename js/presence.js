@@ -5,6 +5,8 @@
 
 const { watch } = require('node:fs')
 const { basename } = require('node:path')
+// Of Node, and not of the realm: in jest a realm may be gone when a folder changes.
+const { setTimeout } = require('node:timers')
 
 /** Several things at once are one reason to wake up. */
 const PAUSE = 20

@@ -137,6 +137,10 @@ impl Presence {
     /// missing, a disk may not be mounted.
     pub fn enter(vault: &Path, host: Host) -> Result<Presence> {
         let folder = vault.join(FOLDER);
+        if !host.is_app() && !vault.is_dir() {
+            // Who only asks for something makes nothing.
+            return Err(Error::NotFound { message: format!("There is no folder {}.", vault.display()) });
+        }
         let made = make_private(vault)?;
         make_private(&folder)?;
         remove_dead(&folder);
@@ -230,6 +234,10 @@ pub fn new_id() -> Result<String> {
 mod tests {
     use super::*;
 
+    fn app(id: &str) -> Host {
+        Host { applies: true, ..host(id, "p") }
+    }
+
     fn host(id: &str, process: &str) -> Host {
         Host { id: id.into(), process: process.into(), pid: 1, since: 5, ..Host::default() }
     }
@@ -238,8 +246,9 @@ mod tests {
     fn a_host_is_seen_as_long_as_it_lives() {
         let dir = tempfile::tempdir().unwrap();
         let vault = dir.path().join("backups");
-        let one = Presence::enter(&vault, host("one", "p")).unwrap();
-        assert_eq!(hosts(&vault), [host("one", "p")]);
+        assert!(Presence::enter(&vault, host("script", "p")).is_err() && !vault.exists(), "a script makes nothing");
+        let one = Presence::enter(&vault, app("one")).unwrap();
+        assert_eq!(hosts(&vault), [app("one")]);
         drop(one);
         assert!(hosts(&vault).is_empty());
         assert!(!vault.exists(), "nothing is left of it");
@@ -251,7 +260,7 @@ mod tests {
     #[test]
     fn what_lies_above_the_vault_is_not_made() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Presence::enter(&dir.path().join("not mounted/backups"), host("one", "p")).is_err());
+        assert!(Presence::enter(&dir.path().join("not mounted/backups"), app("one")).is_err());
         assert!(!dir.path().join("not mounted").exists());
     }
 

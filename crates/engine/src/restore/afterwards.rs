@@ -252,7 +252,9 @@ fn ask_to_reload(
     token: &str,
     control: &Control,
 ) -> Result<Vec<(i64, Host)>> {
-    let paths: Vec<&String> = plan.create.iter().chain(&plan.replace).chain(&plan.remove).collect();
+    let mut paths: Vec<&String> = plan.create.iter().chain(&plan.replace).collect();
+    paths.sort();
+    paths.extend(&plan.remove);
     let value = |host: &Host| json!({ "host": host.id, "token": token, "paths": paths });
     tell(&Logbook::open(vault)?, vault, RELOAD, hosts, value, control)
 }
