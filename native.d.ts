@@ -14,6 +14,18 @@ export declare class NativeEngine {
   constructor(config: string, base: string, worker: string)
   /** What is due when. Throws where `zone` is not known here. */
   scheduler(zone: string): NativeScheduler
+  /**
+   * Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
+   * null.
+   */
+  present(said?: string | undefined | null): Promise<string>
+  /**
+   * Stands still until the files of a restore are in place: nothing else of the app may run before its listeners have
+   * read them. False: it takes too long. Opens files of the vault only.
+   */
+  holdStill(token: string): boolean
+  /** What became of the listeners for whom it held still. */
+  tellStill(token: string, hasRead: boolean): void
   /** Where a good backup is to be told: an address that is as good as a password. */
   pingUrl(): string | null
   /** Notices what is wrong with the vault, and keeps the events of it. `now`: milliseconds since the epoch. */
