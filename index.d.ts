@@ -678,6 +678,8 @@ export interface Status {
   age?: number
   /** What holds the vault now, and how far it said that it is. */
   running?: { operation: string; pid: number; since: number; progress?: Progress }
+  /** A restore waits for the next start of the app. */
+  pendingRestore: boolean
   /** `running` and `next` are those of this engine's scheduler. */
   schedule: {
     running: boolean

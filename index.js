@@ -106,6 +106,7 @@ class BackupEngine {
   #timers
   #scheduler
   #requestRestart
+  #warned = new Set()
   /** The passphrase and the key file with which a worker has last opened the vault to list it. */
   #shown
 
@@ -133,7 +134,10 @@ class BackupEngine {
     const host = {
       scheduler: (zone) => nativeScheduler(native, zone),
       runScheduled: (type, covers, { wait, signal }) =>
-        this.#backup(type, { op: 'runScheduled', type, covers, wait }, { signal }),
+        this.#backup(type, { op: 'runScheduled', type, covers, wait }, { signal }).catch((error) => {
+          this.#unheard(type, error)
+          throw error
+        }),
       inspect: (options) => this.#inspect(options),
       look: () => this.#look(),
       say: (since) => this.#presence.say({ scheduler: since })
@@ -176,6 +180,13 @@ class BackupEngine {
 
   async doctor(options = {}) {
     return this.#run(call.doctor(options), options)
+  }
+
+  /** Nobody listens to what a schedule comes to: then it is a warning of the process, once for each cause. */
+  #unheard(type, { code, message }) {
+    if (this.#listeners.get('backup:failure')?.length || this.#warned.has(code) || code === 'E_ABORTED') return
+    this.#warned.add(code)
+    process.emitWarning(`The ${type} backup failed: ${message}`, 'LifeboatWarning')
   }
 
   async #inspect(options) {

@@ -26,18 +26,25 @@ function start(main, { onError, requestRestart } = {}) {
     return run(file)
   }
   return applied.then(
-    () => run(file),
+    (result) => {
+      if (result) console.error(words(result))
+      return run(file)
+    },
     (error) => {
       console.error(
         `Lifeboat: ${waiting}, and it cannot be done now: ${error.message}\n` +
-          'The app is not started, because it would not find what it should. Mend that and start it again; ' +
-          '`lifeboat status` tells more' +
-          (waiting === WAITS ? ', and `lifeboat restore --discard-pending` leaves everything as it is.' : '.')
+          'The app is not started, because it would not find what it should. Mend that and start it again' +
+          (waiting === WAITS ? ', or leave everything as it is: `lifeboat restore --discard-pending`.' : '.')
       )
       process.exitCode = 1
       onError?.(error)
     }
   )
+}
+
+function words({ backup, restored, plan, safetyBackup }) {
+  const done = `Lifeboat: ${restored.length + plan.remove.length} items were put back as ${backup} has them.`
+  return safetyBackup ? `${done} What was there before is in ${safetyBackup}.` : done
 }
 
 /** Loaded here and not above: where it cannot be loaded, the app starts all the same. */

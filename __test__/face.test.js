@@ -66,6 +66,7 @@ test('wrong arguments reject, and the message says what is wrong', async (t) => 
     [() => engine.listItems('latest', { items: [1] }), /items must be an array of strings/],
     [() => engine.restore({ at: 'noon-ish' }, { target: 'x' }), /`at` must be a Date/],
     [() => engine.restore('latest', { selective: true }), /needs `items`/],
+    [() => engine.restore({ at: '2026-11-26 08:32' }), /`at` must be a Date, a time such as/],
     [
       () => engine.restore('latest', { mode: 'quick' }),
       /mode must be one of auto, live, offline, on-restart, not "quick"/

@@ -210,8 +210,10 @@ function importBackup(file, options) {
 function whichBackup(backup) {
   if (!isObject(backup)) return check('The backup', backup, 'path')
   const { at } = backup
+  // Without its zone a text would mean one time here and another one in the shell.
+  const hasZone = typeof at !== 'string' || /(Z|[+-]\d\d:?\d\d)$/i.test(at.trim())
   const instant = typeof at === 'string' ? Date.parse(at) : millis(at)
-  if (!Number.isSafeInteger(instant)) {
+  if (!Number.isSafeInteger(instant) || !hasZone) {
     refuse(`The backup's \`at\` must be a Date, a time such as '2026-11-23T02:00:00Z', or milliseconds since 1970.`)
   }
   return { at: instant }

@@ -196,9 +196,11 @@ impl Engine {
         then: impl FnOnce(&Vault, BackupResult, &Control) -> Result<BackupResult>,
     ) -> Result<BackupResult> {
         let mut recorder = self.recorder("BACKUP", Some(kind), control).covering(&options.covers);
+        // Held until its end is written down: whoever takes it next takes a run without an end for one that was cut off.
+        let mut held = None;
         let work = || {
             let (vault, place) = self.vault_for_backup()?;
-            let lock = self.lock(&format!("BACKUP {kind}"), options.wait, control)?;
+            let lock = held.insert(self.lock(&format!("BACKUP {kind}"), options.wait, control)?);
             recorder.started();
             let control = &lock.told(control);
             restore::recover(&self.config, control)?;
@@ -209,6 +211,7 @@ impl Engine {
         let result = work();
         recorder.tell_backup(&result);
         let result = recorder.end(result);
+        drop(held);
         // Where nothing can be noted, nothing is to be told.
         let _ = Watch::new(&self.config).look(control.now());
         result
@@ -293,14 +296,16 @@ impl Engine {
             && let Ok(name) = vault.resolve(&BackupRef::Name("latest".into()))
         {
             let mut recorder = self.recorder("REHEARSAL", None, control);
+            let mut held = None;
             let mut work = || {
-                let lock = self.lock("REHEARSAL", true, control)?;
+                let lock = held.insert(self.lock("REHEARSAL", true, control)?);
                 recorder.started();
                 watch::rehearsal::run(&vault, &name, threads, &lock.told(control))
             };
             let result = work();
             self.tell_damage(&recorder, &result);
             rehearsal = Some(recorder.end(result)?);
+            drop(held);
         }
         let _ =
             watch::Logbook::open(vault.dir()).and_then(|logbook| logbook.note(watch::fact::INSPECTED, &control.now()));
@@ -342,8 +347,9 @@ impl Engine {
                 .map_err(|error| self.in_zone(error));
         }
         let mut recorder = self.recorder("RESTORE", None, control);
+        let mut held = None;
         let mut work = || {
-            let lock = self.lock("RESTORE", options.wait, control)?;
+            let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
             if !options.dry_run {
                 recorder.started();
             }
@@ -359,6 +365,7 @@ impl Engine {
         let result = match done {
             Ok(Restored { mut result, placed, app_runs, asked }) => {
                 recorder.note(&Ok(result.clone()));
+                drop(held);
                 let may_restart = options.mode == RestoreMode::Auto;
                 Afterwards {
                     vault: vault.dir(),

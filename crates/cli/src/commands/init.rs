@@ -2,6 +2,7 @@
 //! `config/backup.pass`, which the app finds without any configuration.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use console::style;
 use lifeboat_engine::report::InitReport;
@@ -24,7 +25,8 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         None if wants_file(session)? => with_file(session)?,
         None => session.engine(Vault::MustExist, |engine| engine.init(None))?,
     };
-    session.output.result(&report, |out| show(out, &report))?;
+    let named = session.config()?.backup_dir;
+    session.output.result(&report, |out| show(out, &report, &named))?;
     Ok(exit::DONE)
 }
 
@@ -56,13 +58,21 @@ fn with_file(session: &Session) -> Result<InitReport> {
     }
 }
 
-fn show(out: &mut dyn Write, report: &InitReport) -> io::Result<()> {
+/// `named`: the folder that was named for the vault.
+fn show(out: &mut dyn Write, report: &InitReport, named: &Path) -> io::Result<()> {
     let vault = report.vault.display().to_string();
     let (mark, vault) = (style("✓").green().bold(), escaped(&vault));
     match (report.created, report.encrypted) {
         (true, true) => writeln!(out, "{mark} Made the vault {vault}, encrypted.")?,
         (true, false) => writeln!(out, "{mark} Made the vault {vault}. It is not encrypted: anybody can read it.")?,
         (false, _) => writeln!(out, "{mark} The vault {vault} is ready.")?,
+    }
+    if report.created && report.vault != named {
+        writeln!(
+            out,
+            "  It has a folder of its own, because {} holds other things.",
+            escaped(&named.to_string_lossy())
+        )?;
     }
     if let Some(file) = &report.passphrase_file {
         let file = file.display().to_string();

@@ -6,7 +6,7 @@ use std::path::Path;
 use console::style;
 use lifeboat_engine::report::{BackupRef, RestoreMode, RestoreOptions, RestorePlan, RestoreResult};
 use lifeboat_engine::zone::Zone;
-use lifeboat_engine::{Engine, Error, Result};
+use lifeboat_engine::{Config, Engine, Error, Result};
 
 use crate::args::{Mode, RestoreArgs};
 use crate::output::{count, escaped, in_shell, size, warnings};
@@ -95,7 +95,9 @@ fn apply_pending(session: &Session) -> Result<u8> {
     session.output.result(&result, |out| match &result {
         Some(result) => {
             show(out, result, None, &zone)?;
-            undo(out, result, &[], session)?;
+            // What was asked for is not known here any more: what was done is.
+            let done = &result.restored;
+            undo(out, result, if done.len() <= SHOWN { done } else { &[] }, session)?;
             advice(out, result)
         }
         None => writeln!(out, "No restore waits for the next start, and none was cut off."),
@@ -104,7 +106,13 @@ fn apply_pending(session: &Session) -> Result<u8> {
 }
 
 fn discard_pending(session: &Session) -> Result<u8> {
-    let discarded = session.engine(Vault::MustExist, Engine::discard_pending_restore)?;
+    // It needs a root and nothing else: a configuration that is wrong may be why nothing can be applied.
+    let discarded = match session.config() {
+        Err(Error::Config { .. }) => {
+            Engine::new(Config::default().resolved(&session.root()?)?).discard_pending_restore()?
+        }
+        _ => session.engine(Vault::MustExist, Engine::discard_pending_restore)?,
+    };
     session.output.result(&serde_json::json!({ "discarded": discarded }), |out| match discarded {
         true => writeln!(out, "The restore that waited for the next start is forgotten. Nothing was changed."),
         false => writeln!(out, "No restore waits for the next start."),
@@ -138,12 +146,11 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>, zone
             style("✓").green().bold()
         )?;
         reason(out, result)?;
-        writeln!(out, "  an app that does not apply it at its start: stop it, and run")?;
-        writeln!(out, "    lifeboat restore --apply-pending")?;
         writeln!(out, "  to leave everything as it is: lifeboat restore --discard-pending")?;
         return warnings(out, &result.warnings);
     }
-    let mark = if result.failed.is_empty() { style("✓").green().bold() } else { style("!").yellow().bold() };
+    let is_well = result.failed.is_empty() && (result.overwritten.is_empty() || result.advice.is_none());
+    let mark = if is_well { style("✓").green().bold() } else { style("!").yellow().bold() };
     writeln!(out, "{mark} {name}")?;
     writeln!(out, "  as it was on {} ({})", zone.say(result.timestamp), time::ago(result.timestamp))?;
     let items = count(result.restored.len() as u64, "item", "items");
@@ -159,7 +166,7 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>, zone
         None => {
             writeln!(out, "  in place: {}; {bytes} written, and read back from the disk", in_numbers(&result.plan))?;
             if result.mode == Some(RestoreMode::Live) {
-                writeln!(out, "  the app went on running; databases that it has open were changed through SQLite")?;
+                reason(out, result)?;
             }
             if !result.reloaded_by.is_empty() {
                 writeln!(out, "  read again by {}", escaped(&result.reloaded_by.join(", ")))?;

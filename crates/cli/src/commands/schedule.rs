@@ -53,7 +53,7 @@ pub fn made_by(makers: &ScheduleStatus, zone: &Zone) -> String {
             let last = if last.is_empty() { last } else { format!(" The last that a command made: {last}.") };
             format!(
                 "no app runs with `scheduler.start()`, and no cron has made any lately.{last} Start the app, or let cron \
-                 run `lifeboat backup daily`."
+                 run `npx lifeboat backup daily --quiet` in this folder."
             )
         }
     }

@@ -42,6 +42,11 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         let since = zone.say(running.since);
         line("Running", format!("{} since {since} (process {}){far}", running.operation, running.pid))?;
     }
+    if status.pending_restore {
+        let how =
+            "a restore is put in place at the next start of the app; `lifeboat restore --discard-pending` forgets it";
+        line("Waiting", how.into())?;
+    }
     let storage = &status.storage;
     let mut backups = count(storage.backups, "backup", "backups");
     if let Some(ratio) = ratio(storage.source_bytes, storage.stored_bytes) {

@@ -196,3 +196,17 @@ fn a_salvage_writes_what_is_whole_and_is_4() {
     let result = document(bot.lifeboat(["restore", "latest", "--salvage", "--json", "--to"]).arg(bot.beside("2")), 4);
     assert!(!result["failed"].as_array().unwrap().is_empty() && !result["restored"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_restore_that_waits_can_be_forgotten_also_where_the_configuration_is_wrong() {
+    let bot = Bot::new();
+    bot.backup();
+    bot.write("config.json", "lost");
+    texts(&mut bot.lifeboat(["restore", "latest", "config.json", "--mode", "on-restart"]), 0);
+    let (out, _) = texts(&mut bot.lifeboat(["status"]), 0);
+    assert!(out.contains("--discard-pending"), "{out}");
+    fs::create_dir(bot.root().join("config")).unwrap();
+    bot.write("config/backup-config.json", "{ typo");
+    let (out, _) = texts(&mut bot.lifeboat(["restore", "--discard-pending"]), 0);
+    assert!(out.contains("is forgotten"), "{out}");
+}

@@ -214,6 +214,8 @@ pub struct Status {
     /// What is running now, if anything: "BACKUP HOURLY", ...
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
+    /// A restore waits for the next start of the app.
+    pub pending_restore: bool,
     pub storage: StorageStatus,
     pub cloud: Vec<serde_json::Value>,
     pub schedule: ScheduleStatus,

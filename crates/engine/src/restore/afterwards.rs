@@ -186,7 +186,12 @@ impl Afterwards<'_> {
                 return "The bot is starting again now, and applies it before it opens anything.".into();
             }
         }
-        "Start the bot again: it applies the restore before it opens anything.".into()
+        if apps.iter().any(|app| app.applies) {
+            return "Start the bot again: it applies the restore before it opens anything.".into();
+        }
+        "Stop the bot, run `lifeboat restore --apply-pending`, and start it. A bot whose first line is `lifeboat/start` need only \
+         be started again."
+            .into()
     }
 
     fn report(&self, phase: &str) {

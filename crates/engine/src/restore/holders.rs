@@ -3,7 +3,7 @@
 //! Linux tells: `/proc/<pid>/fd` names every open file of a process. What may not be looked at is not taken for nothing:
 //! [`Holders::complete`] says whether an empty answer means that nobody has it open.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub struct Holder {
     /// The path that was asked about, also where it is a side file of it that is open.
@@ -23,6 +23,18 @@ pub struct Holders {
 #[cfg(target_os = "linux")]
 pub fn holders(paths: &[PathBuf]) -> Option<Holders> {
     linux::holders(paths)
+}
+
+/// Another process that works in this root: it has a file of it open, or is a program of Node that was started in it.
+/// `vault`: what lies in there does not count. Ours and those that started us are none.
+#[cfg(target_os = "linux")]
+pub fn app_in(root: &Path, vault: &Path) -> Option<Holder> {
+    linux::app_in(root, vault)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn app_in(_root: &Path, _vault: &Path) -> Option<Holder> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -82,6 +94,42 @@ mod linux {
         Some(found)
     }
 
+    pub fn app_in(root: &Path, vault: &Path) -> Option<Holder> {
+        let (root, vault) = (root.canonicalize().ok()?, vault.canonicalize().unwrap_or_else(|_| vault.into()));
+        let ours = ancestors();
+        let mut processes: Vec<u32> = fs::read_dir("/proc")
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|pid| !ours.contains(pid))
+            .collect();
+        processes.sort_unstable();
+        processes.into_iter().find_map(|pid| {
+            let process = Path::new("/proc").join(pid.to_string());
+            let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned();
+            let in_root = |path: &PathBuf| path.starts_with(&root) && !path.starts_with(&vault);
+            let open = || {
+                let files = fs::read_dir(process.join("fd")).ok()?;
+                files.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).find(in_root)
+            };
+            let started = || fs::read_link(process.join("cwd")).ok().filter(in_root);
+            // A shell stands in a folder as well, and has nothing of it in memory.
+            let path = open().or_else(|| started().filter(|_| name.starts_with("node")))?;
+            Some(Holder { path, pid, name })
+        })
+    }
+
+    /// This process, and those that started it: `npx` is a program of Node in the root, too.
+    fn ancestors() -> Vec<u32> {
+        let mut found = vec![std::process::id()];
+        while let Some(parent) = found.last().and_then(|pid| stat_field(&Path::new("/proc").join(pid.to_string()), 1)) {
+            if parent == 0 || found.contains(&(parent as u32)) {
+                break;
+            }
+            found.push(parent as u32);
+        }
+        found
+    }
+
     /// The wanted files that a process has open, each once.
     fn open_in<'a>(process: &Path, wanted: &Wanted<'a>) -> io::Result<Vec<&'a PathBuf>> {
         let mut open = Vec::new();
@@ -103,12 +151,13 @@ mod linux {
     }
 
     fn is_kernel_thread(process: &Path) -> bool {
-        let flags = || {
-            let stat = fs::read_to_string(process.join("stat")).ok()?;
-            // pid (name) state ppid pgrp session tty tpgid flags; the name may hold anything.
-            stat[stat.rfind(')')? + 1..].split_whitespace().nth(6)?.parse::<u64>().ok()
-        };
-        flags().is_some_and(|flags| flags & KERNEL_THREAD != 0)
+        stat_field(process, 6).is_some_and(|flags| flags & KERNEL_THREAD != 0)
+    }
+
+    /// pid (name) state ppid pgrp session tty tpgid flags, counted from the state; the name may hold anything.
+    fn stat_field(process: &Path, number: usize) -> Option<u64> {
+        let stat = fs::read_to_string(process.join("stat")).ok()?;
+        stat[stat.rfind(')')? + 1..].split_whitespace().nth(number)?.parse().ok()
     }
 
     /// In a container the processes outside are invisible, and so are those of others with `hidepid`; both may have a

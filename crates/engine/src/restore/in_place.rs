@@ -56,7 +56,7 @@ impl InPlace<'_> {
         let mut sources = sources(self.vault, backup, self.options)?;
         let mut plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
         let hosts = presence::processes(self.vault.dir());
-        let Choice { mode, reason, app_runs } = mode::choose(self.options.mode, &plan, &self.config.root, &hosts)?;
+        let Choice { mode, reason, app_runs } = mode::choose(self.options.mode, &plan, self.config, &hosts)?;
         let names = plan.report.create.len() + plan.report.replace.len();
         space::check(&self.config.root, plan.report.bytes, names as u64)?;
         let mut result = RestoreResult {
@@ -76,6 +76,12 @@ impl InPlace<'_> {
         if self.options.dry_run {
             result.restored.clear();
         } else if mode == RestoreMode::OnRestart {
+            if let Some((earlier, ..)) = self::waiting(self.config)? {
+                let message = format!(
+                    "A restore of {earlier} waited for the next start. It is forgotten: this one takes its place."
+                );
+                result.warnings.push(Warning { path: String::new(), message });
+            }
             self.stage_for_restart(&sources, &plan)?;
             result.staged = true;
             result.restored.clear();

@@ -6,13 +6,13 @@
 
 use std::path::Path;
 
-use super::holders::holders;
+use super::holders::{app_in, holders};
 use super::live;
 use super::plan::{Database, Plan};
 use crate::path::RelPath;
 use crate::presence::Host;
 use crate::report::RestoreMode;
-use crate::{Error, Result};
+use crate::{Config, Error, Result};
 
 /// What was chosen.
 pub struct Choice {
@@ -34,12 +34,17 @@ enum Use {
 }
 
 /// `hosts`: the processes of apps that are there. `E_RESTORE` where the mode that was asked for cannot be had.
-pub fn choose(wanted: RestoreMode, plan: &Plan, root: &Path, hosts: &[Host]) -> Result<Choice> {
+pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host]) -> Result<Choice> {
+    let root = config.root.as_path();
     let apps: Vec<&Host> = hosts.iter().filter(|host| host.is_app()).collect();
     let databases: Vec<&RelPath> =
         plan.databases.iter().map(|database| &database.path).chain(&plan.lost_databases).collect();
     let used = if databases.is_empty() { Use::Nobody } else { used(&databases, root) };
-    let app_runs = !apps.is_empty() || matches!(used, Use::Somebody(_));
+    // An app that does not know Lifeboat has things in memory all the same.
+    let stranger =
+        || app_in(root, &config.backup_dir).map(|app| format!("{} ({}) works in this folder", app.name, app.pid));
+    let stranger = plan.in_memory.as_ref().filter(|_| apps.is_empty()).and_then(|_| stranger());
+    let app_runs = !apps.is_empty() || stranger.is_some() || matches!(used, Use::Somebody(_));
     let choice = |mode, reason: String| Ok(Choice { mode, reason, app_runs });
     match wanted {
         RestoreMode::OnRestart => choice(wanted, "It was asked for.".into()),
@@ -61,7 +66,10 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, root: &Path, hosts: &[Host]) -> 
         RestoreMode::Auto => {
             let (mode, reason) = match (&plan.in_memory, apps.first()) {
                 (Some(path), Some(app)) => under_app(path, app, &apps, plan, root),
-                _ => for_databases(used, plan, root),
+                _ => match (used, stranger) {
+                    (Use::Nobody, Some(stranger)) => for_databases(Use::Somebody(stranger), plan, root),
+                    (used, _) => for_databases(used, plan, root),
+                },
             };
             choice(mode, reason)
         }

@@ -141,6 +141,8 @@ impl Recorder {
                 }
             }
             Err(Error::Aborted | Error::Busy { .. }) => {}
+            // Who mistypes a name has been told already.
+            Err(Error::Config { .. } | Error::NotFound { .. } | Error::Passphrase { .. }) if !self.hosted => {}
             Err(error) => self.tell("restore:failure", || {
                 let rolled_back = matches!(error, Error::RolledBack { .. });
                 json!({ "backup": backup, "code": error.code(), "message": error.to_string(), "rolledBack": rolled_back })
@@ -185,6 +187,9 @@ impl Outcome for RestoreResult {
     fn describe(&self, run: &mut Run) {
         run.backup = Some(self.backup.clone());
         (run.size, run.items) = (Some(self.plan.bytes), Some(self.restored.len() as u64));
+        if self.staged {
+            run.message = Some("it is ready, and waits for the next start of the app".into());
+        }
         run.warnings = self.warnings.clone();
     }
 }

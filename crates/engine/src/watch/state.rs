@@ -11,6 +11,7 @@ use crate::report::{
     HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
     StorageStatus, VerifyReport,
 };
+use crate::restore::{self, Unfinished};
 use crate::schedule::Agenda;
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Usage, lock, place};
@@ -55,6 +56,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         last_failure: failure.and_then(last_failure),
         age: newest.map(|newest| (now - newest).max(0)),
         running: lock::holder(dir),
+        pending_restore: restore::unfinished(&config.root) == Some(Unfinished::Waits),
         storage: StorageStatus {
             used,
             limit: config.max_local_storage.0,

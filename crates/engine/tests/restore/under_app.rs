@@ -270,3 +270,38 @@ fn an_app_that_rewrites_its_files_all_the_time_is_no_bad_disk() {
         assert!(result.is_ok(), "round {round}: {:?}", result.err());
     }
 }
+
+#[test]
+fn an_app_that_does_not_know_lifeboat_is_seen_by_what_it_has_open() {
+    let (bot, backup) = with_lost_tickets();
+    let mut stranger = std::process::Command::new("tail")
+        .args(["-f", "logs/out.log"])
+        .current_dir(bot.root())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let seen = bot.root().canonicalize().unwrap().join("logs/out.log");
+    let fds = format!("/proc/{}/fd", stranger.id());
+    let is_open = || fs::read_dir(&fds).unwrap().any(|fd| fs::read_link(fd.unwrap().path()).is_ok_and(|to| to == seen));
+    while !is_open() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let result = restore(&bot, &backup, wanted(false));
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    let result = result.unwrap();
+    assert_eq!(result.mode, Some(RestoreMode::Live));
+    assert!(result.reason.unwrap().contains("tail"));
+    assert!(result.advice.unwrap().contains("start it again now"));
+}
+
+#[test]
+fn a_second_restore_for_the_next_start_says_that_the_first_is_forgotten() {
+    let (bot, backup) = with_lost_tickets();
+    let options = RestoreOptions { mode: RestoreMode::OnRestart, ..wanted(true) };
+    assert!(!bot.engine().status().unwrap().pending_restore);
+    assert!(restore(&bot, &backup, options.clone()).unwrap().warnings.is_empty());
+    assert!(bot.engine().status().unwrap().pending_restore);
+    let second = restore(&bot, &backup, options).unwrap();
+    assert!(second.warnings[0].message.contains("forgotten") && second.warnings[0].message.contains(&backup));
+}

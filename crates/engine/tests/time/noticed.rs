@@ -411,3 +411,23 @@ fn vault_latest(bot: &Bot) -> String {
     let options = RestoreOptions { target: Some(target), ..RestoreOptions::default() };
     bot.engine().restore(&BackupRef::Name("latest".into()), &options, &Control::silent()).unwrap().backup
 }
+
+#[test]
+fn one_backup_behind_another_is_never_taken_for_one_that_was_cut_off() {
+    let bot = Bot::empty();
+    bot.write("a.bin", b"1");
+    bot.backup(BackupType::Manual);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..6 {
+                    let options = BackupOptions { wait: true, ..BackupOptions::default() };
+                    bot.engine().create_backup(BackupType::Manual, &options, &Control::silent()).unwrap();
+                }
+            });
+        }
+    });
+    let runs = bot.engine().history(&HistoryFilter::default()).unwrap();
+    assert_eq!(runs.len(), 19);
+    assert!(runs.iter().all(|run| run.result == RunResult::Success), "{runs:?}");
+}
