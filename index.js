@@ -74,6 +74,9 @@ function environment() {
 
 let lastId = 0
 
+/** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
+const ANSWER = 500
+
 /** Of a configuration: another clock for the scheduler, and less patience with listeners, for tests. No symbol goes to JSON. */
 const CLOCK = Symbol.for('lifeboat.clock')
 
@@ -107,6 +110,7 @@ class BackupEngine {
   #scheduler
   #requestRestart
   #warned = new Set()
+  #restores = new Set()
   /** The passphrase and the key file with which a worker has last opened the vault to list it. */
   #shown
 
@@ -208,7 +212,17 @@ class BackupEngine {
 
   async #restart() {
     const way = await restarter(this.#requestRestart)
-    await way?.()
+    // Who asked for the restore in this process is answered first.
+    while (this.#restores.size > 0) await Promise.allSettled(this.#restores)
+    setTimeout(() => this.#restartBy(way), ANSWER)
+  }
+
+  async #restartBy(way) {
+    try {
+      await way?.()
+    } catch (error) {
+      warn('requestRestart', error)
+    }
   }
 
   async restore(backup, options = {}) {
@@ -216,7 +230,9 @@ class BackupEngine {
     const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
     // Who restores here is asked to read it again like every other host: through the vault.
     const isHeard = await this.#presence.say()
-    const result = await this.#restoring(name, () => this.#run(request, options))
+    const running = this.#restoring(name, () => this.#run(request, options))
+    this.#restores.add(running)
+    const result = await running.finally(() => this.#restores.delete(running))
     if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
     return result
   }
@@ -230,7 +246,8 @@ class BackupEngine {
   }
 
   async applyPendingRestore() {
-    this.#presence.say({ applies: true })
+    // One that it could not open would keep the app from starting.
+    this.#presence.say({ applies: this.#native.canOpen(environment()) })
     // The first line of a host: a worker is started only where there is something to do.
     if (!this.#native.hasPendingRestore()) return null
     return this.#restoring('pending', () => this.#run({ op: 'applyPendingRestore' }))

@@ -4,7 +4,7 @@
 
 'use strict'
 
-const { existsSync, readFileSync } = require('node:fs')
+const { lstatSync, readdirSync, readFileSync } = require('node:fs')
 const { dirname, join, resolve } = require('node:path')
 const { pathToFileURL } = require('node:url')
 const restart = require('./js/restart.js')
@@ -23,7 +23,7 @@ function start(main, { onError, requestRestart } = {}) {
   const applied = apply()
   if (!waiting) {
     applied.catch((error) => warn(error, onError))
-    return run(file)
+    return Promise.resolve(run(file))
   }
   return applied.then(
     (result) => {
@@ -31,13 +31,18 @@ function start(main, { onError, requestRestart } = {}) {
       return run(file)
     },
     (error) => {
+      // Nothing was touched yet: it was only being prepared.
+      if (waiting === UNDER_WAY && whatWaits() !== CUT_OFF) {
+        warn(error, onError)
+        return run(file)
+      }
       console.error(
         `Lifeboat: ${waiting}, and it cannot be done now: ${error.message}\n` +
           'The app is not started, because it would not find what it should. Mend that and start it again' +
           (waiting === WAITS ? ', or leave everything as it is: `lifeboat restore --discard-pending`.' : '.')
       )
       process.exitCode = 1
-      onError?.(error)
+      tell(onError, error)
     }
   )
 }
@@ -54,13 +59,22 @@ async function apply() {
 
 const WAITS = 'a restore waits for this start'
 const CUT_OFF = 'a restore was cut off in its middle'
+const UNDER_WAY = 'a restore is under way'
 
 /** Told by names alone, so that it needs neither the native part nor a configuration that is right. */
 function whatWaits() {
-  const has = (name) => existsSync(join(root(), WORKSPACE, name))
-  if (has('done')) return null
-  if (has('journal')) return CUT_OFF
-  return has('pending') ? WAITS : null
+  const folder = join(root(), WORKSPACE)
+  if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) return null
+  let names
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // Somebody else's, who lets nobody look into it: it is no reason to believe that nothing waits.
+    return CUT_OFF
+  }
+  if (names.includes('done')) return null
+  if (names.includes('journal')) return CUT_OFF
+  return names.includes('pending') ? WAITS : UNDER_WAY
 }
 
 function root() {
@@ -72,18 +86,29 @@ function root() {
   }
 }
 
-async function run(file) {
+/** Throws what the app throws, as if it had been started without us. */
+function run(file) {
   try {
     require(file)
   } catch (error) {
-    if (error?.code !== 'ERR_REQUIRE_ESM' && error?.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error
-    await import(pathToFileURL(file).href)
+    // Only where it is the app's own file that is no CommonJS: nothing of it has run then.
+    const isModule = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'].includes(error?.code)
+    if (!isModule || !String(error.message).includes(file)) throw error
+    return import(pathToFileURL(file).href).then(() => undefined)
   }
 }
 
 function warn(error, onError) {
   console.error(`Lifeboat cannot be used, and the app starts without it: ${error.message}`)
-  onError?.(error)
+  tell(onError, error)
+}
+
+function tell(onError, error) {
+  try {
+    onError?.(error)
+  } catch (other) {
+    console.error(other)
+  }
 }
 
 module.exports = start

@@ -102,6 +102,12 @@ test('and so from the API in it', { skip }, async (t) => {
 })
 
 test('and where somebody starts it again when it ends, it ends for that', { skip }, async (t) => {
+  // As the program that starts it is called.
+  const { title } = process
+  process.title = 'PM2: God Daemon'
+  t.after(() => {
+    process.title = title
+  })
   const story = await accident(t, NO_LISTENER, { pm_id: '0' })
   const { bot, running } = story
   const result = bot.document('restore', 'latest', ...WHAT)

@@ -28,6 +28,8 @@ const BAD_NEWS = new Set([
 
 /** Events that are kept in memory; as many as a vault keeps. */
 const MOST = 500
+/** Before what could not be taken is tried again, in milliseconds. */
+const PAUSE = 500
 /** A promise that is not settled within this time, in milliseconds, is taken for one that never will be. */
 const PATIENCE = 60_000
 
@@ -136,9 +138,13 @@ class Courier {
 
   /** Returns nothing where nothing has to be waited for, so that one event follows another at once. */
   #deliver(item) {
-    if (item.event === RESTART) return this.#acknowledge(item.id).then(() => this.#own.restart())
+    if (item.event === RESTART) return this.#acknowledge(item.id).then(() => this.#restart())
     // From here to the listeners nothing else of the app runs: it must not write over what is just being restored.
-    if (item.token && !this.#own.holdStill(item.token)) return undefined
+    if (item.token && !this.#own.holdStill(item.token)) {
+      // It comes again, once the files are there.
+      setTimeout(() => this.drain(), PAUSE).unref()
+      return undefined
+    }
     const listeners = this.#of(item.event)
     const taken = item.taken ?? this.#taken.get(item.id) ?? new Set()
     const slow = []
@@ -156,6 +162,13 @@ class Courier {
       return this.#settle(item, taken, listeners)
     }
     return slow.length > 0 ? Promise.all(slow).then(settled) : settled()
+  }
+
+  /** Not waited for: an app may take its time to end, or cannot be started again after all. */
+  #restart() {
+    Promise.resolve()
+      .then(() => this.#own.restart())
+      .catch((error) => this.#warn(this.#own, 'The app could not be started again', error))
   }
 
   #within(promise) {

@@ -26,6 +26,7 @@ class Presence {
   #id
   #watching = { folder: null, watcher: null, timer: null }
   #known
+  #left = false
 
   /** `native`: with `present`. `wake`: called when there may be news. `restarter`: of js/restart.js. */
   constructor(native, wake, restarter) {
@@ -46,12 +47,16 @@ class Presence {
       this.#said.restarts = way !== null
     })
     await this.#known
+    if (this.#left) return false
     return this.#tell({ ...this.#said, zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? '' })
   }
 
   /** Speaks for this process from now on, in place of another engine's. */
   inherit(other) {
-    this.say({ ...other.#said })
+    // Of another root or vault nothing was applied at this start.
+    const isSame = this.#native.home() === other.#native.home()
+    this.say({ ...other.#said, applies: isSame && other.#said.applies })
+    other.#left = true
     other.#watching.watcher?.close()
     other.#tell(null)
   }

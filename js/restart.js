@@ -18,8 +18,11 @@ function use(way) {
 async function restarter(own) {
   const way = own ?? given
   if (way !== undefined) return way || null
-  if (process.env.pm_id !== undefined) return process.env.autorestart === 'false' ? null : () => process.exit(0)
   const parent = programOf(process.ppid)
+  // What an app under pm2 starts has its environment, too, and nobody who starts it again.
+  if (process.env.pm_id !== undefined && (/pm2/i.test(parent) || !parent)) {
+    return process.env.autorestart === 'false' ? null : () => process.exit(0)
+  }
   // On SIGHUP nodemon ends its child and starts it again; on the child's own end it only waits for a change.
   if (/\bnodemon\b/.test(parent)) return () => process.kill(process.ppid, 'SIGHUP')
   if (process.env.INVOCATION_ID && /(^|\/)systemd\b|\/sbin\/init/.test(parent)) return underSystemd()

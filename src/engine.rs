@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::restore::WORKSPACE;
+use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
@@ -47,6 +48,15 @@ pub struct NativeEnvironment {
     pub passphrase: Option<String>,
     /// BACKUP_KEY_FILE, absolute.
     pub key_file: Option<String>,
+}
+
+fn environment_of(said: NativeEnvironment) -> Environment {
+    Environment {
+        passphrase: said.passphrase.map(Secret::new),
+        key_file: said.key_file.map(PathBuf::from),
+        of: Whose::App,
+        typed: None,
+    }
 }
 
 /// Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome.
@@ -91,6 +101,19 @@ impl NativeEngine {
             .map_err(|failure| napi::Error::from_reason(failure.message))
     }
 
+    /// Which root and which vault it is of: another engine of the same speaks for the same.
+    #[napi]
+    pub fn home(&self) -> String {
+        format!("{:?} {:?}", self.config.root, self.config.backup_dir)
+    }
+
+    /// Is there, at this moment, something that opens the vault?
+    #[napi]
+    pub fn can_open(&self, environment: NativeEnvironment) -> bool {
+        let config = Config { environment: environment_of(environment), ..self.config.clone() };
+        !config.encryption || Places::of(&config).given()
+    }
+
     /// Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
     /// null.
     #[napi(ts_return_type = "Promise<string>")]
@@ -110,7 +133,7 @@ impl NativeEngine {
     /// read them. False: it takes too long. Opens files of the vault only.
     #[napi]
     pub fn hold_still(&self, token: String) -> bool {
-        outcome::caught(|| self.doorplate.hold_still(&token)).unwrap_or(true)
+        outcome::caught(|| self.doorplate.hold_still(&token)).unwrap_or(false)
     }
 
     /// What became of the listeners for whom it held still.
@@ -203,12 +226,7 @@ impl NativeEngine {
                     .build()
             })
             .transpose()?;
-        let environment = Environment {
-            passphrase: environment.passphrase.map(Secret::new),
-            key_file: environment.key_file.map(PathBuf::from),
-            of: Whose::App,
-            typed: None,
-        };
+        let environment = environment_of(environment);
         let cancel = Cancel::default();
         locked(&self.running).insert(id, cancel.clone());
         let (supervisor, running) = (self.supervisor.clone(), self.running.clone());

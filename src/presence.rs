@@ -60,7 +60,8 @@ impl Doorplate {
     /// Holds this thread until the files of a restore are in place. False: that takes too long, and goes on.
     pub fn hold_still(&self, token: &str) -> bool {
         let Some(id) = self.id() else { return true };
-        stillness::hold(&place::of(&self.vault), token, &id, PATIENCE).unwrap_or(true)
+        // What cannot be waited for is not there yet: the event comes again.
+        stillness::hold(&place::of(&self.vault), token, &id, PATIENCE).unwrap_or(false)
     }
 
     /// What became of the listeners of a restore under which this host held still.

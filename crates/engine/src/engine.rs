@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::archive::Archive;
 use crate::migrate::Migration;
@@ -19,7 +20,9 @@ use crate::vault::name::BackupName;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, owner, prune, restore, watch, zone};
+use crate::{
+    Config, Control, Error, Result, archive, backup, compare, doctor, owner, presence, prune, restore, watch, zone,
+};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
 const A_MOMENT: i64 = 1_000;
@@ -388,14 +391,19 @@ impl Engine {
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
     /// `None` where there is neither.
     pub fn apply_pending_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
+        if restore::unfinished(&self.config.root).is_none() {
+            return Ok(None);
+        }
+        // Another process may be in the middle of one: it is waited for, and what it has left is what counts.
+        let exists = Vault::exists(&self.config.backup_dir);
+        let _lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
+        control.check()?;
         if let Some(finished) = restore::recover(&self.config, control)? {
             return Ok(Some(finished));
         }
-        if !restore::is_pending(&self.config)? {
-            return Ok(None);
-        }
+        let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
+        self.wait_for_others(since, control)?;
         let vault = self.vault()?;
-        let _lock = self.lock("RESTORE", true, control)?;
         let recorder = self.recorder("RESTORE", None, control);
         match restore::apply_pending(&vault, &self.config, control) {
             // Forgotten at this moment.
@@ -403,6 +411,19 @@ impl Engine {
             Ok(Some(result)) => recorder.end(Ok(result)).map(Some),
             Err(error) => recorder.end(Err(error)).map(|result: RestoreResult| Some(result)),
         }
+    }
+
+    /// Of several processes of an app that start again, the first one comes while others have not ended yet.
+    fn wait_for_others(&self, staged: i64, control: &Control) -> Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let until = Instant::now() + PATIENCE;
+        let is_old = |host: &presence::Host| host.is_app() && host.since < staged && host.pid != parent();
+        while Instant::now() < until && presence::processes(&self.config.backup_dir).iter().any(is_old) {
+            control.check()?;
+            control.report(&Progress { phase: "waiting until the app has ended".into(), ..Progress::default() });
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
     }
 
     /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next
@@ -602,4 +623,12 @@ impl Engine {
     fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
         Ok(Credentials { master: self.key.clone(), ..Places::of(&self.config).credentials(also)? })
     }
+}
+
+/// The host of a worker.
+fn parent() -> u32 {
+    #[cfg(unix)]
+    return std::os::unix::process::parent_id();
+    #[cfg(not(unix))]
+    return 0;
 }

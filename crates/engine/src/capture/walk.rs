@@ -351,7 +351,8 @@ fn strip_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
     Some(path.with_file_name(name))
 }
 
-fn is_database(path: &Path) -> bool {
+/// Does the file begin as SQLite's databases do?
+pub fn is_database(path: &Path) -> bool {
     let mut magic = [0; 16];
     open_file(path).is_ok_and(|(file, _)| {
         crate::vault::durable::read_at(&file, &mut magic, 0).is_ok() && sqlite::is_database(&magic)

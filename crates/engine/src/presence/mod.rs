@@ -18,18 +18,23 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::IoContext;
 use crate::seal::random;
 use crate::vault::durable;
-use crate::{Error, Result};
+use crate::{Error, Result, owner};
 
 /// The folder's name in the vault.
 pub const FOLDER: &str = "hosts";
 const BELL: &str = "bell";
 const SUFFIX: &str = ".json";
+/// Random bytes of what a host is known by.
+const ID: usize = 6;
+/// A temporary file that is younger may be one that somebody is just making.
+const YOUNG: Duration = Duration::from_secs(60);
 /// What a host says is a few lines.
 const MAX: u64 = 64 << 10;
 
@@ -112,15 +117,37 @@ fn alive(path: &Path) -> Option<Host> {
 
 /// Is this the name of something in the folder that we have put there?
 pub fn is_host(name: &str) -> bool {
+    let is_id = |id: &str| id.split_once('-').is_some_and(|(pid, rest)| is_number(pid) && is_hex(rest, ID));
+    let is_stillness = |rest: &str| is_hex(rest.split('.').next().unwrap_or_default(), stillness::TOKEN);
     name == BELL
-        || name.ends_with(SUFFIX)
+        || name.strip_suffix(SUFFIX).is_some_and(is_id)
         || name.starts_with(durable::TEMPORARY)
-        || name.starts_with(stillness::PREFIX)
+        || name.strip_prefix(stillness::PREFIX).is_some_and(is_stillness)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_hex(text: &str, bytes: usize) -> bool {
+    text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Asks all hosts to look into the logbook now. Where it cannot be asked, they do so within a minute.
 pub fn ring(vault: &Path) {
-    let _ = durable::write_private(&vault.join(FOLDER).join(BELL), b"");
+    let bell = vault.join(FOLDER).join(BELL);
+    if durable::write_private(&bell, b"").is_ok()
+        && let Ok(file) = File::open(&bell)
+    {
+        give_to_owner(&file, vault);
+    }
+}
+
+/// What root makes among the hosts is for the bot's user, too.
+fn give_to_owner(file: &File, vault: &Path) {
+    if let Some(ids) = owner::of_folder_of_another(&vault.join(FOLDER)) {
+        let _ = owner::give_open(file, ids);
+    }
 }
 
 /// A host's own place among the hosts: held until this is dropped.
@@ -201,6 +228,10 @@ fn say(folder: &Path, host: &Host) -> Result<File> {
 fn remove_dead(folder: &Path) {
     for path in durable::list(folder).unwrap_or_default() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let age = || fs::metadata(&path).and_then(|metadata| metadata.modified()).ok()?.elapsed().ok();
+        if name.starts_with(durable::TEMPORARY) && age().is_none_or(|age| age < YOUNG) {
+            continue;
+        }
         // What a host says while files are swapped goes with the lock on that.
         let held = if name.starts_with(stillness::PREFIX) { path.with_extension("") } else { path.clone() };
         if name != BELL
@@ -227,7 +258,7 @@ fn make_private(folder: &Path) -> Result<bool> {
 
 /// What a new host is known by.
 pub fn new_id() -> Result<String> {
-    Ok(format!("{}-{}", std::process::id(), hex::encode(random::<6>()?)))
+    Ok(format!("{}-{}", std::process::id(), hex::encode(random::<ID>()?)))
 }
 
 #[cfg(test)]
@@ -246,44 +277,48 @@ mod tests {
     fn a_host_is_seen_as_long_as_it_lives() {
         let dir = tempfile::tempdir().unwrap();
         let vault = dir.path().join("backups");
-        assert!(Presence::enter(&vault, host("script", "p")).is_err() && !vault.exists(), "a script makes nothing");
-        let one = Presence::enter(&vault, app("one")).unwrap();
-        assert_eq!(hosts(&vault), [app("one")]);
+        assert!(
+            Presence::enter(&vault, host("4-0123456789ab", "p")).is_err() && !vault.exists(),
+            "a script makes nothing"
+        );
+        let one = Presence::enter(&vault, app("1-0123456789ab")).unwrap();
+        assert_eq!(hosts(&vault), [app("1-0123456789ab")]);
         drop(one);
         assert!(hosts(&vault).is_empty());
         assert!(!vault.exists(), "nothing is left of it");
         fs::create_dir(&vault).unwrap();
-        drop(Presence::enter(&vault, host("one", "p")).unwrap());
+        drop(Presence::enter(&vault, host("1-0123456789ab", "p")).unwrap());
         assert!(vault.exists(), "it was somebody's");
     }
 
     #[test]
     fn what_lies_above_the_vault_is_not_made() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Presence::enter(&dir.path().join("not mounted/backups"), app("one")).is_err());
+        assert!(Presence::enter(&dir.path().join("not mounted/backups"), app("1-0123456789ab")).is_err());
         assert!(!dir.path().join("not mounted").exists());
     }
 
     #[test]
     fn a_host_that_was_killed_is_gone_whatever_it_left() {
         let vault = tempfile::tempdir().unwrap();
-        let one = Presence::enter(vault.path(), host("one", "p")).unwrap();
-        let text = fs::read(vault.path().join("hosts/one.json")).unwrap();
-        fs::write(vault.path().join("hosts/dead.json"), text).unwrap();
-        fs::write(vault.path().join("hosts/torn.json"), "{").unwrap();
+        let one = Presence::enter(vault.path(), host("1-0123456789ab", "p")).unwrap();
+        let text = fs::read(vault.path().join("hosts/1-0123456789ab.json")).unwrap();
+        fs::write(vault.path().join("hosts/9-0123456789ab.json"), text).unwrap();
+        fs::write(vault.path().join("hosts/8-0123456789ab.json"), "{").unwrap();
         assert_eq!(hosts(vault.path()).len(), 1);
-        let _two = Presence::enter(vault.path(), host("two", "q")).unwrap();
+        let _two = Presence::enter(vault.path(), host("2-0123456789ab", "q")).unwrap();
         assert_eq!(durable::names(&vault.path().join(FOLDER)).unwrap().len(), 2, "and it is tidied up");
         drop(one);
-        assert_eq!(hosts(vault.path()), [host("two", "q")]);
+        assert_eq!(hosts(vault.path()), [host("2-0123456789ab", "q")]);
     }
 
     #[test]
     fn what_the_engines_of_one_process_can_do_counts_together() {
         let vault = tempfile::tempdir().unwrap();
-        let listens = Host { reloads: true, ..host("one", "p") };
-        let schedules = Host { scheduler: Some(7), ..host("two", "p") };
-        let _held = [listens, schedules, host("three", "q")].map(|host| Presence::enter(vault.path(), host).unwrap());
+        let listens = Host { reloads: true, ..host("1-0123456789ab", "p") };
+        let schedules = Host { scheduler: Some(7), ..host("2-0123456789ab", "p") };
+        let _held =
+            [listens, schedules, host("3-0123456789ab", "q")].map(|host| Presence::enter(vault.path(), host).unwrap());
         let found = processes(vault.path());
         assert_eq!(found.len(), 2);
         assert!(found.iter().any(|host| host.reloads && host.scheduler == Some(7) && host.is_app()));
@@ -293,10 +328,10 @@ mod tests {
     #[test]
     fn a_folder_that_was_replaced_is_entered_again() {
         let vault = tempfile::tempdir().unwrap();
-        let one = Presence::enter(vault.path(), host("one", "p")).unwrap();
-        assert!(one.says(vault.path(), &host("one", "p")));
+        let one = Presence::enter(vault.path(), host("1-0123456789ab", "p")).unwrap();
+        assert!(one.says(vault.path(), &host("1-0123456789ab", "p")));
         fs::remove_dir_all(vault.path().join(FOLDER)).unwrap();
-        assert!(!one.says(vault.path(), &host("one", "p")));
-        assert!(!one.says(&vault.path().join("elsewhere"), &host("one", "p")));
+        assert!(!one.says(vault.path(), &host("1-0123456789ab", "p")));
+        assert!(!one.says(&vault.path().join("elsewhere"), &host("1-0123456789ab", "p")));
     }
 }

@@ -6,17 +6,20 @@
 //! there: by calling its listeners, in the same turn. It waits for a lock, so a restore that is killed lets it go at once;
 //! and never for long.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::FOLDER;
+use super::{FOLDER, give_to_owner};
 use crate::error::IoContext;
 use crate::seal::random;
 use crate::vault::durable;
 use crate::{Error, Result};
 
 pub(super) const PREFIX: &str = "still-";
+/// Random bytes of a token.
+pub(super) const TOKEN: usize = 8;
 const POLL: Duration = Duration::from_millis(2);
 /// What a host writes into its own file once its listeners have read all of it in the same turn.
 const READ: &[u8] = b"read";
@@ -28,15 +31,20 @@ pub struct Stillness {
     path: PathBuf,
     token: String,
     file: File,
+    /// Who held still before anything was swapped.
+    still: BTreeSet<String>,
 }
 
 impl Stillness {
     pub fn begin(vault: &Path) -> Result<Stillness> {
-        let token = hex::encode(random::<8>()?);
+        let token = hex::encode(random::<TOKEN>()?);
         let path = place(vault, &token);
         let file = durable::create_new(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Stillness { path, token, file }),
+            Ok(()) => {
+                give_to_owner(&file, vault);
+                Ok(Stillness { path, token, file, still: BTreeSet::new() })
+            }
             Err(TryLockError::Error(error)) => Err(Error::io("locking", path, error)),
             Err(TryLockError::WouldBlock) => Err(Error::internal("a new file is locked by somebody else")),
         }
@@ -47,9 +55,14 @@ impl Stillness {
     }
 
     /// Waits until these hosts hold still; for those that do not come, no longer than `patience`.
-    pub fn wait_for(&self, ids: &[&str], patience: Duration) {
+    pub fn wait_for(&mut self, ids: &[&str], patience: Duration) {
         let until = Instant::now() + patience;
-        while Instant::now() < until && !ids.iter().all(|id| mark(&self.path, id).exists()) {
+        loop {
+            let still = ids.iter().filter(|id| mark(&self.path, id).exists()).map(|id| id.to_string());
+            self.still = still.collect();
+            if self.still.len() == ids.len() || Instant::now() >= until {
+                return;
+            }
             std::thread::sleep(POLL);
         }
     }
@@ -57,19 +70,21 @@ impl Stillness {
     /// The files are in place: the hosts go on.
     pub fn end(self) -> Stilled {
         let _ = self.file.unlock();
-        Stilled { path: self.path.clone() }
+        Stilled { path: self.path.clone(), still: self.still }
     }
 }
 
 /// What became of the hosts that held still. Dropped, it tidies up.
 pub struct Stilled {
     path: PathBuf,
+    still: BTreeSet<String>,
 }
 
 impl Stilled {
-    /// The host has read everything before anything else of it ran.
+    /// The host held still when the files were swapped, and has read everything before anything else of it ran. One that came
+    /// later may have written in between.
     pub fn has_read(&self, id: &str) -> bool {
-        fs::read(mark(&self.path, id)).is_ok_and(|text| text == READ)
+        self.still.contains(id) && fs::read(mark(&self.path, id)).is_ok_and(|text| text == READ)
     }
 
     /// A listener of the host threw, or rejected.
@@ -94,7 +109,10 @@ impl Drop for Stilled {
 pub fn hold(vault: &Path, token: &str, id: &str, patience: Duration) -> Result<bool> {
     let path = place(vault, token);
     let Some(file) = open(&path)? else { return Ok(true) };
-    let _ = durable::create_new(&mark(&path, id));
+    if file.try_lock_shared().is_ok() {
+        return Ok(true);
+    }
+    durable::create_new(&mark(&path, id))?;
     let until = Instant::now() + patience;
     loop {
         match file.try_lock_shared() {
@@ -108,9 +126,12 @@ pub fn hold(vault: &Path, token: &str, id: &str, patience: Duration) -> Result<b
 
 /// The host's end: what its listeners came to.
 pub fn tell(vault: &Path, token: &str, id: &str, has_read: bool) {
-    let mark = mark(&place(vault, token), id);
+    let place = place(vault, token);
+    let mark = mark(&place, id);
     // Only where somebody still wants to know.
-    if let Ok(file) = File::options().write(true).open(mark) {
+    if place.exists()
+        && let Ok(file) = File::options().write(true).create(true).truncate(false).open(mark)
+    {
         let _ = durable::write_at(&file, if has_read { READ } else { FAILED }, 0);
     }
 }
@@ -142,7 +163,7 @@ mod tests {
     fn a_host_holds_still_until_the_files_are_there_and_says_what_came_of_it() {
         let vault = tempfile::tempdir().unwrap();
         fs::create_dir(vault.path().join(FOLDER)).unwrap();
-        let still = Stillness::begin(vault.path()).unwrap();
+        let mut still = Stillness::begin(vault.path()).unwrap();
         let (place, token) = (vault.path().to_path_buf(), still.token().to_owned());
         let file = vault.path().join("file");
         fs::write(&file, "old").unwrap();
@@ -168,7 +189,7 @@ mod tests {
     fn nobody_waits_for_who_does_not_come_nor_holds_still_for_ever() {
         let vault = tempfile::tempdir().unwrap();
         fs::create_dir(vault.path().join(FOLDER)).unwrap();
-        let still = Stillness::begin(vault.path()).unwrap();
+        let mut still = Stillness::begin(vault.path()).unwrap();
         still.wait_for(&["gone"], Duration::from_millis(20));
         assert!(!hold(vault.path(), still.token(), "a", Duration::from_millis(20)).unwrap());
         assert!(hold(vault.path(), "0123", "a", LONG).unwrap(), "of a restore that is over");

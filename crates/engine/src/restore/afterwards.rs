@@ -6,7 +6,7 @@
 //! worse than one that failed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -112,8 +112,12 @@ impl Afterwards<'_> {
             (true, false) => self.app_runs.then(|| {
                 "The bot keeps some of these in memory: start it again now, before it writes.".into()
             }),
-            // It stood still until its listener began: what it writes since is new.
-            (false, true) => None,
+            // It stood still until its listener began, and not until that had read everything.
+            (false, true) => Some(
+                "The app wrote some of these while it read them again. Look whether they are right; if not, restore them \
+                 once more."
+                    .into(),
+            ),
             (false, false) => Some(
                 "The app has written its memory over some of these. Stop it, restore them once more, and start it again."
                     .into(),
@@ -209,6 +213,7 @@ struct Read {
 
 /// Hosts that hold still while files are put in place.
 pub struct Asking {
+    vault: PathBuf,
     told: Vec<(i64, Host)>,
     still: Stillness,
 }
@@ -217,15 +222,19 @@ impl Asking {
     /// Asks all that listen, and waits a moment until they hold still. `None`: nobody listens, or nobody can be asked.
     pub fn begin(vault: &Path, plan: &RestorePlan, control: &Control) -> Option<Asking> {
         let listening = listening(vault)?;
-        let still = Stillness::begin(vault).ok()?;
+        let mut still = Stillness::begin(vault).ok()?;
         let told = ask_to_reload(vault, &listening, plan, still.token(), control).ok()?;
         let ids: Vec<&str> = listening.iter().map(|host| host.id.as_str()).collect();
         still.wait_for(&ids, HUSH);
-        Some(Asking { told, still })
+        Some(Asking { vault: vault.to_path_buf(), told, still })
     }
 
     pub fn end(self) -> Asked {
-        Asked { told: self.told, stilled: self.still.end() }
+        let vault = self.vault;
+        let asked = Asked { told: self.told, stilled: self.still.end() };
+        // Who could not stand still for so long looks again now.
+        presence::ring(&vault);
+        asked
     }
 }
 

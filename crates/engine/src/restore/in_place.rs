@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
-use super::journal::Journal;
+use super::holders::holders;
+use super::journal::{Journal, Step};
 use super::mode::{self, Choice};
 use super::plan::{self, Plan};
 use super::safety;
 use super::source::{Source, sources};
-use super::stage::{Order, Stage};
+use super::stage::{Order, Places, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
+use crate::capture::walk::is_database;
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -123,7 +125,14 @@ impl InPlace<'_> {
             }
             return Err(error);
         }
-        let live = result.mode == Some(RestoreMode::Live);
+        let mode = result.mode.unwrap_or(RestoreMode::Offline);
+        if let Err(error) = self.still_fits(plan, mode) {
+            if !has_waited {
+                let _ = workspace.remove();
+            }
+            return Err(error);
+        }
+        let live = mode == RestoreMode::Live;
         let journal = Journal { steps: plan.steps(live), result };
         if let Err(error) = journal.write(&workspace.file("journal")) {
             // It may be there all the same; then it is undone, and nothing was done yet.
@@ -148,7 +157,13 @@ impl InPlace<'_> {
                 result.warnings.extend(left_behind(workspace.remove()));
                 Ok(result)
             }
-            Err(error) => Err(give_up(workspace, &journal, error)),
+            Err(error) => {
+                // What they have read again meanwhile is not so any more.
+                let hosts = asked.as_ref().and_then(|_| Asking::begin(self.vault.dir(), &plan.report, self.control));
+                let error = give_up(workspace, &journal, error);
+                drop(hosts.map(Asking::end));
+                Err(error)
+            }
         }
     }
 
@@ -192,7 +207,22 @@ impl InPlace<'_> {
         let hosts = Asking::begin(self.vault.dir(), &plan.report, self.control);
         let put = swap.apply_files();
         *asked = hosts.map(Asking::end);
-        put
+        put.and_then(|()| swap.sync())
+    }
+
+    /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name.
+    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<()> {
+        let hosts = presence::processes(self.vault.dir());
+        let now = mode::choose(self.options.mode, plan, self.config, &hosts)?;
+        if chosen != RestoreMode::Offline || now.mode == chosen {
+            return Ok(());
+        }
+        Err(Error::Restore {
+            message: format!(
+                "{} It was not so when the restore began. Nothing was changed: restore again.",
+                now.reason
+            ),
+        })
     }
 
     /// Proves now that everything can be had, and leaves it for the next start.
@@ -203,6 +233,11 @@ impl InPlace<'_> {
             self.control.check()?;
             let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
             durable::write_private(&workspace.file("pending"), &text)
+        });
+        // Who applies it is the app's user, and that may be another one.
+        let staged = staged.and_then(|()| match owner::of_folder_of_another(&self.config.root) {
+            Some(ids) => workspace.folders().iter().try_for_each(|folder| owner::give_new(folder, ids)),
+            None => Ok(()),
         });
         if staged.is_err() {
             let _ = workspace.discard();
@@ -229,6 +264,28 @@ fn give_up(workspace: Workspace, journal: &Journal, cause: Error) -> Error {
     }
 }
 
+/// A database that is to be swapped is not swapped under who has opened it since the restore was cut off.
+fn not_in_use(journal: &Journal, workspace: &Workspace) -> Result<()> {
+    let puts = journal.steps.iter().filter_map(|step| match step {
+        Step::Put { path, .. } if workspace.new_place(path).exists() => Some(workspace.live(path)),
+        _ => None,
+    });
+    let databases: Vec<_> = puts.filter(|path| is_database(path)).collect();
+    let found = if databases.is_empty() { None } else { holders(&databases) };
+    match found.as_ref().and_then(|found| found.holders.first()) {
+        None => Ok(()),
+        Some(holder) => Err(Error::Restore {
+            message: format!(
+                "A restore was cut off, and {} is open in process {} ({}) now. Stop it; then `lifeboat status` finishes the \
+                 restore.",
+                holder.path.display(),
+                holder.pid,
+                holder.name
+            ),
+        }),
+    }
+}
+
 /// What a restore that was cut off becomes, and whether one waits.
 pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
@@ -245,7 +302,14 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
                 workspace.mark_done()?;
                 return workspace.remove().map(|()| None);
             }
-            match swap.apply(control) {
+            not_in_use(&journal, &workspace)?;
+            let done = swap.apply_databases(control).and_then(|()| {
+                let hosts = Asking::begin(&config.backup_dir, &journal.result.plan, control);
+                let put = swap.apply_files();
+                drop(hosts.map(Asking::end));
+                put.and_then(|()| swap.sync())
+            });
+            match done {
                 Ok(()) => {}
                 // Others are using a database: the next operation tries again.
                 Err(error @ (Error::Restore { .. } | Error::Aborted)) => return Err(error),

@@ -82,9 +82,12 @@ pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Resul
     Ok(Some(restored.result))
 }
 
-/// Does a restore wait for the next start of the app?
-pub fn is_pending(config: &Config) -> Result<bool> {
-    in_place::waiting(config).map(|waiting| waiting.is_some())
+/// Since when a restore waits for the next start of the app, in milliseconds since the epoch; `None`: none does.
+pub fn pending_since(config: &Config) -> Result<Option<i64>> {
+    let Some((.., workspace)) = in_place::waiting(config)? else { return Ok(None) };
+    let since = workspace.file("pending").metadata().and_then(|metadata| metadata.modified());
+    let since = since.ok().and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
+    Ok(Some(since.map_or(i64::MAX, |since| since.as_millis() as i64)))
 }
 
 /// Restores into another folder, which must not exist or be empty.

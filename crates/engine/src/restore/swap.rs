@@ -34,12 +34,6 @@ pub struct Swap<'a> {
 }
 
 impl Swap<'_> {
-    /// Does every step, and makes it last.
-    pub fn apply(&self, control: &Control) -> Result<()> {
-        self.apply_databases(control)?;
-        self.apply_files()
-    }
-
     /// Databases come first: others may keep them locked for long, and until then no file has changed. All are locked before
     /// the first is changed.
     pub fn apply_databases(&self, control: &Control) -> Result<()> {
@@ -54,10 +48,9 @@ impl Swap<'_> {
         Ok(())
     }
 
-    /// Everything but databases, and makes all of it last.
+    /// Everything but databases.
     pub fn apply_files(&self) -> Result<()> {
-        self.journal.steps.iter().try_for_each(|step| self.apply_step(step))?;
-        self.sync()
+        self.journal.steps.iter().try_for_each(|step| self.apply_step(step))
     }
 
     /// Puts everything back, and makes it last.
@@ -77,7 +70,8 @@ impl Swap<'_> {
         self.sync()
     }
 
-    fn sync(&self) -> Result<()> {
+    /// Makes all that was done last.
+    pub fn sync(&self) -> Result<()> {
         use super::stage::Places;
         // On Linux this is the whole file system, with all that was renamed on it.
         self.workspace.folders().iter().try_for_each(|folder| sync_tree(folder))

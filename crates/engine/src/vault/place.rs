@@ -77,7 +77,11 @@ pub fn foreign(dir: &Path) -> Result<Option<String>> {
     names.sort_unstable();
     for name in names {
         let text = name.to_string_lossy();
-        let inner = || durable::names(&dir.join(&name));
+        // A file of such a name is somebody's.
+        let inner = || match dir.join(&name).is_dir() {
+            true => durable::names(&dir.join(&name)),
+            false => Ok(vec![name.clone()]),
+        };
         let is_harmless = match &*text {
             "keys" => inner()?.iter().all(|key| is_key(&key.to_string_lossy())),
             presence::FOLDER => inner()?.iter().all(|host| presence::is_host(&host.to_string_lossy())),

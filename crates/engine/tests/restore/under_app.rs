@@ -155,7 +155,7 @@ fn a_listener_that_fails_is_not_waited_for() {
 #[test]
 fn an_app_that_only_applies_restores_gets_all_of_it_at_its_next_start() {
     let (bot, backup) = with_lost_tickets();
-    let _app = app(&bot.vault(), |host| (host.applies, host.restarts) = (true, true));
+    let running = app(&bot.vault(), |host| (host.applies, host.restarts) = (true, true));
     let result = restore(&bot, &backup, wanted(true)).unwrap();
     assert_eq!((result.mode, result.staged), (Some(RestoreMode::OnRestart), true), "{:?}", result.reason);
     assert!(result.advice.unwrap().contains("starting again"));
@@ -164,6 +164,7 @@ fn an_app_that_only_applies_restores_gets_all_of_it_at_its_next_start() {
     assert_eq!(tickets(&bot), "[\"one\"]");
     // The app goes on until then.
     bot.write(TICKETS, b"[\"one\",\"two\"]");
+    drop(running);
     bot.engine().apply_pending_restore(&lifeboat_engine::Control::silent()).unwrap().unwrap();
     assert_eq!(tickets(&bot), "[\"twenty tickets\"]");
 }
