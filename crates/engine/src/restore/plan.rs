@@ -562,7 +562,11 @@ fn is_same(item: &Item, entry: &Entry, alone: bool) -> Result<bool> {
         return Ok(false);
     }
     let Some(sha256) = &item.sha256 else { return Ok(false) };
-    let (file, _) = open_file(&entry.absolute).at("reading", &entry.absolute)?;
+    let (file, _) = match open_file(&entry.absolute) {
+        // Its app has just put another one in its place.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened.at("reading", &entry.absolute)?,
+    };
     Ok(*sha256 == durable::sha256(&file).at("reading", &entry.absolute)?)
 }
 
