@@ -94,7 +94,8 @@ fn parse_at(text: &str, now: &ZonedDateTime, day: Day) -> Option<Timestamp> {
         let day = if today > now.timestamp() { now.date().yesterday().ok()? } else { now.date() };
         return in_zone(day.to_datetime(time));
     }
-    let span = text.parse::<Span>().ok()?;
+    // "+2h" is still to come.
+    let span = text.parse::<Span>().ok().filter(|_| !text.starts_with('+'))?;
     Some(now.checked_sub(span.abs()).ok()?.timestamp())
 }
 

@@ -143,7 +143,7 @@ pub(crate) fn remove(
     }
     let kept = verdicts.iter().filter(|verdict| verdict.keep).map(|verdict| verdict.backup.parse());
     let kept = kept.collect::<Result<Vec<_>>>()?;
-    let (mut marks, catalog, unknown) = mark(vault, catalog, &kept, !dry_run, control)?;
+    let (mut marks, catalog, unknown) = mark_surely(vault, catalog, &kept, !dry_run, control)?;
     marks.damaged.extend(damaged);
     warnings.extend(unknown.into_iter().map(|(name, error)| Warning {
         path: name.to_string(),
@@ -183,7 +183,7 @@ pub(crate) fn remove(
 /// Removes the packs in which nothing is needed by these backups, which are all that there are.
 pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control) -> Result<()> {
     let (catalog, _) = catalog(vault)?;
-    let (mut marks, catalog, unknown) = mark(vault, catalog, kept, true, control)?;
+    let (mut marks, catalog, unknown) = mark_surely(vault, catalog, kept, true, control)?;
     // Nothing is written here.
     marks.damaged.clear();
     if unknown.is_empty() {
@@ -213,6 +213,24 @@ fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
 }
 
 type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);
+
+/// As [`mark`]. A chunk that is nowhere may be in a pack of which a damaged catalog has lost it: before anything is removed, the
+/// catalog is made anew from what the packs say themselves.
+fn mark_surely(
+    vault: &Vault,
+    catalog: Catalog,
+    kept: &[BackupName],
+    are_all: bool,
+    control: &Control,
+) -> Result<Marked> {
+    let marked = mark(vault, catalog, kept, are_all, control)?;
+    if !marked.0.lost {
+        return Ok(marked);
+    }
+    drop(marked);
+    Catalog::remove(vault.dir())?;
+    mark(vault, self::catalog(vault)?.0, kept, are_all, control)
+}
 
 /// `are_all`: there are no other backups.
 fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], are_all: bool, control: &Control) -> Result<Marked> {

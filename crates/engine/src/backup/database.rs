@@ -33,6 +33,15 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
             return Ok(());
         }
     };
+    // SQLite would open what has the name of its own files, and wait for ever for the other end of a pipe.
+    let odd =
+        SIDES.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != Kind::File));
+    if let Some(suffix) = odd {
+        let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
+        stat.describe(&mut item);
+        item.racy = true;
+        return store_raw(reader, task, item, &format!("what is called like its {suffix} file is no file"));
+    }
     let mut options = sqlite::Options::new(shared.scratch_dir.clone());
     options.threads = shared.threads;
     let mut sink = Sink::new(shared, &mut reader.scratch, task.seq)?;

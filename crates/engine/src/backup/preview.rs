@@ -245,7 +245,7 @@ fn reason(why: &Why) -> LeftReason {
         Why::NotNamed => LeftReason::Sources,
         Why::Special => LeftReason::Special,
         Why::Unreadable(_) => LeftReason::Unreadable,
-        Why::LeadsOut(_) | Why::System(_) | Why::Dangling | Why::Loop => LeftReason::Link,
+        Why::LeadsOut(_) | Why::System(_) | Why::Dangling | Why::Unmounted | Why::Loop => LeftReason::Link,
     }
 }
 

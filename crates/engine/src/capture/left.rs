@@ -33,6 +33,8 @@ pub enum Why {
     System(PathBuf),
     /// The link leads to nothing.
     Dangling,
+    /// The link is to be followed, and leads to nothing.
+    Unmounted,
     /// The folder is one of those that it lies in, reached by a link.
     Loop,
 }
@@ -50,6 +52,7 @@ impl Why {
             Why::LeadsOut(to) => format!("It is a link that leads out of the root, to {}.", to.display()),
             Why::System(to) => format!("It is a link to {}, which belongs to the system.", to.display()),
             Why::Dangling => "It is a link that leads to nothing.".into(),
+            Why::Unmounted => "It is a link that is to be followed, and leads to nothing.".into(),
             Why::Loop => "It is a folder that this one lies in, reached by a link that is followed.".into(),
         }
     }
@@ -57,7 +60,7 @@ impl Why {
     /// Is it data that the app may need, so that a backup without it is not whole? What vanished meanwhile is no loss.
     pub fn is_loss(&self) -> bool {
         match self {
-            Why::LeadsOut(_) => true,
+            Why::LeadsOut(_) | Why::Unmounted => true,
             Why::Unreadable(error) => error.kind() != io::ErrorKind::NotFound,
             _ => false,
         }
@@ -71,6 +74,9 @@ impl Why {
                 "Follow it (\"followLinks\": [{path:?}] in the configuration, or \"followLinks\": true in one of its \
                  `sources`), or exclude it if it is not needed (\"exclude\": [{path:?}])."
             )),
+            Why::Unmounted => {
+                Some("Mount the disk that it leads to, or take it out of the configuration's `followLinks`.".into())
+            }
             Why::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(format!(
                 "Give this user the right to read it (chmod u+rX, chown), run Lifeboat as a user who may, or exclude it if it \
                  is not needed (\"exclude\": [{path:?}])."
@@ -85,7 +91,7 @@ impl Why {
     /// For a backup that is without it: what is missing, and what to do.
     pub fn warning(&self, path: &RelPath) -> String {
         let what = match self {
-            Why::LeadsOut(_) => "What is behind it is not in this backup.",
+            Why::LeadsOut(_) | Why::Unmounted => "What is behind it is not in this backup.",
             _ => "It is not in this backup.",
         };
         let parts = [self.sentence(), what.into(), self.remedy(path).unwrap_or_default()];

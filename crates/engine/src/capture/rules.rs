@@ -115,6 +115,13 @@ impl Rules {
                 .is_some_and(|source| source.follow.is_match_candidate(&path))
     }
 
+    /// Does raf-bot's layout know something that lies in this folder, such as `public/uploads`?
+    fn leads_to_known(&self, folder: &RelPath) -> bool {
+        let patterns = LAYOUT.iter().flat_map(|(_, patterns)| patterns.iter());
+        let mut within = patterns.filter_map(|pattern| pattern.as_bytes().strip_prefix(folder.as_bytes()));
+        within.any(|rest| rest.first() == Some(&b'/'))
+    }
+
     /// How the content of a folder can be made again, for which the default `exclude` leaves it out. `listing`: what is
     /// in the folder.
     pub fn remaking(&self, path: &RelPath, absolute: &Path, listing: &[(RelPath, PathBuf)]) -> Option<&'static str> {
@@ -128,6 +135,7 @@ impl Rules {
         }
         // What rules know is the app's own, whatever somebody has put into it: a customer may upload such a file.
         if self.class(path).is_some_and(|class| class.by_default)
+            && !self.leads_to_known(path)
             && let Some((_, tag)) = listing.iter().find(|(inner, _)| inner.file_name() == CACHE_TAG.as_bytes())
             && is_cache_tag(tag)
         {
@@ -187,7 +195,11 @@ fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet>
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
-        let plain = pattern.trim_start_matches("./").trim_end_matches('/');
+        let mut plain = pattern.trim_start_matches("./").trim_end_matches('/');
+        if !with_content {
+            // Who names all that is behind a link names the link.
+            plain = plain.trim_end_matches("/**").trim_end_matches("/*");
+        }
         let mut add = |text: &str| {
             set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(|error| bad(pattern, error))?);
             Ok(())
@@ -195,6 +207,9 @@ fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet>
         add(plain)?;
         if with_content {
             add(&format!("{plain}/**"))?;
+        } else {
+            // A name may look like a pattern: `data[1]`.
+            add(&globset::escape(plain))?;
         }
     }
     set.build().map_err(|error| bad("", error))

@@ -212,10 +212,18 @@ impl<'a> Walk<'a> {
         }
         let mut found = Found { path, absolute, stat, class, inner: None, behind: None };
         let mut followed = None;
-        if found.stat.kind == Kind::Symlink && found.class.is_some() {
+        // Sources may name what is behind a link, and not the link: `data/**`.
+        let is_named =
+            |found: &Found| found.class.is_some() || self.rules.class(&found.path.join("x".as_ref())).is_some();
+        if found.stat.kind == Kind::Symlink && is_named(&found) {
             match self.link(&mut found, way) {
                 Ok(to) => followed = to,
                 Err(why) => return left(found.path, found.absolute, why),
+            }
+            if found.class.is_none()
+                && let Some(behind) = found.behind.take()
+            {
+                return Look::Left(behind);
             }
         }
         if found.stat.kind != Kind::Dir {
@@ -254,7 +262,7 @@ impl<'a> Walk<'a> {
         let follows = self.rules.follows(&found.path) && way.walked.len() <= FOLLOWED;
         let why = match lead {
             Lead::Inside => return Ok(None),
-            Lead::Out(real) if follows => {
+            Lead::Out(real) | Lead::System(real) if follows => {
                 let stat = Stat::of(&real).map_err(Why::Unreadable)?;
                 if let Some(what) = self.ours.what(&found.path, &real, &stat) {
                     return Err(Why::Ours(what));
@@ -267,6 +275,7 @@ impl<'a> Walk<'a> {
             }
             Lead::Out(real) => Why::LeadsOut(real),
             Lead::System(place) => Why::System(place),
+            Lead::Nowhere if follows => Why::Unmounted,
             Lead::Nowhere => Why::Dangling,
             Lead::Unknown(kind) => Why::Unreadable(kind.into()),
         };
@@ -326,6 +335,7 @@ impl<'a> Walk<'a> {
             base.is_some_and(|base| {
                 // The name before the suffix sorts before it, so a search in what came before is enough.
                 listing[..at].binary_search_by(|(_, other)| other.as_os_str().cmp(base.as_os_str())).is_ok()
+                    && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
                     && is_database(&base)
             })
         };

@@ -29,9 +29,13 @@ pub fn canonical(given: &Secret) -> Secret {
 /// What may have been sealed with, in the order in which it is tried.
 pub fn forms(given: &Secret) -> Vec<Secret> {
     let canonical = canonical(given);
-    let older = Some(given.clone()).filter(|given| *given != canonical);
+    // Also as a Mac gives it, where an accent is a character of its own.
+    let apart = Secret::new(canonical.expose().nfd().collect::<String>());
+    let mut older = vec![given.clone(), apart];
+    older.retain(|form| *form != canonical);
+    older.dedup();
     // Nothing was ever sealed with nothing.
-    [Some(canonical), older].into_iter().flatten().filter(|form| !form.expose().is_empty()).collect()
+    std::iter::once(canonical).chain(older).filter(|form| !form.expose().is_empty()).collect()
 }
 
 /// Nobody can see it, and hardly anybody meant it.

@@ -256,8 +256,14 @@ impl Catalog {
 
     /// A pack was removed, because nothing in it is needed.
     pub fn remove_pack(&mut self, id: PackId) -> Result<()> {
-        self.db.run("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
-        self.db.run("DELETE FROM packs WHERE id = ?1", params![id.0])
+        // In one transaction: a pack without its chunks would pass for one in which nothing is needed.
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
+            transaction
+                .execute("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", params![id.0])?;
+            transaction.execute("DELETE FROM packs WHERE id = ?1", params![id.0])?;
+            transaction.commit()
+        })
     }
 
     /// A pack is gone or cannot be read: what leaned on it is no longer to be trusted unseen.

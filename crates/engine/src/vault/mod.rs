@@ -374,8 +374,12 @@ pub fn backups(
     let known = catalog.and_then(|catalog| catalog.backups().ok()).unwrap_or_default();
     let pins = pins(dir)?;
     let info = |name: BackupName| {
-        let known = known.get(name.as_str()).and_then(|text| serde_json::from_str(text).ok());
-        let mut info: BackupInfo = known.or_else(|| read(&name))?;
+        let known = known.get(name.as_str()).and_then(|text| serde_json::from_str::<BackupInfo>(text).ok());
+        // A backup's name is that of its record; a catalog that says something else of it is damaged.
+        let known = known.filter(|info| {
+            (info.backup.as_str(), info.kind, info.timestamp) == (name.as_str(), name.kind(), name.millis())
+        });
+        let mut info = known.or_else(|| read(&name))?;
         info.pinned = pins.contains(name.as_str());
         Some(info)
     };

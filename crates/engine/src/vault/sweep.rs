@@ -39,7 +39,7 @@ pub struct Marks {
     /// Packs that have a damaged chunk, as far as is known. They are written anew, if all that is needed of them is whole.
     pub damaged: HashSet<PackId>,
     /// Something that is needed is in no pack that can be read.
-    lost: bool,
+    pub lost: bool,
 }
 
 #[derive(Default)]
@@ -347,6 +347,11 @@ impl<'a> Sweep<'a> {
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
         let mut copy_pack = |pack: &PackId, places: &[Place]| -> Result<bool> {
             let needed = || places.iter().filter(|place| self.marks.has(place));
+            // The catalog may list a pack's chunks in one way and not in the other, where its index is damaged.
+            let listed: u64 = needed().map(|place| u64::from(place.entry.sealed)).sum();
+            if listed != self.marks.live_in(pack) {
+                return Ok(false);
+            }
             // What is lost stays where it is, and all around it: there is no need to store that twice.
             if self.marks.damaged.contains(pack) {
                 for place in needed() {

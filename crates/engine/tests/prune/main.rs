@@ -5,6 +5,7 @@
 mod support;
 
 mod beside;
+mod catalog;
 mod healing;
 mod remembered;
 mod room;

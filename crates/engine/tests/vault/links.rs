@@ -251,3 +251,44 @@ fn a_restore_that_is_undone_puts_the_link_back_and_touches_nothing_behind_it() {
     assert_same_tree(&before.1, &after.1);
     assert_same_tree(&before.0, &after.0);
 }
+
+#[test]
+fn a_volume_that_is_gone_makes_a_backup_degraded_and_pushes_no_good_one_out() {
+    let (mut bot, volume) = on_a_volume();
+    following(&mut bot);
+    let whole = bot.backup(BackupType::Hourly);
+    assert!(!whole.degraded, "{:?}", whole.warnings);
+    fs::rename(&volume, volume.with_extension("unmounted")).unwrap();
+    let without = bot.backup(BackupType::Hourly);
+    assert!(without.degraded);
+    assert!(without.warnings.iter().any(|one| one.path == "data" && one.message.contains("Mount")), "{without:?}");
+}
+
+#[test]
+fn sources_that_name_what_is_behind_a_link_follow_it_or_say_that_it_is_missing() {
+    let (mut bot, _volume) = on_a_volume();
+    let source = |follow_links| Source {
+        category: Category::Data,
+        include: vec!["data/**".into()],
+        exclude: Vec::new(),
+        follow_links,
+    };
+    bot.config.sources = vec![source(false)];
+    let told = bot.backup(BackupType::Manual);
+    assert!(told.degraded && told.warnings[0].path == "data", "{:?}", told.warnings);
+    bot.config.sources = vec![source(true)];
+    let followed = bot.backup(BackupType::Manual);
+    assert!(!followed.degraded, "{:?}", followed.warnings);
+    assert!(paths(&bot, &followed.backup).contains(&"data/state.json".into()));
+}
+
+#[test]
+fn a_link_whose_name_looks_like_a_pattern_is_followed_by_its_name() {
+    let (mut bot, volume) = on_a_volume();
+    symlink(volume.join("data"), bot.path("data[1]")).unwrap();
+    following(&mut bot);
+    bot.config.follow_links.push("data[1]".into());
+    let backup = bot.backup(BackupType::Manual);
+    assert!(!backup.degraded, "{:?}", backup.warnings);
+    assert!(paths(&bot, &backup.backup).contains(&"data[1]/state.json".into()));
+}

@@ -201,3 +201,37 @@ fn what_cannot_be_read_is_named_with_a_remedy_and_the_backup_is_degraded() {
     assert_eq!(result.warnings[0].path, "secret");
     assert!(result.warnings[0].message.contains("chmod"), "{:?}", result.warnings);
 }
+
+#[test]
+fn what_has_the_name_of_sqlites_own_files_and_is_no_file_stops_no_backup() {
+    let bot = Bot::empty();
+    for name in ["journal.db", "wal.db", "pipe.db", "shm.db"] {
+        bot.database(name, 20);
+    }
+    fs::create_dir(bot.path("journal.db-journal")).unwrap();
+    fs::create_dir(bot.path("wal.db-wal")).unwrap();
+    bot.write("shm.db-shm/note.txt", b"mine");
+    let made = std::process::Command::new("mkfifo").arg(bot.path("pipe.db-journal")).status().unwrap();
+    assert!(made.success());
+    let backup = bot.backup(BackupType::Manual);
+    assert!(backup.degraded);
+    let out = bot.restore(&backup.backup);
+    for name in ["journal.db", "wal.db", "pipe.db", "shm.db"] {
+        assert_eq!(fs::read(out.join(name)).unwrap(), fs::read(bot.path(name)).unwrap(), "{name}");
+        assert!(backup.warnings.iter().any(|one| one.path == name), "{name}: {:?}", backup.warnings);
+    }
+    assert_eq!(fs::read(out.join("shm.db-shm/note.txt")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_mark_of_a_cache_hides_no_folder_that_the_layout_knows() {
+    let bot = Bot::empty();
+    bot.write("public/uploads/a.jpg", PNG);
+    bot.write("database/accounts.json", b"[]");
+    for folder in ["public", "database"] {
+        bot.write(&format!("{folder}/CACHEDIR.TAG"), b"Signature: 8a477f597d28d172789f06886806bc55\n");
+    }
+    let backup = bot.backup(BackupType::Manual).backup;
+    let out = bot.restore(&backup);
+    assert!(out.join("public/uploads/a.jpg").is_file() && out.join("database/accounts.json").is_file());
+}
