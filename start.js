@@ -48,7 +48,8 @@ function start(main, { onError, requestRestart } = {}) {
 }
 
 function words({ backup, restored, plan, safetyBackup }) {
-  const done = `Lifeboat: ${restored.length + plan.remove.length} items were put back as ${backup} has them.`
+  const count = restored.length + plan.remove.length
+  const done = `Lifeboat has put back ${count} ${count === 1 ? 'item' : 'items'} of ${backup}.`
   return safetyBackup ? `${done} What was there before is in ${safetyBackup}.` : done
 }
 
