@@ -19,8 +19,14 @@ import {
   scheduler,
   versions
 } from 'lifeboat'
+import start from 'lifeboat/start'
+
+await start('./bot.js', { onError: (error) => console.error(error.message), requestRestart: () => process.exit(0) })
+// @ts-expect-error the app's file
+await start()
 
 configure('config/backup-config.json')
+configure({ requestRestart: false })
 configure({ root: '.', schedules: { DAILY: { cron: '0 2 * * *', keep: 7 } }, maxLocalStorage: '5GB' })
 configure({
   followLinks: ['data'],
