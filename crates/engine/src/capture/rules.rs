@@ -107,12 +107,9 @@ impl Rules {
     /// Is the link followed, if it leads out of the root?
     pub fn follows(&self, path: &RelPath) -> bool {
         let path = candidate(path);
+        // A source may name what is behind the link, and not the link itself.
         self.follow.is_match_candidate(&path)
-            || self
-                .sources
-                .as_ref()
-                .and_then(|sources| find(sources, &path))
-                .is_some_and(|source| source.follow.is_match_candidate(&path))
+            || self.sources.iter().flatten().any(|source| source.follow.is_match_candidate(&path))
     }
 
     /// Does raf-bot's layout know something that lies in this folder, such as `public/uploads`?

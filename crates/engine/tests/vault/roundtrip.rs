@@ -106,6 +106,7 @@ fn point_in_time_takes_the_newest_backup_before_it() {
     let control = lifeboat_engine::Control::silent();
     let result = bot.engine().restore(&BackupRef::At { at }, &options, &control).unwrap();
     assert_eq!(result.backup, first);
+    let options = RestoreOptions { target: Some(bot.dir.path().join("before")), ..options };
     let error = bot.engine().restore(&BackupRef::At { at: 0 }, &options, &control).unwrap_err();
     assert_eq!(error.code(), "E_NOT_FOUND");
 }

@@ -218,7 +218,9 @@ fn what_has_the_name_of_sqlites_own_files_and_is_no_file_stops_no_backup() {
     let out = bot.restore(&backup.backup);
     for name in ["journal.db", "wal.db", "pipe.db", "shm.db"] {
         assert_eq!(fs::read(out.join(name)).unwrap(), fs::read(bot.path(name)).unwrap(), "{name}");
-        assert!(backup.warnings.iter().any(|one| one.path == name), "{name}: {:?}", backup.warnings);
+        // In rollback mode SQLite has no use for the last.
+        let is_told = backup.warnings.iter().any(|one| one.path == name);
+        assert_eq!(is_told, name != "shm.db", "{name}: {:?}", backup.warnings);
     }
     assert_eq!(fs::read(out.join("shm.db-shm/note.txt")).unwrap(), b"mine");
 }
