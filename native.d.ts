@@ -14,6 +14,10 @@ export declare class NativeEngine {
   constructor(config: string, base: string, worker: string)
   /** What is due when. Throws where `zone` is not known here. */
   scheduler(zone: string): NativeScheduler
+  /** Which root and which vault it is of: another engine of the same speaks for the same. */
+  home(): string
+  /** Is there, at this moment, something that opens the vault? */
+  canOpen(environment: NativeEnvironment): boolean
   /**
    * Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
    * null.
