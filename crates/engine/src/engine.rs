@@ -1,15 +1,14 @@
 //! The engine's front door: one method for each thing users ask for.
 
+mod restoring;
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use crate::archive::Archive;
 use crate::migrate::Migration;
 use crate::mutex::lock as locked;
 use crate::report::*;
-use crate::restore::Restored;
-use crate::restore::afterwards::Afterwards;
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::places::{Environment, Places};
 use crate::seal::{passphrase, passphrase_file};
@@ -20,9 +19,7 @@ use crate::vault::name::BackupName;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{
-    Config, Control, Error, Result, archive, backup, compare, doctor, owner, presence, prune, restore, watch, zone,
-};
+use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, owner, prune, restore, watch, zone};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
 const A_MOMENT: i64 = 1_000;
@@ -338,105 +335,6 @@ impl Engine {
         restore::select(&self.vault()?, backup, items)
     }
 
-    /// Restores in place, or into `options.target`.
-    pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
-        restore::check_options(options)?;
-        self.refuse_future([backup], control)?;
-        let vault = self.vault()?;
-        if let Some(target) = &options.target {
-            self.recover_quietly();
-            let threads = self.config.worker.effective_threads();
-            return restore::into(&vault, target, backup, options, threads, control)
-                .map_err(|error| self.in_zone(error));
-        }
-        let mut recorder = self.recorder("RESTORE", None, control);
-        let mut held = None;
-        let mut work = || {
-            let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
-            if !options.dry_run {
-                recorder.started();
-            }
-            let control = &lock.told(control);
-            restore::recover(&self.config, control)?;
-            restore::in_place(&vault, &self.config, backup, options, control).map_err(|error| self.in_zone(error))
-        };
-        let done = work();
-        if options.dry_run {
-            return done.map(|restored| restored.result);
-        }
-        // Written down before hosts are waited for: they may take a while, and the restore is done.
-        let result = match done {
-            Ok(Restored { mut result, placed, app_runs, asked }) => {
-                recorder.note(&Ok(result.clone()));
-                drop(held);
-                let may_restart = options.mode == RestoreMode::Auto;
-                Afterwards {
-                    vault: vault.dir(),
-                    root: &self.config.root,
-                    placed,
-                    app_runs,
-                    watch: options.watch,
-                    may_restart,
-                    control,
-                }
-                .run(&mut result, asked);
-                Ok(result)
-            }
-            Err(error) => Err(error),
-        };
-        recorder.tell_restore(&backup.to_string(), &result);
-        recorder.end(result)
-    }
-
-    /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
-    /// `None` where there is neither.
-    pub fn apply_pending_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        if restore::unfinished(&self.config.root).is_none() {
-            return Ok(None);
-        }
-        // Another process may be in the middle of one: it is waited for, and what it has left is what counts.
-        let exists = Vault::exists(&self.config.backup_dir);
-        let _lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
-        control.check()?;
-        if let Some(finished) = restore::recover(&self.config, control)? {
-            return Ok(Some(finished));
-        }
-        let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
-        self.wait_for_others(since, control)?;
-        let vault = self.vault()?;
-        let recorder = self.recorder("RESTORE", None, control);
-        match restore::apply_pending(&vault, &self.config, control) {
-            // Forgotten at this moment.
-            Ok(None) => Ok(None),
-            Ok(Some(result)) => recorder.end(Ok(result)).map(Some),
-            Err(error) => recorder.end(Err(error)).map(|result: RestoreResult| Some(result)),
-        }
-    }
-
-    /// Of several processes of an app that start again, the first one comes while others have not ended yet.
-    fn wait_for_others(&self, staged: i64, control: &Control) -> Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        let until = Instant::now() + PATIENCE;
-        let is_old = |host: &presence::Host| host.is_app() && host.since < staged && host.pid != parent();
-        while Instant::now() < until && presence::processes(&self.config.backup_dir).iter().any(is_old) {
-            control.check()?;
-            control.report(&Progress { phase: "waiting until the app has ended".into(), ..Progress::default() });
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
-    /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next
-    /// start goes on waiting.
-    pub fn recover(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        restore::recover(&self.config, control)
-    }
-
-    /// Forgets a restore that waits for the next start. True: there was one.
-    pub fn discard_pending_restore(&self) -> Result<bool> {
-        restore::discard_pending(&self.config)
-    }
-
     /// Every version of one path over time, newest first. `E_NOT_FOUND` with the nearest names where no backup has it.
     pub fn versions(&self, path: &str) -> Result<Vec<Version>> {
         self.recover_quietly();
@@ -623,12 +521,4 @@ impl Engine {
     fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
         Ok(Credentials { master: self.key.clone(), ..Places::of(&self.config).credentials(also)? })
     }
-}
-
-/// The host of a worker.
-fn parent() -> u32 {
-    #[cfg(unix)]
-    return std::os::unix::process::parent_id();
-    #[cfg(not(unix))]
-    return 0;
 }

@@ -48,7 +48,7 @@ mod tests {
     fn a_link_is_told_by_where_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
-        let root = folder.join("root");
+        let root = folder.join("bot");
         fs::create_dir_all(root.join("inner")).unwrap();
         fs::create_dir(folder.join("volume")).unwrap();
         let lead = |target: &str| {
@@ -58,7 +58,7 @@ mod tests {
             super::lead(&link, std::slice::from_ref(&root))
         };
         assert_eq!(lead("inner"), Lead::Inside);
-        assert_eq!(lead("../volume/../root/inner"), Lead::Inside);
+        assert_eq!(lead("../volume/../bot/inner"), Lead::Inside);
         assert_eq!(lead("../volume"), Lead::Out(folder.join("volume")));
         assert!(lead("/bin/sh").is_system());
         assert!(lead("/dev/null").is_system());
