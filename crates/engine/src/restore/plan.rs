@@ -4,6 +4,8 @@
 //! what the backup does not know is left alone, except in mirrored categories. The steps come out in the order in
 //! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
 
+mod mirror;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,10 +16,8 @@ use super::metadata::Meta;
 use super::source::{Source, Survey};
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
-use crate::capture::left::Left;
-use crate::capture::rules::{Rules, Selection};
 use crate::capture::stat::{Kind, Stat, open_file};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan, Warning};
@@ -463,92 +463,6 @@ impl Planner<'_> {
             }
             self.plan.folders.insert(folder, meta);
         }
-        Ok(())
-    }
-
-    /// What the root has in mirrored categories and the backup has not, as far as it was asked for.
-    fn mirror(&mut self, vault: &vault::Vault, items: &[String]) -> Result<()> {
-        // A category of which the backup has nothing at all was not part of it.
-        self.mirror.retain(|category| self.mirror_met.contains(category));
-        if self.mirror.is_empty() {
-            return Ok(());
-        }
-        let rules = Rules::new(self.config)?;
-        let walk = Walk::new(self.config, &rules, vault.dir());
-        let mut unknown =
-            Unknown { walk: &walk, selection: Selection::new(items)?, planner: self, folders: Vec::new() };
-        walk.run(&mut unknown)?;
-        let folders = unknown.folders;
-        for folder in folders {
-            self.plan.report.remove.push(folder.path.display());
-            self.plan.folders.insert(folder.path, Meta::of(&folder.stat));
-        }
-        self.plan.report.remove.sort();
-        Ok(())
-    }
-
-    fn unknown(&mut self, entry: Entry) -> Result<()> {
-        self.plan.report.remove.push(entry.path.display());
-        let mut is_database = false;
-        for suffix in DATABASE_SIDES {
-            let side = beside(&entry.path, suffix)?;
-            if entry.category == Category::Database && stat(&entry.beside(suffix))?.is_some() {
-                is_database = true;
-                self.plan.removes.push(side);
-            }
-        }
-        if is_database || entry.category == Category::Database {
-            self.plan.lost_databases.push(entry.path.clone());
-        } else {
-            self.may_be_in_memory(&entry.path, entry.category);
-        }
-        // Its folder stays as a rule: its time is for an undo to set back.
-        if let Some(parent) = entry.path.parent()
-            && let Some(stat) = stat(&parent.under(&self.config.root))?
-        {
-            self.plan.describes.entry(parent).or_insert((Some(Meta::of(&stat)), None));
-        }
-        self.removed(entry.path);
-        Ok(())
-    }
-}
-
-/// Walks the root for what a mirror removes.
-struct Unknown<'a, 'p, 'c> {
-    walk: &'a Walk<'a>,
-    selection: Selection,
-    planner: &'p mut Planner<'c>,
-    folders: Vec<Entry>,
-}
-
-impl Visitor for Unknown<'_, '_, '_> {
-    fn entry(&mut self, mut entry: Entry) -> Result<()> {
-        let is_known = self.planner.mirrored.contains(&entry.path) || self.planner.plan.replaced.contains(&entry.path);
-        if !is_known && self.planner.mirror.iter().any(|category| *category != Category::Session) {
-            entry.category = entry.looked_into();
-        }
-        // Nothing is removed behind a link.
-        let is_behind = entry.absolute != entry.path.under(&self.planner.config.root);
-        let goes = !is_known
-            && !is_behind
-            && self.planner.mirror.contains(&entry.category)
-            && self.selection.takes(&entry.path, entry.category);
-        match entry.stat.kind {
-            _ if !goes => Ok(()),
-            Kind::Dir => {
-                self.folders.push(entry);
-                Ok(())
-            }
-            _ => self.planner.unknown(entry),
-        }
-    }
-
-    fn set(&mut self, folder: Entry) -> Result<()> {
-        self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
-    }
-
-    /// What is in no backup is left alone.
-    fn left(&mut self, _: Left) -> Result<()> {
         Ok(())
     }
 }
