@@ -203,9 +203,12 @@ impl Engine {
             let lock = held.insert(self.lock(&format!("BACKUP {kind}"), options.wait, control)?);
             recorder.started();
             let control = &lock.told(control);
-            restore::recover(&self.config, control)?;
+            // One that cannot be ended now is no reason to have no backup.
+            let unfinished = restore::recover(&self.config, control).and_then(|_| self.store_displaced(&vault, control));
+            control.check()?;
             let mut result = backup::run(&vault, &self.config, kind, options, control)?;
             result.warnings.extend(place);
+            result.warnings.extend(unfinished.err().map(|error| Warning { path: String::new(), message: error.to_string() }));
             then(&vault, result, control)
         };
         let result = work();
@@ -385,7 +388,7 @@ impl Engine {
         recorder.started();
         let control = &lock.told(control);
         let work = || {
-            restore::recover(&self.config, control)?;
+            self.recover_under_lock(&vault, control)?;
             archive::import(&vault, &self.config, &archive, control)
         };
         recorder.end(work())
@@ -458,14 +461,14 @@ impl Engine {
 
     /// Never waits, never needs a key.
     pub fn status(&self) -> Result<Status> {
-        let unfinished = restore::recover(&self.config, &Control::silent()).err();
+        let unfinished = self.recover(&Control::silent()).err();
         watch::status(&self.config, unfinished, Control::silent().now())
     }
 
     /// A restore that was cut off is finished or undone by whatever comes next, also where that only looks. An error
     /// here is told by the next operation that writes.
     fn recover_quietly(&self) {
-        let _ = restore::recover(&self.config, &Control::silent());
+        let _ = self.recover(&Control::silent());
     }
 
     /// The vault, opened once.

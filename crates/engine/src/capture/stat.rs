@@ -90,6 +90,31 @@ impl From<&Metadata> for Stat {
     }
 }
 
+#[cfg(unix)]
+impl From<&rustix::fs::Stat> for Stat {
+    // The types of these fields differ from one system to another.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    fn from(stat: &rustix::fs::Stat) -> Stat {
+        use rustix::fs::FileType;
+        Stat {
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Dir,
+                FileType::Symlink => Kind::Symlink,
+                _ => Kind::Other,
+            },
+            size: stat.st_size as u64,
+            mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+            ctime: (stat.st_ctime as i64, stat.st_ctime_nsec as u32),
+            ino: stat.st_ino as u64,
+            dev: stat.st_dev as u64,
+            mode: stat.st_mode as u32 & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
+}
+
 #[cfg(not(unix))]
 impl From<&Metadata> for Stat {
     fn from(metadata: &Metadata) -> Stat {

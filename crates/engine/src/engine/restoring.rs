@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult};
+use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::vault::Vault;
@@ -29,7 +29,7 @@ impl Engine {
                 recorder.started();
             }
             let control = &lock.told(control);
-            restore::recover(&self.config, control)?;
+            self.recover_under_lock(&vault, control)?;
             restore::in_place(&vault, &self.config, backup, options, control).map_err(|error| self.in_zone(error))
         };
         let done = work();
@@ -70,7 +70,13 @@ impl Engine {
         let exists = Vault::exists(&self.config.backup_dir);
         let _lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
         control.check()?;
-        if let Some(finished) = restore::recover(&self.config, control)? {
+        let finished = restore::recover(&self.config, control)?;
+        let stored = if exists { self.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
+        if let Some(mut finished) = finished {
+            match stored {
+                Ok(stored) => finished.safety_backup = stored.or(finished.safety_backup),
+                Err(error) => finished.warnings.push(Warning { path: String::new(), message: error.to_string() }),
+            }
             return Ok(Some(finished));
         }
         let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
@@ -99,9 +105,28 @@ impl Engine {
     }
 
     /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next
-    /// start goes on waiting.
+    /// start goes on waiting. What it displaced is stored now if the vault can be opened, and nobody is at work in it.
     pub fn recover(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        restore::recover(&self.config, control)
+        let finished = restore::recover(&self.config, control)?;
+        if restore::displaced_waits(&self.config)?
+            && Vault::exists(&self.config.backup_dir)
+            && let Ok(vault) = self.vault()
+            && let Ok(_lock) = self.lock("RESTORE", false, control)
+        {
+            let _ = self.store_displaced(&vault, control);
+        }
+        Ok(finished)
+    }
+
+    /// The same with the vault's lock: nothing of an earlier restore is left open, or it is an error.
+    pub(super) fn recover_under_lock(&self, vault: &Vault, control: &Control) -> Result<()> {
+        restore::recover(&self.config, control)?;
+        self.store_displaced(vault, control).map(drop)
+    }
+
+    /// Stores what an earlier restore has displaced. The caller holds the vault's lock.
+    pub(super) fn store_displaced(&self, vault: &Vault, control: &Control) -> Result<Option<String>> {
+        restore::store_waiting(vault, &self.config, control)
     }
 
     /// Forgets a restore that waits for the next start. True: there was one.

@@ -10,16 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
-use super::holders::holders;
-use super::journal::{Journal, Step};
+use super::journal::Journal;
 use super::mode::{self, Choice};
 use super::plan::{self, Plan};
-use super::safety;
+use super::{displaced, recovery, safety};
 use super::source::{Source, sources};
 use super::stage::{Order, Places, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
-use crate::capture::walk::is_database;
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -132,38 +130,54 @@ impl InPlace<'_> {
             }
             return Err(error);
         }
-        let live = mode == RestoreMode::Live;
-        let journal = Journal { steps: plan.steps(live), result };
-        if let Err(error) = journal.write(&workspace.file("journal")) {
+        let mut journal = Journal { steps: plan.steps(mode == RestoreMode::Live), result };
+        let written = journal.identify(&workspace).and_then(|()| journal.write(&workspace.file("journal")));
+        if let Err(error) = written {
             // It may be there all the same; then it is undone, and nothing was done yet.
-            return Err(give_up(workspace, &journal, error));
+            return Err(self.give_up(workspace, &journal, error));
         }
         plan::announce(self.control, "replacing", &plan.report);
-        let swap = Swap { workspace: &workspace, journal: &journal };
-        let completed =
-            swap.apply_databases(self.control).and_then(|()| self.put_files(&swap, plan, asked)).and_then(|()| {
-                match &journal.result.safety_backup {
-                    Some(safety) => {
-                        safety::complete(self.vault, self.config, safety, &workspace, &journal, &Control::silent())
-                    }
-                    None => Ok(None),
-                }
-            });
-        match completed {
-            Ok(completed) => {
-                let mut result = journal.result;
-                result.safety_backup = completed.or(result.safety_backup);
-                workspace.mark_done()?;
+        let swap = Swap::new(&workspace, &journal);
+        let done = swap.apply_databases(self.control).and_then(|()| self.put_files(&swap, plan, asked));
+        if let Err(error) = done {
+            // What they have read again meanwhile is not so any more.
+            let hosts = asked.as_ref().and_then(|_| Asking::begin(self.vault.dir(), &plan.report, self.control));
+            let error = self.give_up(workspace, &journal, error);
+            drop(hosts.map(Asking::end));
+            return Err(error);
+        }
+        let warnings = swap.warnings();
+        let stored = workspace.mark_kept().and_then(|()| self.store(&workspace, &journal));
+        let mut result = journal.result;
+        result.warnings.extend(warnings);
+        match stored {
+            Ok(stored) => {
+                result.safety_backup = stored.or(result.safety_backup);
                 result.warnings.extend(left_behind(workspace.remove()));
-                Ok(result)
             }
-            Err(error) => {
-                // What they have read again meanwhile is not so any more.
-                let hosts = asked.as_ref().and_then(|_| Asking::begin(self.vault.dir(), &plan.report, self.control));
-                let error = give_up(workspace, &journal, error);
-                drop(hosts.map(Asking::end));
-                Err(error)
+            Err(error) => result.warnings.push(not_stored(&error)),
+        }
+        Ok(result)
+    }
+
+    /// Stores what was displaced, and says that nothing of the workspace is needed any more.
+    fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
+        let stored = displaced::store(self.vault, self.config, workspace, journal, &Control::silent())?;
+        workspace.mark_done()?;
+        Ok(stored)
+    }
+
+    /// Undoes what was done, and says why.
+    fn give_up(&self, workspace: Workspace, journal: &Journal, cause: Error) -> Error {
+        match recovery::undo(&workspace, journal, cause) {
+            error @ Error::RolledBack { .. } => {
+                // Else the next operation does so.
+                if self.store(&workspace, journal).is_ok() {
+                    let _ = workspace.remove();
+                }
+                error
             }
+            error => error,
         }
     }
 
@@ -246,86 +260,9 @@ impl InPlace<'_> {
     }
 }
 
-/// Undoes what was done, and says why.
-fn give_up(workspace: Workspace, journal: &Journal, cause: Error) -> Error {
-    let undone = Swap { workspace: &workspace, journal }.undo().and_then(|()| workspace.mark_done());
-    match undone {
-        Ok(()) => {
-            let _ = workspace.remove();
-            Error::RolledBack { cause: Box::new(cause) }
-        }
-        Err(error) => Error::Restore {
-            message: format!(
-                "The restore failed ({cause}), and putting everything back failed, too ({error}). Nothing is lost. \
-                 See to the cause; the next command of Lifeboat on this folder, `lifeboat status` for one, goes on \
-                 putting it back."
-            ),
-        },
-    }
-}
-
-/// A database that is to be swapped is not swapped under who has opened it since the restore was cut off.
-fn not_in_use(journal: &Journal, workspace: &Workspace) -> Result<()> {
-    let puts = journal.steps.iter().filter_map(|step| match step {
-        Step::Put { path, .. } if workspace.new_place(path).exists() => Some(workspace.live(path)),
-        _ => None,
-    });
-    let databases: Vec<_> = puts.filter(|path| is_database(path)).collect();
-    let found = if databases.is_empty() { None } else { holders(&databases) };
-    match found.as_ref().and_then(|found| found.holders.first()) {
-        None => Ok(()),
-        Some(holder) => Err(Error::Restore {
-            message: format!(
-                "A restore was cut off, and {} is open in process {} ({}) now. Stop it; then `lifeboat status` finishes the \
-                 restore.",
-                holder.path.display(),
-                holder.pid,
-                holder.name
-            ),
-        }),
-    }
-}
-
-/// What a restore that was cut off becomes, and whether one waits.
-pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
-    let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
-    let state = workspace.state();
-    match state {
-        State::Pending => Ok(None),
-        State::Staging | State::Done => workspace.remove().map(|()| None),
-        State::Journaled | State::Undoing => {
-            let started = Instant::now();
-            let journal = Journal::read(&workspace.file("journal"))?;
-            let swap = Swap { workspace: &workspace, journal: &journal };
-            if state == State::Undoing {
-                swap.undo()?;
-                workspace.mark_done()?;
-                return workspace.remove().map(|()| None);
-            }
-            not_in_use(&journal, &workspace)?;
-            let done = swap.apply_databases(control).and_then(|()| {
-                let hosts = Asking::begin(&config.backup_dir, &journal.result.plan, control);
-                let put = swap.apply_files();
-                drop(hosts.map(Asking::end));
-                put.and_then(|()| swap.sync())
-            });
-            match done {
-                Ok(()) => {}
-                // Others are using a database: the next operation tries again.
-                Err(error @ (Error::Restore { .. } | Error::Aborted)) => return Err(error),
-                Err(error) => return Err(give_up(workspace, &journal, error)),
-            }
-            workspace.mark_done()?;
-            let mut result = journal.result;
-            result.warnings.extend(left_behind(workspace.remove()));
-            result.duration_ms += elapsed(started);
-            Ok(Some(result))
-        }
-    }
-}
-
 /// The restore that waits for the next start, if there is one: what was asked for, and its workspace.
 pub fn waiting(config: &Config) -> Result<Option<(BackupRef, RestoreOptions, Workspace)>> {
+    Workspace::refuse_anothers(&config.root)?;
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
     if workspace.state() != State::Pending {
         return Ok(None);
@@ -347,12 +284,21 @@ pub fn discard_pending(config: &Config) -> Result<bool> {
     }
 }
 
+/// The restore is done, and nothing is lost.
+fn not_stored(error: &Error) -> Warning {
+    let message = format!(
+        "What the app wrote during the restore could not be added to the safety backup ({error}). It lies in this folder, and \
+         the next backup stores it."
+    );
+    Warning { path: super::WORKSPACE.into(), message }
+}
+
 /// The restore is done; what remains is only untidy.
-fn left_behind(removed: Result<()>) -> Option<Warning> {
+pub fn left_behind(removed: Result<()>) -> Option<Warning> {
     let message = removed.err()?.to_string();
     Some(Warning { path: super::WORKSPACE.into(), message: format!("It could not be removed, and will be: {message}") })
 }
 
-fn elapsed(since: Instant) -> u64 {
+pub fn elapsed(since: Instant) -> u64 {
     Duration::as_millis(&since.elapsed()) as u64
 }

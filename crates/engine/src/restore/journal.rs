@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::metadata::Meta;
+use super::workspace::{Workspace, look};
+use crate::capture::stat::Stat;
 use crate::path::RelPath;
 use crate::report::RestoreResult;
 use crate::vault::durable;
+use crate::vault::item::Time;
 use crate::{Error, Result};
 
 const FORMAT: &str = "lifeboat restore journal";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// A step is a hundred bytes: this is ten million of them.
 const MAX_LEN: u64 = 1 << 30;
 
@@ -46,6 +49,23 @@ pub enum Step {
     Put {
         path: RelPath,
         replaces: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        staged: Option<Staged>,
+    },
+    /// A database that nobody has open gives its place to a staged one. All that lies beside it goes, and what the staged
+    /// one has beside it comes.
+    SwapDatabase {
+        path: RelPath,
+        sides: Vec<RelPath>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        brings: Vec<RelPath>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        staged: Option<Staged>,
+    },
+    /// A database that nobody has open goes, with all that lies beside it.
+    RemoveDatabase {
+        path: RelPath,
+        sides: Vec<RelPath>,
     },
     /// A database that others have open is replaced through SQLite.
     Database {
@@ -61,6 +81,32 @@ pub enum Step {
     },
 }
 
+/// What was staged, by what tells it from whatever else may lie in its place: a file that others have put there, or the
+/// same file after its app has written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    ino: u64,
+    size: u64,
+    mtime: Time,
+}
+
+impl Staged {
+    pub fn of(stat: &Stat) -> Staged {
+        Staged { ino: stat.ino, size: stat.size, mtime: stat.mtime }
+    }
+
+    /// Is it this file, whatever was written to it since?
+    pub fn is(&self, stat: &Stat) -> bool {
+        // Where files have no numbers, only one that nobody has written to is known again.
+        if self.ino == 0 { self.is_untouched(stat) } else { self.ino == stat.ino }
+    }
+
+    /// Is it this file, and has nobody written to it?
+    pub fn is_untouched(&self, stat: &Stat) -> bool {
+        *self == Staged::of(stat)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Header {
     format: String,
@@ -74,6 +120,16 @@ struct End {
 }
 
 impl Journal {
+    /// Notes what lies staged in `workspace`.
+    pub fn identify(&mut self, workspace: &Workspace) -> Result<()> {
+        for step in &mut self.steps {
+            if let Step::Put { path, staged, .. } | Step::SwapDatabase { path, staged, .. } = step {
+                *staged = look(&workspace.new_place(path))?.as_ref().map(Staged::of);
+            }
+        }
+        Ok(())
+    }
+
     /// From here on the restore will be finished or undone.
     pub fn write(&self, file: &Path) -> Result<()> {
         durable::write_private(file, &self.encode()?)
@@ -100,7 +156,8 @@ impl Journal {
         Journal::parse(&durable::read_small(file, MAX_LEN)?).map_err(|why| Error::Restore {
             message: format!(
                 "A restore was cut off, and its journal {} cannot be used: {why}. What it replaced lies in the folder \
-                 \"old\" beside it; move that back by hand, or restore again, and then remove the folder.",
+                 \"old\" beside it. Move what you need out of the root, remove the folder that the journal lies in, and \
+                 restore again.",
                 file.display()
             ),
         })
@@ -134,7 +191,11 @@ mod tests {
         let meta = Meta { mode: 0o644, uid: 1, gid: 2, mtime: (3, 4) };
         let steps = vec![
             Step::Remove { path: path.clone() },
-            Step::Put { path: path.clone(), replaces: true },
+            Step::Put {
+                path: path.clone(),
+                replaces: true,
+                staged: Some(Staged { ino: 5, size: 6, mtime: (7, 8) }),
+            },
             Step::Describe { path, was: None, meta: Some(meta) },
         ];
         Journal { result: RestoreResult::default(), steps }

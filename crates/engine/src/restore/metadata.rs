@@ -34,9 +34,14 @@ pub fn apply_to_file(file: &File, place: &Path, item: &Item) -> Result<()> {
         if may_chown() {
             if_possible(fchown(file, Some(item.uid), Some(item.gid))).at("setting the owner of", place)?;
         }
-        file.set_permissions(std::fs::Permissions::from_mode(item.mode & 0o7777)).at("setting the mode of", place)?;
+        // exFAT and many a FUSE know no modes.
+        if_possible(file.set_permissions(std::fs::Permissions::from_mode(item.mode & 0o7777)))
+            .at("setting the mode of", place)?;
     }
-    file.set_times(FileTimes::new().set_modified(system_time(item.mtime))).at("setting the time of", place)
+    let timed = file.set_times(FileTimes::new().set_modified(system_time(item.mtime)));
+    #[cfg(unix)]
+    let timed = if_possible(timed);
+    timed.at("setting the time of", place)
 }
 
 /// What a file or folder is besides its content, as a journal keeps it.
@@ -66,36 +71,87 @@ impl Meta {
         return self.mtime != other.mtime;
     }
 
-    /// Gives it to the file or folder `place`, which is no link.
+    /// Gives it to the file or folder `place`, as far as it differs; a link is left alone. What this user may not set, or
+    /// this file system does not have, stays as it is: the answer says what, and why.
     #[cfg(unix)]
-    pub fn apply(&self, place: &Path) -> Result<()> {
+    pub fn apply(&self, place: &Path) -> Result<Option<Refused>> {
+        use std::os::unix::fs::{PermissionsExt, chown};
+
         use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
-        // A link may have taken its place meanwhile: what that leads to is none of ours.
-        if place.is_symlink() {
-            return Ok(());
+        // Through a handle: a link that takes its place meanwhile leads nowhere.
+        let Some(handle) = Handle::open(place).at("describing", place)? else { return Ok(None) };
+        let now = Meta::of(&handle.stat);
+        let mut refused = None;
+        let mut set = |what: &'static str, action: &'static str, done: io::Result<()>| match done {
+            Err(error) if is_refusal(&error) => {
+                refused.get_or_insert(Refused { what, why: error.to_string() });
+                Ok(())
+            }
+            done => done.at(action, place),
+        };
+        let gives = may_chown() && (self.uid, self.gid) != (now.uid, now.gid);
+        if gives {
+            set("owner", "setting the owner of", chown(&handle.path, Some(self.uid), Some(self.gid)))?;
         }
-        if may_chown() {
-            if_possible(std::os::unix::fs::lchown(place, Some(self.uid), Some(self.gid)))
-                .at("setting the owner of", place)?;
+        // A change of the owner clears set-uid bits.
+        if gives || self.mode != now.mode {
+            set("mode", "setting the mode of", std::fs::set_permissions(&handle.path, PermissionsExt::from_mode(self.mode)))?;
         }
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(self.mode);
-        std::fs::set_permissions(place, mode).at("setting the mode of", place)?;
-        // What the system cannot express came from nobody's file.
-        let seconds = self.mtime.0.clamp(-(1 << 40), 1 << 40);
-        let time = Timespec { tv_sec: seconds, tv_nsec: self.mtime.1.min(999_999_999).into() };
-        let times = Timestamps { last_access: time, last_modification: time };
-        utimensat(CWD, place, &times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(io::Error::from)
-            .at("setting the time of", place)
+        if self.mtime != now.mtime {
+            // What the system cannot express came from nobody's file.
+            let seconds = self.mtime.0.clamp(-(1 << 40), 1 << 40);
+            let time = Timespec { tv_sec: seconds, tv_nsec: self.mtime.1.min(999_999_999).into() };
+            let times = Timestamps { last_access: time, last_modification: time };
+            set("time", "setting the time of", utimensat(CWD, &handle.path, &times, AtFlags::empty()).map_err(io::Error::from))?;
+        }
+        Ok(refused)
     }
 
     /// Windows sets a folder's time only through a handle that `std` does not give; the time of making stays.
     #[cfg(not(unix))]
-    pub fn apply(&self, place: &Path) -> Result<()> {
+    pub fn apply(&self, place: &Path) -> Result<Option<Refused>> {
         match File::options().write(true).open(place) {
-            Ok(file) => file.set_modified(system_time(self.mtime)).at("setting the time of", place),
-            Err(_) => Ok(()),
+            Ok(file) => file.set_modified(system_time(self.mtime)).at("setting the time of", place).map(|()| None),
+            Err(_) => Ok(None),
         }
+    }
+}
+
+/// What of a file or folder may not be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub what: &'static str,
+    pub why: String,
+}
+
+/// A file or folder itself, whatever its name leads to later.
+#[cfg(unix)]
+struct Handle {
+    _open: File,
+    /// Leads to it by its handle, where the system has such paths.
+    path: std::path::PathBuf,
+    stat: Stat,
+}
+
+#[cfg(unix)]
+impl Handle {
+    /// `None`: a link.
+    fn open(place: &Path) -> io::Result<Option<Handle>> {
+        use rustix::fs::{Mode, OFlags, open};
+        #[cfg(target_os = "linux")]
+        let access = OFlags::PATH;
+        #[cfg(not(target_os = "linux"))]
+        let access = OFlags::RDONLY | OFlags::NONBLOCK;
+        let opened = File::from(match open(place, access | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+            Err(rustix::io::Errno::LOOP) => return Ok(None),
+            opened => opened?,
+        });
+        let stat = Stat::of_file(&opened)?;
+        let mut path = std::path::PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&opened)));
+        if !cfg!(target_os = "linux") || !path.exists() {
+            path = place.to_path_buf();
+        }
+        Ok((stat.kind != crate::capture::stat::Kind::Symlink).then_some(Handle { _open: opened, path, stat }))
     }
 }
 
@@ -117,15 +173,18 @@ pub fn apply_to_link(place: &Path, item: &Item) -> Result<()> {
     Ok(())
 }
 
-/// What this user may not set, or this file system does not have, stays as it is: a user that a container does not know
-/// is `EINVAL`. Any other error means that the disk is in trouble.
+/// What may not be set stays as it is.
 #[cfg(unix)]
 fn if_possible(result: io::Result<()>) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    result.or_else(|error| match error.kind() {
-        InvalidInput | PermissionDenied | Unsupported => Ok(()),
-        _ => Err(error),
-    })
+    result.or_else(|error| if is_refusal(&error) { Ok(()) } else { Err(error) })
+}
+
+/// This user may not set it, or this file system does not have it: a user that a container does not know is `EINVAL`. Any
+/// other error means that the disk is in trouble.
+#[cfg(unix)]
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 #[cfg(unix)]

@@ -9,7 +9,10 @@
 //! | `in_place` | a restore of the root itself: staged, verified, journaled, swapped, or undone |
 //! | `afterwards` | a running app and what was restored under it |
 //! | `workspace`, `journal`, `swap`, `check`, `safety` | the parts of that |
-//! | `mode`, `holders`, `live` | an app that is running: who has what open, and databases through SQLite |
+//! | `spot`, `mounts`, `overwrite` | places of the root: without following links, and where no rename leads |
+//! | `displaced` | what was replaced is in the vault before it goes |
+//! | `recovery` | after a crash |
+//! | `mode`, `holders`, `holding`, `live` | an app that is running: who has what open, and databases through SQLite |
 //!
 //! All or nothing: up to the last step everything is as it was, and after a crash it is finished or undone. Paths come
 //! from the snapshot and are not trusted; files are only ever created new, in folders of our own, and links are made
@@ -18,16 +21,22 @@
 pub mod afterwards;
 mod check;
 mod consumer;
+mod displaced;
 pub mod holders;
+mod holding;
 mod in_place;
 pub mod journal;
 pub mod live;
 mod metadata;
 mod mode;
+mod mounts;
+mod overwrite;
 mod plan;
 mod producer;
+mod recovery;
 mod safety;
 pub mod source;
+mod spot;
 mod stage;
 mod swap;
 mod target;
@@ -44,7 +53,9 @@ use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
 use in_place::InPlace;
-pub use in_place::{Restored, discard_pending, recover};
+pub use displaced::{store_waiting, waits as displaced_waits};
+pub use in_place::{Restored, discard_pending};
+pub use recovery::recover;
 use source::{Survey, not_found, sources};
 use stage::{Order, Stage};
 use target::Target;

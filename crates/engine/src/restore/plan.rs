@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::afterwards::Placed;
 use super::journal::Step;
+use super::mounts;
 use super::metadata::Meta;
 use super::source::{Source, Survey};
 use super::workspace::WORKSPACE;
@@ -61,6 +62,8 @@ pub struct Database {
     pub path: RelPath,
     /// The files that may be beside it, and go with it where it is swapped by rename.
     pub sides: Vec<RelPath>,
+    /// Of these, what the backup has beside it.
+    brings: Vec<RelPath>,
     /// The backup has files beside it, too: SQLite could not read it, and it can only be swapped.
     pub raw: bool,
 }
@@ -78,32 +81,40 @@ impl Plan {
 
     /// The steps in their order; `live`: databases that are there are replaced through SQLite.
     pub fn steps(&self, live: bool) -> Vec<Step> {
-        let mut removes = self.removes.clone();
-        let mut puts = self.puts.clone();
-        let mut databases = Vec::new();
+        let lost: HashSet<&RelPath> = self.lost_databases.iter().filter(|path| self.removes.contains(path)).collect();
+        let puts: HashSet<&RelPath> = self.puts.iter().map(|(path, _)| path).collect();
+        // What is put there displaces what is there by itself.
+        let removes = self.removes.iter().filter(|path| !lost.contains(path) && !puts.contains(path));
+        let mut touching: Vec<&RelPath> = removes.clone().chain(lost.iter().copied()).collect();
+        let mut databases: Vec<Step> = lost
+            .iter()
+            .map(|path| Step::RemoveDatabase { path: (*path).clone(), sides: sides_of(path) })
+            .collect();
         for database in &self.databases {
-            if live {
-                databases.push(Step::Database { path: database.path.clone() });
-            } else {
-                removes.extend(database.sides.iter().cloned());
-                puts.push((database.path.clone(), true));
-            }
+            let path = database.path.clone();
+            touching.push(&database.path);
+            databases.push(match live {
+                true => Step::Database { path },
+                false => {
+                    let (sides, brings) = (database.sides.clone(), database.brings.clone());
+                    Step::SwapDatabase { path, sides, brings, staged: None }
+                }
+            });
         }
         // A folder is described only where it changes, or something in it does, which changes its time.
-        let touched =
-            removes.iter().chain(self.folders.keys()).chain(&self.makes).chain(puts.iter().map(|(path, _)| path));
-        let touched: HashSet<RelPath> =
-            touched.chain(self.databases.iter().map(|database| &database.path)).filter_map(RelPath::parent).collect();
+        touching.extend(self.folders.keys().chain(&self.makes).chain(puts.iter().copied()));
+        let touched: HashSet<RelPath> = touching.into_iter().filter_map(RelPath::parent).collect();
         let describes = self.describes.iter().rev();
         let describes = describes.filter(|(path, (was, meta))| changes(was, meta) || touched.contains(path));
-        let removes = removes.into_iter().map(|path| Step::Remove { path });
+        let removes = removes.map(|path| Step::Remove { path: path.clone() });
         // What is in a folder before the folder.
         let folders = self.folders.iter().rev().map(|(path, was)| Step::RemoveFolder { path: path.clone(), was: *was });
         let makes = self.makes.iter().map(|path| Step::MakeFolder { path: path.clone() });
-        let puts = puts.into_iter().map(|(path, replaces)| Step::Put { path, replaces });
+        let puts = self.puts.iter();
+        let puts = puts.map(|(path, replaces)| Step::Put { path: path.clone(), replaces: *replaces, staged: None });
         let describes =
             describes.map(|(path, (was, meta))| Step::Describe { path: path.clone(), was: *was, meta: *meta });
-        removes.chain(folders).chain(makes).chain(puts).chain(databases).chain(describes).collect()
+        databases.into_iter().chain(removes).chain(folders).chain(makes).chain(puts).chain(describes).collect()
     }
 }
 
@@ -126,6 +137,7 @@ pub fn make(
         owner: owner::of(options)?,
         plan: Plan::default(),
         known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
+        mounts: mounts::below(&config.root),
         mirrored: HashSet::new(),
         mirror: options.mirror.iter().copied().collect(),
         mirror_met: HashSet::new(),
@@ -175,6 +187,8 @@ struct Planner<'a> {
     plan: Plan,
     /// The folders above the path at hand, the root first.
     known: Vec<(RelPath, Here)>,
+    /// Where something is mounted.
+    mounts: HashSet<RelPath>,
     /// Categories whose items that the backup does not have go.
     mirror: HashSet<Category>,
     mirror_met: HashSet<Category>,
@@ -262,7 +276,8 @@ impl Planner<'_> {
     /// A folder that is there and stays; putting something into it changes its time, which an undo sets back.
     fn stays(&mut self, path: &RelPath, stat: &Stat, meta: Option<Meta>) -> Here {
         let around = self.known.last().map(|(_, here)| *here);
-        if !path.as_bytes().is_empty() && matches!(around, Some(Here::Folder(dev)) if dev != stat.dev) {
+        let is_mount = self.mounts.contains(path) || matches!(around, Some(Here::Folder(dev)) if dev != stat.dev);
+        if !path.as_bytes().is_empty() && is_mount && !self.plan.areas.contains(path) {
             self.plan.areas.push(path.clone());
         }
         self.plan.describes.entry(path.clone()).or_insert((Some(Meta::of(stat)), meta));
@@ -330,19 +345,25 @@ impl Planner<'_> {
         list.push(path.display());
         report.bytes =
             item.sides.iter().fold(report.bytes.saturating_add(item.size), |sum, side| sum.saturating_add(side.size));
+        let mut brings = Vec::new();
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
             let replaces = sides_there.contains(&place);
             // What is put where nothing was must not look like something to be removed, when it is all done again.
-            sides.retain(|side| *side != place || replaces);
-            self.plan.puts.push((place, replaces));
+            match item.db.is_some() && is_there {
+                true => brings.push(place),
+                false => {
+                    sides.retain(|side| *side != place || replaces);
+                    self.plan.puts.push((place, replaces));
+                }
+            }
         }
         if item.db.is_none() {
             self.may_be_in_memory(path, item.category);
             self.plan.placed.push(Placed::of(path, item));
         }
         if item.db.is_some() && is_there {
-            self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty() });
+            self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty(), brings });
         } else {
             self.plan.removes.extend(sides);
             self.plan.puts.push((path.clone(), is_there));
@@ -494,6 +515,11 @@ fn stat(path: &Path) -> Result<Option<Stat>> {
 
 fn link_target(path: &Path) -> Option<Vec<u8>> {
     Some(std::fs::read_link(path).ok()?.into_os_string().into_encoded_bytes())
+}
+
+/// What may lie beside a database, as far as such names are possible.
+fn sides_of(path: &RelPath) -> Vec<RelPath> {
+    DATABASE_SIDES.iter().filter_map(|suffix| beside(path, suffix).ok()).collect()
 }
 
 /// The path of a file beside a database.

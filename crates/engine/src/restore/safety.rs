@@ -1,6 +1,6 @@
-//! The safety backup of a restore in place: it holds all that is replaced, to the last byte that an app wrote.
+//! The safety backup of a restore in place: it holds all that is going to be replaced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::path::RelPath;
@@ -8,16 +8,7 @@ use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Error, Result, backup};
-
-use super::journal::{Journal, Step};
-use super::workspace::Workspace;
-use crate::capture::sqlite::beside;
-use crate::capture::stat::{Kind, Stat, open_file};
-use crate::error::IoContext;
-use crate::report::ItemType;
-use crate::vault::durable;
-use crate::vault::item::{Database, Item};
+use crate::{Error, Result};
 
 /// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
 /// not be read. Files beside a database are captured with it.
@@ -53,92 +44,8 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
     }
 }
 
-/// Between the safety backup and the swap an app may have gone on writing. What it wrote then lies in the workspace now,
-/// and is captured from there: `Some` names the backup that holds all of it.
-pub fn complete(
-    vault: &Vault,
-    config: &Config,
-    safety: &str,
-    workspace: &Workspace,
-    journal: &Journal,
-    control: &Control,
-) -> Result<Option<String>> {
-    let snapshot = Snapshot::read(vault, &safety.parse()?)?;
-    let mut olds = BTreeMap::new();
-    for step in &journal.steps {
-        if let Step::Remove { path } | Step::Put { path, .. } | Step::Database { path } = step
-            && workspace.keeps(path)?
-        {
-            olds.insert(path.clone(), workspace.old_place(path));
-        }
-    }
-    // A database is captured with the files beside it, which lie beside it also here.
-    let bases: BTreeSet<RelPath> = olds.keys().cloned().collect();
-    olds.retain(|path, _| !is_beside(path, &bases));
-    let mut reader = vault.reader()?;
-    for item in ListReader::forwards(&mut reader, &snapshot.list) {
-        let item = item?;
-        let path = item.rel_path()?;
-        if let Some(old) = olds.get(&path)
-            && is_as_captured(&item, old)?
-        {
-            olds.remove(&path);
-        }
-    }
-    if olds.is_empty() {
-        return Ok(None);
-    }
-    backup::amend(vault, config, &snapshot, &olds, control).map(|result| Some(result.backup))
-}
-
-/// Is the file that was replaced the one that the safety backup has read?
-fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
-    let stat = Stat::of(old).at("reading", old)?;
-    if stat.kind == Kind::Symlink && item.kind != ItemType::Symlink {
-        // The backup has what the link led to, which is where it was.
-        return Ok(true);
-    }
-    let same_bytes = |sha256: &String| -> Result<bool> {
-        let (file, _) = open_file(old).at("reading", old)?;
-        Ok(*sha256 == durable::sha256(&file).at("reading", old)?)
-    };
-    // Its change time is that of the swap.
-    let same = stat.size == item.size && stat.mtime == item.mtime && item.ino.is_none_or(|ino| ino == stat.ino);
-    match (&item.db, &item.sha256) {
-        // What is written to a database may be all beside it. An image that SQLite gave has no time of its own.
-        (Some(db), sha256) => match same && !item.racy && same_log(db, old)? {
-            false if has_log(old)? => Ok(false),
-            false => sha256.as_ref().map_or(Ok(false), same_bytes),
-            true => Ok(true),
-        },
-        _ if !same => Ok(false),
-        // A moment later may be the same moment to the clock of a file system.
-        (None, Some(sha256)) if item.racy => same_bytes(sha256),
-        (None, None) if item.kind == ItemType::File && item.racy => Ok(false),
-        _ => Ok(true),
-    }
-}
-
-fn same_log(db: &Database, old: &Path) -> Result<bool> {
-    let log = log_of(old, "-wal")?.map(|stat| (stat.size, stat.mtime));
-    Ok(log == db.wal && log_of(old, "-journal")?.is_none())
-}
-
-/// Is part of a database's content beside it?
-fn has_log(old: &Path) -> Result<bool> {
-    Ok(log_of(old, "-wal")?.is_some() || log_of(old, "-journal")?.is_some())
-}
-
-fn log_of(old: &Path, suffix: &str) -> Result<Option<Stat>> {
-    let path = beside(old, suffix);
-    match Stat::of(&path) {
-        Ok(stat) => Ok(Some(stat).filter(|stat| stat.size > 0)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("reading", path, error)),
-    }
-}
-
-fn is_beside(path: &RelPath, bases: &BTreeSet<RelPath>) -> bool {
+/// Does a path name what SQLite has beside one of these?
+pub fn is_beside(path: &RelPath, bases: &BTreeSet<RelPath>) -> bool {
     ["-wal", "-shm", "-journal"].iter().any(|suffix| {
         let base = path.as_bytes().strip_suffix(suffix.as_bytes()).and_then(|base| RelPath::parse(base).ok());
         base.is_some_and(|base| bases.contains(&base))

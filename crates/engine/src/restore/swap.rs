@@ -1,51 +1,101 @@
 //! Doing and undoing the steps of a journal. Every step can be done again and undone again, whatever of it happened.
 //!
-//! A file takes its place by one rename, so that the app always finds either the old one or the new one there; the old
-//! one has a second name in `old/` before that. For a step that was cut off, what lies in `new/` and `old/` says how
-//! far it came:
+//! A file takes its place by an exchange of names: at any instant the app finds either the old one or the new one, and
+//! what lay there at that very moment, whoever had put it there, is kept. What lies in `new/` says how far a step came:
 //!
-//! | `new/` | `old/` | the step |
-//! |---|---|---|
-//! | there | – | not begun |
-//! | there | there | the old file has its second name; it is still in its place |
-//! | – | there | done |
-//! | – | – | done, where nothing was before |
+//! | `new/` | the step |
+//! |---|---|
+//! | the staged file | not begun |
+//! | another file | the two have changed places; that is what was displaced, on its way to `old/` |
+//! | – | done |
+//!
+//! What is displaced is never written over and never removed here: it is stored in the vault first (see `displaced.rs`).
+//! Others go on writing to the root all the time, also after a crash and before anybody recovers from it, so nothing is
+//! concluded from what a path had when the plan was made.
 
+use std::cell::RefCell;
 use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::journal::{Journal, Step};
+use super::holding::{Holding, refuse_holders};
+use super::journal::{Journal, Staged, Step};
 use super::live::{self, Replacement};
-use super::stage::{make_folder, sync_tree};
-use super::workspace::Workspace;
+use super::metadata::{Meta, Refused};
+use super::overwrite::overwrite;
+use super::spot::Spot;
+use super::stage::{Places, make_folder, sync_tree};
+use super::workspace::{Tree, Workspace, look};
+use crate::capture::stat::Kind;
 use crate::error::IoContext;
 use crate::path::RelPath;
+use crate::report::Warning;
 use crate::{Control, Error, Result};
 
 /// How long a database may be in use by others before the restore gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So often something may come and go in a place while a file is put there.
+const TRIES: usize = 100;
 
 /// The end of a restore in place, from its journal on.
 pub struct Swap<'a> {
-    pub workspace: &'a Workspace,
-    pub journal: &'a Journal,
+    workspace: &'a Workspace,
+    journal: &'a Journal,
+    /// What could not be set of files and folders.
+    refused: RefCell<Vec<(RelPath, Refused)>>,
 }
 
-impl Swap<'_> {
+impl<'a> Swap<'a> {
+    pub fn new(workspace: &'a Workspace, journal: &'a Journal) -> Swap<'a> {
+        Swap { workspace, journal, refused: RefCell::default() }
+    }
+
     /// Databases come first: others may keep them locked for long, and until then no file has changed. All are locked before
     /// the first is changed.
     pub fn apply_databases(&self, control: &Control) -> Result<()> {
-        let paths = self.journal.steps.iter().filter_map(|step| match step {
+        let steps = || self.journal.steps.iter();
+        let swapped: Vec<PathBuf> = steps().filter_map(|step| self.is_to_be_swapped(step)).collect();
+        let live = steps().filter_map(|step| match step {
             Step::Database { path } => Some(path),
             _ => None,
         });
-        let databases = paths.map(|path| self.replacement(path)).collect::<Result<Vec<_>>>()?;
-        if !databases.is_empty() {
-            live::replace(databases, PATIENCE, control)?;
+        let live = live.map(|path| self.replacement(path)).collect::<Result<Vec<_>>>()?;
+        let held = Holding::take(&swapped, PATIENCE, control)?;
+        if !live.is_empty() {
+            live::replace(live, PATIENCE, control)?;
         }
+        steps().try_for_each(|step| self.swap_database(step))?;
+        // Whoever came in between has opened what lies in `old` now, and could not read it yet.
+        let mut displaced = Vec::new();
+        for step in steps() {
+            if let Step::SwapDatabase { path, .. } | Step::RemoveDatabase { path, .. } = step
+                && swapped.contains(&self.workspace.live(path))
+            {
+                displaced.extend(self.workspace.displaced(path, Tree::Old)?);
+            }
+        }
+        refuse_holders(&displaced)?;
+        drop(held);
         Ok(())
+    }
+
+    /// The place of a database that is still to be swapped.
+    fn is_to_be_swapped(&self, step: &Step) -> Option<PathBuf> {
+        match step {
+            Step::SwapDatabase { path, brings, .. }
+                if brings.iter().chain([path]).any(|path| self.workspace.new_place(path).exists()) =>
+            {
+                Some(self.workspace.live(path))
+            }
+            Step::RemoveDatabase { path, .. } => Some(self.workspace.live(path)),
+            _ => None,
+        }
+    }
+
+    /// Databases that are still to be swapped.
+    pub fn to_be_swapped(&self) -> Vec<PathBuf> {
+        self.journal.steps.iter().filter_map(|step| self.is_to_be_swapped(step)).collect()
     }
 
     /// Everything but databases.
@@ -53,149 +103,337 @@ impl Swap<'_> {
         self.journal.steps.iter().try_for_each(|step| self.apply_step(step))
     }
 
-    /// Puts everything back, and makes it last.
+    /// Puts everything back, and makes it last. One step that fails keeps no other from being undone.
     pub fn undo(&self) -> Result<()> {
         self.workspace.mark_undo()?;
+        let mut undone = Ok(());
         for step in self.journal.steps.iter().rev() {
-            self.undo_step(step)?;
+            undone = undone.and(self.undo_step(step));
         }
         // At last what folders were besides their content, which all that came before has changed.
         for step in &self.journal.steps {
-            if let Step::RemoveFolder { path, was } | Step::Describe { path, was: Some(was), .. } = step
-                && exists(&self.workspace.live(path))?
-            {
-                was.apply(&self.workspace.live(path))?;
+            if let Step::RemoveFolder { path, was } | Step::Describe { path, was: Some(was), .. } = step {
+                undone = undone.and(self.describe(path, was));
             }
         }
-        self.sync()
+        undone.and_then(|()| self.sync())
     }
 
     /// Makes all that was done last.
     pub fn sync(&self) -> Result<()> {
-        use super::stage::Places;
         // On Linux this is the whole file system, with all that was renamed on it.
         self.workspace.folders().iter().try_for_each(|folder| sync_tree(folder))
     }
 
+    /// What could not be set: one warning for each kind and cause.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let refused = self.refused.borrow();
+        let mut warnings: Vec<(&Refused, &RelPath, usize)> = Vec::new();
+        for (path, refused) in &*refused {
+            match warnings.iter_mut().find(|(known, ..)| *known == refused) {
+                Some((_, _, more)) => *more += 1,
+                None => warnings.push((refused, path, 0)),
+            }
+        }
+        let warning = |(refused, path, more): (&Refused, &RelPath, usize)| {
+            let more = if more > 0 { format!(" The same of {more} more.") } else { String::new() };
+            let message = format!("Its {} could not be set and is as it was: {}.{more}", refused.what, refused.why);
+            Warning { path: path.display(), message }
+        };
+        warnings.into_iter().map(warning).collect()
+    }
+
     fn replacement(&self, path: &RelPath) -> Result<Replacement> {
         let old = self.workspace.old_place(path);
-        make_parent(&old)?;
-        Ok(Replacement { live: self.workspace.live(path), staged: self.workspace.new_place(path), old })
+        make_folder(old.parent().unwrap_or(Path::new(".")))?;
+        let undone = self.workspace.free_place(path, Tree::Undone)?;
+        Ok(Replacement { live: self.workspace.live(path), staged: self.workspace.new_place(path), old, undone })
+    }
+
+    fn spot(&self, path: &RelPath) -> Result<Option<Spot>> {
+        Spot::find(self.workspace.root(), path).at("opening the folder of", self.workspace.live(path))
+    }
+
+    fn swap_database(&self, step: &Step) -> Result<()> {
+        match step {
+            Step::SwapDatabase { path, sides, brings, staged } => {
+                // Afterwards what lies beside it belongs to what was put there.
+                if self.workspace.new_place(path).exists() {
+                    sides.iter().try_for_each(|side| self.take_away(side))?;
+                }
+                self.put(path, staged.as_ref())?;
+                brings.iter().try_for_each(|side| self.put(side, None))
+            }
+            Step::RemoveDatabase { path, sides } => {
+                sides.iter().chain([path]).try_for_each(|path| self.take_away(path))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn apply_step(&self, step: &Step) -> Result<()> {
-        let live = |path| self.workspace.live(path);
         match step {
-            Step::Remove { path } => {
-                let old = self.workspace.old_place(path);
-                if exists(&live(path))? && !self.workspace.keeps(path)? {
-                    self.make_old_parent(path, &old)?;
-                    rename(&live(path), &old)?;
-                }
-                Ok(())
-            }
+            Step::Remove { path } => self.take_away(path),
             // What is still in it is nothing that the plan knew: it stays, and so does the folder. A file there is what an
             // earlier try has put in its place, or in that of a folder above.
-            Step::RemoveFolder { path, .. } => remove_folder(&live(path)),
-            Step::MakeFolder { path } => match fs::create_dir(live(path)) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && live(path).is_dir() => Ok(()),
-                other => other.at("making the folder", live(path)),
-            },
-            Step::Put { path, .. } => self.put(path),
-            Step::Describe { path, meta: Some(meta), .. } => meta.apply(&live(path)),
-            Step::Describe { meta: None, .. } | Step::Database { .. } => Ok(()),
+            Step::RemoveFolder { path, .. } => self.remove_folder(path),
+            Step::MakeFolder { path } => self.make_folder(path),
+            Step::Put { path, staged, .. } => self.put(path, staged.as_ref()),
+            Step::Describe { path, meta: Some(meta), .. } => self.describe(path, meta),
+            Step::Describe { meta: None, .. }
+            | Step::Database { .. }
+            | Step::SwapDatabase { .. }
+            | Step::RemoveDatabase { .. } => Ok(()),
         }
     }
 
-    fn make_old_parent(&self, path: &RelPath, old: &Path) -> Result<()> {
-        match self.workspace.is_behind_link(path) {
-            false => make_parent(old),
-            // It came into a folder that has just been made in the place of a link: there is no place to keep it.
-            true => Err(Error::Restore { message: format!("{:?} was made while it was restored.", path.display()) }),
+    /// Displaces the file or link at `path`. A folder there is what an earlier try has made.
+    fn take_away(&self, path: &RelPath) -> Result<()> {
+        let Some(spot) = self.spot(path)? else { return Ok(()) };
+        match spot.stat().at("reading", &spot.shown)? {
+            Some(stat) if stat.kind != Kind::Dir => self.displace(path, &spot, Tree::Old),
+            _ => Ok(()),
         }
     }
 
-    fn put(&self, path: &RelPath) -> Result<()> {
-        let (new, live, old) =
-            (self.workspace.new_place(path), self.workspace.live(path), self.workspace.old_place(path));
-        if !exists(&new)? {
-            return Ok(());
+    /// Moves what is at `spot` out of the way.
+    fn displace(&self, path: &RelPath, spot: &Spot, tree: Tree) -> Result<()> {
+        match spot.take(&self.workspace.free_place(path, tree)?) {
+            // Its app has removed it itself.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            taken => taken.at("moving out of the way", &spot.shown),
         }
-        if exists(&live)? && !self.workspace.keeps(path)? {
-            self.make_old_parent(path, &old)?;
+    }
+
+    /// Keeps a file of ours that was displaced.
+    fn keep(&self, path: &RelPath, from: &Path, tree: Tree) -> Result<()> {
+        let to = self.workspace.free_place(path, tree)?;
+        fs::rename(from, &to).at("keeping", from)
+    }
+
+    fn put(&self, path: &RelPath, staged: Option<&Staged>) -> Result<()> {
+        let new = self.workspace.new_place(path);
+        let Some(lies_there) = look(&new)? else { return Ok(()) };
+        if staged.is_some_and(|staged| !staged.is(&lies_there)) {
+            return self.keep(path, &new, Tree::Old);
+        }
+        let in_the_way = |what: &str| {
+            let message = format!("{:?} cannot be put in its place: {what}.", path.display());
+            Err(Error::Restore { message })
+        };
+        let Some(spot) = self.spot(path)? else { return in_the_way("its folder is gone, or a link now") };
+        for _ in 0..TRIES {
+            let done = match spot.stat().at("reading", &spot.shown)? {
+                None => spot.put(&new),
+                Some(stat) if stat.kind == Kind::Dir => return in_the_way("there is a folder now"),
+                Some(_) => spot.exchange(&new),
+            };
+            match done {
+                Ok(()) => break,
+                // It has come or gone at this moment.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => continue,
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                    let is_kept = self.workspace.keeps(path)?;
+                    let kept = self.workspace.free_place(path, Tree::Old)?;
+                    return overwrite(&spot, &new, (!is_kept).then_some(&kept));
+                }
+                Err(error) if error.kind() == ErrorKind::Unsupported => return self.put_in_two_steps(path, &spot, &new),
+                Err(error) => return Err(Error::io("moving into place", &spot.shown, error)),
+            }
+        }
+        match look(&new)? {
+            None => Ok(()),
+            Some(displaced) if displaced.kind == Kind::Dir => {
+                spot.exchange(&new).at("moving into place", &spot.shown)?;
+                in_the_way("there is a folder now")
+            }
+            Some(displaced) if staged.is_some_and(|staged| staged.is(&displaced)) => in_the_way("others are at work there"),
+            Some(_) => self.keep(path, &new, Tree::Old),
+        }
+    }
+
+    /// Where names cannot be exchanged: the old file gets a second name, and then the new one takes its place.
+    fn put_in_two_steps(&self, path: &RelPath, spot: &Spot, new: &Path) -> Result<()> {
+        let here = spot.stat().at("reading", &spot.shown)?;
+        let kept = self.workspace.displaced(path, Tree::Old)?.pop();
+        let kept = kept.map(|kept| look(&kept)).transpose()?.flatten();
+        // After a crash it may have its second name already.
+        let has_second = here.zip(kept).is_some_and(|(here, kept)| here.ino != 0 && here.ino == kept.ino);
+        if here.is_some() && !has_second {
+            let old = self.workspace.free_place(path, Tree::Old)?;
             // Where there are no second names, its place is empty for a moment.
-            fs::hard_link(&live, &old).or_else(|_| fs::rename(&live, &old)).at("keeping", &live)?;
+            spot.link(&old).or_else(|_| spot.take(&old)).at("keeping", &spot.shown)?;
         }
-        rename(&new, &live)
+        spot.put_over(new).at("moving into place", &spot.shown)
+    }
+
+    fn make_folder(&self, path: &RelPath) -> Result<()> {
+        let made = match self.spot(path)? {
+            None => Err(ErrorKind::NotFound.into()),
+            Some(spot) => match spot.make_folder() {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && self.is_folder(&spot) => Ok(()),
+                made => made,
+            },
+        };
+        made.at("making the folder", self.workspace.live(path))
+    }
+
+    fn is_folder(&self, spot: &Spot) -> bool {
+        spot.stat().is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == Kind::Dir))
+    }
+
+    /// Removes a folder that is one, and empty.
+    fn remove_folder(&self, path: &RelPath) -> Result<()> {
+        use ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+        match self.spot(path)?.map(|spot| spot.remove_folder()) {
+            Some(Err(error)) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => {
+                Err(Error::io("removing the folder", self.workspace.live(path), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn describe(&self, path: &RelPath, meta: &Meta) -> Result<()> {
+        let Some(spot) = self.spot(path)? else { return Ok(()) };
+        match meta.apply(&spot.path()) {
+            Ok(None) => Ok(()),
+            Ok(Some(refused)) => {
+                self.refused.borrow_mut().push((path.clone(), refused));
+                Ok(())
+            }
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+            Err(Error::Io { action, source, .. }) => Err(Error::io(action, &spot.shown, source)),
+            Err(error) => Err(error),
+        }
     }
 
     fn undo_step(&self, step: &Step) -> Result<()> {
-        let live = |path| self.workspace.live(path);
         match step {
-            Step::Remove { path } => self.put_back(path),
-            Step::RemoveFolder { path, .. } => match fs::create_dir(live(path)) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    Err(Error::io("making the folder", live(path), error))
+            Step::Remove { path } => self.give_back(path),
+            Step::RemoveFolder { path, .. } => match self.spot(path)?.map(|spot| spot.make_folder()) {
+                Some(Err(error)) if error.kind() != ErrorKind::AlreadyExists => {
+                    Err(Error::io("making the folder", self.workspace.live(path), error))
                 }
                 _ => Ok(()),
             },
             // Where a file is, the folder was not made yet.
-            Step::MakeFolder { path } => remove_folder(&live(path)),
-            Step::Put { path, replaces } => {
-                let new = self.workspace.new_place(path);
-                // What was put where nothing had been goes back to where it was staged.
-                if !replaces && !exists(&new)? && exists(&live(path))? {
-                    make_parent(&new)?;
-                    rename(&live(path), &new)?;
+            Step::MakeFolder { path } => self.remove_folder(path),
+            Step::Put { path, staged, .. } => self.take_back(path, staged.as_ref()),
+            Step::SwapDatabase { path, sides, staged, .. } => {
+                let is_swapped = self.workspace.keeps(path)? || self.is_exchanged(path, staged.as_ref())?;
+                // What lies beside it now belongs to what was put there.
+                if is_swapped {
+                    sides.iter().try_for_each(|side| self.put_aside(side))?;
                 }
-                self.put_back(path)
+                self.take_back(path, staged.as_ref())?;
+                sides.iter().try_for_each(|side| self.give_back(side))
+            }
+            Step::RemoveDatabase { path, sides } => {
+                self.give_back(path)?;
+                sides.iter().try_for_each(|side| self.give_back(side))
             }
             Step::Database { path } => match self.workspace.keeps(path)? {
-                true => live::put_back(&live(path), &self.workspace.old_place(path), PATIENCE),
+                true => {
+                    let now = self.workspace.free_place(path, Tree::Undone)?;
+                    live::put_back(&self.workspace.live(path), &self.workspace.old_place(path), &now, PATIENCE)
+                }
                 false => Ok(()),
             },
             Step::Describe { .. } => Ok(()),
         }
     }
 
-    /// Gives an old file its place again, if it was taken away or replaced.
-    fn put_back(&self, path: &RelPath) -> Result<()> {
-        let (live, old) = (self.workspace.live(path), self.workspace.old_place(path));
-        if !self.workspace.keeps(path)? {
-            return Ok(());
-        }
-        rename(&old, &live)?;
-        // Two names of one file: POSIX says that such a rename does nothing.
-        match fs::remove_file(&old) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("removing", old, error)),
+    /// Have the staged file and the live one changed places, and no more?
+    fn is_exchanged(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
+        let lies_there = look(&self.workspace.new_place(path))?;
+        Ok(lies_there.is_some_and(|there| staged.is_some_and(|staged| !staged.is(&there))))
+    }
+
+    fn put_aside(&self, path: &RelPath) -> Result<()> {
+        match self.spot(path)? {
+            Some(spot) if spot.stat().at("reading", &spot.shown)?.is_some() => self.displace(path, &spot, Tree::Undone),
             _ => Ok(()),
         }
     }
-}
 
-/// Removes a folder that is one, and empty.
-fn remove_folder(path: &Path) -> Result<()> {
-    use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
-    match fs::remove_dir(path) {
-        Err(error) if !matches!(error.kind(), NotFound | NotADirectory | DirectoryNotEmpty) => {
-            Err(Error::io("removing the folder", path, error))
+    /// The newest of what was displaced at a path. What was displaced before it was the app's for a while, and is kept.
+    fn last_displaced(&self, path: &RelPath) -> Result<Option<PathBuf>> {
+        let mut displaced = self.workspace.displaced(path, Tree::Old)?;
+        let last = displaced.pop();
+        displaced.iter().try_for_each(|earlier| self.keep(path, earlier, Tree::Undone))?;
+        Ok(last)
+    }
+
+    /// Gives what was taken away its place again. What the app has put there since is kept.
+    fn give_back(&self, path: &RelPath) -> Result<()> {
+        let Some(old) = self.last_displaced(path)? else { return Ok(()) };
+        let Some(spot) = self.spot(path)? else { return Err(self.no_place(path)) };
+        self.put_old(path, &spot, &old)
+    }
+
+    fn put_old(&self, path: &RelPath, spot: &Spot, old: &Path) -> Result<()> {
+        for _ in 0..TRIES {
+            match spot.put(old) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.displace(path, spot, Tree::Undone)?,
+                put => return put.at("putting back", &spot.shown),
+            }
         }
-        _ => Ok(()),
+        Err(self.no_place(path))
     }
-}
 
-fn exists(path: &Path) -> Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
-        Err(error) => Err(Error::io("reading", path, error)),
+    fn no_place(&self, path: &RelPath) -> Error {
+        let message = format!("{:?} cannot be put back: something else is in its way.", path.display());
+        Error::Restore { message }
     }
-}
 
-fn make_parent(path: &Path) -> Result<()> {
-    make_folder(&path.parent().map(PathBuf::from).unwrap_or_default())
-}
+    /// Takes a staged file out of its place, and puts back what it has displaced.
+    fn take_back(&self, path: &RelPath, staged: Option<&Staged>) -> Result<()> {
+        let new = self.workspace.new_place(path);
+        let is_staged = |stat: &Option<_>| stat.as_ref().zip(staged).is_some_and(|(stat, staged)| staged.is(stat));
+        if self.is_exchanged(path, staged)? {
+            self.keep(path, &new, Tree::Old)?;
+        }
+        let is_in_place = look(&new)?.is_none();
+        let Some(spot) = self.spot(path)? else {
+            return if self.workspace.keeps(path)? { Err(self.no_place(path)) } else { Ok(()) };
+        };
+        let here = spot.stat().at("reading", &spot.shown)?;
+        let Some(old) = self.last_displaced(path)? else {
+            // Nothing had been there. What the app has put there since is its own, and stays.
+            return match is_in_place && is_staged(&here) {
+                true => spot.take(&self.place_for_new(path)?).at("taking back", &spot.shown),
+                false => Ok(()),
+            };
+        };
+        let kept = look(&old)?;
+        if is_in_place && is_staged(&kept) {
+            // They have changed places again already.
+            return fs::rename(&old, self.place_for_new(path)?).at("taking back", &old);
+        }
+        let is_second_name = here.zip(kept).is_some_and(|(here, kept)| here.ino != 0 && here.ino == kept.ino);
+        if is_second_name {
+            // It never left its place. POSIX says that a rename between two names of one file does nothing.
+            return fs::remove_file(&old).at("removing", old);
+        }
+        if is_in_place && is_staged(&here) {
+            match spot.exchange(&old) {
+                Ok(()) => return fs::rename(&old, self.place_for_new(path)?).at("taking back", &old),
+                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => {}
+                Err(error) => return Err(Error::io("putting back", &spot.shown, error)),
+            }
+        }
+        match self.put_old(path, &spot, &old) {
+            // It is a mount: its content is put back instead.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::ResourceBusy => {
+                overwrite(&spot, &old, Some(&self.workspace.free_place(path, Tree::Undone)?))
+            }
+            done => done,
+        }
+    }
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).at("moving into place", to)
+    fn place_for_new(&self, path: &RelPath) -> Result<PathBuf> {
+        let new = self.workspace.new_place(path);
+        make_folder(new.parent().unwrap_or(Path::new(".")))?;
+        Ok(new)
+    }
 }

@@ -6,20 +6,27 @@
 //!   areas      other file systems inside the root that have such a folder too, because a rename cannot leave a disk
 //!   pending    a restore that waits for the next start of the app
 //!   journal    everything is staged: what is to be done (see `journal.rs`)
-//!   undo       it is being undone
-//!   done       all is done or undone; only this folder is left to be removed
+//!   undo       it is being undone, or was
+//!   kept       the journal, once all is done or undone: what was displaced waits to be stored in the vault
+//!   done       nothing of it is needed any more; only this folder is left to be removed
 //!   new/       what was staged, by path
-//!   old/       what was replaced, by path
+//!   old/       what was displaced, by path; old-1/, old-2/ ... where that has one of this path already
+//!   undone/    what was displaced while all was put back; undone-1/ ...
 //! ```
 //!
 //! The marks are files that appear by one durable step each, so that whoever finds the folder after a crash knows what
 //! is to be done: without `journal` nothing of the root was touched; with it, all of it is done, or with `undo` undone.
+//!
+//! Whoever may write to the root can make such a folder, too. It is believed only where it is our own user's and nobody
+//! else may look into it. Where root works in somebody else's root, it is used through a handle: its name may be taken
+//! away at any time, and what then has that name is not ours.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::stage::{Places, make_folder};
+use crate::capture::stat::{Kind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::durable;
@@ -28,6 +35,8 @@ use crate::{Error, Result};
 /// The folder's name.
 pub const WORKSPACE: &str = ".lifeboat-restore";
 const MAX_AREAS: u64 = 1 << 20;
+/// So often something may be displaced at one path.
+const MOST_OLDS: usize = 100;
 
 /// What a workspace says about the restore that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub enum State {
     Journaled,
     /// To be undone.
     Undoing,
+    /// Done or undone, and what was displaced is not stored yet.
+    Kept,
     /// Only to be removed.
     Done,
 }
@@ -58,7 +69,7 @@ pub fn unfinished(root: &Path) -> Option<Unfinished> {
     let folder = root.join(WORKSPACE);
     let has = |name: &str| folder.join(name).exists();
     match fs::symlink_metadata(&folder) {
-        Ok(metadata) if metadata.is_dir() && has("pending") && !has("journal") => Some(Unfinished::Waits),
+        Ok(metadata) if metadata.is_dir() && has("pending") && !has("journal") && !has("kept") => Some(Unfinished::Waits),
         Ok(metadata) if metadata.is_dir() => Some(Unfinished::CutOff),
         _ => None,
     }
@@ -67,27 +78,125 @@ pub fn unfinished(root: &Path) -> Option<Unfinished> {
 /// A workspace that is ours: nobody else works in it.
 pub struct Workspace {
     root: PathBuf,
-    /// Folders of the root that lie on other file systems, the innermost first.
-    areas: Vec<RelPath>,
+    /// The workspace in the root itself.
+    folder: Folder,
+    /// Folders of the root that lie on other file systems, the innermost first, each with a workspace of its own.
+    areas: Vec<(RelPath, Folder)>,
     /// Held until this is dropped.
     lock: File,
+}
+
+/// A folder that only our user may look into.
+struct Folder {
+    path: PathBuf,
+    /// What the path leads through, where it must not depend on a name.
+    _handle: Option<File>,
+}
+
+impl Folder {
+    /// `Err`: somebody else's, by the number of their user.
+    fn open(root: &Path, place: &Path) -> Result<std::result::Result<Folder, u32>> {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{CWD, Mode, OFlags, openat};
+            use std::os::fd::AsRawFd;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let handle = match openat(CWD, place, flags, Mode::empty()) {
+                // Where we may not even look, it is not ours.
+                Err(rustix::io::Errno::ACCESS) => return Ok(Err(Stat::of(place).at("opening", place)?.uid)),
+                opened => File::from(opened.map_err(std::io::Error::from).at("opening", place)?),
+            };
+            let stat = Stat::of_file(&handle).at("opening", place)?;
+            let us = rustix::process::geteuid();
+            // A file system without modes has none to look at; there only root has anything to fear.
+            if stat.uid != us.as_raw() || (us.is_root() && stat.mode & 0o077 != 0) {
+                return Ok(Err(stat.uid));
+            }
+            let through = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+            let is_anothers = us.is_root() && Stat::of(root).is_ok_and(|root| root.uid != 0);
+            let folder = match is_anothers && through.exists() {
+                true => Folder { path: through, _handle: Some(handle) },
+                false => Folder { path: place.to_path_buf(), _handle: None },
+            };
+            Ok(Ok(folder))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = root;
+            Ok(Ok(Folder { path: place.to_path_buf(), _handle: None }))
+        }
+    }
+
+    /// Makes it, or takes one of ours that is there.
+    fn make(root: &Path, place: &Path) -> Result<Folder> {
+        match fs::create_dir(place) {
+            Ok(()) => restrict(place)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("making the folder", place, error)),
+        }
+        Folder::open(root, place)?.map_err(|uid| foreign(place, uid))
+    }
+}
+
+/// Somebody else's workspace in this root.
+struct Foreign {
+    place: PathBuf,
+    uid: u32,
+}
+
+impl Foreign {
+    fn find(root: &Path) -> Result<Option<Foreign>> {
+        let place = root.join(WORKSPACE);
+        match fs::symlink_metadata(&place) {
+            Ok(metadata) if metadata.is_dir() => {}
+            _ => return Ok(None),
+        }
+        match Folder::open(root, &place) {
+            Ok(Err(uid)) => Ok(Some(Foreign { place, uid })),
+            Ok(Ok(_)) => Ok(None),
+            // It was removed at this moment.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that it has begun to change the root.
+    fn has_begun(&self) -> bool {
+        ["journal", "kept"].iter().any(|mark| self.place.join(mark).exists())
+    }
+
+    fn refused(&self) -> Error {
+        foreign(&self.place, self.uid)
+    }
 }
 
 impl Workspace {
     /// Makes the workspace of a new restore; one that was waiting is forgotten. Another restore at the same time is
     /// `E_BUSY`.
     pub fn create(root: &Path, areas: &[RelPath]) -> Result<Workspace> {
-        if let Some(waiting) = Workspace::find(root)? {
-            waiting.discard()?;
+        match Foreign::find(root)? {
+            Some(foreign) if foreign.has_begun() => return Err(foreign.refused()),
+            // Root has prepared it for the app's user, or somebody plays with us: it is nothing that anybody needs.
+            Some(foreign) => durable::remove_tree(&foreign.place)?,
+            None => {}
         }
-        let folder = root.join(WORKSPACE);
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::io("making the folder", &folder, error));
+        if let Some(earlier) = Workspace::find(root)? {
+            match earlier.state() {
+                State::Pending | State::Staging | State::Done => drop(earlier.discard()),
+                State::Journaled | State::Undoing | State::Kept => return Err(busy()),
             }
-            _ => restrict(&folder)?,
         }
+        Folder::make(root, &root.join(WORKSPACE))?;
         let mut workspace = Workspace::lock(root)?.ok_or_else(busy)?;
+        // What could not be removed after an earlier restore says nothing about this one.
+        for mark in ["done", "kept", "journal", "undo"] {
+            match fs::remove_file(workspace.file(mark)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("removing", workspace.file(mark), error));
+                }
+                _ => {}
+            }
+        }
         workspace.prepare(areas)?;
         Ok(workspace)
     }
@@ -96,16 +205,21 @@ impl Workspace {
     pub fn prepare(&mut self, areas: &[RelPath]) -> Result<()> {
         // Made now, because a disk that is full has no room for it.
         durable::write_private(&self.file("may-undo"), b"")?;
-        if areas.iter().any(|area| !self.areas.contains(area)) {
-            self.areas.extend(areas.iter().cloned());
-            self.areas.sort_by(|a, b| b.cmp(a));
-            self.areas.dedup();
-            let text = serde_json::to_vec(&self.areas).map_err(|error| Error::internal(error.to_string()))?;
+        let new = areas.iter().filter(|area| !self.areas.iter().any(|(known, _)| known == *area));
+        let new: Vec<RelPath> = new.cloned().collect();
+        if !new.is_empty() {
+            let mut paths: Vec<&RelPath> = self.areas.iter().map(|(path, _)| path).chain(&new).collect();
+            paths.sort_by(|a, b| b.cmp(a));
+            let text = serde_json::to_vec(&paths).map_err(|error| Error::internal(error.to_string()))?;
+            // Before the folders: who finds them knows where they are.
             durable::write_private(&self.file("areas"), &text)?;
+            for path in new {
+                let folder = Folder::make(&self.root, &path.under(&self.root).join(WORKSPACE))?;
+                self.areas.push((path, folder));
+            }
+            self.areas.sort_by(|(a, _), (b, _)| b.cmp(a));
         }
         for area in self.folders() {
-            make_folder(&area)?;
-            restrict(&area)?;
             make_folder(&area.join("new"))?;
             make_folder(&area.join("old"))?;
             durable::sync_dir(&area)?;
@@ -122,22 +236,39 @@ impl Workspace {
         self.remove()
     }
 
-    /// The workspace that an earlier restore left. `None`: there is none, or somebody is at work in it.
+    /// The workspace that an earlier restore left. `None`: there is none, or somebody is at work in it. `E_RESTORE`:
+    /// somebody else's, which has begun to change the root.
     pub fn find(root: &Path) -> Result<Option<Workspace>> {
+        match Foreign::find(root)? {
+            Some(foreign) if foreign.has_begun() => return Err(foreign.refused()),
+            Some(_) => return Ok(None),
+            None => {}
+        }
         match fs::symlink_metadata(root.join(WORKSPACE)) {
             Ok(metadata) if metadata.is_dir() => Workspace::lock(root),
             _ => Ok(None),
         }
     }
 
+    /// `E_RESTORE` where somebody else's restore waits here: it is for their user to apply.
+    pub fn refuse_anothers(root: &Path) -> Result<()> {
+        Foreign::find(root)?.map_or(Ok(()), |foreign| Err(foreign.refused()))
+    }
+
     fn lock(root: &Path) -> Result<Option<Workspace>> {
-        let path = root.join(WORKSPACE).join("lock");
+        let place = root.join(WORKSPACE);
+        let folder = match Folder::open(root, &place) {
+            Ok(folder) => folder.map_err(|uid| foreign(&place, uid))?,
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let path = folder.path.join("lock");
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let lock = match options.open(&path) {
             Ok(lock) => lock,
             // It was removed at this moment: then there is nothing to find.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("opening", &path, error)),
         };
         match lock.try_lock() {
@@ -149,12 +280,22 @@ impl Workspace {
         if !path.exists() {
             return Ok(None);
         }
-        let mut workspace = Workspace { root: root.to_path_buf(), areas: Vec::new(), lock };
+        let mut workspace = Workspace { root: root.to_path_buf(), folder, areas: Vec::new(), lock };
         let areas = workspace.file("areas");
         if areas.exists() {
-            workspace.areas = serde_json::from_slice(&durable::read_small(&areas, MAX_AREAS)?).map_err(|error| {
-                Error::Format { message: format!("{} is not understood: {error}.", areas.display()) }
-            })?;
+            let paths: Vec<RelPath> =
+                serde_json::from_slice(&durable::read_small(&areas, MAX_AREAS)?).map_err(|error| Error::Format {
+                    message: format!("{} is not understood: {error}.", areas.display()),
+                })?;
+            for path in paths {
+                let place = path.under(root).join(WORKSPACE);
+                match Folder::open(root, &place) {
+                    Ok(folder) => workspace.areas.push((path, folder.map_err(|uid| foreign(&place, uid))?)),
+                    // It was not made yet, or its disk is gone.
+                    Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(Some(workspace))
     }
@@ -163,6 +304,8 @@ impl Workspace {
         let has = |name| self.file(name).exists();
         if has("done") {
             State::Done
+        } else if has("kept") {
+            State::Kept
         } else if has("journal") {
             if has("undo") { State::Undoing } else { State::Journaled }
         } else if has("pending") {
@@ -172,9 +315,19 @@ impl Workspace {
         }
     }
 
+    /// What was done was taken back, or is being.
+    pub fn is_undone(&self) -> bool {
+        self.file("undo").exists()
+    }
+
+    /// The root that it lies in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// One of the files of the folder.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.root.join(WORKSPACE).join(name)
+        self.folder.path.join(name)
     }
 
     pub fn live(&self, path: &RelPath) -> PathBuf {
@@ -185,78 +338,153 @@ impl Workspace {
         path.under(&self.folder_for(path).join("new"))
     }
 
+    /// Where what is displaced at `path` goes first.
     pub fn old_place(&self, path: &RelPath) -> PathBuf {
-        path.under(&self.folder_for(path).join("old"))
+        path.under(&self.folder_for(path).join(Tree::Old.folder(0)))
     }
 
-    /// Does what was replaced at `path` lie there? A folder is only the way to what lies in it.
-    pub fn keeps(&self, path: &RelPath) -> Result<bool> {
-        let old = self.old_place(path);
-        let kept = match fs::symlink_metadata(&old) {
-            Ok(metadata) => !metadata.is_dir(),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => false,
-            Err(error) => return Err(Error::io("reading", old, error)),
-        };
-        Ok(kept && !self.is_behind_link(path))
-    }
-
-    /// Was a folder above `path` a link, which lies among what was replaced now? What that leads to is not ours: it is
-    /// neither taken for what was replaced, nor is anything put there.
-    pub fn is_behind_link(&self, path: &RelPath) -> bool {
-        let old = self.folder_for(path).join("old");
-        let mut below = 0;
-        while let Some(folder) = path.ancestor_below(below) {
-            below = folder.as_bytes().len();
-            if fs::symlink_metadata(folder.under(&old)).is_ok_and(|metadata| metadata.is_symlink()) {
-                return true;
+    /// Where something that is displaced at `path` can go now: with what was displaced there before out of its way.
+    pub fn free_place(&self, path: &RelPath, of: Tree) -> Result<PathBuf> {
+        let folder = self.folder_for(path);
+        for number in 0..MOST_OLDS {
+            let tree = folder.join(of.folder(number));
+            let place = path.under(&tree);
+            if is_behind_link(&tree, path) || look(&place)?.is_some() {
+                continue;
+            }
+            match make_folder(place.parent().unwrap_or(&tree)) {
+                Ok(()) => return Ok(place),
+                // What was displaced above it is a file there.
+                Err(Error::Io { source, .. }) if is_in_the_way(&source) => {}
+                Err(error) => return Err(error),
             }
         }
-        false
+        Err(Error::Restore { message: format!("{:?} is put there again and again.", path.display()) })
+    }
+
+    /// Everything that was displaced at `path`, the first one first.
+    pub fn displaced(&self, path: &RelPath, of: Tree) -> Result<Vec<PathBuf>> {
+        let folder = self.folder_for(path);
+        let mut found = Vec::new();
+        for number in 0..MOST_OLDS {
+            let tree = folder.join(of.folder(number));
+            if look(&tree)?.is_none() {
+                break;
+            }
+            let place = path.under(&tree);
+            // A folder is only the way to what lies in it.
+            if !is_behind_link(&tree, path) && look(&place)?.is_some_and(|stat| stat.kind != Kind::Dir) {
+                found.push(place);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Does what was displaced at `path` lie there?
+    pub fn keeps(&self, path: &RelPath) -> Result<bool> {
+        Ok(!self.displaced(path, Tree::Old)?.is_empty())
     }
 
     /// The workspace on the file system that `path` lies on.
-    fn folder_for(&self, path: &RelPath) -> PathBuf {
+    fn folder_for(&self, path: &RelPath) -> &Path {
         // The place of the area itself is in the folder around it.
-        let area = self.areas.iter().find(|area| path != *area && path.starts_with(area));
-        area.map_or_else(|| self.root.clone(), |area| area.under(&self.root)).join(WORKSPACE)
+        let area = self.areas.iter().find(|(area, _)| path != area && path.starts_with(area));
+        &area.map_or(&self.folder, |(_, folder)| folder).path
     }
 
     /// From now on the restore is being undone, also after a crash.
     pub fn mark_undo(&self) -> Result<()> {
         let (ready, undo) = (self.file("may-undo"), self.file("undo"));
         match fs::rename(&ready, &undo) {
-            Ok(()) => durable::sync_dir(&self.root.join(WORKSPACE)),
+            Ok(()) => durable::sync_dir(&self.folder.path),
             // It is undone once more.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => durable::write_private(&undo, b""),
+            Err(error) if error.kind() == ErrorKind::NotFound => durable::write_private(&undo, b""),
             Err(error) => Err(Error::io("undoing", undo, error)),
         }
     }
 
-    /// All is done or undone, and durable: one rename says so.
+    /// All is done or undone, and durable: what was displaced waits to be stored.
+    pub fn mark_kept(&self) -> Result<()> {
+        self.mark("journal", "kept")
+    }
+
+    /// Nothing of it is needed any more: one rename says so.
     pub fn mark_done(&self) -> Result<()> {
-        fs::rename(self.file("journal"), self.file("done")).at("finishing", self.file("journal"))?;
-        durable::sync_dir(&self.root.join(WORKSPACE))
+        let from = if self.file("kept").exists() { "kept" } else { "journal" };
+        self.mark(from, "done")
+    }
+
+    fn mark(&self, from: &str, to: &str) -> Result<()> {
+        fs::rename(self.file(from), self.file(to)).at("finishing", self.file(from))?;
+        durable::sync_dir(&self.folder.path)
     }
 
     /// Removes the folder with all that is in it, what says so last.
     pub fn remove(self) -> Result<()> {
-        for area in &self.areas {
-            durable::remove_tree(&area.under(&self.root).join(WORKSPACE))?;
+        for (_, area) in &self.areas {
+            empty(&area.path, &[])?;
         }
-        let folder = self.root.join(WORKSPACE);
-        for inner in durable::list(&folder)? {
-            let name = inner.file_name().unwrap_or_default();
-            if name != "done" && name != "lock" && name != "areas" {
-                let removed = if inner.is_dir() {
-                    durable::remove_tree(&inner)
-                } else {
-                    fs::remove_file(&inner).at("removing", &inner)
-                };
-                removed?;
-            }
+        empty(&self.folder.path, &["done", "lock", "areas"])?;
+        let (root, areas) = (self.root.clone(), self.areas.iter().map(|(path, _)| path.under(&self.root)));
+        let places: Vec<PathBuf> = areas.chain([root.clone()]).map(|folder| folder.join(WORKSPACE)).collect();
+        // NFS and FUSE keep a file that is open under another name: the lock is closed before its file goes.
+        drop(self);
+        places.iter().try_for_each(|place| durable::remove_tree(place))?;
+        durable::sync_dir(&root)
+    }
+}
+
+/// Removes what is in a folder, but these.
+fn empty(folder: &Path, but: &[&str]) -> Result<()> {
+    let inner = durable::list(folder)?;
+    inner.into_iter().filter(|inner| !but.iter().any(|name| inner.ends_with(name))).try_for_each(|inner| {
+        match inner.is_dir() && !inner.is_symlink() {
+            true => durable::remove_tree(&inner),
+            false => fs::remove_file(&inner).at("removing", &inner),
         }
-        durable::remove_tree(&folder)?;
-        durable::sync_dir(&self.root)
+    })
+}
+
+/// Where what is displaced lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// By the restore.
+    Old,
+    /// By undoing it.
+    Undone,
+}
+
+impl Tree {
+    /// The folder of what was displaced, and of what was displaced at the same places later.
+    fn folder(self, number: usize) -> String {
+        let name = if self == Tree::Old { "old" } else { "undone" };
+        if number == 0 { name.into() } else { format!("{name}-{number}") }
+    }
+}
+
+/// Was a folder above `path` a link, which lies among what was displaced now? What that leads to is not ours: it is
+/// neither taken for what was displaced, nor is anything put there.
+fn is_behind_link(tree: &Path, path: &RelPath) -> bool {
+    let mut below = 0;
+    while let Some(folder) = path.ancestor_below(below) {
+        below = folder.as_bytes().len();
+        if fs::symlink_metadata(folder.under(tree)).is_ok_and(|metadata| metadata.is_symlink()) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_in_the_way(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists)
+}
+
+/// What lies at a place of ours; `None`: nothing.
+pub fn look(place: &Path) -> Result<Option<Stat>> {
+    match Stat::of(place) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Error::io("reading", place, error)),
     }
 }
 
@@ -273,8 +501,17 @@ impl Places for Workspace {
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        let areas = self.areas.iter().map(|area| area.under(&self.root).join(WORKSPACE));
-        areas.chain([self.root.join(WORKSPACE)]).collect()
+        self.areas.iter().map(|(_, area)| area.path.clone()).chain([self.folder.path.clone()]).collect()
+    }
+}
+
+fn foreign(place: &Path, uid: u32) -> Error {
+    Error::Restore {
+        message: format!(
+            "{} belongs to the user {uid}, or others may look into it, so it is not believed: whoever may write to the root \
+             could have made it. If a restore of theirs was cut off or waits, run Lifeboat as that user; else remove the folder.",
+            place.display()
+        ),
     }
 }
 

@@ -150,7 +150,7 @@ fn journal(dir: &Path) -> Vec<u8> {
     let steps = vec![
         Step::Remove { path: path("a/b") },
         Step::MakeFolder { path: path("c") },
-        Step::Put { path: path("c/d"), replaces: false },
+        Step::Put { path: path("c/d"), replaces: false, staged: None },
         Step::Database { path: path("database.sqlite") },
         Step::Describe { path: path("c"), was: None, meta: None },
     ];

@@ -57,6 +57,7 @@ pub fn replacement(folder: &Path, name: &str) -> Replacement {
         live: folder.join("root").join(name),
         staged: folder.join("workspace").join(format!("{name}.new")),
         old: folder.join("workspace").join(format!("{name}.old")),
+        undone: folder.join("workspace").join(format!("{name}.undone")),
     }
 }
 
@@ -73,7 +74,12 @@ pub fn replace_within(all: &[&Replacement], patience: Duration) -> Result<Replac
 }
 
 pub fn again(one: &Replacement) -> Replacement {
-    Replacement { live: one.live.clone(), staged: one.staged.clone(), old: one.old.clone() }
+    Replacement {
+        live: one.live.clone(),
+        staged: one.staged.clone(),
+        old: one.old.clone(),
+        undone: one.undone.clone(),
+    }
 }
 
 /// Accounts of about one kilobyte, of which none looks alike in two eras.

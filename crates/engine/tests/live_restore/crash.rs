@@ -16,7 +16,7 @@ fn kill_restores(accounts: i64, kills: u32, pragmas: &str) {
     let mut whole = Process::start("restore:bank.sqlite", stage.folder());
     assert_eq!(whole.next(), "restored");
     let time = begun.elapsed();
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     let mut ends = [0; 3];
     for kill in 0..kills {
         std::fs::remove_file(&one.old).unwrap_or_default();
@@ -30,7 +30,7 @@ fn kill_restores(accounts: i64, kills: u32, pragmas: &str) {
         replace(&one).unwrap();
         assert_eq!(era(&one.live), 2);
         assert_eq!(era(&one.old), 1);
-        live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+        live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
         assert_eq!(era(&one.live), 1);
     }
     println!("{pragmas:?}: {kills} kills within {time:.1?}: {} old, {} new", ends[1], ends[2]);
@@ -75,7 +75,7 @@ fn a_disk_that_is_full_at_any_point_leaves_all_old_or_all_new() {
         *outcomes.entry(code).or_insert(0) += 1;
         replace_all(&[&all[0], &all[1]]).unwrap();
         for one in &all {
-            live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+            live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
             std::fs::remove_file(&one.old).unwrap();
             assert_eq!(era(&one.live), 1);
         }

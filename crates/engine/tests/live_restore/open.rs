@@ -52,7 +52,7 @@ fn restore_under_a_bot(accounts: i64, pragmas: &str, few: bool) {
     assert!(column(0).eq([2; 5]), "a connection does not see what was restored: {words}");
     assert_eq!(era(&one.live), 2);
     assert_eq!(era(&one.old), 1);
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     assert_eq!(era(&one.live), 1);
 }
 
@@ -127,7 +127,7 @@ fn connections_that_rest_have_the_restored_schema_too() {
         assert_eq!(look("PRAGMA user_version"), 9);
         drop(db);
 
-        live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+        live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
         assert_eq!(gone.next(), "1");
         assert_eq!(sums.next(), "1");
         assert_eq!(writer.next(), "0");

@@ -34,7 +34,7 @@ fn a_database_grows_and_shrinks() {
             assert_eq!(one.live.metadata().unwrap().len(), new, "{pragmas} {before} {after}");
             assert_eq!(one.old.metadata().unwrap().len(), old);
             assert_eq!(count(&one.old), format!("Integer({before})"));
-            live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+            live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
             assert_eq!(count(&one.live), format!("Integer({before})"));
             assert_eq!(ask(&one.live, "PRAGMA integrity_check"), r#"Text("ok")"#);
             assert_eq!(one.live.metadata().unwrap().len(), old);
@@ -86,10 +86,10 @@ fn what_the_app_has_written_after_the_commit_is_kept_by_a_second_try() {
     replace(&one).unwrap();
     assert_eq!(ask(&one.live, "SELECT sum(balance - id) FROM account"), "Integer(1000000)");
     // But an undo takes it back; and the second undo finds nothing to do.
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     assert_eq!(era(&one.live), 1);
     run(&one.live, "UPDATE account SET balance = balance + id");
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     assert_eq!(ask(&one.live, "SELECT sum(balance - id) FROM account"), "Integer(500000)");
 }
 
@@ -100,7 +100,7 @@ fn what_was_never_replaced_is_not_put_back() {
     // As after a crash that came between the keeping of the old image and the commit.
     std::fs::copy(&one.live, &one.old).unwrap();
     run(&one.live, "UPDATE account SET balance = balance + id");
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     assert_eq!(ask(&one.live, "SELECT sum(balance - id) FROM account"), "Integer(500000)");
     // A second try keeps what is there now.
     replace(&one).unwrap();
@@ -128,7 +128,7 @@ fn auto_vacuum_of_any_kind_turns_into_any_other() {
             run(&one.live, "DELETE FROM account WHERE id > 400; PRAGMA incremental_vacuum; VACUUM");
             assert_eq!(era(&one.live), 2, "{context}");
             assert_eq!(era(&one.old), 1, "{context}");
-            live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+            live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
             assert_eq!(era(&one.live), 1, "{context}");
         }
     }
@@ -147,7 +147,7 @@ fn an_empty_file_is_an_empty_database() {
     replace(&one).unwrap();
     assert_eq!(era(&one.live), 2);
     assert_ne!(tables(), 0);
-    live::put_back(&one.live, &one.old, PATIENCE).unwrap();
+    live::put_back(&one.live, &one.old, &one.undone, PATIENCE).unwrap();
     assert_eq!(tables(), 0);
 }
 

@@ -109,8 +109,8 @@ fn a_swap_that_fails_in_the_middle_is_undone() {
     let bot = Bot::new();
     let backup = bot.backup(BackupType::Manual).backup;
     wreck(&bot);
-    // Nothing can take the place of a mount point, and nothing of this is known before it is tried.
-    let mounted = bot.path("uploads/reports/2026/11/T1/b.jpg");
+    // A mount point cannot be removed, and nothing of this is known before it is tried.
+    let mounted = bot.path("logs/out.log/inner.txt");
     let source = bot.dir.path().join("other");
     fs::write(&source, b"mounted").unwrap();
     let status = std::process::Command::new("mount").arg("--bind").args([&source, &mounted]).status();

@@ -28,15 +28,34 @@ pub struct Change {
     purpose: Purpose,
     /// There is something to commit.
     pending: bool,
-    /// The copy of the old content is complete.
-    kept: bool,
+    kept: Kept,
     /// Pages that were written.
     written: u64,
 }
 
 enum Purpose {
-    Replace { old: PathBuf, copy: NamedTempFile, early: Option<Early> },
+    Replace { early: Option<Early> },
     PutBack,
+}
+
+/// The image of what the database had, on its way to its place.
+struct Kept {
+    place: PathBuf,
+    copy: NamedTempFile,
+    is_complete: bool,
+}
+
+impl Kept {
+    fn begin(place: &Path) -> Result<Kept> {
+        let folder = place.parent().unwrap_or(Path::new("."));
+        let copy = tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
+        Ok(Kept { place: place.to_owned(), copy, is_complete: false })
+    }
+
+    fn write(&self, page: u32, bytes: &[u8]) -> Result<()> {
+        durable::write_at(self.copy.as_file(), bytes, u64::from(page - 1) * bytes.len() as u64)
+            .at("writing", self.copy.path())
+    }
 }
 
 /// What the comparison before the lock found. It holds as long as nobody commits.
@@ -76,20 +95,19 @@ struct Staged {
 impl Change {
     /// `cache`: bytes of changed pages in memory.
     pub fn replace(live: &Path, staged: &Path, old: &Path, cache: u64) -> Result<Change> {
-        let folder = old.parent().unwrap_or(Path::new("."));
-        let copy = tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
-        Change::open(live, staged, cache, Purpose::Replace { old: old.to_owned(), copy, early: None })
+        Change::open(live, staged, old, cache, Purpose::Replace { early: None })
     }
 
-    /// `image`: what [`Change::replace`] has kept.
-    pub fn put_back(live: &Path, image: &Path, cache: u64) -> Result<Change> {
-        Change::open(live, image, cache, Purpose::PutBack)
+    /// `image`: what [`Change::replace`] has kept. `undone`: where what it has now is kept.
+    pub fn put_back(live: &Path, image: &Path, undone: &Path, cache: u64) -> Result<Change> {
+        Change::open(live, image, undone, cache, Purpose::PutBack)
     }
 
-    fn open(live: &Path, staged: &Path, cache: u64, purpose: Purpose) -> Result<Change> {
+    fn open(live: &Path, staged: &Path, kept: &Path, cache: u64, purpose: Purpose) -> Result<Change> {
+        let kept = Kept::begin(kept)?;
         let staged = Staged::open(staged)?;
         let database = Database::open(live, staged.page_size, cache)?;
-        Ok(Change { database, staged, purpose, pending: false, kept: false, written: 0 })
+        Ok(Change { database, staged, purpose, pending: false, kept, written: 0 })
     }
 
     /// Copies and compares as much as can be without a lock. `patience` is for the rare moments when others commit.
@@ -98,8 +116,8 @@ impl Change {
         if !one.is_empty() && self.is_settled_by(&one)? {
             return Ok(());
         }
-        let Purpose::Replace { copy, early, .. } = &mut self.purpose else { return Ok(()) };
-        let (database, staged) = (&self.database, &self.staged);
+        let Purpose::Replace { early } = &mut self.purpose else { return Ok(()) };
+        let (database, staged, kept) = (&self.database, &self.staged, &self.kept);
         let mut found = Early { version: 0, pages: 0, differs: vec![0; staged.pages as usize / 64 + 1] };
         let (mut live, mut new) = (Vec::new(), Vec::new());
         let mut next = 1;
@@ -115,7 +133,7 @@ impl Change {
             for page in next..=end {
                 database.read(page, &mut live)?;
                 // A page size that has changed is seen to under the lock.
-                keep(copy, page, &live)?;
+                kept.write(page, &live)?;
                 if page <= staged.pages {
                     staged.read(page, &mut new)?;
                     found.mark(page, live != new);
@@ -128,7 +146,7 @@ impl Change {
             }
         }
         (found.pages + 1..=staged.pages).for_each(|page| found.mark(page, true));
-        copy.as_file().sync_data().at("writing", copy.path())?;
+        kept.copy.as_file().sync_data().at("writing", kept.copy.path())?;
         *early = Some(found);
         Ok(())
     }
@@ -168,7 +186,7 @@ impl Change {
             self.database.suspend_auto_vacuum()?;
         }
         let early = match &self.purpose {
-            Purpose::Replace { early, .. } => early.as_ref().filter(|early| early.version == version),
+            Purpose::Replace { early } => early.as_ref().filter(|early| early.version == version),
             Purpose::PutBack => None,
         };
         let (mut live, mut new, mut was) = (Vec::new(), Vec::new(), Vec::new());
@@ -199,11 +217,9 @@ impl Change {
             return Ok(());
         }
         self.keep(1, &one, &mut was)?;
-        if let Purpose::Replace { copy, .. } = &self.purpose {
-            let length = u64::from(pages) * u64::from(self.staged.page_size);
-            copy.as_file().set_len(length).and_then(|()| copy.as_file().sync_data()).at("writing", copy.path())?;
-            self.kept = true;
-        }
+        let (length, copy) = (u64::from(pages) * u64::from(self.staged.page_size), &self.kept.copy);
+        copy.as_file().set_len(length).and_then(|()| copy.as_file().sync_data()).at("writing", copy.path())?;
+        self.kept.is_complete = true;
         self.database.write(1, &merged)?;
         if self.staged.pages < pages {
             self.database.cut(self.staged.pages)?;
@@ -216,8 +232,8 @@ impl Change {
 
     /// Gives the image of the old content its name, for good. All changes do this before the first of them commits.
     pub fn ready(self) -> Result<Ready> {
-        if let (Purpose::Replace { old, copy, .. }, true) = (self.purpose, self.kept) {
-            durable::persist(copy, &old)?;
+        if self.kept.is_complete {
+            durable::persist(self.kept.copy, &self.kept.place)?;
         }
         Ok(Ready { database: self.database, pending: self.pending, written: self.written })
     }
@@ -245,7 +261,7 @@ impl Change {
         let cookie = page_one::cookie(one);
         match &self.purpose {
             // A crash came after the commit. What the app has written since is its own.
-            Purpose::Replace { old, .. } => match Staged::open(old) {
+            Purpose::Replace { .. } => match Staged::open(&self.kept.place) {
                 Ok(old) => Ok(page_one::side(cookie, old.cookie()?) == Side::Replaced),
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
@@ -261,18 +277,14 @@ impl Change {
 
     /// Puts a page of the old content into its image, unless it is there already.
     fn keep(&self, page: u32, bytes: &[u8], was: &mut Vec<u8>) -> Result<()> {
-        let Purpose::Replace { copy, early, .. } = &self.purpose else { return Ok(()) };
+        let has_early = matches!(&self.purpose, Purpose::Replace { early: Some(_) });
         let offset = u64::from(page - 1) * bytes.len() as u64;
         was.resize(bytes.len(), 0);
-        if early.is_some() && durable::read_at(copy.as_file(), was, offset).is_ok() && was == bytes {
+        if has_early && durable::read_at(self.kept.copy.as_file(), was, offset).is_ok() && was == bytes {
             return Ok(());
         }
-        keep(copy, page, bytes)
+        self.kept.write(page, bytes)
     }
-}
-
-fn keep(copy: &NamedTempFile, page: u32, bytes: &[u8]) -> Result<()> {
-    durable::write_at(copy.as_file(), bytes, u64::from(page - 1) * bytes.len() as u64).at("writing", copy.path())
 }
 
 impl Early {

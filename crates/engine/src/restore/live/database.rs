@@ -182,7 +182,7 @@ pub fn is_lock_page(page: u32, page_size: u32) -> bool {
 }
 
 /// The folder by its true name: SQLite is told to follow no link, and the journal lies beside the true file.
-fn resolve(path: &Path) -> Result<PathBuf> {
+pub fn resolve(path: &Path) -> Result<PathBuf> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(cannot(path, "it is not the path of a file"));
     };

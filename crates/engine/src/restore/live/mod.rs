@@ -30,6 +30,7 @@ use crate::vault::durable;
 use crate::{Control, Error, Result};
 
 use change::{Change, Ready};
+pub use database::{in_use, resolve};
 
 /// Bytes of changed pages in memory, of all databases together; what is more goes to disk, uncommitted.
 const CACHE: u64 = 32 << 20;
@@ -43,6 +44,8 @@ pub struct Replacement {
     /// Where a full image of the replaced content is kept. What lies there from an earlier try, which a crash cut off,
     /// says whether that one had come to its commit.
     pub old: PathBuf,
+    /// Where a full image is kept of what is displaced if it is taken back at once.
+    pub undone: PathBuf,
 }
 
 /// What a replacement did, and what it cost the others.
@@ -60,7 +63,7 @@ pub fn replace(mut all: Vec<Replacement>, patience: Duration, control: &Control)
     all.sort_by(|a, b| a.live.cmp(&b.live));
     let cache = (CACHE / all.len().max(1) as u64).max(LEAST_CACHE);
     let mut changes = Vec::new();
-    for Replacement { live, staged, old } in &all {
+    for Replacement { live, staged, old, .. } in &all {
         database::wait(patience, control);
         let mut change = Change::replace(live, staged, old, cache)?;
         change.prepare(patience, control)?;
@@ -83,8 +86,8 @@ pub fn replace(mut all: Vec<Replacement>, patience: Duration, control: &Control)
 /// After a commit that failed, the last of those that were begun: puts back what had been committed, and says why.
 fn take_back(all: &[Replacement], begun: &[bool], cause: Error, patience: Duration) -> Error {
     // The one that failed, too: it may have come through all the same.
-    for Replacement { live, old, .. } in all.iter().zip(begun).filter(|(_, begun)| **begun).map(|(one, _)| one).rev() {
-        if let Err(error) = put_back(live, old, patience) {
+    for Replacement { live, old, undone, .. } in all.iter().zip(begun).filter(|(_, begun)| **begun).map(|(one, _)| one).rev() {
+        if let Err(error) = put_back(live, old, undone, patience) {
             return Error::Restore {
                 message: format!(
                     "{cause} {} could not be put back ({error}); what was replaced is kept in {}.",
@@ -101,11 +104,12 @@ fn take_back(all: &[Replacement], begun: &[bool], cause: Error, patience: Durati
 }
 
 /// Gives a live database the content of the image that a replacement has kept. Where it was not replaced, or was put
-/// back already, its content stays: what the app has written since is its own.
-pub fn put_back(live: &Path, image: &Path, patience: Duration) -> Result<()> {
+/// back already, its content stays: what the app has written since is its own. `undone` becomes a full image of what it
+/// has now.
+pub fn put_back(live: &Path, image: &Path, undone: &Path, patience: Duration) -> Result<()> {
     let control = Control::silent();
     database::wait(patience, &control);
-    let mut change = Change::put_back(live, image, CACHE)?;
+    let mut change = Change::put_back(live, image, undone, CACHE)?;
     if change.is_settled()? {
         return Ok(());
     }

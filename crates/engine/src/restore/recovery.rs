@@ -1,0 +1,112 @@
+//! What becomes of a restore in place that was cut off: it is finished, or undone.
+//!
+//! Between the crash and now anything may have happened. Its app may have been started again by a supervisor, and may have
+//! written to files of which some are restored and some are not. So it is asked again who has a database open; what the
+//! app wrote is kept like all that a restore displaces; and where it cannot go on now, it says what to do, and waits.
+
+use std::time::Instant;
+
+use super::afterwards::Asking;
+use super::holders::holders;
+use super::in_place::{elapsed, left_behind};
+use super::journal::Journal;
+use super::swap::Swap;
+use super::workspace::{State, Workspace};
+use crate::report::RestoreResult;
+use crate::{Config, Control, Error, Result};
+
+/// Finishes or undoes what was cut off; the result of one that was finished. What it displaced is stored by whoever has
+/// the key (see `displaced.rs`). `E_RESTORE`: it has to wait.
+pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
+    let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
+    match workspace.state() {
+        State::Pending | State::Kept => Ok(None),
+        State::Staging | State::Done => {
+            // Where something of it is kept from going, it is in nobody's way.
+            let _ = workspace.remove();
+            Ok(None)
+        }
+        State::Undoing => {
+            let journal = Journal::read(&workspace.file("journal"))?;
+            Swap::new(&workspace, &journal).undo()?;
+            end(workspace, &journal).map(|_| None)
+        }
+        State::Journaled => {
+            let started = Instant::now();
+            let journal = Journal::read(&workspace.file("journal"))?;
+            let swap = Swap::new(&workspace, &journal);
+            not_in_use(&swap)?;
+            let done = swap.apply_databases(control).and_then(|()| {
+                let hosts = Asking::begin(&config.backup_dir, &journal.result.plan, control);
+                let put = swap.apply_files();
+                drop(hosts.map(Asking::end));
+                put.and_then(|()| swap.sync())
+            });
+            match done {
+                Ok(()) => {}
+                // Others are using a database: the next operation tries again.
+                Err(error @ (Error::Restore { .. } | Error::Aborted)) => return Err(error),
+                Err(error) => {
+                    let error = undo(&workspace, &journal, error);
+                    if matches!(error, Error::RolledBack { .. }) {
+                        tidy(workspace, &journal)?;
+                    }
+                    return Err(error);
+                }
+            }
+            let mut result = journal.result.clone();
+            result.warnings.extend(swap.warnings());
+            result.warnings.extend(end(workspace, &journal)?);
+            result.duration_ms += elapsed(started);
+            Ok(Some(result))
+        }
+    }
+}
+
+/// Undoes what was done, and says why. `E_ROLLED_BACK`: all is as it was, and what was displaced is kept.
+pub fn undo(workspace: &Workspace, journal: &Journal, cause: Error) -> Error {
+    let undone = Swap::new(workspace, journal).undo().and_then(|()| workspace.mark_kept());
+    match undone {
+        Ok(()) => Error::RolledBack { cause: Box::new(cause) },
+        Err(error) => Error::Restore {
+            message: format!(
+                "The restore failed ({cause}), and putting everything back failed, too ({error}). Nothing is lost. \
+                 See to the cause; the next command of Lifeboat on this folder, `lifeboat status` for one, goes on \
+                 putting it back."
+            ),
+        },
+    }
+}
+
+/// All is done, or undone.
+fn end(workspace: Workspace, journal: &Journal) -> Result<Option<crate::report::Warning>> {
+    workspace.mark_kept()?;
+    tidy(workspace, journal)
+}
+
+/// Where nothing is to be stored, the workspace goes at once.
+fn tidy(workspace: Workspace, journal: &Journal) -> Result<Option<crate::report::Warning>> {
+    if journal.result.safety_backup.is_some() {
+        return Ok(None);
+    }
+    workspace.mark_done()?;
+    Ok(left_behind(workspace.remove()))
+}
+
+/// A database that is to be swapped is not swapped under who has opened it since the restore was cut off.
+fn not_in_use(swap: &Swap<'_>) -> Result<()> {
+    let databases = swap.to_be_swapped();
+    let found = if databases.is_empty() { None } else { holders(&databases) };
+    match found.as_ref().and_then(|found| found.holders.first()) {
+        None => Ok(()),
+        Some(holder) => Err(Error::Restore {
+            message: format!(
+                "A restore was cut off, and {} is open in process {} ({}) now. Stop it; then `lifeboat status` finishes the \
+                 restore.",
+                holder.path.display(),
+                holder.pid,
+                holder.name
+            ),
+        }),
+    }
+}
