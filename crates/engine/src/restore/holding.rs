@@ -34,6 +34,8 @@ pub struct Holding {
 impl Holding {
     /// Locks each of the databases that is there. `E_RESTORE`: one is in use, and nothing was changed.
     pub fn take(databases: &[PathBuf], patience: Duration, control: &Control) -> Result<Holding> {
+        // Whoever keeps one open is not waited for.
+        refuse_holders(databases)?;
         let give_up = Instant::now() + patience;
         let is_file = |path: &&PathBuf| Stat::of(path).is_ok_and(|stat| stat.kind == Kind::File);
         let there: Vec<&PathBuf> = databases.iter().filter(is_file).collect();
@@ -68,7 +70,7 @@ pub fn refuse_holders(databases: &[PathBuf]) -> Result<()> {
 
 /// `None`: this system or this file has no such locks.
 fn hold(path: &Path, give_up: Instant, control: &Control) -> Result<Option<File>> {
-    for _ in 0..MOST_LOGS {
+    for tries in 1.. {
         bring_home(path);
         // A file that may not be written to is locked by nobody who writes to it either.
         let Ok(file) = File::options().read(true).write(true).open(path) else { return Ok(None) };
@@ -81,12 +83,13 @@ fn hold(path: &Path, give_up: Instant, control: &Control) -> Result<Option<File>
                 Locked::ByOthers => std::thread::sleep(PAUSE),
             }
         }
-        if !has_log(path) || !is_readable(path) {
+        // Else somebody has written since, and it is done once more. A journal that a crash has left before it counted stays
+        // where it is: it goes with its file.
+        if tries == MOST_LOGS || !has_log(path) || !is_readable(path) {
             return Ok(Some(file));
         }
-        // Somebody has written since: once more.
     }
-    Err(in_use(path))
+    Ok(None)
 }
 
 fn has_log(path: &Path) -> bool {

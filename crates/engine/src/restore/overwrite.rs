@@ -1,4 +1,5 @@
-//! A file that is a mount of its own, as containers have them, cannot be renamed: its content is written in place.
+//! A file that is a mount of its own, as containers have them, or lies in a folder of somebody else's, cannot be renamed:
+//! its content is written in place.
 //!
 //! That is not done at one instant, so a copy of what was there is durable first; whoever finds the journal after a crash
 //! writes once more.

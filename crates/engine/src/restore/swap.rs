@@ -232,7 +232,7 @@ impl<'a> Swap<'a> {
                 Ok(()) => break,
                 // It has come or gone at this moment.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => continue,
-                Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                Err(error) if cannot_be_renamed(&error) => {
                     let is_kept = self.workspace.keeps(path)?;
                     let kept = self.workspace.free_place(path, Tree::Old)?;
                     return overwrite(&spot, &new, (!is_kept).then_some(&kept));
@@ -423,8 +423,8 @@ impl<'a> Swap<'a> {
             }
         }
         match self.put_old(path, &spot, &old) {
-            // It is a mount: its content is put back instead.
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::ResourceBusy => {
+            // Its content is put back instead.
+            Err(Error::Io { source, .. }) if cannot_be_renamed(&source) => {
                 overwrite(&spot, &old, Some(&self.workspace.free_place(path, Tree::Undone)?))
             }
             done => done,
@@ -436,4 +436,10 @@ impl<'a> Swap<'a> {
         make_folder(new.parent().unwrap_or(Path::new(".")))?;
         Ok(new)
     }
+}
+
+/// It is a mount of its own, or lies in a folder that this user may not change: the file itself may be written to all
+/// the same.
+fn cannot_be_renamed(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::PermissionDenied)
 }

@@ -129,8 +129,12 @@ impl Folder {
 
     /// Makes it, or takes one of ours that is there.
     fn make(root: &Path, place: &Path) -> Result<Folder> {
-        match fs::create_dir(place) {
-            Ok(()) => restrict(place)?,
+        let mut builder = fs::DirBuilder::new();
+        // What is replaced may be secret: nobody else looks into it, from its first moment.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(place) {
+            Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("making the folder", place, error)),
         }
@@ -517,13 +521,4 @@ fn foreign(place: &Path, uid: u32) -> Error {
 
 fn busy() -> Error {
     Error::Busy { operation: "RESTORE".into(), since: "a moment ago".into(), pid: 0, progress: String::new() }
-}
-
-/// What is replaced may be secret: nobody else looks into it.
-fn restrict(folder: &Path) -> Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).at("restricting", folder)?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
 }

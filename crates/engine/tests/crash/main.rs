@@ -15,6 +15,8 @@
 //! `npm run torture` goes through all calls (LIFEBOAT_TORTURE). Otherwise it is a sample that depends on LIFEBOAT_SEED,
 //! which is printed.
 //!
+//! In [`tokens`] an app writes through the whole of it.
+//!
 //! Power that is cut can also lose what was written and not yet synced; that is not simulated here.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -30,5 +32,6 @@ mod restart;
 mod role;
 mod sample;
 mod scene;
+mod tokens;
 mod trace;
 mod writers;

@@ -11,6 +11,7 @@ use lifeboat_engine::{Config, Control, Engine};
 use rusqlite::Connection;
 
 use crate::scene::{DATABASES, content, options};
+use crate::tokens::{Habit, write_without_a_pause};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
@@ -22,6 +23,8 @@ pub enum Role {
     /// An app that has the databases open and reads them; each line of its input asks what it sees.
     App,
     Write(Writer),
+    /// An app that writes without a pause; the numbers begin with what the command is given as the backup.
+    Tokens(Habit),
 }
 
 /// What writes to a vault.
@@ -86,6 +89,8 @@ impl Role {
             Role::Apply => "apply",
             Role::App => "app",
             Role::Write(writer) => writer.name(),
+            Role::Tokens(Habit::Keeps) => "keeps",
+            Role::Tokens(Habit::Opens) => "opens",
         }
     }
 
@@ -126,6 +131,11 @@ fn role() {
     let folder = PathBuf::from(std::env::var_os("CRASH_FOLDER").unwrap());
     if role == "app" {
         return app(&folder);
+    }
+    for habit in [Habit::Keeps, Habit::Opens] {
+        if role == Role::Tokens(habit).name() {
+            write_without_a_pause(&folder.join("root"), habit);
+        }
     }
     let backup = std::env::var("CRASH_BACKUP").unwrap();
     if let Some(writer) = Writer::ALL.into_iter().find(|writer| writer.name() == role) {
