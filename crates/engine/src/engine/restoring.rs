@@ -71,7 +71,8 @@ impl Engine {
         let _lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
         control.check()?;
         let finished = restore::recover(&self.config, control)?;
-        let stored = if exists { self.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
+        let stored =
+            if exists { self.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
         if let Some(mut finished) = finished {
             match stored {
                 Ok(stored) => finished.safety_backup = stored.or(finished.safety_backup),

@@ -13,11 +13,11 @@ use super::check::Check;
 use super::journal::Journal;
 use super::mode::{self, Choice};
 use super::plan::{self, Plan};
-use super::{displaced, recovery, safety};
 use super::source::{Source, sources};
-use super::stage::{Order, Places, Stage};
+use super::stage::{Order, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
+use super::{displaced, recovery, safety};
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -250,7 +250,7 @@ impl InPlace<'_> {
         });
         // Who applies it is the app's user, and that may be another one.
         let staged = staged.and_then(|()| match owner::of_folder_of_another(&self.config.root) {
-            Some(ids) => workspace.folders().iter().try_for_each(|folder| owner::give_new(folder, ids)),
+            Some(ids) => workspace.give(ids),
             None => Ok(()),
         });
         if staged.is_err() {

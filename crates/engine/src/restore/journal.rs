@@ -191,11 +191,7 @@ mod tests {
         let meta = Meta { mode: 0o644, uid: 1, gid: 2, mtime: (3, 4) };
         let steps = vec![
             Step::Remove { path: path.clone() },
-            Step::Put {
-                path: path.clone(),
-                replaces: true,
-                staged: Some(Staged { ino: 5, size: 6, mtime: (7, 8) }),
-            },
+            Step::Put { path: path.clone(), replaces: true, staged: Some(Staged { ino: 5, size: 6, mtime: (7, 8) }) },
             Step::Describe { path, was: None, meta: Some(meta) },
         ];
         Journal { result: RestoreResult::default(), steps }

@@ -95,14 +95,22 @@ impl Meta {
         }
         // A change of the owner clears set-uid bits.
         if gives || self.mode != now.mode {
-            set("mode", "setting the mode of", std::fs::set_permissions(&handle.path, PermissionsExt::from_mode(self.mode)))?;
+            set(
+                "mode",
+                "setting the mode of",
+                std::fs::set_permissions(&handle.path, PermissionsExt::from_mode(self.mode)),
+            )?;
         }
         if self.mtime != now.mtime {
             // What the system cannot express came from nobody's file.
             let seconds = self.mtime.0.clamp(-(1 << 40), 1 << 40);
             let time = Timespec { tv_sec: seconds, tv_nsec: self.mtime.1.min(999_999_999).into() };
             let times = Timestamps { last_access: time, last_modification: time };
-            set("time", "setting the time of", utimensat(CWD, &handle.path, &times, AtFlags::empty()).map_err(io::Error::from))?;
+            set(
+                "time",
+                "setting the time of",
+                utimensat(CWD, &handle.path, &times, AtFlags::empty()).map_err(io::Error::from),
+            )?;
         }
         Ok(refused)
     }

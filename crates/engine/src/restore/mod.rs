@@ -52,8 +52,8 @@ use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
-use in_place::InPlace;
 pub use displaced::{store_waiting, waits as displaced_waits};
+use in_place::InPlace;
 pub use in_place::{Restored, discard_pending};
 pub use recovery::recover;
 use source::{Survey, not_found, sources};

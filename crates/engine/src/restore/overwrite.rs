@@ -40,7 +40,8 @@ fn copy_out(live: &File, kept: &Path, spot: &Spot) -> Result<()> {
     let folder = kept.parent().unwrap_or(Path::new("."));
     for _ in 0..TRIES {
         let before = Stat::of_file(live).at("reading", &spot.shown)?;
-        let mut copy = tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
+        let mut copy =
+            tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
         let mut source = spot.open(false).at("reading", &spot.shown)?;
         io::copy(&mut source, copy.as_file_mut()).at("copying", &spot.shown)?;
         if Stat::of_file(live).at("reading", &spot.shown)? == before {
@@ -49,5 +50,10 @@ fn copy_out(live: &File, kept: &Path, spot: &Spot) -> Result<()> {
             return durable::persist(copy, kept);
         }
     }
-    Err(Error::Restore { message: format!("{} is written to all the time. Stop what writes to it, and restore again.", spot.shown.display()) })
+    Err(Error::Restore {
+        message: format!(
+            "{} is written to all the time. Stop what writes to it, and restore again.",
+            spot.shown.display()
+        ),
+    })
 }

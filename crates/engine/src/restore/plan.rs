@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use super::afterwards::Placed;
 use super::journal::Step;
-use super::mounts;
 use super::metadata::Meta;
+use super::mounts;
 use super::source::{Source, Survey};
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
@@ -86,10 +86,8 @@ impl Plan {
         // What is put there displaces what is there by itself.
         let removes = self.removes.iter().filter(|path| !lost.contains(path) && !puts.contains(path));
         let mut touching: Vec<&RelPath> = removes.clone().chain(lost.iter().copied()).collect();
-        let mut databases: Vec<Step> = lost
-            .iter()
-            .map(|path| Step::RemoveDatabase { path: (*path).clone(), sides: sides_of(path) })
-            .collect();
+        let mut databases: Vec<Step> =
+            lost.iter().map(|path| Step::RemoveDatabase { path: (*path).clone(), sides: sides_of(path) }).collect();
         for database in &self.databases {
             let path = database.path.clone();
             touching.push(&database.path);

@@ -188,8 +188,14 @@ mod system {
     }
 
     #[cfg(target_os = "linux")]
-    fn no_replace(from: &impl std::os::fd::AsFd, name: &Path, to: &impl std::os::fd::AsFd, new: &Path) -> io::Result<()> {
-        match rustix::fs::renameat_with(from, name, to, new, rustix::fs::RenameFlags::NOREPLACE).map_err(or_unsupported) {
+    fn no_replace(
+        from: &impl std::os::fd::AsFd,
+        name: &Path,
+        to: &impl std::os::fd::AsFd,
+        new: &Path,
+    ) -> io::Result<()> {
+        match rustix::fs::renameat_with(from, name, to, new, rustix::fs::RenameFlags::NOREPLACE).map_err(or_unsupported)
+        {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => careful_rename(from, name, to, new),
             renamed => renamed,
         }
@@ -199,7 +205,12 @@ mod system {
     use careful_rename as no_replace;
 
     /// Where no rename refuses to write over something, it is looked for first.
-    fn careful_rename(from: &impl std::os::fd::AsFd, name: &Path, to: &impl std::os::fd::AsFd, new: &Path) -> io::Result<()> {
+    fn careful_rename(
+        from: &impl std::os::fd::AsFd,
+        name: &Path,
+        to: &impl std::os::fd::AsFd,
+        new: &Path,
+    ) -> io::Result<()> {
         match rustix::fs::statat(to, new, AtFlags::SYMLINK_NOFOLLOW) {
             Err(rustix::io::Errno::NOENT) => Ok(rustix::fs::renameat(from, name, to, new)?),
             Err(error) => Err(error.into()),

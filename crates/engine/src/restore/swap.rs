@@ -237,7 +237,9 @@ impl<'a> Swap<'a> {
                     let kept = self.workspace.free_place(path, Tree::Old)?;
                     return overwrite(&spot, &new, (!is_kept).then_some(&kept));
                 }
-                Err(error) if error.kind() == ErrorKind::Unsupported => return self.put_in_two_steps(path, &spot, &new),
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    return self.put_in_two_steps(path, &spot, &new);
+                }
                 Err(error) => return Err(Error::io("moving into place", &spot.shown, error)),
             }
         }
@@ -247,7 +249,9 @@ impl<'a> Swap<'a> {
                 spot.exchange(&new).at("moving into place", &spot.shown)?;
                 in_the_way("there is a folder now")
             }
-            Some(displaced) if staged.is_some_and(|staged| staged.is(&displaced)) => in_the_way("others are at work there"),
+            Some(displaced) if staged.is_some_and(|staged| staged.is(&displaced)) => {
+                in_the_way("others are at work there")
+            }
             Some(_) => self.keep(path, &new, Tree::Old),
         }
     }

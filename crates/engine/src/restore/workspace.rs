@@ -30,7 +30,7 @@ use crate::capture::stat::{Kind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::durable;
-use crate::{Error, Result};
+use crate::{Error, Result, owner};
 
 /// The folder's name.
 pub const WORKSPACE: &str = ".lifeboat-restore";
@@ -69,7 +69,9 @@ pub fn unfinished(root: &Path) -> Option<Unfinished> {
     let folder = root.join(WORKSPACE);
     let has = |name: &str| folder.join(name).exists();
     match fs::symlink_metadata(&folder) {
-        Ok(metadata) if metadata.is_dir() && has("pending") && !has("journal") && !has("kept") => Some(Unfinished::Waits),
+        Ok(metadata) if metadata.is_dir() && has("pending") && !has("journal") && !has("kept") => {
+            Some(Unfinished::Waits)
+        }
         Ok(metadata) if metadata.is_dir() => Some(Unfinished::CutOff),
         _ => None,
     }
@@ -90,7 +92,7 @@ pub struct Workspace {
 struct Folder {
     path: PathBuf,
     /// What the path leads through, where it must not depend on a name.
-    _handle: Option<File>,
+    handle: Option<File>,
 }
 
 impl Folder {
@@ -115,15 +117,15 @@ impl Folder {
             let through = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
             let is_anothers = us.is_root() && Stat::of(root).is_ok_and(|root| root.uid != 0);
             let folder = match is_anothers && through.exists() {
-                true => Folder { path: through, _handle: Some(handle) },
-                false => Folder { path: place.to_path_buf(), _handle: None },
+                true => Folder { path: through, handle: Some(handle) },
+                false => Folder { path: place.to_path_buf(), handle: None },
             };
             Ok(Ok(folder))
         }
         #[cfg(not(unix))]
         {
             let _ = root;
-            Ok(Ok(Folder { path: place.to_path_buf(), _handle: None }))
+            Ok(Ok(Folder { path: place.to_path_buf(), handle: None }))
         }
     }
 
@@ -394,6 +396,16 @@ impl Workspace {
         // The place of the area itself is in the folder around it.
         let area = self.areas.iter().find(|(area, _)| path != area && path.starts_with(area));
         &area.map_or(&self.folder, |(_, folder)| folder).path
+    }
+
+    /// Gives all of it to another user, who is to apply it.
+    pub fn give(&self, ids: owner::Ids) -> Result<()> {
+        let folders = self.areas.iter().map(|(_, folder)| folder).chain([&self.folder]);
+        folders.into_iter().try_for_each(|folder| match folder.handle {
+            // The handle's own path is a link; what it leads to is ours for sure.
+            Some(_) => owner::give_new(&folder.path.join("."), ids),
+            None => owner::give_new(&folder.path, ids),
+        })
     }
 
     /// From now on the restore is being undone, also after a crash.

@@ -147,7 +147,8 @@ impl Scene {
 
     fn copy(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let copied = std::process::Command::new("cp").arg("-a").arg(self.folder.path().join(".")).arg(folder.path()).status();
+        let copied =
+            std::process::Command::new("cp").arg("-a").arg(self.folder.path().join(".")).arg(folder.path()).status();
         assert!(copied.unwrap().success());
         folder
     }
@@ -183,7 +184,8 @@ impl Found {
         }
         for entry in fs::read_dir(root.join("sessions/raf")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            self.keys.extend(name.strip_prefix("key-").and_then(|rest| rest.strip_suffix(".json")?.parse::<u64>().ok()));
+            self.keys
+                .extend(name.strip_prefix("key-").and_then(|rest| rest.strip_suffix(".json")?.parse::<u64>().ok()));
         }
     }
 }
@@ -222,7 +224,8 @@ fn play(mode: RestoreMode, role: Role, habit: Habit) {
         .collect();
     each(&cases, |case| {
         let [number, at, pause, choice] = *case;
-        let what = format!("{role:?}, {habit:?}, case {number}: killed at call {at} of {calls}, {pause} ms, choice {choice}");
+        let what =
+            format!("{role:?}, {habit:?}, case {number}: killed at call {at} of {calls}, {pause} ms, choice {choice}");
         let folder = scene.copy();
         let (path, root) = (folder.path(), folder.path().join("root"));
         let engine = Engine::new(config(path));

@@ -74,12 +74,7 @@ pub fn replace_within(all: &[&Replacement], patience: Duration) -> Result<Replac
 }
 
 pub fn again(one: &Replacement) -> Replacement {
-    Replacement {
-        live: one.live.clone(),
-        staged: one.staged.clone(),
-        old: one.old.clone(),
-        undone: one.undone.clone(),
-    }
+    Replacement { live: one.live.clone(), staged: one.staged.clone(), old: one.old.clone(), undone: one.undone.clone() }
 }
 
 /// Accounts of about one kilobyte, of which none looks alike in two eras.

@@ -6,6 +6,7 @@
 mod support;
 
 mod in_place;
+mod others;
 mod refused;
 mod salvage;
 mod selective;

@@ -232,10 +232,11 @@ fn a_restore_that_is_undone_puts_the_link_back_and_touches_nothing_behind_it() {
     following(&mut bot);
     bot.write("zone.json", b"[1]");
     let backup = bot.backup(BackupType::Manual).backup;
-    // Nothing can take the place of a mount point, and nothing of this is known before it is tried.
-    bot.write("zone.json", b"[1, 2]");
+    // A mount point cannot be removed, and nothing of this is known before it is tried.
+    fs::remove_file(bot.path("zone.json")).unwrap();
+    fs::create_dir(bot.path("zone.json")).unwrap();
     let source = bot.dir.path().join("other");
-    fs::write(&source, b"mounted").unwrap();
+    fs::create_dir(&source).unwrap();
     let mounted = bot.path("zone.json");
     let status = std::process::Command::new("mount").arg("--bind").args([&source, &mounted]).status();
     if !status.is_ok_and(|status| status.success()) {

@@ -86,7 +86,9 @@ pub fn replace(mut all: Vec<Replacement>, patience: Duration, control: &Control)
 /// After a commit that failed, the last of those that were begun: puts back what had been committed, and says why.
 fn take_back(all: &[Replacement], begun: &[bool], cause: Error, patience: Duration) -> Error {
     // The one that failed, too: it may have come through all the same.
-    for Replacement { live, old, undone, .. } in all.iter().zip(begun).filter(|(_, begun)| **begun).map(|(one, _)| one).rev() {
+    for Replacement { live, old, undone, .. } in
+        all.iter().zip(begun).filter(|(_, begun)| **begun).map(|(one, _)| one).rev()
+    {
         if let Err(error) = put_back(live, old, undone, patience) {
             return Error::Restore {
                 message: format!(
