@@ -124,6 +124,17 @@ impl<'de> serde::Deserialize<'de> for RelPath {
     }
 }
 
+impl RelPath {
+    /// For what may be about the root itself, which no item is.
+    pub fn deserialize_or_root<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<RelPath, D::Error> {
+        let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(RelPath::root());
+        }
+        serde::Deserialize::deserialize(serde::de::value::CowStrDeserializer::new(text))
+    }
+}
+
 /// By components, each compared as bytes; a folder comes right before what is in it.
 impl Ord for RelPath {
     fn cmp(&self, other: &RelPath) -> Ordering {

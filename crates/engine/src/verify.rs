@@ -234,7 +234,7 @@ fn fault(error: Error, snapshot: &str) -> Result<Fault> {
 /// The chunks that the items of one list chunk name.
 fn read_list(reader: &mut Reader, id: ChunkId) -> Result<HashSet<ChunkId>> {
     let mut named = HashSet::new();
-    for item in list::parse(&reader.get(id)?)? {
+    for item in list::parse(&reader.get(id)?, false)? {
         item.rel_path()?;
         named.extend(item.named_chunks());
         for id in &item.lists {

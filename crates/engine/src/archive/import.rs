@@ -228,6 +228,7 @@ impl Import<'_> {
             categories: totals.categories,
             warnings: facts.warnings,
             list,
+            root_folder: facts.root_folder,
             lease: None,
         })
     }

@@ -10,6 +10,7 @@ use super::member::{Kind, Member};
 use crate::report::{BackupType, Category, CategoryTotals, ItemType, Warning};
 use crate::vault::item::{Item, SIDES};
 use crate::vault::name::BackupName;
+use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::Snapshot;
 use crate::{Error, Result};
 
@@ -18,7 +19,7 @@ pub const FOLDER: &str = ".lifeboat";
 pub const FILE: &str = "manifest.ndjson";
 const FORMAT: &str = "lifeboat archive";
 const MAJOR: u32 = 1;
-const MINOR: u32 = 0;
+const MINOR: u32 = 1;
 /// The first line has up to a thousand warnings.
 const MAX_FACTS: u64 = 16 << 20;
 /// A path and a link target, both as text and as base64, are far below this.
@@ -49,6 +50,12 @@ pub struct Facts {
     /// Only some items of the backup were asked for.
     #[serde(default)]
     pub partial: bool,
+    /// The root folder itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_folder: Option<RootFolder>,
+    /// The lines tell extended attributes: one without any has none.
+    #[serde(default)]
+    pub attributes: bool,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -94,6 +101,8 @@ impl Facts {
             categories: totals.categories,
             warnings: snapshot.warnings.clone(),
             partial,
+            root_folder: snapshot.root_folder.clone(),
+            attributes: snapshot.list.attributes,
         }
     }
 
@@ -129,6 +138,7 @@ pub fn bare(item: &Item) -> Item {
     if let Some(db) = &mut bare.db {
         db.wal = None;
     }
+    bare.identity = None;
     bare
 }
 
@@ -156,15 +166,17 @@ impl Line {
             path: item.rel_path()?.as_bytes().to_vec(),
             link: if item.kind == ItemType::Symlink { item.link_target()? } else { Vec::new() },
             size: item.size,
-            mode: item.mode & 0o7777,
+            // A tar that knows nothing of ACLs must not make of their mask what the owning group may do.
+            mode: item.mode_without_acl() & 0o7777,
             uid: item.uid,
             gid: item.gid,
             mtime: item.mtime,
+            xattrs: item.xattrs.clone().unwrap_or_default(),
         };
         let mut members = vec![own];
         for side in &self.sides {
             let path = [&members[0].path, side.suffix.as_bytes()].concat();
-            members.push(Member { path, size: side.size, ..members[0].clone() });
+            members.push(Member { path, size: side.size, xattrs: Vec::new(), ..members[0].clone() });
         }
         Ok(members)
     }
@@ -220,12 +232,14 @@ pub struct Lines<R> {
     inner: R,
     buffer: Vec<u8>,
     name: String,
+    /// As [`Facts::attributes`] says.
+    attributes: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     /// `name`: the archive's, for errors.
     pub fn new(inner: R, name: &str) -> Lines<R> {
-        Lines { inner, buffer: Vec::new(), name: name.to_owned() }
+        Lines { inner, buffer: Vec::new(), name: name.to_owned(), attributes: false }
     }
 
     fn damaged(&self, detail: impl std::fmt::Display) -> Error {
@@ -268,6 +282,7 @@ impl<R: BufRead> Lines<R> {
         let facts: Facts = serde_json::from_slice(&self.buffer)
             .map_err(|error| self.damaged(format_args!("is not understood: {error}")))?;
         let name = facts.name().ok_or_else(|| self.damaged("does not name a backup"))?;
+        self.attributes = facts.attributes;
         Ok((facts, name))
     }
 
@@ -275,8 +290,11 @@ impl<R: BufRead> Lines<R> {
         if !self.read(MAX_LINE, wrap)? {
             return Ok(None);
         }
-        let line: Line = serde_json::from_slice(&self.buffer)
+        let mut line: Line = serde_json::from_slice(&self.buffer)
             .map_err(|error| self.damaged(format_args!("has a line that is not understood: {error}")))?;
+        if self.attributes {
+            line.item.xattrs.get_or_insert_default();
+        }
         line.check()
             .map_err(|what| self.damaged(format_args!("is wrong about {:?}: {what}", line.item.display_path())))?;
         Ok(Some(line))

@@ -6,9 +6,10 @@
 
 use std::io::Read;
 
-use tar::{Entries, Entry, EntryType, Header, PaxExtensions};
+use tar::{Entries, Entry, EntryType, Header};
 
 use crate::path::RelPath;
+use crate::vault::attribute::Attribute;
 use crate::vault::item::Time;
 use crate::{Error, Result};
 
@@ -18,8 +19,10 @@ pub const RECORD: usize = 10240;
 const NAME: usize = 100;
 /// The largest number of a header's 11 octal digits.
 const MAX_OCTAL: i64 = (1 << 33) - 1;
-/// A path of Linux is at most 4096 bytes; a pax header of ours has one record.
-const MAX_EXTENSION: u64 = 64 << 10;
+/// A path of Linux is at most 4096 bytes; a pax header of ours has a time and the extended attributes of one file.
+const MAX_EXTENSION: u64 = 1 << 20;
+/// The pax records of extended attributes begin like this, in star as in GNU tar and bsdtar.
+const XATTR: &[u8] = b"SCHILY.xattr.";
 
 /// What a member's header says.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +37,7 @@ pub struct Member {
     pub uid: u32,
     pub gid: u32,
     pub mtime: Time,
+    pub xattrs: Vec<Attribute>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,8 +73,15 @@ impl Member {
             }
         }
         let (seconds, nanos) = self.mtime;
+        let mut records = Vec::new();
         if nanos != 0 || !(0..=MAX_OCTAL).contains(&seconds) {
-            extension(EntryType::XHeader, &record("mtime", &decimal(self.mtime)), &mut out);
+            records.extend(record(b"mtime", decimal(self.mtime).as_bytes()));
+        }
+        for Attribute { name, value } in &self.xattrs {
+            records.extend(record(&[XATTR, &encoded(name)].concat(), value));
+        }
+        if !records.is_empty() {
+            extension(EntryType::XHeader, &records, &mut out);
         }
         let mut header = Header::new_ustar();
         header.set_entry_type(kind);
@@ -114,13 +125,55 @@ pub fn padding(size: u64) -> usize {
 }
 
 /// A pax record: it begins with its own length, which counts its own digits.
-fn record(key: &str, value: &str) -> Vec<u8> {
-    let rest = format!(" {key}={value}\n");
+fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
+    let rest = [b" ", key, b"=", value, b"\n"].concat();
     let mut length = rest.len() + 1;
     while length.to_string().len() + rest.len() > length {
         length += 1;
     }
-    format!("{length}{rest}").into_bytes()
+    [length.to_string().as_bytes(), &rest].concat()
+}
+
+/// A key of pax ends at its first `=`. GNU tar writes names like this.
+fn encoded(name: &[u8]) -> Vec<u8> {
+    let byte = |byte: &u8| match byte {
+        b'%' => b"%25".to_vec(),
+        b'=' => b"%3D".to_vec(),
+        other => vec![*other],
+    };
+    name.iter().flat_map(byte).collect()
+}
+
+fn decoded(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match rest {
+            [b'%', b'2', b'5', after @ ..] => (b'%', after),
+            [b'%', b'3', b'D', after @ ..] => (b'=', after),
+            _ => (*first, after),
+        };
+        out.push(byte);
+        rest = after;
+    }
+    out
+}
+
+/// The records of a pax header. Not those of the `tar` crate, which ends a record at the first line end in its value.
+fn records(mut body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
+    let wrong = || Fault::Unreadable(std::io::Error::other("a pax record is malformed"));
+    let mut records = Vec::new();
+    while !body.is_empty() {
+        let space = body.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
+        let length = std::str::from_utf8(&body[..space]).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let length = length.filter(|length| (space + 2..=body.len()).contains(length)).ok_or_else(wrong)?;
+        let (record, rest) = body.split_at(length);
+        let record = record[space + 1..].strip_suffix(b"\n").ok_or_else(wrong)?;
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(wrong)?;
+        records.push((&record[..equals], &record[equals + 1..]));
+        body = rest;
+    }
+    Ok(records)
 }
 
 /// Seconds with a fraction. `(-2, 500_000_000)` is half a second after -2, which is -1.5.
@@ -143,7 +196,7 @@ pub enum Fault {
 /// The next member; `None` at the end. `entries` must be raw: what a member says about the next one is read here, where
 /// it cannot take all the memory.
 pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member, Entry<'a, R>)>, Fault> {
-    let (mut long_path, mut long_link) = (None, None);
+    let (mut long_path, mut long_link, mut xattrs) = (None, None, Vec::new());
     for entry in entries.by_ref() {
         let mut entry = entry.map_err(Fault::Unreadable)?;
         let kind = entry.header().entry_type();
@@ -158,11 +211,14 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
             }
             EntryType::XHeader => {
                 let body = body(&mut entry)?;
-                for record in PaxExtensions::new(&body) {
-                    let record = record.map_err(Fault::Unreadable)?;
-                    match record.key_bytes() {
-                        b"path" => long_path = Some(record.value_bytes().to_vec()),
-                        b"linkpath" => long_link = Some(record.value_bytes().to_vec()),
+                for (key, value) in records(&body)? {
+                    match key {
+                        b"path" => long_path = Some(value.to_vec()),
+                        b"linkpath" => long_link = Some(value.to_vec()),
+                        _ if key.starts_with(XATTR) => {
+                            let name = decoded(&key[XATTR.len()..]);
+                            xattrs.push(Attribute { name, value: value.to_vec() });
+                        }
                         b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"uname" | b"gname" | b"comment" => {}
                         other => {
                             let key = String::from_utf8_lossy(other);
@@ -201,6 +257,7 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
             uid: number(header.uid())? as u32,
             gid: number(header.gid())? as u32,
             mtime: (number(header.mtime())? as i64, 0),
+            xattrs,
         };
         return Ok(Some((member, entry)));
     }
@@ -241,9 +298,9 @@ mod tests {
         assert_eq!(decimal((5, 1)), "5.000000001");
         assert_eq!(decimal((-2, 500_000_000)), "-1.500000000");
         assert_eq!(decimal((-1, 999_999_999)), "-0.000000001");
-        assert_eq!(record("mtime", "5.000000001"), b"21 mtime=5.000000001\n");
-        assert_eq!(record("k", &"v".repeat(93))[..3], *b"99 ");
-        assert_eq!(record("k", &"v".repeat(94))[..4], *b"101 ");
+        assert_eq!(record(b"mtime", b"5.000000001"), b"21 mtime=5.000000001\n");
+        assert_eq!(record(b"k", &[b'v'; 93])[..3], *b"99 ");
+        assert_eq!(record(b"k", &[b'v'; 94])[..4], *b"101 ");
     }
 
     /// Beyond the 8 GiB of eleven octal digits, and before 1970.
@@ -262,6 +319,7 @@ mod tests {
             uid: 3_000_000_000,
             gid: 7,
             mtime: (-86_400 * 365, 250_000_000),
+            xattrs: Vec::new(),
         };
         let small = Member { path: b"behind".to_vec(), size: 0, ..large.clone() };
         let mut bytes = large.to_bytes();
@@ -287,12 +345,14 @@ mod tests {
             path in prop::collection::vec(1u8..=255, 1..300), size: u64, mode in 0u32..0o10000, uid: u32, gid: u32,
             seconds in 0i64..MAX_OCTAL, nanos in 0u32..1_000_000_000, link in prop::collection::vec(1u8..=255, 1..300),
             which in 0..3,
+            xattrs in prop::collection::vec((prop::collection::vec(1u8..=255, 1..40), prop::collection::vec(any::<u8>(), 0..200)), 0..3),
         ) {
             prop_assume!(RelPath::parse(&path).is_ok());
             let kind = [Kind::File, Kind::Dir, Kind::Symlink][which as usize];
             let link = if kind == Kind::Symlink { link } else { Vec::new() };
             let size = if kind == Kind::File { size >> 1 } else { 0 };
-            let member = Member { kind, path, link, size, mode, uid, gid, mtime: (seconds, nanos) };
+            let xattrs = xattrs.into_iter().map(|(name, value)| Attribute { name, value }).collect();
+            let member = Member { kind, path, link, size, mode, uid, gid, mtime: (seconds, nanos), xattrs };
             let bytes = member.to_bytes();
             prop_assert_eq!(bytes.len() % BLOCK, 0);
             let mut archive = tar::Archive::new(&bytes[..]);

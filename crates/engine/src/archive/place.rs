@@ -90,9 +90,7 @@ impl NewFile {
             Unfinished::Named(file) if self.overwrite => {
                 file.persist(path).map_err(|error| Error::io("writing", path, error.error))?;
             }
-            Unfinished::Named(file) => {
-                file.persist_noclobber(path).map_err(|error| taken(path, error.error))?;
-            }
+            Unfinished::Named(file) => persist_new(file, path)?,
         }
         durable::sync_dir(folder_of(path))
     }
@@ -150,8 +148,26 @@ fn nameless(_folder: &Path) -> Option<Unfinished> {
     None
 }
 
+/// Gives a file its name where nobody has it. exFAT and much of FUSE have neither hard links nor a rename that does not
+/// replace; there an empty file keeps the place for the moment until it is replaced.
+fn persist_new(file: NamedTempFile, path: &Path) -> Result<()> {
+    let failed = match file.persist_noclobber(path) {
+        Ok(_) => return Ok(()),
+        Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(taken(path, failed.error));
+        }
+        Err(failed) => failed,
+    };
+    File::create_new(path).map_err(|error| taken(path, error))?;
+    failed.file.persist(path).map(drop).map_err(|error| {
+        let _ = fs::remove_file(path);
+        Error::io("writing", path, error.error)
+    })
+}
+
 #[cfg(target_os = "linux")]
 fn name(file: &File, path: &Path, overwrite: bool) -> Result<()> {
+    use std::io::Seek;
     use std::os::fd::AsRawFd;
 
     use rustix::fs::{AtFlags, CWD, linkat};
@@ -167,7 +183,20 @@ fn name(file: &File, path: &Path, overwrite: bool) -> Result<()> {
             let temporary = temporary.at("writing in", folder)?;
             temporary.into_temp_path().persist(path).map_err(|error| Error::io("writing", path, error.error))
         }
-        linked => linked.map_err(|error| taken(path, error)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken(path, error)),
+        // There are no second names here, so what has no first one never gets one: it is copied.
+        Err(_) => {
+            let folder = folder_of(path);
+            let mut copy =
+                tempfile::Builder::new().prefix(&beside(path)).tempfile_in(folder).at("writing in", folder)?;
+            let copied = (&mut &*file).rewind().and_then(|()| std::io::copy(&mut &*file, &mut copy));
+            copied.and_then(|_| copy.as_file().sync_all()).at("writing", path)?;
+            match overwrite {
+                true => copy.persist(path).map(drop).map_err(|error| Error::io("writing", path, error.error)),
+                false => persist_new(copy, path),
+            }
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! SQLite databases on their way into the vault: captured in blocks, checked, and described.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,15 +8,26 @@ use sha2::{Digest, Sha256};
 
 use super::file::{FileReader, is_changed};
 use super::pool::{Pending, Shared, Task};
+use super::raw;
+use crate::capture::attributes;
+use crate::capture::databases::is_database;
 use crate::capture::sqlite::{self, BLOCK, BlockSink, Captured, Journal, Outcome};
-use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Database, Item, JournalMode, SIDES, Side};
+use crate::vault::item::{Database, Item, JournalMode, SIDES};
 use crate::vault::writer::Scratch;
 use crate::{Error, Result};
+
+/// Captures what looks like a database by its name, or by what lies beside it.
+pub fn store_set(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
+    match is_database(&task.entry.absolute) {
+        true => store(reader, task),
+        false => raw::store(reader, task, None),
+    }
+}
 
 /// Captures the database of `task` and emits its item.
 pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
@@ -37,10 +47,8 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     let odd =
         SIDES.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != Kind::File));
     if let Some(suffix) = odd {
-        let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
-        stat.describe(&mut item);
-        item.racy = true;
-        return store_raw(reader, task, item, &format!("what is called like its {suffix} file is no file"));
+        let reason = format!("what is called like its {suffix} file is no file");
+        return raw::store(reader, task, Some(&reason));
     }
     let mut options = sqlite::Options::new(shared.scratch_dir.clone());
     options.threads = shared.threads;
@@ -60,10 +68,11 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     };
     let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
     stat.describe(&mut item);
+    shared.give_attributes(&mut item, attributes::of_place(path));
     item.racy = stat.is_racy(reading) || wal.is_some_and(|wal| wal.is_racy(reading));
     let captured = match outcome {
         Outcome::Consistent(captured) => captured,
-        Outcome::Raw { reason } => return store_raw(reader, task, item, &reason),
+        Outcome::Raw { reason } => return raw::store(reader, task, Some(&reason)),
     };
     let (content, sha256) = sink.finished(&captured, &task.entry)?;
     for problem in &captured.problems {
@@ -84,53 +93,6 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     }
     let changed = is_changed(&item, task.previous.as_deref());
     content.complete(shared, &mut reader.scratch, item, changed)
-}
-
-/// A database that SQLite cannot read is still somebody's data: it is stored as it lies, with what belongs to it.
-fn store_raw(reader: &mut FileReader<'_>, task: Task, mut item: Item, reason: &str) -> Result<()> {
-    let shared = reader.shared;
-    let message = format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal.");
-    shared.warn_degraded(&task.entry.path, message);
-    item.db = Some(Database { journal: JournalMode::Raw, wal: None });
-    for suffix in SIDES {
-        let path = task.entry.beside(suffix);
-        let Ok((file, stat)) = open_file(&path) else { continue };
-        let (chunks, _, size) = store_bytes(reader, &file, stat.size).at("reading", &path)??;
-        item.sides.push(Side { suffix: suffix.into(), size, chunks });
-    }
-    let read = open_file(&task.entry.absolute)
-        .and_then(|(file, stat)| store_bytes(reader, &file, stat.size))
-        .map_err(|error| Error::io("reading", &task.entry.absolute, error))?;
-    let (chunks, sha256, size) = read?;
-    item.size = size;
-    item.sha256 = Some(sha256);
-    let content = Pending::new(task.seq);
-    content.set(chunks);
-    let changed = is_changed(&item, task.previous.as_deref());
-    content.complete(shared, &mut reader.scratch, item, changed)
-}
-
-type Stored = (Vec<crate::chunk::ChunkId>, String, u64);
-
-/// Stores a file's first `size` bytes in blocks.
-fn store_bytes(reader: &mut FileReader<'_>, file: &File, size: u64) -> io::Result<Result<Stored>> {
-    let (mut chunks, mut sha256, mut done) = (Vec::new(), Sha256::new(), 0);
-    let mut block = vec![0; BLOCK];
-    while done < size {
-        let length = BLOCK.min((size - done) as usize);
-        match durable::read_at(file, &mut block[..length], done) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(error),
-        }
-        sha256.update(&block[..length]);
-        match reader.shared.writer.put(&mut reader.scratch, &block[..length]) {
-            Ok(id) => chunks.push(id),
-            Err(error) => return Ok(Err(error)),
-        }
-        done += length as u64;
-    }
-    Ok(Ok((chunks, hex::encode(sha256.finalize()), done)))
 }
 
 /// Takes a database's blocks into the pool.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::links::Links;
 use super::pool::Shared;
 use crate::mutex::lock;
 use crate::report::{Category, CategoryTotals, Progress};
@@ -74,6 +75,7 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
     let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
     let (mut next, mut total) = (0, None);
     let mut totals = Totals::default();
+    let mut links = Links::default();
     let mut reporter = Reporter::new(shared);
     while total != Some(next) {
         match inbox.recv_timeout(PROGRESS_EVERY) {
@@ -87,7 +89,13 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
         let before = next;
         while let Some(outcome) = waiting.remove(&next) {
             next += 1;
-            if let Outcome::Item { item, changed } = outcome {
+            if let Outcome::Item { mut item, changed } = outcome {
+                if let Err(other) = links.number(&mut item) {
+                    shared.warn_item(
+                        &item,
+                        format!("It is the same file as {other:?}, which was written to between the readings of the two; they come back as two files."),
+                    );
+                }
                 totals.add(&item, changed);
                 list.push(&item)?;
             }

@@ -53,7 +53,7 @@ impl Estimator<'_, '_> {
         if entry.stat.kind != Kind::File || earlier.is_some_and(|item| still_stands(item, entry)) {
             return;
         }
-        let size = entry.stat.size;
+        let size = entry.stat.on_disk();
         self.sum.most += size;
         self.sum.likely += match (entry.category, earlier.and_then(|item| item.db.as_ref())) {
             (Category::Media, _) => size,

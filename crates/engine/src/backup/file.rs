@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use super::database;
-use super::pool::{Job, Pending, Shared, Task};
+use super::pool::{Job, Shared, Task};
 use super::previous::is_held;
+use crate::capture::attributes::{self, Found};
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
 use crate::capture::walk::Entry;
-use crate::report::{Category, ItemType};
+use crate::report::ItemType;
 use crate::vault::item::Item;
 use crate::vault::writer::Scratch;
 use crate::{Error, Result};
@@ -22,7 +23,7 @@ use crate::{Error, Result};
 /// A file of at most this many bytes is read in one piece.
 pub const WHOLE: usize = 4 << 20;
 /// How often a file that changes while it is read is read again.
-const ATTEMPTS: u32 = 4;
+pub const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(5);
 /// An app that truncates and writes leaves a torn `.json` for moments: one that nobody wrote to for longer than this
 /// is simply not JSON.
@@ -71,6 +72,9 @@ impl<'a> FileReader<'a> {
 
     /// `bundled`: small files share a chunk, larger ones have their own.
     fn file(&mut self, task: Task, bundled: bool) -> Result<()> {
+        if task.entry.is_set {
+            return database::store_set(self, task);
+        }
         match self.read(&task.entry)? {
             Whole::Read { item, .. } if bundled => self.bundle(task, item),
             Whole::Read { item, .. } => self.store_whole(task, item),
@@ -92,7 +96,7 @@ impl<'a> FileReader<'a> {
         loop {
             attempt += 1;
             let reading = SystemTime::now();
-            let (stat, steady) = match self.read_once(entry) {
+            let (stat, steady, found) = match self.read_once(entry) {
                 Ok(Some(read)) => read,
                 Ok(None) => return Ok(Whole::TooLarge),
                 Err(error) => {
@@ -112,6 +116,7 @@ impl<'a> FileReader<'a> {
             }
             let mut item = Item::new(&entry.path, ItemType::File, entry.with_head(&self.buffer));
             stat.describe(&mut item);
+            self.shared.give_attributes(&mut item, found);
             item.racy = !steady || stat.is_racy(reading);
             item.size = self.buffer.len() as u64;
             item.sha256 = Some(hex::encode(Sha256::digest(&self.buffer)));
@@ -125,8 +130,9 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// One reading: the stat before it, and whether the stat after it is the same. `None`: it is too large.
-    fn read_once(&mut self, entry: &Entry) -> io::Result<Option<(Stat, bool)>> {
+    /// One reading: the stat before it, whether the stat after it is the same, and what the file is besides. `None`: it is
+    /// too large.
+    fn read_once(&mut self, entry: &Entry) -> io::Result<Option<(Stat, bool, Found)>> {
         let (file, before) = open_file(&entry.absolute)?;
         if before.size > WHOLE as u64 {
             return Ok(None);
@@ -137,8 +143,9 @@ impl<'a> FileReader<'a> {
         if self.buffer.len() > WHOLE {
             return Ok(None);
         }
+        let found = attributes::of_file(&file);
         let after = Stat::of_file(&file)?;
-        Ok(Some((before, before == after && self.buffer.len() as u64 == before.size)))
+        Ok(Some((before, before == after && self.buffer.len() as u64 == before.size, found)))
     }
 
     /// Puts what is in the buffer into the bundle, unless the vault has it already.
@@ -199,109 +206,6 @@ impl<'a> FileReader<'a> {
         item.chunks.clone_from(&previous.chunks);
         Ok(true)
     }
-
-    /// A file that is too large for one piece: read once through a window, cut by content, sealed by the whole pool.
-    pub fn stream(&mut self, task: Task) -> Result<()> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let reading = SystemTime::now();
-            let content = Pending::new(task.seq);
-            let streamed = match self.stream_once(&task, &content) {
-                Ok(Ok(Some(streamed))) => streamed,
-                Ok(Ok(None)) => return database::store(self, task),
-                Ok(Err(error)) => {
-                    self.shared.warn_unreadable(&task.entry.path, &error);
-                    self.shared.gone(task.seq);
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            };
-            let Streamed { stat, category, size, sha256, steady } = streamed;
-            if !steady && attempt < ATTEMPTS {
-                content.drain(self.shared, &mut self.scratch)?;
-                continue;
-            }
-            if !steady {
-                self.shared
-                    .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
-            }
-            let mut item = Item::new(&task.entry.path, ItemType::File, category);
-            stat.describe(&mut item);
-            item.racy = !steady || stat.is_racy(reading);
-            item.size = size;
-            item.sha256 = Some(sha256);
-            let changed = is_changed(&item, task.previous.as_deref());
-            return content.complete(self.shared, &mut self.scratch, item, changed);
-        }
-    }
-
-    /// The inner result is the file's, the outer one the vault's. `None`: it is a database.
-    fn stream_once(&mut self, task: &Task, content: &std::sync::Arc<Pending>) -> Result<io::Result<Option<Streamed>>> {
-        let (mut file, before) = match open_file(&task.entry.absolute) {
-            Ok(opened) => opened,
-            Err(error) => return Ok(Err(error)),
-        };
-        let (mut sha256, mut size, mut index) = (Sha256::new(), 0, 0);
-        let mut category = task.entry.category;
-        let max = self.shared.cutter.params().max;
-        // Only what was there at the beginning: a log that grows faster than it is read would never end.
-        let mut rest = (&mut file).take(before.size);
-        let mut window = std::mem::take(&mut self.buffer);
-        window.clear();
-        let outcome = loop {
-            if let Err(error) = self.shared.check() {
-                break Err(error);
-            }
-            let wanted = WHOLE.max(max) - window.len();
-            let at = window.len();
-            match (&mut rest).take(wanted as u64).read_to_end(&mut window) {
-                Ok(_) => {}
-                Err(error) => break Ok(Err(error)),
-            }
-            sha256.update(&window[at..]);
-            size += (window.len() - at) as u64;
-            if index == 0 && sqlite::is_database(&window) {
-                break Ok(Ok(None));
-            }
-            if size == window.len() as u64 {
-                category = task.entry.with_head(&window);
-            }
-            let ended = window.len() < WHOLE.max(max);
-            let mut done = 0;
-            let mut put = Ok(());
-            while window.len() - done >= max || (ended && done < window.len()) {
-                let length = self.shared.cutter.next(&window[done..]);
-                put = content.put(self.shared, &mut self.scratch, index, window[done..done + length].to_vec());
-                if put.is_err() {
-                    break;
-                }
-                done += length;
-                index += 1;
-            }
-            if let Err(error) = put {
-                break Err(error);
-            }
-            window.drain(..done);
-            if ended {
-                let after = Stat::of_file(&file);
-                break Ok(after.map(|after| {
-                    let steady = after == before && size == before.size;
-                    Some(Streamed { stat: before, category, size, sha256: hex::encode(sha256.finalize()), steady })
-                }));
-            }
-        };
-        self.buffer = window;
-        outcome
-    }
-}
-
-struct Streamed {
-    stat: Stat,
-    category: Category,
-    size: u64,
-    sha256: String,
-    steady: bool,
 }
 
 /// A write within this time before the reading may hide another one behind the same time stamp.

@@ -11,15 +11,19 @@ mod database;
 mod emit;
 mod estimate;
 mod file;
+mod links;
 mod pool;
 mod preview;
 mod previous;
+mod raw;
 mod set;
 mod settle;
+mod stream;
 mod useless;
 mod walker;
 
 pub use estimate::LEAST as LEAST_ROOM;
+pub use links::Links;
 pub use preview::preview;
 pub use previous::still_stands;
 
@@ -209,6 +213,7 @@ fn make(
         categories: captured.totals.categories,
         warnings: captured.warnings,
         list: captured.list,
+        root_folder: captured.root_folder,
         lease: None,
     };
     control.check()?;

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
 
 use super::emit::{Message, Outcome, Window};
 use super::file;
+use crate::capture::attributes::{self, Found};
 use crate::capture::left::{Left, Why};
 use crate::capture::walk::Entry;
 use crate::chunk::ChunkId;
@@ -125,6 +126,11 @@ impl Shared {
         self.note(false, path, message.into());
     }
 
+    pub fn warn_item(&self, item: &Item, message: String) {
+        let warning = Warning { path: item.display_path().to_owned(), message };
+        lock(&self.warnings).push(Noted { degrades: false, warning });
+    }
+
     fn note(&self, degrades: bool, path: &RelPath, message: String) {
         lock(&self.warnings).push(Noted { degrades, warning: Warning { path: path.display(), message } });
     }
@@ -152,6 +158,22 @@ impl Shared {
     fn warn_if_loss(&self, path: &RelPath, why: &Why) {
         if why.is_loss() {
             self.warn_degraded(path, why.warning(path));
+        }
+    }
+
+    /// An item of the backup before stands for the file as it is now.
+    pub fn keep(&self, item: &mut Item, entry: &Entry) {
+        entry.stat.identify(item);
+        if item.xattrs.is_none() {
+            self.give_attributes(item, attributes::of_place(&entry.absolute));
+        }
+    }
+
+    /// Takes the extended attributes of a file or folder into its item.
+    pub fn give_attributes(&self, item: &mut Item, found: Found) {
+        item.xattrs = Some(found.attributes);
+        if let Some(missing) = found.missing {
+            self.warn_item(item, missing);
         }
     }
 
@@ -245,6 +267,15 @@ impl Pending {
         Ok(())
     }
 
+    /// A chunk that is stored already.
+    pub fn place(&self, index: usize, id: ChunkId) {
+        let mut ids = lock(&self.ids);
+        if ids.len() <= index {
+            ids.resize(index + 1, ChunkId([0; 32]));
+        }
+        ids[index] = id;
+    }
+
     /// These are all chunks, stored already.
     pub fn set(&self, ids: Vec<ChunkId>) {
         *lock(&self.ids) = ids;
@@ -284,13 +315,7 @@ impl Pending {
 impl ChunkTask {
     fn run(self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
         let id = shared.writer.put(scratch, &self.plain)?;
-        {
-            let mut ids = lock(&self.content.ids);
-            if ids.len() <= self.index {
-                ids.resize(self.index + 1, ChunkId([0; 32]));
-            }
-            ids[self.index] = id;
-        }
+        self.content.place(self.index, id);
         self.content.release(shared, scratch)
     }
 }

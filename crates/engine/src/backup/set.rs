@@ -99,6 +99,10 @@ fn read_pass(
     let before = seen.len();
     let mut still_there = 0;
     for entry in listing.iter().filter(|entry| entry.stat.kind == Kind::File) {
+        if entry.is_set {
+            // A database has its own way to be of one moment.
+            continue;
+        }
         let known = seen.get(&entry.path);
         still_there += usize::from(known.is_some());
         if known.is_some_and(|known| known.stat == entry.stat && !known.hot) {
@@ -110,7 +114,8 @@ fn read_pass(
             && still_stands(earlier, entry)
             && trust(earlier)?
         {
-            let item = earlier.clone();
+            let mut item = earlier.clone();
+            reader.shared.keep(&mut item, entry);
             seen.insert(entry.path.clone(), Seen { stat: entry.stat, item, changed: false, hot: false, torn: false });
             continue;
         }

@@ -12,6 +12,7 @@ use super::pool::{self, Job as PoolJob, Shared, Task};
 use super::previous::{Previous, is_held, still_stands};
 use super::set::{self, Member};
 use super::settle;
+use crate::capture::attributes;
 use crate::capture::left::Left;
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Visitor, Walk};
@@ -23,6 +24,7 @@ use crate::vault::Vault;
 use crate::vault::item::Item;
 use crate::vault::list::{ListReader, ListWriter};
 use crate::vault::reader::Reader;
+use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::{ItemList, Snapshot};
 use crate::vault::writer::{Scratch, Writer};
 use crate::{Control, Error, Result};
@@ -55,6 +57,7 @@ pub struct Late<'a> {
 /// What a walk found.
 pub struct Captured {
     pub list: ItemList,
+    pub root_folder: Option<RootFolder>,
     pub totals: emit::Totals,
     pub removed: u64,
     pub degraded: bool,
@@ -65,6 +68,16 @@ impl Job<'_> {
     /// May an item whose file looks unchanged be kept without reading the file?
     fn trusts(&self, item: &Item) -> Result<bool> {
         Ok(!self.full && (!self.check_holes || is_held(item, self.writer)?))
+    }
+
+    fn root_folder(&self, shared: &Shared) -> Result<RootFolder> {
+        let root = &self.config.root;
+        // What a link leads to is the root.
+        let metadata = std::fs::metadata(root).at("reading", root)?;
+        let Stat { mode, uid, gid, mtime, .. } = Stat::from(&metadata);
+        let found = attributes::of_place(&root.join("."));
+        shared.add_warnings(found.missing.map(|message| Warning { path: ".".into(), message }));
+        Ok(RootFolder { mode, uid, gid, mtime, xattrs: found.attributes })
     }
 
     pub fn run(self, reader: &mut Reader, previous: Option<&Snapshot>, warnings: Vec<Warning>) -> Result<Captured> {
@@ -106,8 +119,12 @@ impl Job<'_> {
             (emitter.join().ok().flatten(), removed)
         });
         let (Some((list, totals)), Some(removed)) = (emitted, removed) else { return Err(shared.failure()) };
+        let root_folder = match self.late {
+            Some(late) => late.base.root_folder.clone(),
+            None => Some(self.root_folder(&shared)?),
+        };
         let (warnings, degraded) = shared.verdict();
-        Ok(Captured { list, totals, removed, degraded, warnings })
+        Ok(Captured { list, root_folder, totals, removed, degraded, warnings })
     }
 }
 
@@ -172,6 +189,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         let previous = match previous {
             Some(mut item) if still_stands(&item, &entry) && self.job.trusts(&item)? => {
                 item.category = entry.with_earlier(item.category);
+                self.shared.keep(&mut item, &entry);
                 self.shared.emit(seq, item, false);
                 return Ok(());
             }
@@ -220,7 +238,10 @@ impl<'a, 'p> Walker<'a, 'p> {
         let kind = if entry.stat.kind == Kind::Dir { ItemType::Dir } else { ItemType::Symlink };
         let mut item = Item::new(&entry.path, kind, entry.category);
         entry.stat.describe(&mut item);
-        if kind == ItemType::Symlink {
+        if kind == ItemType::Dir {
+            self.shared.give_attributes(&mut item, attributes::of_place(&entry.absolute));
+        } else {
+            item.xattrs = Some(Vec::new());
             match std::fs::read_link(&entry.absolute) {
                 Ok(target) => item.set_link(target.as_os_str().as_encoded_bytes()),
                 Err(error) => {

@@ -36,6 +36,9 @@ impl Entry {
         if !self.by_default || self.stat.kind != Kind::File {
             return self.category;
         }
+        if self.is_set {
+            return self.with_database();
+        }
         let Ok((file, stat)) = open_file(&self.absolute) else { return self.category };
         let mut head = vec![0; HEAD.min(stat.size as usize)];
         match durable::read_at(&file, &mut head, 0) {
@@ -49,7 +52,7 @@ impl Entry {
         if self.by_default { category(head) } else { self.category }
     }
 
-    /// The category of what is an SQLite database.
+    /// The category of what is a database.
     pub fn with_database(&self) -> Category {
         if self.by_default { Category::Database } else { self.category }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::report::ItemType;
-use crate::vault::item::{Item, Time};
+use crate::vault::item::{Identity, Item, Time};
 
 /// Time stamps this close to the moment of reading prove nothing: file systems tick in up to 2 s (FAT), and a second
 /// write within a tick leaves no trace.
@@ -21,7 +21,7 @@ pub enum Kind {
     Other,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Stat {
     pub kind: Kind,
     pub size: u64,
@@ -33,7 +33,24 @@ pub struct Stat {
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
+    /// Names that the file has.
+    pub nlink: u64,
+    /// Bytes that it takes on the disk.
+    pub allocated: u64,
 }
+
+/// Without what it takes on the disk: a file system decides on that some time after it was written.
+impl PartialEq for Stat {
+    fn eq(&self, other: &Stat) -> bool {
+        let key = |stat: &Stat| {
+            let of_file = (stat.kind, stat.size, stat.mtime, stat.ctime, stat.ino, stat.dev);
+            (of_file, stat.mode, stat.uid, stat.gid, stat.nlink)
+        };
+        key(self) == key(other)
+    }
+}
+
+impl Eq for Stat {}
 
 impl Stat {
     /// Of the path itself, not of what a link leads to.
@@ -63,11 +80,23 @@ impl Stat {
         self.mtime >= limit || self.ctime >= limit
     }
 
+    /// Bytes that its content takes on the disk: without holes.
+    pub fn on_disk(&self) -> u64 {
+        self.size.min(self.allocated)
+    }
+
+    /// Says of an item whether its file has other names.
+    pub fn identify(&self, item: &mut Item) {
+        item.hardlink = None;
+        item.identity = (self.nlink > 1).then_some(Identity { dev: self.dev, ino: self.ino, names: self.nlink });
+    }
+
     /// Copies what is not content into an item.
     pub fn describe(&self, item: &mut Item) {
         (item.mode, item.uid, item.gid, item.mtime) = (self.mode, self.uid, self.gid, self.mtime);
         if self.kind == Kind::File {
             (item.ctime, item.ino) = (Some(self.ctime), Some(self.ino));
+            self.identify(item);
         }
     }
 }
@@ -86,6 +115,8 @@ impl From<&Metadata> for Stat {
             mode: metadata.mode() & 0o7777,
             uid: metadata.uid(),
             gid: metadata.gid(),
+            nlink: metadata.nlink(),
+            allocated: metadata.blocks().saturating_mul(512),
         }
     }
 }
@@ -132,6 +163,8 @@ impl From<&Metadata> for Stat {
             mode: if metadata.permissions().readonly() { 0o444 } else { 0o644 },
             uid: 0,
             gid: 0,
+            nlink: 1,
+            allocated: metadata.len(),
         }
     }
 }

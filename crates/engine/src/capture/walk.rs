@@ -5,12 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use super::databases::is_database;
+use super::databases::{self, Listed};
 use super::left::{Left, Why};
 use super::links::{self, Lead};
 use super::ours::Ours;
 use super::rules::{Class, Rules};
-use super::sqlite;
-use super::stat::{Kind, Stat, open_file};
+use super::stat::{Kind, Stat};
 use crate::config::Config;
 use crate::path::RelPath;
 use crate::report::Category;
@@ -26,14 +27,14 @@ pub struct Entry {
     pub category: Category,
     /// No rule knows it, and its content may tell more: see [`super::content`].
     pub by_default: bool,
+    /// It looks like a database, whoever can read it: see [`super::databases`].
+    pub is_set: bool,
 }
 
 impl Entry {
     /// The place of a file that belongs to this one by its name: `-wal`, `-journal`.
     pub fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.absolute.clone().into_os_string();
-        path.push(suffix);
-        path.into()
+        databases::beside(&self.absolute, suffix)
     }
 }
 
@@ -93,10 +94,11 @@ struct Found {
 }
 
 impl Found {
-    fn entry(self) -> Entry {
+    fn entry(self, is_set: bool) -> Entry {
+        let is_set = is_set && self.stat.kind == Kind::File;
         let class = self.class.unwrap_or(Class { category: Category::Data, by_default: false });
         let Class { category, by_default } = class;
-        Entry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default }
+        Entry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default, is_set }
     }
 }
 
@@ -130,7 +132,8 @@ impl<'a> Walk<'a> {
     pub fn entry(&self, path: &RelPath, absolute: &Path, stat: Stat) -> Entry {
         let class = self.rules.class(path).unwrap_or(Class { category: Category::Data, by_default: false });
         let Class { category, by_default } = class;
-        Entry { path: path.clone(), absolute: absolute.to_path_buf(), stat, category, by_default }
+        let is_set = stat.kind == Kind::File && databases::looks_like_one(path, absolute);
+        Entry { path: path.clone(), absolute: absolute.to_path_buf(), stat, category, by_default, is_set }
     }
 
     fn start(&self, folder: &Path) -> Way {
@@ -146,7 +149,7 @@ impl<'a> Walk<'a> {
 
     /// `pending`: folders above whose own entry waits for something in them to be taken.
     fn folder(&self, listing: Listing, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
-        for (path, absolute) in self.without_sides(listing) {
+        for Listed { path, absolute, is_set } in databases::listed(listing) {
             let mut found = match self.look(path, absolute, way) {
                 Look::Gone => continue,
                 Look::Left(left) => {
@@ -160,11 +163,11 @@ impl<'a> Walk<'a> {
             let class = found.class;
             let Some((inner, way)) = inner else {
                 announce(pending, visitor)?;
-                visitor.entry(found.entry())?;
+                visitor.entry(found.entry(is_set))?;
                 behind.map_or(Ok(()), |left| visitor.left(left))?;
                 continue;
             };
-            let folder = found.entry();
+            let folder = found.entry(false);
             if class.is_some_and(|class| class.category == Category::Session)
                 && inner.iter().any(|(_, path)| path.is_file())
             {
@@ -309,7 +312,7 @@ impl<'a> Walk<'a> {
             }),
         }
         while let Some((listing, way)) = folders.pop() {
-            for (path, absolute) in self.without_sides(listing) {
+            for Listed { path, absolute, is_set } in databases::listed(listing) {
                 match self.look(path, absolute, &way) {
                     Look::Gone => {}
                     Look::Left(left) => set.left.push(left),
@@ -317,7 +320,7 @@ impl<'a> Walk<'a> {
                         set.left.extend(found.behind.take());
                         folders.extend(found.inner.take());
                         if found.class.is_some() {
-                            set.entries.push(found.entry());
+                            set.entries.push(found.entry(is_set));
                         }
                     }
                 }
@@ -326,45 +329,8 @@ impl<'a> Walk<'a> {
         set.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         set
     }
-
-    /// Without the `-wal`, `-shm` and `-journal` files of databases: their content is captured with the database.
-    fn without_sides(&self, listing: Vec<(RelPath, PathBuf)>) -> Vec<(RelPath, PathBuf)> {
-        let is_side = |at: usize| {
-            let path = &listing[at].1;
-            let base = SIDES.iter().find_map(|suffix| strip_suffix(path, suffix));
-            base.is_some_and(|base| {
-                // The name before the suffix sorts before it, so a search in what came before is enough.
-                listing[..at].binary_search_by(|(_, other)| other.as_os_str().cmp(base.as_os_str())).is_ok()
-                    && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
-                    && is_database(&base)
-            })
-        };
-        let sides: Vec<bool> = (0..listing.len()).map(is_side).collect();
-        listing.into_iter().zip(sides).filter(|(_, side)| !side).map(|(entry, _)| entry).collect()
-    }
 }
 
 fn identity(stat: &Stat) -> (u64, u64) {
     (stat.dev, stat.ino)
-}
-
-/// What SQLite adds to a database's name for the files that belong to it. They are never items of their own.
-const SIDES: [&str; 3] = ["-journal", "-shm", "-wal"];
-
-fn strip_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
-    let name = path.file_name()?.as_encoded_bytes().strip_suffix(suffix.as_bytes())?;
-    if name.is_empty() {
-        return None;
-    }
-    // SAFETY: the bytes are those of a valid OsStr, cut before an ASCII suffix.
-    let name = unsafe { std::ffi::OsStr::from_encoded_bytes_unchecked(name) };
-    Some(path.with_file_name(name))
-}
-
-/// Does the file begin as SQLite's databases do?
-pub fn is_database(path: &Path) -> bool {
-    let mut magic = [0; 16];
-    open_file(path).is_ok_and(|(file, _)| {
-        crate::vault::durable::read_at(&file, &mut magic, 0).is_ok() && sqlite::is_database(&magic)
-    })
 }

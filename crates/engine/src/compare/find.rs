@@ -105,7 +105,7 @@ struct Line {
 fn line_around(chunk: &[u8], at: usize) -> Result<(Line, Range<usize>)> {
     let start = chunk[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let end = chunk[at..].iter().position(|byte| *byte == b'\n').map_or(chunk.len(), |end| at + end);
-    let item = list::parse(&chunk[start..end])?.pop().ok_or_else(empty)?;
+    let item = list::parse(&chunk[start..end], false)?.pop().ok_or_else(empty)?;
     Ok((Line { path: item.rel_path()?, item }, start..end))
 }
 

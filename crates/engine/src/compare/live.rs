@@ -9,7 +9,9 @@ use super::databases::{Databases, Live, Tables};
 use super::diff::{Found, change};
 use super::merge::Cursor;
 use super::{Ticker, same_content};
-use crate::backup::still_stands;
+use crate::backup::{Links, still_stands};
+use crate::capture::attributes;
+use crate::capture::databases::is_database;
 use crate::capture::left::{Left, Why};
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
@@ -19,7 +21,7 @@ use crate::path::RelPath;
 use crate::report::{ItemType, Warning};
 use crate::vault::Vault;
 use crate::vault::durable;
-use crate::vault::item::Item;
+use crate::vault::item::{Item, JournalMode};
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Result};
 
@@ -35,6 +37,7 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
         before: Cursor::new(reader, before),
         found: Found::default(),
         unreadable: Vec::new(),
+        links: Links::default(),
         ticker: Ticker::new(control, Some(before.items)),
     };
     walk.run(&mut comparison)?;
@@ -50,6 +53,7 @@ struct Comparison<'a> {
     found: Found,
     /// What could not be read: whether it is still there is not known.
     unreadable: Vec<RelPath>,
+    links: Links,
     ticker: Ticker<'a>,
 }
 
@@ -74,6 +78,14 @@ impl Visitor for Comparison<'_> {
         let now = match (entry.stat.kind, &old) {
             (Kind::File, Some(old)) if old.kind == ItemType::File => self.file(&entry, old, &mut tables)?,
             _ => plain(&entry, old.as_ref()),
+        };
+        let now = match now {
+            Now::There(mut new, same) => {
+                // Two names that were read at two moments are told apart by what they hold, and that is no news of links.
+                let _ = self.links.number(&mut new);
+                Now::There(new, same)
+            }
+            other => other,
         };
         match (old, now) {
             (Some(old), Now::There(new, same)) => match change(&old, &new, same) {
@@ -135,8 +147,9 @@ impl Comparison<'_> {
             Err(error) => return Ok(failed(&error)),
         };
         let mut magic = [0; 16];
-        let is_database = durable::read_at(&file, &mut magic, 0).is_ok() && sqlite::is_database(&magic);
-        if is_database && old.db.is_some() {
+        let is_sqlite = durable::read_at(&file, &mut magic, 0).is_ok() && sqlite::is_database(&magic);
+        let is_raw = old.db.as_ref().is_some_and(|db| db.journal == JournalMode::Raw);
+        if (is_sqlite && old.db.is_some()) || is_raw {
             // Nobody else may have it open while it is captured.
             drop(file);
             return self.database(entry, old, new, tables);
@@ -153,6 +166,12 @@ impl Comparison<'_> {
     }
 
     fn database(&mut self, entry: &Entry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
+        if !is_database(&entry.absolute) {
+            // SQLite cannot read it: as it lies, with the files that belong to it.
+            let same = self.databases.is_same_raw(old, entry, &self.vault.keys().ids, &mut self.ticker)?;
+            new.sha256 = old.sha256.clone().filter(|_| same);
+            return Ok(Now::There(Box::new(new), same));
+        }
         let mut image = match self.databases.capture(&entry.absolute, entry.stat.size, &self.ticker)? {
             Live::Image(image) => image,
             Live::Gone => return Ok(Now::Gone),
@@ -199,6 +218,10 @@ impl Comparison<'_> {
 fn describe(entry: &Entry, kind: ItemType) -> Item {
     let mut item = Item::new(&entry.path, kind, entry.category);
     entry.stat.describe(&mut item);
+    item.xattrs = Some(match kind {
+        ItemType::Symlink => Vec::new(),
+        _ => attributes::of_place(&entry.absolute).attributes,
+    });
     item
 }
 

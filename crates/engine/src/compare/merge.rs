@@ -14,6 +14,7 @@ pub struct Cursor {
     chunks: std::vec::IntoIter<ChunkId>,
     items: std::vec::IntoIter<(RelPath, Item)>,
     last: Option<RelPath>,
+    attributes: bool,
 }
 
 impl Cursor {
@@ -24,6 +25,7 @@ impl Cursor {
             chunks: snapshot.list.chunks.clone().into_iter(),
             items: Vec::new().into_iter(),
             last: None,
+            attributes: snapshot.list.attributes,
         }
     }
 
@@ -46,7 +48,7 @@ impl Cursor {
 
     fn load(&mut self, id: ChunkId) -> Result<()> {
         let chunk = self.reader.get(id).map_err(|error| blame(error, &self.backup))?;
-        let items = list::parse(&chunk)?.into_iter().map(|item| Ok((item.rel_path()?, item)));
+        let items = list::parse(&chunk, self.attributes)?.into_iter().map(|item| Ok((item.rel_path()?, item)));
         let items = items.collect::<Result<Vec<_>>>()?;
         for (path, _) in &items {
             if self.last.as_ref().is_some_and(|last| last >= path) {

@@ -30,7 +30,7 @@ pub use diff::diff;
 pub use versions::versions;
 
 /// Is the content the same, whatever the mode, owner and time? Decided without reading it.
-fn same_content(a: &Item, b: &Item) -> bool {
+pub(crate) fn same_content(a: &Item, b: &Item) -> bool {
     a.kind == b.kind
         && match a.kind {
             ItemType::Dir => true,
@@ -49,7 +49,10 @@ fn same_content(a: &Item, b: &Item) -> bool {
 }
 
 fn same_metadata(a: &Item, b: &Item) -> bool {
+    // An earlier Lifeboat told neither attributes nor links.
+    let told = a.xattrs.is_some() && b.xattrs.is_some();
     (a.mode, a.uid, a.gid, a.mtime) == (b.mode, b.uid, b.gid, b.mtime)
+        && (!told || (&a.xattrs, a.hardlink) == (&b.xattrs, b.hardlink))
 }
 
 /// Tells how it goes, and hears whether to stop.

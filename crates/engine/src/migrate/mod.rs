@@ -103,7 +103,7 @@ impl Migration<'_> {
         if report.vault.is_some() {
             self.set_up_vault(&source, &objects, &place, is_there, &mut report)?;
         }
-        self.give(&root, &survey, owner, &report)?;
+        self.give(&source, &root, &survey, owner, &report)?;
         report.warnings.extend(self.warnings(&source, &survey, &origin, &report, owner.is_some()));
         report.next = next_steps(&survey, &source, &report);
         root.finish()?;
@@ -234,9 +234,18 @@ impl Migration<'_> {
     }
 
     /// The root's own folder and the vault are in no backup: they go to whoever has what is in it.
-    fn give(&self, root: &NewRoot, survey: &Survey, owner: Option<owner::Ids>, report: &MigrateReport) -> Result<()> {
+    fn give(
+        &self,
+        source: &Source,
+        root: &NewRoot,
+        survey: &Survey,
+        owner: Option<owner::Ids>,
+        report: &MigrateReport,
+    ) -> Result<()> {
         let Some(ids) = owner.or(survey.main_owner()).filter(|_| owner::may_give()) else { return Ok(()) };
-        if owner.is_some() || root.was_made() || owner::is_roots(&report.root) {
+        // A backup that knows whose the root was has given it back already.
+        let is_known = source.snapshot.root_folder.is_some();
+        if owner.is_some() || (!is_known && (root.was_made() || owner::is_roots(&report.root))) {
             owner::give(&report.root, ids)?;
         }
         // A vault on a share that was there before is not ours to give away.

@@ -9,8 +9,11 @@ use std::path::Path;
 use crossbeam_channel::bounded;
 
 use super::source::Source;
+use super::sparse::ZeroChunks;
 use super::stage::{Order, Places, Shared};
+use super::unset::Unset;
 use super::workspace::Workspace;
+use crate::capture::holes;
 use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
@@ -35,7 +38,8 @@ impl Check<'_> {
     /// Compares every file that was staged with what the backup says: by hash, on several threads.
     pub fn run(&self) -> Result<()> {
         let plan = RestorePlan::default();
-        let shared = Shared::new(self.control, &plan, false);
+        let unset = Unset::default();
+        let shared = Shared::new(self.control, &plan, &unset, false);
         let order = Order {
             source: self.source,
             places: self.workspace,
@@ -43,6 +47,7 @@ impl Check<'_> {
             salvage: false,
             reuse: false,
             plan: &plan,
+            unset: &unset,
         };
         let mut reader = self.vault.reader()?;
         let readers: Vec<Reader> = (0..self.threads).map(|_| reader.another()).collect();
@@ -105,10 +110,16 @@ pub fn has_content(file: &File, place: &Path, item: &Item, reader: &mut Reader) 
     if let Some(sha256) = &item.sha256 {
         return Ok(*sha256 == durable::sha256(file).at("reading back", place)?);
     }
-    let mut offset = 0;
+    let (mut offset, mut zeros) = (0, ZeroChunks::default());
     let mut same = |ids: &[ChunkId], reader: &Reader| -> Result<bool> {
         for id in ids {
-            let mut bytes = vec![0; reader.expect(*id)? as usize];
+            let length = reader.expect(*id)?;
+            let range = offset..offset + u64::from(length);
+            if zeros.has(*id, length, reader) && holes::is_hole(file, range) {
+                offset += u64::from(length);
+                continue;
+            }
+            let mut bytes = vec![0; length as usize];
             let read = durable::read_at(file, &mut bytes, offset);
             if read.is_err() || reader.id_of(&bytes) != *id {
                 return Ok(false);

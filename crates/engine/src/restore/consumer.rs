@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Select};
 use sha2::{Digest, Sha256};
 
-use super::metadata;
+use super::attributes::finish_file;
+use super::sparse::{self, ZeroChunks};
 use super::stage::{Shared, creating};
+use super::unset::Unset;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item, SIDES};
+use crate::vault::list;
 use crate::vault::reader::Reader;
 use crate::{Error, Result};
 
@@ -39,11 +42,16 @@ pub struct LargeFile {
 
 /// One thread that writes files.
 pub struct Consumer<'a> {
-    pub reader: Reader,
-    pub shared: &'a Shared<'a>,
+    reader: Reader,
+    shared: &'a Shared<'a>,
+    zeros: ZeroChunks,
 }
 
-impl Consumer<'_> {
+impl<'a> Consumer<'a> {
+    pub fn new(reader: Reader, shared: &'a Shared<'a>) -> Consumer<'a> {
+        Consumer { reader, shared, zeros: ZeroChunks::default() }
+    }
+
     /// Works until all the queues have ended.
     pub fn run(mut self, mut queues: Vec<Receiver<Job>>) {
         while !queues.is_empty() {
@@ -57,6 +65,22 @@ impl Consumer<'_> {
                 self.shared.fail(error);
             }
         }
+    }
+
+    /// Writes a file, whatever its content is.
+    pub fn whole(&mut self, place: &Path, item: &Item) -> Result<()> {
+        let written = match item.content() {
+            Content::Bundle(id, _) => self.reader.get(id).and_then(|bundle| self.small(&bundle, place, item)),
+            Content::Lists(lists) => lists
+                .iter()
+                .try_fold(Vec::new(), |mut all, id| {
+                    all.extend(list::ids(&self.reader.get(*id)?)?);
+                    Ok(all)
+                })
+                .and_then(|ids| self.file(place, item, &ids, item.size, item.sha256.as_deref())),
+            _ => self.file_and_sides(place, item),
+        };
+        written.or_else(|error| self.shared.lose(item, place, error))
     }
 
     fn job(&mut self, job: Job) -> Result<()> {
@@ -98,8 +122,8 @@ impl Consumer<'_> {
             return Err(wrong_hash(item));
         }
         let file = create(place, item)?;
-        durable::write_at(&file, content, 0).at("writing", place)?;
-        metadata::apply_to_file(&file, place, item)
+        sparse::write_all(&file, content).at("writing", place)?;
+        finish_file(&file, place, item, self.shared.unset)
     }
 
     fn file_and_sides(&mut self, place: &Path, item: &Item) -> Result<()> {
@@ -116,21 +140,30 @@ impl Consumer<'_> {
     fn file(&mut self, place: &Path, item: &Item, chunks: &[ChunkId], size: u64, sha256: Option<&str>) -> Result<()> {
         let file = create(place, item)?;
         let mut hasher = Sha256::new();
-        let mut done = 0;
+        let (mut done, mut end) = (0, 0);
         for id in chunks {
+            self.shared.check()?;
+            let length = self.reader.expect(*id)?;
+            // Without a hash to compare there is nothing to do for what is all zeros.
+            if sha256.is_none() && self.zeros.has(*id, length, &self.reader) {
+                done += u64::from(length);
+                continue;
+            }
             let chunk = self.reader.get(*id)?;
             hasher.update(&chunk);
-            durable::write_at(&file, &chunk, done).at("writing", place)?;
+            end = end.max(sparse::write(&file, &chunk, done).at("writing", place)?);
             done += chunk.len() as u64;
-            self.shared.check()?;
         }
         if done != size {
             return Err(wrong_length(item));
         }
+        if end < size {
+            file.set_len(size).at("writing", place)?;
+        }
         if sha256.is_some_and(|sha256| sha256 != hex::encode(hasher.finalize())) {
             return Err(wrong_hash(item));
         }
-        metadata::apply_to_file(&file, place, item)?;
+        finish_file(&file, place, item, self.shared.unset)?;
         self.shared.wrote(1, size);
         Ok(())
     }
@@ -141,7 +174,7 @@ impl Consumer<'_> {
         let done = match written {
             Ok(bytes) => {
                 self.shared.wrote(u64::from(last), bytes);
-                if last { finish(large) } else { Ok(()) }
+                if last { finish(large, self.shared.unset) } else { Ok(()) }
             }
             Err(error) => Err(error),
         };
@@ -152,30 +185,27 @@ impl Consumer<'_> {
     fn write_part(&mut self, large: &LargeFile, ids: &[ChunkId], mut offset: u64) -> Result<u64> {
         let start = offset;
         for id in ids {
-            let chunk = self.reader.get(*id)?;
-            // The file has its length already: what is all zeros can stay a hole.
-            if !is_zero(&chunk) {
-                durable::write_at(&large.file, &chunk, offset).at("writing", &large.path)?;
-            }
-            offset += chunk.len() as u64;
             self.shared.check()?;
+            // The file has its length already: what is all zeros can stay a hole.
+            let length = self.reader.expect(*id)?;
+            if !self.zeros.has(*id, length, &self.reader) {
+                let chunk = self.reader.get(*id)?;
+                sparse::write(&large.file, &chunk, offset).at("writing", &large.path)?;
+            }
+            offset += u64::from(length);
         }
         Ok(offset - start)
     }
 }
 
 /// Every chunk was checked by its id; this checks that they were put together right, from what was written.
-fn finish(large: &LargeFile) -> Result<()> {
+fn finish(large: &LargeFile, unset: &Unset) -> Result<()> {
     if let Some(sha256) = &large.item.sha256
         && *sha256 != durable::sha256(&large.file).at("reading back", &large.path)?
     {
         return Err(wrong_hash(&large.item));
     }
-    metadata::apply_to_file(&large.file, &large.path, &large.item)
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
+    finish_file(&large.file, &large.path, &large.item, unset)
 }
 
 /// The next job of whichever queue has one, or which queue has ended.

@@ -90,6 +90,7 @@ impl InPlace<'_> {
         } else if let Some(workspace) = waiting {
             workspace.discard()?;
         }
+        result.warnings.extend(plan.unset.warnings());
         result.duration_ms = elapsed(started);
         let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
         Ok(Restored { result, placed, app_runs, asked })
@@ -200,6 +201,7 @@ impl InPlace<'_> {
                 // A restore that waited has most of it already.
                 reuse: true,
                 plan: &plan.report,
+                unset: &plan.unset,
             };
             let threads = self.config.worker.effective_threads();
             Stage::new(self.vault, order, threads, self.control)?.run().map_err(|error| source.blame(error))?;

@@ -13,6 +13,7 @@ use super::workspace::{Workspace, look};
 use crate::capture::stat::Stat;
 use crate::path::RelPath;
 use crate::report::RestoreResult;
+use crate::vault::attribute::Attribute;
 use crate::vault::durable;
 use crate::vault::item::Time;
 use crate::{Error, Result};
@@ -73,11 +74,19 @@ pub enum Step {
     },
     /// Mode, owner and time of something that stays, or of a folder that was made; `meta` absent: only an undo sets them.
     Describe {
+        #[serde(deserialize_with = "RelPath::deserialize_or_root")]
         path: RelPath,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<Meta>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         meta: Option<Meta>,
+    },
+    /// Extended attributes and ACLs of the same.
+    Attributes {
+        #[serde(deserialize_with = "RelPath::deserialize_or_root")]
+        path: RelPath,
+        was: Vec<Attribute>,
+        now: Vec<Attribute>,
     },
 }
 

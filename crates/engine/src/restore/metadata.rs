@@ -26,22 +26,8 @@ fn system_time(time: Time) -> SystemTime {
     whole.and_then(|whole| whole.checked_add(nanos)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-pub fn apply_to_file(file: &File, place: &Path, item: &Item) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{PermissionsExt, fchown};
-        // The owner before the mode: changing the owner clears set-uid bits.
-        if may_chown() {
-            if_possible(fchown(file, Some(item.uid), Some(item.gid))).at("setting the owner of", place)?;
-        }
-        // exFAT and many a FUSE know no modes.
-        if_possible(file.set_permissions(std::fs::Permissions::from_mode(item.mode & 0o7777)))
-            .at("setting the mode of", place)?;
-    }
-    let timed = file.set_times(FileTimes::new().set_modified(system_time(item.mtime)));
-    #[cfg(unix)]
-    let timed = if_possible(timed);
-    timed.at("setting the time of", place)
+pub fn set_time(file: &File, time: Time) -> io::Result<()> {
+    file.set_times(FileTimes::new().set_modified(system_time(time)))
 }
 
 /// What a file or folder is besides its content, as a journal keeps it.
@@ -189,14 +175,13 @@ fn if_possible(result: io::Result<()>) -> io::Result<()> {
 
 /// This user may not set it, or this file system does not have it: a user that a container does not know is `EINVAL`. Any
 /// other error means that the disk is in trouble.
-#[cfg(unix)]
-fn is_refusal(error: &io::Error) -> bool {
+pub fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
 }
 
 #[cfg(unix)]
-fn may_chown() -> bool {
+pub fn may_chown() -> bool {
     rustix::process::geteuid().is_root()
 }
 

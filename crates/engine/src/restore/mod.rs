@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `source` | which backup gives which items, and the checks that every item passes |
 //! | `plan` | what a backup says, held against what the root has |
-//! | `stage`, `producer`, `consumer`, `metadata` | writing items into fresh folders, on many threads |
+//! | `stage`, `producer`, `consumer`, `links`, `sparse` | writing items into fresh folders, on many threads |
+//! | `metadata`, `attributes`, `unset` | what a file is besides its content, and what of it cannot be given back |
 //! | `target` | a restore into another folder: nothing live is touched |
 //! | `in_place` | a restore of the root itself: staged, verified, journaled, swapped, or undone |
 //! | `afterwards` | a running app and what was restored under it |
@@ -19,6 +20,7 @@
 //! after everything else, so that nothing can be written through one.
 
 pub mod afterwards;
+mod attributes;
 mod check;
 mod consumer;
 mod displaced;
@@ -26,6 +28,7 @@ pub mod holders;
 mod holding;
 mod in_place;
 pub mod journal;
+mod links;
 pub mod live;
 mod metadata;
 mod mode;
@@ -37,9 +40,11 @@ mod recovery;
 mod safety;
 pub mod source;
 mod spot;
+mod sparse;
 mod stage;
 mod swap;
 mod target;
+mod unset;
 mod workspace;
 
 use std::path::Path;
@@ -59,6 +64,7 @@ pub use recovery::recover;
 use source::{Survey, not_found, sources};
 use stage::{Order, Stage};
 use target::Target;
+use unset::Unset;
 pub use workspace::{Unfinished, WORKSPACE, unfinished};
 
 /// Refuses options that do not go together, and a target that cannot be filled.
@@ -122,7 +128,7 @@ pub fn into(
         Survey { vault, allows: &allows, lost }
             .run(source, |path, item| {
                 let sides = item.sides.iter().map(|side| side.size);
-                plan.bytes = sides.fold(plan.bytes.saturating_add(item.size), u64::saturating_add);
+                plan.bytes = sides.fold(plan.bytes.saturating_add(item.on_disk()), u64::saturating_add);
                 plan.create.push(item.display_path().to_owned());
                 if options.per_item {
                     taken.insert(path.clone());
@@ -134,8 +140,9 @@ pub fn into(
     plan.create.sort();
     let target = Target::check(target)?;
     target.check_space(&plan)?;
-    let mut restored = Vec::new();
+    let (mut restored, mut warnings) = (Vec::new(), Vec::new());
     if !options.dry_run {
+        let unset = Unset::default();
         let staging = target.begin()?;
         for source in &sources {
             let order = Order {
@@ -145,9 +152,17 @@ pub fn into(
                 salvage: options.salvage,
                 reuse: false,
                 plan: &plan,
+                unset: &unset,
             };
             lost.extend(Stage::new(vault, order, threads, control)?.run().map_err(|error| source.blame(error))?);
         }
+        // A part of a backup says nothing of the folder that it lies in.
+        if options.items.is_empty()
+            && let Some(root) = &sources[0].snapshot.root_folder
+        {
+            staging.describe(root, owner::of(options)?, &unset)?;
+        }
+        warnings = unset.warnings();
         staging.commit()?;
         restored = plan.create.clone();
     }
@@ -162,6 +177,7 @@ pub fn into(
         plan,
         dry_run: options.dry_run,
         failed: lost,
+        warnings,
         duration_ms: started.elapsed().as_millis() as u64,
         ..RestoreResult::default()
     })

@@ -4,6 +4,8 @@
 //! what the backup does not know is left alone, except in mirrored categories. The steps come out in the order in
 //! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
 
+mod besides;
+mod links;
 mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -15,6 +17,7 @@ use super::journal::Step;
 use super::metadata::Meta;
 use super::mounts;
 use super::source::{Source, Survey};
+use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
 use crate::capture::stat::{Kind, Stat, open_file};
@@ -22,9 +25,11 @@ use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan, Warning};
-use crate::vault::item::Item;
+use crate::vault::item::{Item, JournalMode};
 use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
+use besides::Besides;
+use links::Groups;
 
 /// What SQLite may have beside a database. A stale one is replayed over a database that is put in its place.
 const DATABASE_SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -45,6 +50,8 @@ pub struct Plan {
     pub lost_databases: Vec<RelPath>,
     /// What folders and files are besides their content, now and afterwards.
     describes: BTreeMap<RelPath, (Option<Meta>, Option<Meta>)>,
+    /// Extended attributes and ACLs of what stays, and of folders that are made.
+    attributes: BTreeMap<RelPath, Besides>,
     /// Folders of the root that lie on other file systems.
     pub areas: Vec<RelPath>,
     /// Everything that is there now and will be replaced or removed.
@@ -55,6 +62,8 @@ pub struct Plan {
     pub placed: Vec<Placed>,
     /// What its owner should know of it afterwards.
     pub warnings: Vec<Warning>,
+    /// What could not be given back of what was staged.
+    pub unset: Unset,
 }
 
 /// A live database that is replaced.
@@ -64,7 +73,7 @@ pub struct Database {
     pub sides: Vec<RelPath>,
     /// Of these, what the backup has beside it.
     brings: Vec<RelPath>,
-    /// The backup has files beside it, too: SQLite could not read it, and it can only be swapped.
+    /// SQLite could not read it, and it can only be swapped.
     pub raw: bool,
 }
 
@@ -76,6 +85,7 @@ impl Plan {
             && self.makes.is_empty()
             && self.puts.is_empty()
             && self.databases.is_empty()
+            && self.attributes.is_empty()
             && self.describes.values().all(|(was, meta)| !changes(was, meta))
     }
 
@@ -112,7 +122,10 @@ impl Plan {
         let puts = puts.map(|(path, replaces)| Step::Put { path: path.clone(), replaces: *replaces, staged: None });
         let describes =
             describes.map(|(path, (was, meta))| Step::Describe { path: path.clone(), was: *was, meta: *meta });
-        databases.into_iter().chain(removes).chain(folders).chain(makes).chain(puts).chain(describes).collect()
+        // After the modes: an ACL has the last word on who may do what.
+        let attributes = self.attributes.iter().rev().map(|(path, besides)| besides.step(path));
+        let files = removes.chain(folders).chain(makes).chain(puts);
+        databases.into_iter().chain(files).chain(describes).chain(attributes).collect()
     }
 }
 
@@ -128,7 +141,7 @@ pub fn make(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
+    let root_stat = std::fs::metadata(&config.root).map(|root| Stat::from(&root)).at("reading", &config.root)?;
     let mut planner = Planner {
         config,
         control,
@@ -139,6 +152,7 @@ pub fn make(
         mirrored: HashSet::new(),
         mirror: options.mirror.iter().copied().collect(),
         mirror_met: HashSet::new(),
+        groups: Groups::default(),
     };
     let mut taken: HashSet<RelPath> = HashSet::new();
     for source in sources {
@@ -161,7 +175,15 @@ pub fn make(
                 Ok(())
             })
             .map_err(|error| source.blame(error))?;
+        let groups = std::mem::take(&mut planner.groups);
+        planner.put_groups(groups, &mut staged);
+        planner.describe_made(source);
         source.wanted.narrow_to(staged);
+        if options.items.is_empty()
+            && let Some(root) = &source.snapshot.root_folder
+        {
+            planner.root(root, &root_stat);
+        }
     }
     if !options.per_item {
         planner.mirror(vault, &options.items)?;
@@ -190,6 +212,8 @@ struct Planner<'a> {
     /// Categories whose items that the backup does not have go.
     mirror: HashSet<Category>,
     mirror_met: HashSet<Category>,
+    /// Names of one file.
+    groups: Groups,
     /// Paths of those categories that the backup has.
     mirrored: HashSet<RelPath>,
 }
@@ -291,10 +315,10 @@ impl Planner<'_> {
     }
 
     fn folder(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>) -> Result<bool> {
-        let meta = Meta::of_item(item);
         let here = match stat {
             Some(stat) if stat.kind == Kind::Dir => {
-                match meta.differs_from(&Meta::of(&stat)) {
+                let (differs, meta) = self.besides(path, item, &path.under(&self.config.root));
+                match differs || meta.differs_from(&Meta::of(&stat)) {
                     true => self.plan.report.replace.push(path.display()),
                     false => self.plan.report.unchanged += 1,
                 }
@@ -304,10 +328,12 @@ impl Planner<'_> {
                 self.goes(path, &stat)?;
                 self.no_longer_a_link(path, &stat);
                 self.plan.report.replace.push(path.display());
+                let meta = self.made(path, item);
                 self.make_folder(path, Some(meta))
             }
             None => {
                 self.plan.report.create.push(path.display());
+                let meta = self.made(path, item);
                 self.make_folder(path, Some(meta))
             }
         };
@@ -320,8 +346,10 @@ impl Planner<'_> {
         let is_there = match stat {
             Some(stat) if stat.kind == Kind::File => {
                 let category = item.category;
-                let entry = Entry { path: path.clone(), absolute: live, stat, category, by_default: false };
+                let entry =
+                    Entry { path: path.clone(), absolute: live, stat, category, by_default: false, is_set: false };
                 if is_same(item, &entry, sides_there.is_empty())? {
+                    self.groups.add(path, item, Some(&stat));
                     return Ok(self.same(path, item, &stat));
                 }
                 self.plan.replaced.insert(path.clone());
@@ -334,6 +362,7 @@ impl Planner<'_> {
             }
             None => false,
         };
+        self.groups.add(path, item, None);
         if item.db.is_some() && !is_there && path.under(&self.config.root).is_file() {
             // It lies behind a link that goes: whoever has it open would go on writing there.
             self.plan.lost_databases.push(path.clone());
@@ -341,8 +370,10 @@ impl Planner<'_> {
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
-        report.bytes =
-            item.sides.iter().fold(report.bytes.saturating_add(item.size), |sum, side| sum.saturating_add(side.size));
+        report.bytes = item
+            .sides
+            .iter()
+            .fold(report.bytes.saturating_add(item.on_disk()), |sum, side| sum.saturating_add(side.size));
         let mut brings = Vec::new();
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
@@ -361,7 +392,7 @@ impl Planner<'_> {
             self.plan.placed.push(Placed::of(path, item));
         }
         if item.db.is_some() && is_there {
-            self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty(), brings });
+            self.plan.databases.push(Database { path: path.clone(), sides, raw: is_raw(item), brings });
         } else {
             self.plan.removes.extend(sides);
             self.plan.puts.push((path.clone(), is_there));
@@ -375,27 +406,19 @@ impl Planner<'_> {
         if item.db.is_some() {
             for suffix in DATABASE_SIDES {
                 let side = beside(path, suffix)?;
-                match stat(&side.under(&self.config.root))?.map(|stat| stat.kind) {
-                    Some(Kind::Dir) => continue,
-                    Some(_) => there.push(side.clone()),
-                    None => {}
+                match stat(&side.under(&self.config.root)) {
+                    // No file can have that name: there is none, and there will be none.
+                    Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::InvalidFilename => continue,
+                    stat => match stat?.map(|stat| stat.kind) {
+                        Some(Kind::Dir) => continue,
+                        Some(_) => there.push(side.clone()),
+                        None => {}
+                    },
                 }
                 possible.push(side);
             }
         }
         Ok((possible, there))
-    }
-
-    /// Its content is the same; what it is besides may not be.
-    fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat) -> bool {
-        let (was, meta) = (Meta::of(stat), Meta::of_item(item));
-        if meta.differs_from(&was) {
-            self.plan.report.replace.push(path.display());
-            self.plan.describes.insert(path.clone(), (Some(was), Some(meta)));
-        } else {
-            self.plan.report.unchanged += 1;
-        }
-        false
     }
 
     fn link(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
@@ -484,6 +507,11 @@ impl Planner<'_> {
         }
         Ok(())
     }
+}
+
+/// SQLite could not read it.
+fn is_raw(item: &Item) -> bool {
+    !item.sides.is_empty() || item.db.as_ref().is_some_and(|db| db.journal == JournalMode::Raw)
 }
 
 /// Has the live file the content of the item, for sure?

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 
+use super::attributes::finish_file;
 use super::check::has_content;
 use super::consumer::{Job, LargeFile, side_suffix, wrong_length};
-use super::metadata;
+use super::links::Links;
 use super::stage::{Places, Shared, make_folder};
+use super::unset::Unset;
 use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
@@ -41,7 +43,9 @@ pub struct Producer<'a> {
     pub bundles: Vec<(ChunkId, Vec<(PathBuf, Item)>)>,
     /// The folder that the last file went into: it need not be made again.
     pub parent: PathBuf,
-    pub links: bool,
+    pub symlinks: bool,
+    /// Names of files that have others.
+    pub links: Links,
 }
 
 impl Producer<'_> {
@@ -62,17 +66,18 @@ impl Producer<'_> {
         match item.kind {
             ItemType::Dir => return make_folder(&place),
             ItemType::Symlink => {
-                self.links = true;
+                self.symlinks = true;
                 return Ok(());
             }
             ItemType::File => {}
         }
+        let Some(item) = self.links.take(&place, item) else { return Ok(()) };
         if let Some(parent) = place.parent().filter(|parent| *parent != self.parent) {
             make_folder(parent)?;
             self.parent = parent.to_path_buf();
         }
         if self.reuse && place.symlink_metadata().is_ok() {
-            if is_staged(&place, &item, &mut self.lists)? {
+            if is_staged(&place, &item, &mut self.lists, self.shared.unset)? {
                 return Ok(());
             }
             remove_with_sides(&place, &item)?;
@@ -144,11 +149,11 @@ impl Producer<'_> {
 }
 
 /// Is this file here already, from an earlier attempt?
-fn is_staged(place: &Path, item: &Item, reader: &mut Reader) -> Result<bool> {
+fn is_staged(place: &Path, item: &Item, reader: &mut Reader, unset: &Unset) -> Result<bool> {
     let Ok((file, stat)) = open_file(place) else { return Ok(false) };
     let same = item.sides.is_empty() && stat.size == item.size && has_content(&file, place, item, reader)?;
     if same {
-        metadata::apply_to_file(&file, place, item)?;
+        finish_file(&file, place, item, unset)?;
     }
     Ok(same)
 }

@@ -3,7 +3,7 @@
 //! What a snapshot says is not trusted: paths must be relative, in order and there once, nothing may lie below
 //! something that is no folder, and no link may lead out of the root.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::capture::rules::Selection;
 use crate::path::RelPath;
@@ -21,6 +21,8 @@ pub struct Source {
     pub name: BackupName,
     pub snapshot: Snapshot,
     pub wanted: Wanted,
+    /// The folders that nobody asked for, and that what is taken lies in: they may have to be made.
+    pub above: BTreeMap<RelPath, Item>,
 }
 
 /// Which items are taken.
@@ -76,6 +78,7 @@ impl Survey<'_> {
         let mut reader = self.vault.reader()?;
         let mut presence = reader.another();
         let mut order = Order::default();
+        let mut above: Vec<(RelPath, Item)> = Vec::new();
         for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
             let checked = item.and_then(|item| {
                 let path = item.rel_path()?;
@@ -89,11 +92,18 @@ impl Survey<'_> {
                     continue;
                 }
             };
+            above.retain(|(folder, _)| path.starts_with(folder));
             if !source.wanted.takes(&path, &item) {
+                if item.kind == ItemType::Dir {
+                    above.push((path, item));
+                }
                 continue;
             }
             match self.check(&path, &item, &mut presence) {
-                Ok(()) => each(&path, item)?,
+                Ok(()) => {
+                    source.above.extend(above.drain(..));
+                    each(&path, item)?;
+                }
                 Err(error) => {
                     self.lose(path.display(), error)?;
                     source.wanted.except.insert(path);
@@ -140,7 +150,12 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     let name = vault.resolve(backup)?;
     let newest = Snapshot::read(vault, &name)?;
     if !options.per_item {
-        return Ok(vec![Source { name, snapshot: newest, wanted: Wanted::selected(&options.items)? }]);
+        return Ok(vec![Source {
+            name,
+            snapshot: newest,
+            wanted: Wanted::selected(&options.items)?,
+            above: BTreeMap::new(),
+        }]);
     }
     let mut open: Vec<String> = options.items.clone();
     let mut found: Vec<Source> = Vec::new();
@@ -158,7 +173,7 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
         let missed: Vec<String> = selection.missed().into_iter().map(str::to_owned).collect();
         let met: Vec<String> = open.into_iter().filter(|item| !missed.contains(item)).collect();
         if !met.is_empty() {
-            found.push(Source { name, snapshot, wanted: Wanted::selected(&met)? });
+            found.push(Source { name, snapshot, wanted: Wanted::selected(&met)?, above: BTreeMap::new() });
         }
         open = missed;
     }

@@ -23,7 +23,11 @@ impl Spot {
     /// `None`: its folder is not there, or a link or a file is in the way.
     pub fn find(root: &Path, path: &RelPath) -> io::Result<Option<Spot>> {
         let shown = path.under(root);
-        let Some(name) = shown.file_name().map(OsString::from) else { return Ok(None) };
+        let name = match path.as_bytes() {
+            // The root itself.
+            [] => ".".into(),
+            _ => shown.file_name().map(OsString::from).unwrap_or_default(),
+        };
         match system::open(root, path.parent().as_ref()) {
             Ok(folder) => Ok(Some(Spot { folder, name, shown })),
             Err(error) if is_in_the_way(&error) => Ok(None),

@@ -11,10 +11,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
+use super::attributes::finish_folder;
 use super::consumer::Consumer;
+use super::links::Links;
 use super::metadata;
 use super::producer::Producer;
 use super::source::{Source, is_loss};
+use super::unset::Unset;
 use crate::error::IoContext;
 use crate::mutex::lock;
 use crate::path::RelPath;
@@ -57,6 +60,8 @@ pub struct Order<'a> {
     pub reuse: bool,
     /// The totals, for the progress.
     pub plan: &'a RestorePlan,
+    /// Where it is noted what could not be given back.
+    pub unset: &'a Unset,
 }
 
 impl Order<'_> {
@@ -88,6 +93,7 @@ pub struct Stage<'a> {
 pub struct Shared<'a> {
     control: &'a Control,
     plan: &'a RestorePlan,
+    pub unset: &'a Unset,
     /// What could not be given back, where that is no failure.
     lost: Option<Mutex<Vec<Warning>>>,
     failed: AtomicBool,
@@ -99,14 +105,14 @@ pub struct Shared<'a> {
 
 impl<'a> Stage<'a> {
     pub fn new(vault: &Vault, order: Order<'a>, threads: usize, control: &'a Control) -> Result<Stage<'a>> {
-        let shared = Shared::new(control, order.plan, order.salvage);
+        let shared = Shared::new(control, order.plan, order.unset, order.salvage);
         Ok(Stage { order, reader: vault.reader()?, threads, shared })
     }
 
     /// Returns what a salvage lost.
     pub fn run(mut self) -> Result<Vec<Warning>> {
-        let links = self.write_files()?;
-        if links {
+        let symlinks = self.write_files()?;
+        if symlinks {
             self.make_links()?;
         }
         self.finish_folders()?;
@@ -116,7 +122,7 @@ impl<'a> Stage<'a> {
         Ok(self.shared.lost.map(|lost| lost.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default())
     }
 
-    /// Makes all folders and files. True if there are links to be made.
+    /// Makes all folders and files, and the other names of files. True if there are symbolic links to be made.
     fn write_files(&mut self) -> Result<bool> {
         let (jobs_in, jobs) = bounded(self.threads * 4);
         let (bundles_in, bundles) = bounded(self.threads * 4);
@@ -131,7 +137,8 @@ impl<'a> Stage<'a> {
             lists: self.reader.another(),
             bundles: Vec::new(),
             parent: PathBuf::new(),
-            links: false,
+            symlinks: false,
+            links: Links::default(),
         };
         let items = order.taken(ListReader::forwards(&mut self.reader, &order.source.snapshot.list));
         let produced = std::thread::scope(|scope| {
@@ -139,19 +146,29 @@ impl<'a> Stage<'a> {
                 // Making thousands of files in one folder is the file system's work, one after the other: half of the
                 // threads go on with large files.
                 let queues = if number % 2 == 0 { vec![bundles.clone(), jobs.clone()] } else { vec![jobs.clone()] };
-                scope.spawn(move || Consumer { reader, shared }.run(queues));
+                scope.spawn(move || Consumer::new(reader, shared).run(queues));
             }
             drop((jobs, bundles));
             let produced = producer.run(items);
-            let links = producer.links;
+            let found = (producer.symlinks, std::mem::take(&mut producer.links.others));
             // The queue ends here; the scope waits for the threads.
             drop(producer);
-            produced.map(|()| links)
+            produced.map(|()| found)
         });
-        match self.shared.failure() {
-            Some(error) => Err(error),
-            None => produced,
+        let (symlinks, others) = match self.shared.failure() {
+            Some(error) => return Err(error),
+            None => produced?,
+        };
+        let mut consumer = Consumer::new(self.reader.another(), &self.shared);
+        for other in others {
+            self.shared.check()?;
+            other.make_folder()?;
+            match other.make(self.order.reuse, self.order.unset)? {
+                true => self.shared.wrote(1, other.item.on_disk()),
+                false => consumer.whole(&other.place, &other.item)?,
+            }
         }
+        Ok(symlinks)
     }
 
     fn make_links(&mut self) -> Result<()> {
@@ -177,7 +194,17 @@ impl<'a> Stage<'a> {
         for item in self.order.taken(ListReader::backwards(&mut self.reader, &self.order.source.snapshot.list)) {
             let (path, item) = item?;
             if item.kind == ItemType::Dir {
-                metadata::Meta::of_item(&item).apply(&self.order.places.place(&path))?;
+                finish_folder(&self.order.places.place(&path), &item, self.order.unset)?;
+            }
+        }
+        // The folders that nobody asked for, and that what was asked for lies in.
+        for (path, item) in self.order.source.above.iter().rev() {
+            let mut item = item.clone();
+            (item.uid, item.gid) = self.order.owner.unwrap_or((item.uid, item.gid));
+            let place = self.order.places.place(path);
+            // In place, only what changes is staged.
+            if place.is_dir() {
+                finish_folder(&place, &item, self.order.unset)?;
             }
         }
         Ok(())
@@ -185,10 +212,11 @@ impl<'a> Stage<'a> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(control: &'a Control, plan: &'a RestorePlan, salvage: bool) -> Shared<'a> {
+    pub fn new(control: &'a Control, plan: &'a RestorePlan, unset: &'a Unset, salvage: bool) -> Shared<'a> {
         Shared {
             control,
             plan,
+            unset,
             lost: salvage.then(Mutex::default),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),

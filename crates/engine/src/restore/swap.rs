@@ -19,6 +19,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::attributes;
 use super::holding::{Holding, refuse_holders};
 use super::journal::{Journal, Staged, Step};
 use super::live::{self, Replacement};
@@ -31,6 +32,7 @@ use crate::capture::stat::Kind;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::Warning;
+use crate::vault::attribute::Attribute;
 use crate::{Control, Error, Result};
 
 /// How long a database may be in use by others before the restore gives up.
@@ -180,6 +182,7 @@ impl<'a> Swap<'a> {
             Step::MakeFolder { path } => self.make_folder(path),
             Step::Put { path, staged, .. } => self.put(path, staged.as_ref()),
             Step::Describe { path, meta: Some(meta), .. } => self.describe(path, meta),
+            Step::Attributes { path, now, .. } => self.give_attributes(path, now),
             Step::Describe { meta: None, .. }
             | Step::Database { .. }
             | Step::SwapDatabase { .. }
@@ -311,6 +314,17 @@ impl<'a> Swap<'a> {
         }
     }
 
+    /// Extended attributes and ACLs of what is in its place already.
+    fn give_attributes(&self, path: &RelPath, wanted: &[Attribute]) -> Result<()> {
+        if let Some(spot) = self.spot(path)? {
+            attributes::put(&spot.path(), wanted, |what, error| {
+                let refused = Refused { what: what.noun(), why: error.to_string() };
+                self.refused.borrow_mut().push((path.clone(), refused));
+            });
+        }
+        Ok(())
+    }
+
     fn undo_step(&self, step: &Step) -> Result<()> {
         match step {
             Step::Remove { path } => self.give_back(path),
@@ -343,6 +357,7 @@ impl<'a> Swap<'a> {
                 }
                 false => Ok(()),
             },
+            Step::Attributes { path, was, .. } => self.give_attributes(path, was),
             Step::Describe { .. } => Ok(()),
         }
     }

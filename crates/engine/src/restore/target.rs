@@ -3,11 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::attributes::finish_folder;
+use super::unset::Unset;
 use crate::error::IoContext;
 use crate::report::RestorePlan;
 use crate::space;
 use crate::vault::durable;
-use crate::{Error, Result};
+use crate::vault::root_folder::RootFolder;
+use crate::{Error, Result, owner};
 
 /// The staging folder's name. A restore that was killed leaves one behind; the next one removes it.
 const STAGE: &str = ".lifeboat-restore";
@@ -85,6 +88,16 @@ pub struct Staging {
 impl Staging {
     pub fn folder(&self) -> &PathBuf {
         &self.folder
+    }
+
+    /// Gives a new folder what the root was besides its content. One that was there before is somebody's already.
+    pub fn describe(&self, root: &RootFolder, owner: Option<owner::Ids>, unset: &Unset) -> Result<()> {
+        if self.target.existed {
+            return Ok(());
+        }
+        let mut item = root.as_item();
+        (item.uid, item.gid) = owner.unwrap_or((item.uid, item.gid));
+        finish_folder(&self.folder, &item, unset)
     }
 
     /// Everything is staged, verified and durable: move it into place.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::attribute::{self, Attribute};
 use crate::chunk::ChunkId;
 use crate::path::RelPath;
 use crate::report::{Category, ItemInfo, ItemType};
@@ -52,6 +53,34 @@ pub struct Item {
     pub db: Option<Database>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sides: Vec<Side>,
+    /// Items with the same number are names of one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardlink: Option<u64>,
+    /// Bytes of the content that took no room on the disk.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub holes: u64,
+    /// `None`: the backup does not know, because an earlier Lifeboat made it.
+    #[serde(default, skip_serializing_if = "has_no_attributes")]
+    pub xattrs: Option<Vec<Attribute>>,
+    /// Device, inode and number of names of a file that has several: what `hardlink` is made of.
+    #[serde(skip)]
+    pub identity: Option<Identity>,
+}
+
+/// A file that has several names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub dev: u64,
+    pub ino: u64,
+    pub names: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn has_no_attributes(xattrs: &Option<Vec<Attribute>>) -> bool {
+    xattrs.as_ref().is_none_or(Vec::is_empty)
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -121,6 +150,10 @@ impl Item {
             link_raw: None,
             db: None,
             sides: Vec::new(),
+            hardlink: None,
+            holes: 0,
+            xattrs: None,
+            identity: None,
         }
     }
 
@@ -178,6 +211,21 @@ impl Item {
         own.chain(self.sides.iter().flat_map(|side| side.chunks.iter().copied()))
     }
 
+    /// Bytes that it takes on a disk, without the files that belong to it.
+    pub fn on_disk(&self) -> u64 {
+        self.size.saturating_sub(self.holes)
+    }
+
+    /// The mode where its ACL cannot be given back. The group bits of a file with an ACL are the ACL's mask; without the
+    /// ACL they would allow the owning group what it never was allowed.
+    pub fn mode_without_acl(&self) -> u32 {
+        let acl = self.xattrs.iter().flatten().find(|attribute| attribute.name == attribute::ACL_ACCESS);
+        match acl {
+            Some(acl) => self.mode & !0o070 | (self.mode & attribute::owning_group(&acl.value) << 3),
+            None => self.mode,
+        }
+    }
+
     pub fn info(&self) -> ItemInfo {
         ItemInfo {
             path: self.path.clone(),
@@ -190,7 +238,7 @@ impl Item {
     }
 }
 
-fn text_and_raw(bytes: &[u8]) -> (String, Option<String>) {
+pub fn text_and_raw(bytes: &[u8]) -> (String, Option<String>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.to_owned(), None),
         Err(_) => (String::from_utf8_lossy(bytes).into_owned(), Some(BASE64.encode(bytes))),

@@ -23,14 +23,17 @@ pub struct ListWriter {
     scratch: Scratch,
     buffer: Vec<u8>,
     list: ItemList,
+    /// All items so far tell their attributes.
+    attributes: bool,
 }
 
 impl ListWriter {
     pub fn new(writer: Arc<Writer>, scratch: Scratch) -> ListWriter {
-        ListWriter { writer, scratch, buffer: Vec::new(), list: ItemList::default() }
+        ListWriter { writer, scratch, buffer: Vec::new(), list: ItemList::default(), attributes: true }
     }
 
     pub fn push(&mut self, item: &Item) -> Result<()> {
+        self.attributes &= item.xattrs.is_some();
         serde_json::to_writer(&mut self.buffer, item).map_err(|error| Error::internal(error.to_string()))?;
         self.buffer.push(b'\n');
         let ends = blake3::hash(item.display_path().as_bytes()).as_bytes()[0] == LINES && self.buffer.len() >= MIN;
@@ -51,6 +54,7 @@ impl ListWriter {
 
     pub fn finish(mut self) -> Result<ItemList> {
         self.flush()?;
+        self.list.attributes = self.attributes;
         Ok(self.list)
     }
 }
@@ -61,11 +65,18 @@ pub struct ListReader<'a> {
     chunks: std::vec::IntoIter<ChunkId>,
     items: std::vec::IntoIter<Item>,
     backwards: bool,
+    attributes: bool,
 }
 
 impl<'a> ListReader<'a> {
     pub fn forwards(reader: &'a mut Reader, list: &ItemList) -> ListReader<'a> {
-        ListReader { reader, chunks: list.chunks.clone().into_iter(), items: Vec::new().into_iter(), backwards: false }
+        ListReader {
+            reader,
+            chunks: list.chunks.clone().into_iter(),
+            items: Vec::new().into_iter(),
+            backwards: false,
+            attributes: list.attributes,
+        }
     }
 
     /// The same items, the last one first: what is in a folder before the folder.
@@ -74,7 +85,7 @@ impl<'a> ListReader<'a> {
     }
 
     fn load(&mut self, id: ChunkId) -> Result<()> {
-        let items = parse(&self.reader.get(id)?)?;
+        let items = parse(&self.reader.get(id)?, self.attributes)?;
         self.items = items.into_iter();
         Ok(())
     }
@@ -111,14 +122,18 @@ pub fn nearest(reader: &mut Reader, list: &ItemList, wanted: &str) -> Result<Vec
     Ok(nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect())
 }
 
-/// The items of one chunk of an item list.
-pub fn parse(chunk: &[u8]) -> Result<Vec<Item>> {
+/// The items of one chunk of an item list. `attributes`: the list tells them, so an item without any has none.
+pub fn parse(chunk: &[u8], attributes: bool) -> Result<Vec<Item>> {
     let lines = chunk.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
         .map(|line| {
-            serde_json::from_slice(line).map_err(|error| Error::Format {
+            let mut item: Item = serde_json::from_slice(line).map_err(|error| Error::Format {
                 message: format!("A line of an item list is not understood: {error}."),
-            })
+            })?;
+            if attributes {
+                item.xattrs.get_or_insert_default();
+            }
+            Ok(item)
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! A vault is opened by a key; everything in it is found by name and trusted only once it authenticates. What writes
 //! holds the [`lock::Lock`]; what reads never waits for it.
 
+pub mod attribute;
 pub mod catalog;
 pub mod checked_json;
 pub mod database;
@@ -16,6 +17,7 @@ pub mod needs;
 pub mod pack;
 pub mod place;
 pub mod reader;
+pub mod root_folder;
 pub mod shelf;
 pub mod snapshot;
 pub mod sweep;

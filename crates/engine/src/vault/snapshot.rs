@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::BackupName;
 use super::pack::newer;
+use super::root_folder::RootFolder;
 use super::{Vault, durable};
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
@@ -19,7 +20,7 @@ use crate::{Error, Result};
 
 const MAGIC: &[u8; 6] = b"LBSNAP";
 const MAJOR: u8 = 1;
-const MINOR: u8 = 0;
+const MINOR: u8 = 1;
 const HEADER: usize = 8 + 32;
 /// A snapshot names the chunks of its item list: 64 MiB of them describe a billion items.
 const MAX_LEN: u64 = 64 << 20;
@@ -52,6 +53,9 @@ pub struct Snapshot {
     #[serde(default)]
     pub warnings: Vec<Warning>,
     pub list: ItemList,
+    /// The root folder itself; absent where an earlier Lifeboat made the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_folder: Option<RootFolder>,
     /// Where it was read from: as long as this is open, nobody prunes the backup.
     #[serde(skip)]
     pub lease: Option<Lease>,
@@ -69,6 +73,9 @@ pub struct ItemList {
     pub chunks: Vec<ChunkId>,
     /// Bytes of the whole list.
     pub size: u64,
+    /// Its items tell their extended attributes: one without any has none.
+    #[serde(default)]
+    pub attributes: bool,
 }
 
 impl Snapshot {

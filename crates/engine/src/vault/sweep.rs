@@ -181,7 +181,7 @@ impl<'a> Marker<'a> {
             return Ok(known);
         }
         let mut needs = Vec::new();
-        for item in list::parse(&self.reader.get(piece)?)? {
+        for item in list::parse(&self.reader.get(piece)?, false)? {
             needs.extend(item.named_chunks());
             for ids in &item.lists {
                 needs.extend(list::ids(&self.reader.get(*ids)?)?);

@@ -114,7 +114,7 @@ pub fn snapshot(data: &[u8]) {
 
 pub fn item_list(data: &[u8]) {
     let _ = list::ids(data);
-    for item in list::parse(data).unwrap_or_default() {
+    for item in list::parse(data, true).unwrap_or_default() {
         if let Ok(path) = item.rel_path() {
             checked(&path);
             let _ = Selection::new(&["*.json".into(), "media".into()]).unwrap().takes(&path, item.category);

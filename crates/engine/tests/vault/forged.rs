@@ -22,7 +22,11 @@ fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -
     let mut scratch = Scratch::new(6);
     let chunk = writer.put(&mut scratch, content).unwrap();
     let list: String = lines(chunk).iter().map(|line| format!("{line}\n")).collect();
-    let list = ItemList { chunks: vec![writer.put(&mut scratch, list.as_bytes()).unwrap()], size: list.len() as u64 };
+    let list = ItemList {
+        chunks: vec![writer.put(&mut scratch, list.as_bytes()).unwrap()],
+        size: list.len() as u64,
+        attributes: false,
+    };
     let (size, _) = writer.finish().unwrap();
     let name = BackupName::new(BackupType::Api, 4_000_000_000_000).unwrap();
     let snapshot = Snapshot {
@@ -43,6 +47,7 @@ fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -
         categories: Default::default(),
         warnings: Vec::new(),
         list,
+        root_folder: None,
         lease: None,
     };
     snapshot.write(vault.dir(), vault.keys()).unwrap();

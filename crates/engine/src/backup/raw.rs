@@ -1,0 +1,158 @@
+//! Databases that SQLite cannot read: encrypted ones, and broken ones. They are somebody's data all the same, so they are
+//! stored as they lie, with the files that belong to them.
+//!
+//! Nobody can ask such a database to hold still. So it is read until it was at rest: nothing of it changed while it was
+//! read, or two passes agree. One that never rests is stored as it was last seen, and the backup is degraded.
+
+use std::io;
+use std::time::{Duration, Instant, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::file::{FileReader, is_changed};
+use super::pool::{Pending, Task};
+use crate::Result;
+use crate::capture::attributes;
+use crate::capture::sqlite::BLOCK;
+use crate::capture::stat::{Kind, Stat, open_file};
+use crate::chunk::ChunkId;
+use crate::report::ItemType;
+use crate::vault::durable;
+use crate::vault::item::{Database, Item, JournalMode, SIDES, Side};
+
+/// How long a database may go on changing.
+const RESTLESS: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+const NEVER_AT_REST: &str = "It was written to each time it was read, and SQLite cannot read it: what was stored may be of \
+                             different moments. Make a backup while the app is stopped, or let the app copy it.";
+
+/// Stores the set and emits its item. `reason`: why SQLite cannot read what begins as a database of SQLite does.
+pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> Result<()> {
+    let shared = reader.shared;
+    let started = Instant::now();
+    let mut before: Option<Pass> = None;
+    let (mut pause, mut at_rest) = (Duration::from_millis(1), false);
+    let (pass, reading) = loop {
+        shared.check()?;
+        let reading = SystemTime::now();
+        let stats = stats(&task);
+        let pass = match pass(reader, &task, stats)? {
+            Ok(pass) => pass,
+            Err(error) => {
+                shared.warn_unreadable(&task.entry.path, &error);
+                shared.gone(task.seq);
+                return Ok(());
+            }
+        };
+        let is_still = self::stats(&task) == pass.stats;
+        let is_cold = pass.stats.iter().flatten().all(|stat| !stat.is_racy(reading));
+        at_rest |= is_still && (is_cold || before.as_ref().is_some_and(|before| before.is_same(&pass)));
+        if at_rest || (before.is_some() && started.elapsed() >= RESTLESS) {
+            break (pass, reading);
+        }
+        before = Some(pass);
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    };
+    if let Some(reason) = reason {
+        let message = format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal.");
+        shared.warn_degraded(&task.entry.path, message);
+    }
+    if !at_rest {
+        shared.warn_degraded(&task.entry.path, NEVER_AT_REST);
+    }
+    let Pass { stats: [own, sides @ ..], files } = pass;
+    let Some(own) = own else {
+        shared.gone(task.seq);
+        return Ok(());
+    };
+    let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
+    own.describe(&mut item);
+    shared.give_attributes(&mut item, attributes::of_place(&task.entry.absolute));
+    item.racy = !at_rest || own.is_racy(reading);
+    let wal = sides[1].map(|stat| (stat.size, stat.mtime));
+    item.db = Some(Database { journal: JournalMode::Raw, wal });
+    let content = Pending::new(task.seq);
+    let mut files = files.into_iter();
+    if let Some(Some(file)) = files.next() {
+        (item.size, item.sha256) = (file.size, Some(file.sha256));
+        content.set(file.chunks);
+    }
+    for (suffix, file) in SIDES.iter().zip(files) {
+        if let Some(File { size, chunks, .. }) = file {
+            item.sides.push(Side { suffix: (*suffix).into(), size, chunks });
+        }
+    }
+    let changed = is_changed(&item, task.previous.as_deref());
+    content.complete(shared, &mut reader.scratch, item, changed)
+}
+
+/// What the database and each of its files were at one reading.
+struct Pass {
+    stats: [Option<Stat>; 3],
+    files: [Option<File>; 3],
+}
+
+#[derive(PartialEq)]
+struct File {
+    size: u64,
+    sha256: String,
+    chunks: Vec<ChunkId>,
+}
+
+impl Pass {
+    fn is_same(&self, other: &Pass) -> bool {
+        let which = |pass: &Pass| pass.stats.map(|stat| stat.map(|stat| (stat.ino, stat.dev)));
+        which(self) == which(other) && self.files == other.files
+    }
+}
+
+/// The database, and what lies beside it.
+fn stats(task: &Task) -> [Option<Stat>; 3] {
+    let file = |stat: io::Result<Stat>| stat.ok().filter(|stat| stat.kind == Kind::File);
+    let beside = SIDES.map(|suffix| file(Stat::of(&task.entry.beside(suffix))));
+    [file(Stat::of(&task.entry.absolute)), beside[0], beside[1]]
+}
+
+/// Reads all of it. The inner error is the file's, the outer one the vault's.
+fn pass(reader: &mut FileReader<'_>, task: &Task, stats: [Option<Stat>; 3]) -> Result<io::Result<Pass>> {
+    let mut files = [None, None, None];
+    let places = [task.entry.absolute.clone(), task.entry.beside(SIDES[0]), task.entry.beside(SIDES[1])];
+    for ((file, place), stat) in files.iter_mut().zip(places).zip(&stats) {
+        if stat.is_none() {
+            continue;
+        }
+        let read = match open_file(&place) {
+            Ok((open, stat)) => store_bytes(reader, &open, stat.size),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(stored) => *file = Some(stored?),
+            // The next pass finds it gone; without the database itself there is nothing to store.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && place != task.entry.absolute => {}
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(Pass { stats, files }))
+}
+
+/// Stores a file's first `size` bytes in blocks.
+fn store_bytes(reader: &mut FileReader<'_>, file: &std::fs::File, size: u64) -> io::Result<Result<File>> {
+    let (mut chunks, mut sha256, mut done) = (Vec::new(), Sha256::new(), 0);
+    let mut block = vec![0; BLOCK];
+    while done < size {
+        let length = BLOCK.min((size - done) as usize);
+        match durable::read_at(file, &mut block[..length], done) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(error),
+        }
+        sha256.update(&block[..length]);
+        match reader.shared.check().and_then(|()| reader.shared.writer.put(&mut reader.scratch, &block[..length])) {
+            Ok(id) => chunks.push(id),
+            Err(error) => return Ok(Err(error)),
+        }
+        done += length as u64;
+    }
+    Ok(Ok(File { size: done, sha256: hex::encode(sha256.finalize()), chunks }))
+}
