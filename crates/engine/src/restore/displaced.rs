@@ -186,7 +186,8 @@ fn log_of(old: &Path, suffix: &str) -> Result<Option<Stat>> {
     let path = beside(old, suffix);
     match Stat::of(&path) {
         Ok(stat) => Ok(Some(stat).filter(|stat| stat.size > 0)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // No file can have a name as long as that one would be: there is none.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => Ok(None),
         Err(error) => Err(Error::io("reading", path, error)),
     }
 }

@@ -1,5 +1,6 @@
 //! The folder that a restore fills: it must be empty or not exist, and stays so unless the restore succeeds.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ use crate::{Error, Result, owner};
 
 /// The staging folder's name. A restore that was killed leaves one behind; the next one removes it.
 const STAGE: &str = ".lifeboat-restore";
+
+/// Bytes of a name on nearly every file system.
+const LONGEST_NAME: usize = 255;
 
 /// A folder that may be filled.
 pub struct Target {
@@ -60,12 +64,7 @@ impl Target {
     /// the target is there already and may be a mount point or somebody's current folder.
     pub fn begin(self) -> Result<Staging> {
         let (parent, folder) = match (self.path.parent(), self.path.file_name()) {
-            (Some(parent), Some(name)) if !self.existed => {
-                let mut hidden = std::ffi::OsString::from(".");
-                hidden.push(name);
-                hidden.push(STAGE);
-                (parent, parent.join(hidden))
-            }
+            (Some(parent), Some(name)) if !self.existed => (parent, parent.join(hidden(name))),
             _ => (self.path.as_path(), self.path.join(STAGE)),
         };
         let made = parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
@@ -127,6 +126,17 @@ impl Staging {
         }
         fs::remove_dir(&self.folder).at("removing", &self.folder)
     }
+}
+
+/// The name of a staging folder beside a target of this name.
+fn hidden(name: &OsStr) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(STAGE);
+    if hidden.len() > LONGEST_NAME {
+        hidden = format!(".{}{STAGE}", &blake3::hash(name.as_encoded_bytes()).to_hex()[..32]).into();
+    }
+    hidden
 }
 
 impl Drop for Staging {

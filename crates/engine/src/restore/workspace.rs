@@ -38,6 +38,9 @@ const MAX_AREAS: u64 = 1 << 20;
 /// So often something may be displaced at one path.
 const MOST_OLDS: usize = 100;
 
+/// Bytes of a path that Linux takes, with room for what SQLite puts behind it.
+const LONGEST_PATH: usize = 4096 - 16;
+
 /// What a workspace says about the restore that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -341,12 +344,12 @@ impl Workspace {
     }
 
     pub fn new_place(&self, path: &RelPath) -> PathBuf {
-        path.under(&self.folder_for(path).join("new"))
+        reachable(path, &self.folder_for(path).join("new"))
     }
 
     /// Where what is displaced at `path` goes first.
     pub fn old_place(&self, path: &RelPath) -> PathBuf {
-        path.under(&self.folder_for(path).join(Tree::Old.folder(0)))
+        reachable(path, &self.folder_for(path).join(Tree::Old.folder(0)))
     }
 
     /// Where something that is displaced at `path` can go now: with what was displaced there before out of its way.
@@ -354,7 +357,7 @@ impl Workspace {
         let folder = self.folder_for(path);
         for number in 0..MOST_OLDS {
             let tree = folder.join(of.folder(number));
-            let place = path.under(&tree);
+            let place = reachable(path, &tree);
             if is_behind_link(&tree, path) || look(&place)?.is_some() {
                 continue;
             }
@@ -377,7 +380,7 @@ impl Workspace {
             if look(&tree)?.is_none() {
                 break;
             }
-            let place = path.under(&tree);
+            let place = reachable(path, &tree);
             // A folder is only the way to what lies in it.
             if !is_behind_link(&tree, path) && look(&place)?.is_some_and(|stat| stat.kind != Kind::Dir) {
                 found.push(place);
@@ -528,6 +531,16 @@ fn foreign(place: &Path, uid: u32) -> Error {
              could have made it. If a restore of theirs was cut off or waits, run Lifeboat as that user; else remove the folder.",
             place.display()
         ),
+    }
+}
+
+/// The place of a path in a folder of the workspace. A live path may be so long that with this folder before it the kernel
+/// would refuse it; such a file lies in the folder itself, under a name that is made of its path.
+fn reachable(path: &RelPath, folder: &Path) -> PathBuf {
+    let place = path.under(folder);
+    match place.as_os_str().len() < LONGEST_PATH {
+        true => place,
+        false => folder.join(format!(".{}", blake3::hash(path.as_bytes()).to_hex())),
     }
 }
 

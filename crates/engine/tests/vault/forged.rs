@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// Seals a backup whose item list is `lines`. They may name the chunk that holds `content`.
-fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -> String {
+pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -> String {
     let vault = Vault::open(&bot.vault(), &Credentials::default()).unwrap();
     let (catalog, _) = vault.catalog_for_writing().unwrap();
     let writer = Writer::new(&vault, catalog, false, None).unwrap();
@@ -54,7 +54,7 @@ fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -
     name.to_string()
 }
 
-fn item(path: &str, kind: &str, more: Value) -> Value {
+pub fn item(path: &str, kind: &str, more: Value) -> Value {
     let mut item = json!({
         "path": path, "type": kind, "category": "data", "mode": 0o644, "uid": 0, "gid": 0, "mtime": [0, 0], "size": 0
     });

@@ -1,15 +1,20 @@
 //! The promises of the vault, on real folders and real databases: what goes in comes out, damage is found and named,
 //! and nothing that goes wrong takes an earlier backup with it.
 
+mod attributes;
 mod damage;
 mod failure;
 mod forged;
+mod hard_links;
+mod holes;
 mod hostile;
 mod incremental;
 mod keys;
 mod links;
+mod look;
 mod odd_files;
 mod place;
+mod raw_sets;
 mod roundtrip;
 mod support;
 mod taken;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::OpenFlags;
 
 use super::reader::{connect, trouble, uri};
-use super::source::{self, Source, Stamp, beside, content_of, journal_in_use, open_plainly};
+use super::source::{self, Source, Stamp, beside, content_of, is_not_there, journal_in_use, open_plainly};
 use super::{Attempt, BlockSink, Captured, Options, Trouble, guard, settled};
 use crate::error::IoContext;
 use crate::{Control, Error};
@@ -81,7 +81,7 @@ fn copy_while_still(path: &Path, copy: &Path, control: &Control) -> Attempt<()> 
             let companion = beside(path, suffix);
             match open_plainly(&companion) {
                 Ok(file) => copy_file(&file, &beside(copy, suffix), control)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => forget(&beside(copy, suffix))?,
+                Err(error) if is_not_there(&error) => forget(&beside(copy, suffix))?,
                 Err(error) => return Err(source::trouble(&companion, error)),
             }
         }
@@ -101,7 +101,7 @@ fn stamps(source: &Source) -> Attempt<[Option<Stamp>; 3]> {
         let companion = beside(&source.path, suffix);
         *stamp = match std::fs::symlink_metadata(&companion) {
             Ok(metadata) => Some(Stamp::of(&metadata)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if is_not_there(&error) => None,
             Err(error) => return Err(source::trouble(&companion, error)),
         };
     }

@@ -98,12 +98,17 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// There is none, or there cannot be: the name of the database is so long that no companion's name fits.
+pub(super) fn is_not_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename)
+}
+
 /// Bytes in a companion; 0 if there is none.
 pub(super) fn content_of(path: &Path, suffix: &str) -> Attempt<u64> {
     let path = beside(path, suffix);
     match std::fs::symlink_metadata(&path) {
         Ok(metadata) => Ok(metadata.len()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) if is_not_there(&error) => Ok(0),
         Err(error) => Err(trouble(&path, error)),
     }
 }
@@ -115,7 +120,7 @@ pub(super) fn journal_in_use(path: &Path) -> Attempt<bool> {
     let mut first = [0];
     match open_plainly(&path).and_then(|file| read_at(&file, &mut first, 0)) {
         Ok(length) => Ok(length > 0 && first[0] != 0),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if is_not_there(&error) => Ok(false),
         Err(error) => Err(trouble(&path, error)),
     }
 }

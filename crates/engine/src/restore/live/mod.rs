@@ -36,6 +36,9 @@ pub use database::{in_use, resolve};
 const CACHE: u64 = 32 << 20;
 const LEAST_CACHE: u64 = 1 << 20;
 
+/// Bytes of a name on nearly every file system.
+const LONGEST_NAME: usize = 255;
+
 /// A staged new content for a live database.
 pub struct Replacement {
     pub live: PathBuf,
@@ -123,6 +126,9 @@ pub fn put_back(live: &Path, image: &Path, undone: &Path, patience: Duration) ->
 /// Whether a live file can be replaced through SQLite at all; `Err` is the rest of the sentence "it cannot, because ...".
 /// It is read, never while this process has it open through SQLite.
 pub fn check(live: &Path) -> std::result::Result<(), String> {
+    if live.file_name().is_some_and(|name| name.len() + "-journal".len() > LONGEST_NAME) {
+        return Err("its name is too long for a journal beside it".into());
+    }
     let Some(header) = header_of(live)? else { return Ok(()) };
     let header = Header::parse(&header)?;
     let size = |path: &Path| std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len());

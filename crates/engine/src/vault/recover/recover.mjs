@@ -91,6 +91,13 @@ async function ask(what) {
   process.exitCode = 0
   return answer
 }
+/** The mode. Node sets no ACLs; without its ACL, a file's owning group may do what its own entry says, and not the mask. */
+function modeOf({ mode, xattrs = [] }) {
+  const acl = base64(xattrs.find(({ name }) => name === 'system.posix_acl_access')?.value ?? '')
+  const entries = Array.from({ length: Math.max(acl.length - 4, 0) >> 3 }, (_, n) => acl.subarray(4 + n * 8))
+  const group = entries.find((entry) => entry.readUInt16LE(0) === 4)?.readUInt16LE(2) ?? 0
+  return mode & (acl.length > 0 ? 0o7707 | ((group & 7) << 3) : 0o7777)
+}
 function readAt(file, length, position) {
   const [fd, bytes] = [fs.openSync(file), Buffer.alloc(Math.max(0, length))]
   const read = fs.readSync(fd, bytes, 0, bytes.length, position)
@@ -209,7 +216,7 @@ class Packs {
     for (const id of bundle ? [bundle[0]] : [...chunks, ...listed]) {
       const piece = bundle ? this.chunk(id).subarray(bundle[1], bundle[1] + size) : this.chunk(id)
       length += piece.length
-      hash.update(piece)
+      if (sha256) hash.update(piece)
       yield piece
     }
     if (length !== size) throw new Error('its content has another length than the backup says')
@@ -260,7 +267,10 @@ function* readItems(packs, list, damaged) {
 }
 class FolderOutput {
   asOwner = process.getuid?.() === 0
+  files = new Map()
+  without = 0
   constructor(folder) {
+    this.isNew = !fs.existsSync(folder)
     if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0) throw new Error(`${folder} is not empty.`)
     this.folder = Buffer.from(path.resolve(folder) + path.sep)
     this.dir({ bytes: Buffer.alloc(0) })
@@ -270,16 +280,36 @@ class FolderOutput {
   parent = ({ bytes }) => this.dir({ bytes: bytes.subarray(0, Math.max(bytes.lastIndexOf(0x2f), 0)) })
   file(item, content) {
     this.parent(item)
-    writeNew(this.place(item), content())
+    const [place, twin] = [this.place(item), this.files.get(item.hardlink)]
+    // What a list says of other names is not trusted: they are one file if they have the same content.
+    if (twin && item.sha256 && item.sha256 === twin.sha256 && this.link(twin.place, place)) return
+    writeNew(place, content())
+    if (item.hardlink !== undefined && !item.sides) this.files.set(item.hardlink, { place, sha256: item.sha256 })
     this.finish(item)
+  }
+  link(from, to) {
+    try {
+      fs.linkSync(from, to)
+      return true
+    } catch (error) {
+      if (error.code === 'EEXIST') throw error
+      return false
+    }
   }
   /** Owner, mode and time. The owner comes first, because changing it clears bits of the mode. */
   finish = (item) => {
     const place = this.place(item)
     if (item.type === 'symlink') fs.symlinkSync(item.target, place)
     if (this.asOwner) fs.lchownSync(place, item.uid, item.gid)
-    if (item.type !== 'symlink') fs.chmodSync(place, item.mode & 0o7777)
+    if (item.type !== 'symlink') fs.chmodSync(place, modeOf(item))
+    if (item.xattrs?.length > 0) this.without++
     fs.lutimesSync(place, seconds(item.mtime), seconds(item.mtime))
+  }
+  root = (item) => this.isNew && this.finish({ ...item, type: 'dir', bytes: Buffer.alloc(0) })
+  end() {
+    const how = "write it as an archive, and unpack that with: tar --xattrs --xattrs-include='*' -xpf"
+    if (this.without > 0)
+      warn(`${this.without} items have extended attributes or ACLs, which Node cannot set. For these, ${how}`)
   }
 }
 /** A tar archive to stdout: ustar, and what every tar knows for what does not fit. Text is latin1: a byte a letter. */
@@ -295,7 +325,7 @@ class TarOutput {
     const octal = (n, width) => `${n.toString(8).padStart(width, '0')}\0`
     const binary = (n, width) => `\x80${Buffer.from(n.toString(16).padStart(width * 2, '0'), 'hex').toString('latin1')}`
     const number = (n, width) => (n < 8 ** width ? octal : binary)(Math.max(n, 0), width)
-    const numbers = [number(mode & 0o7777, 7), number(uid, 7), number(gid, 7), number(size, 11), number(mtime[0], 11)]
+    const numbers = [number(mode, 7), number(uid, 7), number(gid, 7), number(size, 11), number(mtime[0], 11)]
     const [before, after] = [[text(name, 100), ...numbers].join(''), `${kind}${text(link, 100)}ustar\x0000`]
     const sum = Buffer.from(before + after, 'latin1').reduce((sum, byte) => sum + byte, 8 * 32)
     this.write(Buffer.from(`${before}${octal(sum, 6)} ${after}`, 'latin1'), 512)
@@ -310,10 +340,23 @@ class TarOutput {
     if (link.length > 100) this.extra('K', `${link}\0`)
     const time = BigInt(item.mtime[0]) * 10n ** 9n + BigInt(item.mtime[1])
     const digits = String(time < 0 ? -time : time).padStart(10, '0')
-    const record = ` mtime=${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}\n`
-    // A record begins with its length, which counts its own two digits.
-    if (item.mtime[1] || time < 0) this.extra('x', `${record.length + 2}${record}`)
-    this.header(kind, name, item, link)
+    const seconds = `${time < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`
+    const times = item.mtime[1] || time < 0 ? [['mtime', seconds]] : []
+    const records = [...times, ...(item.xattrs ?? []).map(this.attribute)].map(this.record).join('')
+    if (records) this.extra('x', records)
+    this.header(kind, name, { ...item, mode: modeOf(item) }, link)
+  }
+  attribute = ({ name, raw, value }) => {
+    const bytes = raw === undefined ? Buffer.from(name) : base64(raw)
+    const key = bytes.toString('latin1').replaceAll('%', '%25').replaceAll('=', '%3D')
+    return [`SCHILY.xattr.${key}`, base64(value).toString('latin1')]
+  }
+  /** It begins with its length, which counts its own digits. */
+  record = ([key, value]) => {
+    const rest = ` ${key}=${value}\n`
+    let length = rest.length + 1
+    while (String(length).length + rest.length > length) length++
+    return `${length}${rest}`
   }
   file(item, content) {
     // A header can't be taken back: everything is read and checked once before it is written.
@@ -354,7 +397,8 @@ function recover(packs, snapshot, output) {
   // First all folders that links lie in, while there is no link yet that could lead out.
   for (const item of late.symlink) attempt(output.parent, item)
   for (const item of [...late.symlink, ...late.dir.reverse()]) attempt(output.finish, item)
-  output.end?.()
+  if (snapshot.rootFolder && output.root) attempt(output.root, { ...snapshot.rootFolder, path: '.' })
+  output.end()
   if (faults.length === 0) process.stderr.write(`${snapshot.backup}: all ${snapshot.items} items are there.\n`)
   else process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
   process.exitCode = faults.length > 0 ? 1 : 0

@@ -1,0 +1,109 @@
+//! Databases that SQLite cannot read, such as encrypted ones: known by their names or by what lies beside them, and one
+//! set with it.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lifeboat_engine::Control;
+use lifeboat_engine::report::*;
+
+use crate::support::*;
+
+fn paths(bot: &Bot, backup: &str) -> Vec<String> {
+    bot.engine().list_items(backup, &[]).unwrap().into_iter().map(|item| item.path).collect()
+}
+
+#[test]
+fn what_looks_like_a_database_is_one_set_whoever_can_read_it() {
+    let bot = Bot::empty();
+    for (name, seed) in [("secret.db", 1), ("old.SQLITE3", 2), ("store", 3), ("sessions/raf/keys.db", 4)] {
+        bot.write(name, &noise(200_000, seed));
+    }
+    for side in ["secret.db-wal", "secret.db-shm", "store-journal", "store-shm", "sessions/raf/keys.db-wal"] {
+        bot.write(side, &noise(5_000, 9));
+    }
+    // These are files of their own: nothing that they could belong to is there.
+    for alone in ["draft-wal", "notes-shm", "x.journal"] {
+        bot.write(alone, b"x");
+    }
+    bot.write("notes", b"plain");
+    let backup = bot.backup(BackupType::Manual);
+    assert!(!backup.degraded && backup.warnings.is_empty(), "{:?}", backup.warnings);
+    let expected = [
+        "draft-wal",
+        "notes",
+        "notes-shm",
+        "old.SQLITE3",
+        "secret.db",
+        "sessions",
+        "sessions/raf",
+        "sessions/raf/keys.db",
+        "store",
+        "x.journal",
+    ];
+    assert_eq!(paths(&bot, &backup.backup), expected);
+    let out = bot.restore(&backup.backup);
+    let mut before = tree(&bot.root());
+    before.retain(|path, _| !path.ends_with("secret.db-shm") && !path.ends_with("store-shm"));
+    // What belongs to a database has the times of the database.
+    let (content, times) = (|seen: &Seen| seen.content, tree(&out));
+    assert_eq!(before.keys().collect::<Vec<_>>(), times.keys().collect::<Vec<_>>());
+    assert!(before.values().map(content).eq(times.values().map(content)));
+}
+
+#[test]
+fn a_log_of_later_days_goes_when_its_database_goes_back() {
+    let bot = Bot::empty();
+    bot.write("app.db", &noise(100_000, 1));
+    let backup = bot.backup(BackupType::Manual).backup;
+    bot.write("app.db", &noise(100_000, 2));
+    bot.write("app.db-wal", &noise(9_000, 3));
+    bot.write("app.db-shm", &noise(32_768, 4));
+    let options = RestoreOptions { mode: RestoreMode::Offline, ..RestoreOptions::default() };
+    let restore =
+        |backup: &str| bot.engine().restore(&BackupRef::Name(backup.into()), &options, &Control::silent()).unwrap();
+    let result = restore(&backup);
+    assert_eq!(fs::read(bot.path("app.db")).unwrap(), noise(100_000, 1));
+    assert!(!bot.path("app.db-wal").exists() && !bot.path("app.db-shm").exists());
+    // And comes again when that is taken back.
+    restore(&result.safety_backup.unwrap());
+    assert_eq!(fs::read(bot.path("app.db")).unwrap(), noise(100_000, 2));
+    assert_eq!(fs::read(bot.path("app.db-wal")).unwrap(), noise(9_000, 3));
+}
+
+#[test]
+fn a_set_is_of_one_moment_or_the_backup_is_degraded() {
+    let bot = Bot::empty();
+    let number = |n: u64| n.to_le_bytes();
+    bot.write("app.db", &[&number(0)[..], &noise(3_000_000, 1)].concat());
+    bot.write("app.db-wal", &number(0));
+    let (stop, busy) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let open = |name: &str| fs::File::options().write(true).open(bot.path(name)).unwrap();
+            let (db, wal) = (open("app.db"), open("app.db-wal"));
+            let mut n = 1;
+            while !stop.load(Ordering::Relaxed) {
+                db.write_all_at(&number(n), 0).unwrap();
+                wal.write_all_at(&number(n), 0).unwrap();
+                n += 1;
+                let rest = if busy.load(Ordering::Relaxed) { 1 } else { 250 };
+                std::thread::sleep(Duration::from_millis(rest));
+            }
+        });
+        for _ in 0..3 {
+            let backup = bot.backup(BackupType::Manual);
+            assert!(!backup.degraded, "{:?}", backup.warnings);
+            let out = bot.restore(&backup.backup);
+            assert_eq!(fs::read(out.join("app.db")).unwrap()[..8], fs::read(out.join("app.db-wal")).unwrap()[..8]);
+        }
+        busy.store(true, Ordering::Relaxed);
+        let backup = bot.backup(BackupType::Manual);
+        assert!(backup.degraded);
+        assert_eq!(backup.warnings[0].path, "app.db");
+        assert!(backup.warnings[0].message.contains("written to each time"), "{:?}", backup.warnings);
+        stop.store(true, Ordering::Relaxed);
+    });
+}
