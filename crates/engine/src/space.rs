@@ -10,7 +10,8 @@ use crate::{Error, Result};
 #[cfg(unix)]
 pub fn free(path: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
-    Some(stat.f_bavail * stat.f_frsize)
+    // Some, such as ramfs and drivers of FUSE, do not tell.
+    (stat.f_blocks > 0).then_some(stat.f_bavail * stat.f_frsize)
 }
 
 #[cfg(not(unix))]

@@ -35,9 +35,9 @@ fn holes_take_no_room_when_they_come_back_and_every_byte_is_the_same() {
 
 /// On a disk that has no room for it, and in no time in which so much could be read.
 #[test]
-fn a_hole_of_a_terabyte_costs_neither_time_nor_room() {
+fn a_hole_of_hundreds_of_gigabytes_costs_neither_time_nor_room() {
     let bot = Bot::empty();
-    let size = 1 << 40;
+    let size = 1 << 38;
     sparse(&bot.path("huge"), size, &[(5 << 30, b"middle"), (size - 4, b"last")]);
     let started = Instant::now();
     let backup = bot.backup(BackupType::Manual).backup;
@@ -46,7 +46,7 @@ fn a_hole_of_a_terabyte_costs_neither_time_nor_room() {
     assert_eq!(place.metadata().unwrap().len(), size);
     assert!(place.metadata().unwrap().blocks() * 512 <= 64 << 10);
     let file = fs::File::open(&place).unwrap();
-    for (at, bytes) in [(5 << 30, &b"middle"[..]), (size - 4, b"last"), (1 << 39, b"\0\0\0")] {
+    for (at, bytes) in [(5 << 30, &b"middle"[..]), (size - 4, b"last"), (1 << 37, b"\0\0\0")] {
         let mut found = vec![1; bytes.len()];
         file.read_exact_at(&mut found, at).unwrap();
         assert_eq!(found, bytes);

@@ -80,7 +80,15 @@ fn a_set_is_of_one_moment_or_the_backup_is_degraded() {
     bot.write("app.db", &[&number(0)[..], &noise(3_000_000, 1)].concat());
     bot.write("app.db-wal", &number(0));
     let (stop, busy) = (AtomicBool::new(false), AtomicBool::new(false));
+    /// Also where an assertion fails: a scope waits for its threads.
+    struct Stop<'a>(&'a AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             let open = |name: &str| fs::File::options().write(true).open(bot.path(name)).unwrap();
             let (db, wal) = (open("app.db"), open("app.db-wal"));
@@ -89,7 +97,7 @@ fn a_set_is_of_one_moment_or_the_backup_is_degraded() {
                 db.write_all_at(&number(n), 0).unwrap();
                 wal.write_all_at(&number(n), 0).unwrap();
                 n += 1;
-                let rest = if busy.load(Ordering::Relaxed) { 1 } else { 250 };
+                let rest = if busy.load(Ordering::Relaxed) { 1 } else { 1500 };
                 std::thread::sleep(Duration::from_millis(rest));
             }
         });
@@ -104,6 +112,5 @@ fn a_set_is_of_one_moment_or_the_backup_is_degraded() {
         assert!(backup.degraded);
         assert_eq!(backup.warnings[0].path, "app.db");
         assert!(backup.warnings[0].message.contains("written to each time"), "{:?}", backup.warnings);
-        stop.store(true, Ordering::Relaxed);
     });
 }
