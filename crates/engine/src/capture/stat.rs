@@ -142,6 +142,8 @@ impl From<&rustix::fs::Stat> for Stat {
             mode: stat.st_mode as u32 & 0o7777,
             uid: stat.st_uid,
             gid: stat.st_gid,
+            nlink: stat.st_nlink as u64,
+            allocated: (stat.st_blocks as u64).saturating_mul(512),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! workspace stays.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Journal, Staged, Step};
@@ -99,7 +100,9 @@ fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPat
             Step::Put { path, staged, .. } => (path, &[], staged.as_ref()),
             Step::SwapDatabase { path, sides, staged, .. } => (path, sides, staged.as_ref()),
             Step::RemoveDatabase { path, sides } => (path, sides, None),
-            Step::RemoveFolder { .. } | Step::MakeFolder { .. } | Step::Describe { .. } => continue,
+            Step::RemoveFolder { .. } | Step::MakeFolder { .. } | Step::Describe { .. } | Step::Attributes { .. } => {
+                continue;
+            }
         };
         if !sides.is_empty() {
             databases.insert(path.clone());
