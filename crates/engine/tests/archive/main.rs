@@ -5,6 +5,11 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+#[path = "../vault/look.rs"]
+#[allow(dead_code)]
+mod look;
+
+mod besides;
 mod hostile;
 mod interrupted;
 mod roundtrip;

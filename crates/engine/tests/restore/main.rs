@@ -5,6 +5,11 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+#[allow(dead_code)]
+#[path = "../vault/look.rs"]
+mod look;
+
+mod besides;
 mod in_place;
 mod others;
 mod refused;

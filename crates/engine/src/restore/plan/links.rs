@@ -1,5 +1,6 @@
 //! Names of one file in the root: they are put in place together or not at all. If one of them has to be replaced, or if
-//! they are several files by now, all get the same new file; nothing is ever written through the file that is there.
+//! they are several files by now, all get the same new file; nothing is ever written through the file that is there. And
+//! what are names of one file by now, but were several files, become several again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +10,9 @@ use crate::compare::same_content;
 use crate::path::RelPath;
 use crate::vault::item::Item;
 
-/// The names that were met, by the number that the backup gives their file.
+/// The files that have several names, in the backup or here.
 #[derive(Default)]
-pub struct Groups(HashMap<u64, Vec<Member>>);
+pub struct Groups(Vec<Member>);
 
 struct Member {
     path: RelPath,
@@ -23,37 +24,61 @@ struct Member {
 impl Groups {
     /// `stays`: the file that is here has the right content.
     pub fn add(&mut self, path: &RelPath, item: &Item, stays: Option<&Stat>) {
-        // A database is changed through SQLite, whatever its names are.
-        let Some(number) = item.hardlink.filter(|_| item.db.is_none() && item.sides.is_empty()) else { return };
-        let group = self.0.entry(number).or_default();
-        // What a list says is not trusted: names with different content are different files.
-        if group.first().is_none_or(|first| same_content(&first.item, item)) {
+        // A database is changed through SQLite, whatever its names are; and an earlier Lifeboat told nothing of links.
+        let is_told = item.db.is_none() && item.sides.is_empty() && item.xattrs.is_some();
+        if is_told && (item.hardlink.is_some() || stays.is_some_and(|stat| stat.nlink > 1)) {
             let stays = stays.map(|stat| (stat.dev, stat.ino));
-            group.push(Member { path: path.clone(), item: item.clone(), stays });
+            self.0.push(Member { path: path.clone(), item: item.clone(), stays });
         }
+    }
+
+    /// Those that stay by their content, and have to be put in place all the same.
+    fn to_be_put(self) -> Vec<Member> {
+        let mut put = HashSet::new();
+        let mut files: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, member) in self.0.iter().enumerate() {
+            let Some(number) = member.item.hardlink else { continue };
+            let names = files.entry(number).or_default();
+            // What a list says is not trusted: names with different content are different files.
+            if names.first().is_none_or(|first| same_content(&self.0[*first].item, &member.item)) {
+                names.push(at);
+            }
+        }
+        for names in files.into_values().filter(|names| names.len() > 1) {
+            let first = self.0[names[0]].stays;
+            if first.is_none() || names.iter().any(|name| self.0[*name].stays != first) {
+                put.extend(names);
+            }
+        }
+        // The first name keeps the file that is here, with the names that it had.
+        let mut here: HashMap<(u64, u64), usize> = HashMap::new();
+        for (at, member) in self.0.iter().enumerate() {
+            let Some(file) = member.stays.filter(|_| !put.contains(&at)) else { continue };
+            let first = *here.entry(file).or_insert(at);
+            let number = |at: usize| self.0[at].item.hardlink;
+            if first != at && (number(at).is_none() || number(first) != number(at)) {
+                put.insert(at);
+            }
+        }
+        let members = self.0.into_iter().enumerate();
+        members.filter(|(at, member)| put.contains(at) && member.stays.is_some()).map(|(_, member)| member).collect()
     }
 }
 
 impl Planner<'_> {
     /// All names of the source are known: those of a file that changes are staged with it.
     pub(super) fn put_groups(&mut self, groups: Groups, staged: &mut HashSet<RelPath>) {
-        for group in groups.0.into_values() {
-            let first = group.first().and_then(|member| member.stays);
-            if group.len() < 2 || group.iter().all(|member| member.stays.is_some() && member.stays == first) {
-                continue;
+        for Member { path, item, .. } in groups.to_be_put() {
+            self.plan.attributes.remove(&path);
+            if self.plan.describes.remove(&path).is_none() {
+                self.plan.report.unchanged -= 1;
+                self.plan.report.replace.push(path.display());
             }
-            for Member { path, item, .. } in group.into_iter().filter(|member| member.stays.is_some()) {
-                self.plan.attributes.remove(&path);
-                if self.plan.describes.remove(&path).is_none() {
-                    self.plan.report.unchanged -= 1;
-                    self.plan.report.replace.push(path.display());
-                }
-                self.plan.replaced.insert(path.clone());
-                self.may_be_in_memory(&path, item.category);
-                self.plan.placed.push(Placed::of(&path, &item));
-                self.plan.puts.push((path.clone(), true));
-                staged.insert(path);
-            }
+            self.plan.replaced.insert(path.clone());
+            self.may_be_in_memory(&path, item.category);
+            self.plan.placed.push(Placed::of(&path, &item));
+            self.plan.puts.push((path.clone(), true));
+            staged.insert(path);
         }
     }
 }
