@@ -60,7 +60,7 @@ test('an archive of recover.mjs has the attributes, and GNU tar sets them', opti
     execFileSync(process.execPath, [recover, 'latest', '-'], { env, maxBuffer: 1 << 30, stdio: 'pipe' })
   )
   for (const folder of [out, plain]) fs.mkdirSync(folder)
-  run('tar', '--xattrs', '--xattrs-include=*', '-xpf', archive, '-C', out)
+  run('tar', '--acls', '--xattrs', '--xattrs-include=*', '-xpf', archive, '-C', out)
   for (const name of ['noted', 'secret', 'one']) assert.equal(attributes(out, name), attributes(root, name), name)
   assert.equal(fs.statSync(path.join(out, 'secret')).mode, fs.statSync(path.join(root, 'secret')).mode)
   run('tar', '-xpf', archive, '-C', plain)

@@ -169,7 +169,7 @@ impl Export<'_> {
             uid: 0,
             gid: 0,
             mtime: (facts.timestamp.div_euclid(1000), 0),
-            xattrs: Vec::new(),
+            besides: Vec::new(),
         };
         let mut written = manifest.to_bytes().len() as u64;
         out.write(&manifest.to_bytes())?;

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 
 use serde::{Deserialize, Serialize};
 
+use super::besides;
 use super::member::{Kind, Member};
 use crate::report::{BackupType, Category, CategoryTotals, ItemType, Warning};
 use crate::vault::item::{Item, SIDES};
@@ -171,12 +172,12 @@ impl Line {
             uid: item.uid,
             gid: item.gid,
             mtime: item.mtime,
-            xattrs: item.xattrs.clone().unwrap_or_default(),
+            besides: item.xattrs.iter().flatten().map(besides::record).collect(),
         };
         let mut members = vec![own];
         for side in &self.sides {
             let path = [&members[0].path, side.suffix.as_bytes()].concat();
-            members.push(Member { path, size: side.size, xattrs: Vec::new(), ..members[0].clone() });
+            members.push(Member { path, size: side.size, besides: Vec::new(), ..members[0].clone() });
         }
         Ok(members)
     }

@@ -8,8 +8,8 @@ use std::io::Read;
 
 use tar::{Entries, Entry, EntryType, Header};
 
+use super::besides::{OURS, Record};
 use crate::path::RelPath;
-use crate::vault::attribute::Attribute;
 use crate::vault::item::Time;
 use crate::{Error, Result};
 
@@ -21,8 +21,6 @@ const NAME: usize = 100;
 const MAX_OCTAL: i64 = (1 << 33) - 1;
 /// A path of Linux is at most 4096 bytes; a pax header of ours has a time and the extended attributes of one file.
 const MAX_EXTENSION: u64 = 1 << 20;
-/// The pax records of extended attributes begin like this, in star as in GNU tar and bsdtar.
-const XATTR: &[u8] = b"SCHILY.xattr.";
 
 /// What a member's header says.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +35,8 @@ pub struct Member {
     pub uid: u32,
     pub gid: u32,
     pub mtime: Time,
-    pub xattrs: Vec<Attribute>,
+    /// Extended attributes and ACLs.
+    pub besides: Vec<Record>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,8 +76,8 @@ impl Member {
         if nanos != 0 || !(0..=MAX_OCTAL).contains(&seconds) {
             records.extend(record(b"mtime", decimal(self.mtime).as_bytes()));
         }
-        for Attribute { name, value } in &self.xattrs {
-            records.extend(record(&[XATTR, &encoded(name)].concat(), value));
+        for (key, value) in &self.besides {
+            records.extend(record(key, value));
         }
         if !records.is_empty() {
             extension(EntryType::XHeader, &records, &mut out);
@@ -134,31 +133,6 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     [length.to_string().as_bytes(), &rest].concat()
 }
 
-/// A key of pax ends at its first `=`. GNU tar writes names like this.
-fn encoded(name: &[u8]) -> Vec<u8> {
-    let byte = |byte: &u8| match byte {
-        b'%' => b"%25".to_vec(),
-        b'=' => b"%3D".to_vec(),
-        other => vec![*other],
-    };
-    name.iter().flat_map(byte).collect()
-}
-
-fn decoded(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((first, after)) = rest.split_first() {
-        let (byte, after) = match rest {
-            [b'%', b'2', b'5', after @ ..] => (b'%', after),
-            [b'%', b'3', b'D', after @ ..] => (b'=', after),
-            _ => (*first, after),
-        };
-        out.push(byte);
-        rest = after;
-    }
-    out
-}
-
 /// The records of a pax header. Not those of the `tar` crate, which ends a record at the first line end in its value.
 fn records(mut body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
     let wrong = || Fault::Unreadable(std::io::Error::other("a pax record is malformed"));
@@ -196,7 +170,7 @@ pub enum Fault {
 /// The next member; `None` at the end. `entries` must be raw: what a member says about the next one is read here, where
 /// it cannot take all the memory.
 pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member, Entry<'a, R>)>, Fault> {
-    let (mut long_path, mut long_link, mut xattrs) = (None, None, Vec::new());
+    let (mut long_path, mut long_link, mut besides) = (None, None, Vec::new());
     for entry in entries.by_ref() {
         let mut entry = entry.map_err(Fault::Unreadable)?;
         let kind = entry.header().entry_type();
@@ -215,10 +189,7 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
                     match key {
                         b"path" => long_path = Some(value.to_vec()),
                         b"linkpath" => long_link = Some(value.to_vec()),
-                        _ if key.starts_with(XATTR) => {
-                            let name = decoded(&key[XATTR.len()..]);
-                            xattrs.push(Attribute { name, value: value.to_vec() });
-                        }
+                        _ if key.starts_with(OURS) => besides.push((key.to_vec(), value.to_vec())),
                         b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"uname" | b"gname" | b"comment" => {}
                         other => {
                             let key = String::from_utf8_lossy(other);
@@ -257,7 +228,7 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
             uid: number(header.uid())? as u32,
             gid: number(header.gid())? as u32,
             mtime: (number(header.mtime())? as i64, 0),
-            xattrs,
+            besides,
         };
         return Ok(Some((member, entry)));
     }
@@ -319,7 +290,7 @@ mod tests {
             uid: 3_000_000_000,
             gid: 7,
             mtime: (-86_400 * 365, 250_000_000),
-            xattrs: Vec::new(),
+            besides: Vec::new(),
         };
         let small = Member { path: b"behind".to_vec(), size: 0, ..large.clone() };
         let mut bytes = large.to_bytes();
@@ -345,14 +316,14 @@ mod tests {
             path in prop::collection::vec(1u8..=255, 1..300), size: u64, mode in 0u32..0o10000, uid: u32, gid: u32,
             seconds in 0i64..MAX_OCTAL, nanos in 0u32..1_000_000_000, link in prop::collection::vec(1u8..=255, 1..300),
             which in 0..3,
-            xattrs in prop::collection::vec((prop::collection::vec(1u8..=255, 1..40), prop::collection::vec(any::<u8>(), 0..200)), 0..3),
+            besides in prop::collection::vec(("SCHILY\\.[a-z.]{1,40}", prop::collection::vec(any::<u8>(), 0..200)), 0..3),
         ) {
             prop_assume!(RelPath::parse(&path).is_ok());
             let kind = [Kind::File, Kind::Dir, Kind::Symlink][which as usize];
             let link = if kind == Kind::Symlink { link } else { Vec::new() };
             let size = if kind == Kind::File { size >> 1 } else { 0 };
-            let xattrs = xattrs.into_iter().map(|(name, value)| Attribute { name, value }).collect();
-            let member = Member { kind, path, link, size, mode, uid, gid, mtime: (seconds, nanos), xattrs };
+            let besides = besides.into_iter().map(|(key, value)| (key.into_bytes(), value)).collect();
+            let member = Member { kind, path, link, size, mode, uid, gid, mtime: (seconds, nanos), besides };
             let bytes = member.to_bytes();
             prop_assert_eq!(bytes.len() % BLOCK, 0);
             let mut archive = tar::Archive::new(&bytes[..]);

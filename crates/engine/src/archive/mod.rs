@@ -15,6 +15,7 @@
 //! Both are all or nothing and stream: memory depends on neither the size nor the number of items. An archive is not
 //! trusted: it is read in step with its manifest, and what does not fit ends the import before any of it counts.
 
+mod besides;
 mod contents;
 mod export;
 mod import;

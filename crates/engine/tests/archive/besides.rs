@@ -62,7 +62,7 @@ fn gnu_tar_sets_the_attributes_and_without_them_no_tar_allows_more_than_the_acl_
     let backup = bot.backup(BackupType::Manual).backup;
     let file = bot.export(&backup, "a.tar.gz", false);
     let folder = |name: &str| bot.dir.path().join(name);
-    unpack("tar", &["--xattrs", "--xattrs-include=*"], &file, &folder("all"));
+    unpack("tar", &["--acls", "--xattrs", "--xattrs-include=*"], &file, &folder("all"));
     for path in ["config.json", "logs/out.log", "sessions", "uploads/reports/2026/11/T1/a.jpg"] {
         let (expected, found) = (bot.path(path), folder("all").join(path));
         assert_eq!(attributes(&found), attributes(&expected), "{path}");

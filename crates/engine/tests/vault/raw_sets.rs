@@ -108,6 +108,8 @@ fn a_set_is_of_one_moment_or_the_backup_is_degraded() {
             assert_eq!(fs::read(out.join("app.db")).unwrap()[..8], fs::read(out.join("app.db-wal")).unwrap()[..8]);
         }
         busy.store(true, Ordering::Relaxed);
+        // The writer may be resting still.
+        std::thread::sleep(Duration::from_millis(1600));
         let backup = bot.backup(BackupType::Manual);
         assert!(backup.degraded);
         assert_eq!(backup.warnings[0].path, "app.db");

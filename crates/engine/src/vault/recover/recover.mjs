@@ -98,6 +98,17 @@ function modeOf({ mode, xattrs = [] }) {
   const group = entries.find((entry) => entry.readUInt16LE(0) === 4)?.readUInt16LE(2) ?? 0
   return mode & (acl.length > 0 ? 0o7707 | ((group & 7) << 3) : 0o7777)
 }
+/** An ACL as tars write it: user::rw-,user:1000:rwx,... */
+function aclText(acl) {
+  const WHO = { 1: 'user:', 2: 'user:', 4: 'group:', 8: 'group:', 16: 'mask:', 32: 'other:' }
+  const entries = []
+  for (let at = 4; at < acl.length; at += 8) {
+    const [tag, allows] = [acl.readUInt16LE(at), acl.readUInt16LE(at + 2)]
+    const letters = ['r', 'w', 'x'].map((letter, n) => (allows & (4 >> n) ? letter : '-')).join('')
+    entries.push(`${WHO[tag]}${tag === 2 || tag === 8 ? acl.readUInt32LE(at + 4) : ''}:${letters}`)
+  }
+  return entries.join(',')
+}
 function readAt(file, length, position) {
   const [fd, bytes] = [fs.openSync(file), Buffer.alloc(Math.max(0, length))]
   const read = fs.readSync(fd, bytes, 0, bytes.length, position)
@@ -307,7 +318,7 @@ class FolderOutput {
   }
   root = (item) => this.isNew && this.finish({ ...item, type: 'dir', bytes: Buffer.alloc(0) })
   end() {
-    const how = "write it as an archive, and unpack that with: tar --xattrs --xattrs-include='*' -xpf"
+    const how = "write it as an archive, and unpack that with: tar --acls --xattrs --xattrs-include='*' -xpf"
     if (this.without > 0)
       warn(`${this.without} items have extended attributes or ACLs, which Node cannot set. For these, ${how}`)
   }
@@ -349,7 +360,9 @@ class TarOutput {
   attribute = ({ name, raw, value }) => {
     const bytes = raw === undefined ? Buffer.from(name) : base64(raw)
     const key = bytes.toString('latin1').replaceAll('%', '%25').replaceAll('=', '%3D')
-    return [`SCHILY.xattr.${key}`, base64(value).toString('latin1')]
+    const acl = { 'system.posix_acl_access': 'access', 'system.posix_acl_default': 'default' }[name]
+    const text = acl && aclText(base64(value))
+    return text ? [`SCHILY.acl.${acl}`, text] : [`SCHILY.xattr.${key}`, base64(value).toString('latin1')]
   }
   /** It begins with its length, which counts its own digits. */
   record = ([key, value]) => {
