@@ -6,6 +6,8 @@ mod commands;
 mod compare;
 mod credentials;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod lesser_user;
 mod migrate;
 mod passphrase_file;
 mod ping;

@@ -143,7 +143,7 @@ pub fn into(
     let (mut restored, mut warnings) = (Vec::new(), Vec::new());
     if !options.dry_run {
         let unset = Unset::default();
-        let staging = target.begin()?;
+        let staging = target.begin(plan.create.iter().map(String::len).max().unwrap_or(0))?;
         for source in &sources {
             let order = Order {
                 source,

@@ -18,6 +18,8 @@ const STAGE: &str = ".lifeboat-restore";
 
 /// Bytes of a name on nearly every file system.
 const LONGEST_NAME: usize = 255;
+/// Bytes of a path that Linux takes, with the zero at its end.
+const LONGEST_PATH: usize = 4096;
 
 /// A folder that may be filled.
 pub struct Target {
@@ -62,9 +64,15 @@ impl Target {
 
     /// Makes a fresh folder to stage in: beside the target, so that one rename makes it the target; or inside, where
     /// the target is there already and may be a mount point or somebody's current folder.
-    pub fn begin(self) -> Result<Staging> {
+    /// `longest`: bytes of the longest path that will lie in it.
+    pub fn begin(self, longest: usize) -> Result<Staging> {
         let (parent, folder) = match (self.path.parent(), self.path.file_name()) {
-            (Some(parent), Some(name)) if !self.existed => (parent, parent.join(hidden(name))),
+            (Some(parent), Some(name)) if !self.existed => {
+                let folder = parent.join(hidden(name));
+                let is_reachable = folder.as_os_str().len() + 1 + longest < LONGEST_PATH;
+                let brief = if is_reachable { None } else { brief(parent, name.len()) };
+                (parent, brief.unwrap_or(folder))
+            }
             _ => (self.path.as_path(), self.path.join(STAGE)),
         };
         let made = parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
@@ -126,6 +134,13 @@ impl Staging {
         }
         fs::remove_dir(&self.folder).at("removing", &self.folder)
     }
+}
+
+/// A free name that is no longer than that of the target, where what lies in it could not be reached by a longer one. What a
+/// kill leaves of it has to be removed by hand.
+fn brief(parent: &Path, length: usize) -> Option<PathBuf> {
+    let names = ('a'..='z').map(|last| parent.join(format!("{}{last}", "~".repeat(length - 1))));
+    names.filter(|place| place.symlink_metadata().is_err()).next()
 }
 
 /// The name of a staging folder beside a target of this name.

@@ -165,7 +165,7 @@ fn users_that_this_machine_does_not_know_are_named_and_own_the_vault_as_well() {
         return;
     }
     let bot = Bot::new();
-    for path in tree(&bot.root()).keys() {
+    for path in tree(&bot.root()).keys().map(PathBuf::from).chain([PathBuf::new()]) {
         std::os::unix::fs::lchown(bot.root().join(path), Some(4_001_001), Some(4_001_001)).unwrap();
     }
     bot.backup(BackupType::Manual);
