@@ -134,7 +134,7 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// The records of a pax header. Not those of the `tar` crate, which ends a record at the first line end in its value.
-fn records(mut body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
+fn records(mut body: &[u8]) -> Result<Vec<Record>, Fault> {
     let wrong = || Fault::Unreadable(std::io::Error::other("a pax record is malformed"));
     let mut records = Vec::new();
     while !body.is_empty() {
@@ -144,7 +144,7 @@ fn records(mut body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Fault> {
         let (record, rest) = body.split_at(length);
         let record = record[space + 1..].strip_suffix(b"\n").ok_or_else(wrong)?;
         let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(wrong)?;
-        records.push((&record[..equals], &record[equals + 1..]));
+        records.push((record[..equals].to_vec(), record[equals + 1..].to_vec()));
         body = rest;
     }
     Ok(records)
@@ -186,10 +186,10 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
             EntryType::XHeader => {
                 let body = body(&mut entry)?;
                 for (key, value) in records(&body)? {
-                    match key {
-                        b"path" => long_path = Some(value.to_vec()),
-                        b"linkpath" => long_link = Some(value.to_vec()),
-                        _ if key.starts_with(OURS) => besides.push((key.to_vec(), value.to_vec())),
+                    match &key[..] {
+                        b"path" => long_path = Some(value),
+                        b"linkpath" => long_link = Some(value),
+                        _ if key.starts_with(OURS) => besides.push((key, value)),
                         b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"uname" | b"gname" | b"comment" => {}
                         other => {
                             let key = String::from_utf8_lossy(other);

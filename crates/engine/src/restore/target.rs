@@ -139,8 +139,8 @@ impl Staging {
 /// A free name that is no longer than that of the target, where what lies in it could not be reached by a longer one. What a
 /// kill leaves of it has to be removed by hand.
 fn brief(parent: &Path, length: usize) -> Option<PathBuf> {
-    let names = ('a'..='z').map(|last| parent.join(format!("{}{last}", "~".repeat(length - 1))));
-    names.filter(|place| place.symlink_metadata().is_err()).next()
+    let mut names = ('a'..='z').map(|last| parent.join(format!("{}{last}", "~".repeat(length - 1))));
+    names.find(|place| place.symlink_metadata().is_err())
 }
 
 /// The name of a staging folder beside a target of this name.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use lifeboat_engine::report::*;
 use lifeboat_engine::{Config, Control, Engine};

@@ -33,7 +33,7 @@ impl Groups {
     }
 
     /// Those that stay by their content, and have to be put in place all the same.
-    fn to_be_put(self) -> Vec<Member> {
+    fn into_puts(self) -> Vec<Member> {
         let mut put = HashSet::new();
         let mut files: HashMap<u64, Vec<usize>> = HashMap::new();
         for (at, member) in self.0.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Groups {
 impl Planner<'_> {
     /// All names of the source are known: those of a file that changes are staged with it.
     pub(super) fn put_groups(&mut self, groups: Groups, staged: &mut HashSet<RelPath>) {
-        for Member { path, item, .. } in groups.to_be_put() {
+        for Member { path, item, .. } in groups.into_puts() {
             self.plan.attributes.remove(&path);
             if self.plan.describes.remove(&path).is_none() {
                 self.plan.report.unchanged -= 1;
