@@ -34,6 +34,7 @@ use crate::capture::walk::Walk;
 use crate::config::Config;
 use crate::path::RelPath;
 use crate::report::{BackupOptions, BackupResult, BackupType, Warning};
+use crate::restore::WORKSPACE;
 use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
@@ -184,6 +185,10 @@ fn make(
     };
     let (added, mut catalog) = writer.finish()?;
 
+    if let Some(unfinished) = &options.unfinished {
+        captured.degraded = true;
+        captured.warnings.insert(0, Warning { path: WORKSPACE.into(), message: unfinished.clone() });
+    }
     let left_out = captured.warnings.len().saturating_sub(MAX_WARNINGS);
     captured.warnings.truncate(MAX_WARNINGS);
     if left_out > 0 {
