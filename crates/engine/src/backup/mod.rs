@@ -11,6 +11,7 @@ mod database;
 mod emit;
 mod estimate;
 mod file;
+mod nameless;
 mod pool;
 mod preview;
 mod previous;
@@ -20,16 +21,18 @@ mod useless;
 mod walker;
 
 pub use estimate::LEAST as LEAST_ROOM;
+pub use nameless::warnings as nameless_databases;
 pub use preview::preview;
 pub use previous::still_stands;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
+use crate::capture::stat::{Kind, Purpose, may};
 use crate::capture::walk::Walk;
 use crate::config::Config;
 use crate::path::RelPath;
@@ -116,6 +119,26 @@ fn estimate(vault: &Vault, config: &Config, guess: Guess, now: i64) -> Result<Es
     Estimate::of(&walk, &mut vault.reader()?, previous.as_ref())
 }
 
+/// Which of `paths` a backup that is made now would take, and how many bytes it will probably add. Writes nothing.
+pub fn would_take(
+    vault: &Vault,
+    config: &Config,
+    paths: &BTreeSet<RelPath>,
+    control: &Control,
+) -> Result<(BTreeSet<RelPath>, u64)> {
+    let rules = Rules::new(config)?;
+    let walk = Walk::new(config, &rules, vault.dir());
+    let (previous, _) = previous_snapshot(vault, control.now());
+    let mut met = BTreeSet::new();
+    let estimate = Estimate::with(&walk, &mut vault.reader()?, previous.as_ref(), &mut |entry| {
+        let can_be_read = || entry.stat.kind != Kind::File || may(&entry.absolute, Purpose::Read).is_ok();
+        if paths.contains(&entry.path) && can_be_read() {
+            met.insert(entry.path.clone());
+        }
+    })?;
+    Ok((met, estimate.likely))
+}
+
 /// Makes the backup `base` again, with the content of some paths from elsewhere. The caller holds the vault's lock.
 pub fn amend(
     vault: &Vault,
@@ -155,6 +178,7 @@ fn make(
     let name = new_name(vault, kind, control.now())?;
 
     let writer = Arc::new(Writer::new(vault, catalog, full, room)?);
+    let is_amended = late.is_some();
     let captured = {
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
@@ -183,6 +207,9 @@ fn make(
         Err(error) => return Err(writer.abandon().unwrap_or(error)),
     };
     let (added, mut catalog) = writer.finish()?;
+    if !is_amended {
+        captured.add_nameless(config, vault.dir());
+    }
 
     let left_out = captured.warnings.len().saturating_sub(MAX_WARNINGS);
     captured.warnings.truncate(MAX_WARNINGS);

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::path::RelPath;
+use crate::report::Warning;
 use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Error, Result};
+use crate::{Config, Control, Error, Result, backup};
 
 /// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
 /// not be read. Files beside a database are captured with it.
@@ -31,16 +32,46 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
         wanted.next_if(|next| **next == path);
     }
     wanted.for_each(&mut miss);
-    match missing.first() {
-        None => Ok(()),
-        Some(first) => Err(Error::Restore {
-            message: format!(
-                "{first:?}{} would be replaced, and the safety backup {backup} does not hold it: the configuration \
-                 leaves it out, or it cannot be read. Nothing was changed. Keep a copy of it and restore without a \
-                 safety backup (createBackupFirst: false, --no-safety), or change the configuration.",
-                if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() },
-            ),
-        }),
+    if missing.is_empty() { Ok(()) } else { Err(not_covered(backup, &missing)) }
+}
+
+/// What is to be expected of a safety backup that is made now: the same refusal as of [`covers`], or a warning where its disk
+/// may be too small.
+pub fn foresee(
+    vault: &Vault,
+    config: &Config,
+    replaced: &BTreeSet<RelPath>,
+    control: &Control,
+) -> Result<Option<Warning>> {
+    let (met, likely) = backup::would_take(vault, config, replaced, control)?;
+    let missing = replaced.iter().filter(|path| !met.contains(*path) && !is_beside(path, replaced));
+    let is_there = |path: &&RelPath| std::fs::symlink_metadata(path.under(&config.root)).is_ok();
+    let missing: Vec<String> = missing.filter(is_there).map(|path| path.display()).collect();
+    if !missing.is_empty() {
+        return Err(not_covered("that is made first", &missing));
+    }
+    let free = crate::space::free(vault.dir()).unwrap_or(u64::MAX);
+    Ok((free < likely).then(|| Warning {
+        path: String::new(),
+        message: format!(
+            "The safety backup that is made first may need {}, and the disk of the vault has {} free. Without that room nothing \
+             is restored.",
+            bytesize::ByteSize(likely),
+            bytesize::ByteSize(free)
+        ),
+    }))
+}
+
+/// `which`: the safety backup.
+fn not_covered(which: &str, missing: &[String]) -> Error {
+    Error::Restore {
+        message: format!(
+            "{:?}{} would be replaced, and the safety backup {which} does not hold it: the configuration leaves it out, or it \
+             cannot be read. Nothing was changed. Keep a copy of it and restore without a safety backup (createBackupFirst: \
+             false, --no-safety), or change the configuration.",
+            missing[0],
+            if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() },
+        ),
     }
 }
 
