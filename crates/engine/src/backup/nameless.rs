@@ -26,7 +26,8 @@ pub fn warnings(config: &Config, vault: &Path) -> Vec<Warning> {
         if warnings.iter().all(|warning| warning.path != path) {
             let message = format!(
                 "{} has a file of it open that was deleted, moved or replaced: what it writes there is in no backup, and is lost \
-                 when it ends. `lifeboat restore latest {path}` keeps that in a backup of its own; then start the app again.",
+                 when it ends. Restore {path} from a backup that has it (`lifeboat versions {path}` lists them), which keeps in a \
+                 backup of its own what the app has; then start the app again.",
                 holder.who()
             );
             warnings.push(Warning { path, message });

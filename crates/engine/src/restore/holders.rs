@@ -6,6 +6,8 @@
 //! empty answer means that nobody has it open. One look at all processes answers for any number of paths, in milliseconds.
 
 #[cfg(target_os = "linux")]
+mod lease;
+#[cfg(target_os = "linux")]
 mod proc;
 
 use std::path::{Path, PathBuf};
@@ -119,6 +121,15 @@ pub fn holders(paths: &[PathBuf]) -> Option<Holders> {
 #[cfg(target_os = "linux")]
 pub fn of(asked: &[Asked]) -> Option<Holders> {
     proc::holders(asked)
+}
+
+/// Has anybody else this file open, also who cannot be looked at? `None`: it cannot be told. Not while this process has it open
+/// through SQLite.
+pub fn is_open_elsewhere(path: &Path) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return lease::is_open_elsewhere(path);
+    #[cfg(not(target_os = "linux"))]
+    return path.file_name().and(None);
 }
 
 /// Another process that works in this root: it has a file of it open, or is a program of Node that was started in it.

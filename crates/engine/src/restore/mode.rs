@@ -31,8 +31,8 @@ pub struct Choice {
 
 /// Who uses what goes or is replaced.
 struct Seen {
-    /// The first who has a database of it open where it lies.
-    user: Option<Holder>,
+    /// Who has a database of it open where it lies, in a sentence without an end.
+    user: Option<String>,
     /// Nobody else can have one open.
     is_sure: bool,
     /// Paths of databases that somebody has open where they lie.
@@ -61,7 +61,7 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host])
                     message: format!(
                         "{}. A database that is swapped under it would go on being written where nobody finds it. Stop it \
                          first, or restore with the mode `live` or `on-restart`.",
-                        user.sentence(root)
+                        user
                     ),
                 });
             }
@@ -120,7 +120,7 @@ fn under_app(
 /// No app is known to have anything in memory: only who has a database open counts, or works in the folder (`stranger`).
 fn for_databases(stranger: Option<String>, plan: &Plan, seen: &Seen, root: &Path) -> (RestoreMode, String) {
     let who = match (&seen.user, stranger) {
-        (Some(user), _) => user.sentence(root),
+        (Some(user), _) => user.clone(),
         (None, _) if !seen.is_sure => "It cannot be told whether another process has a database open".into(),
         (None, Some(stranger)) => stranger,
         (None, None) if databases(plan).next().is_none() => {
@@ -209,7 +209,7 @@ fn look(plan: &Plan, root: &Path) -> Result<Seen> {
             }
             if in_use.contains(&holder.path) {
                 seen.held.insert(holder.path.clone());
-                seen.user.get_or_insert_with(|| holder.clone());
+                seen.user.get_or_insert_with(|| holder.sentence(root));
             }
         }
         if holder.hold != Hold::Here {
@@ -217,6 +217,16 @@ fn look(plan: &Plan, root: &Path) -> Result<Seen> {
             seen.torn.extend(Some(&holder.path).filter(|_| is_torn).cloned());
             seen.astray.push(holder);
         }
+    }
+    if !seen.is_sure {
+        // In a container only its own processes are seen, but the kernel knows of all.
+        let open: Vec<(&PathBuf, Option<bool>)> =
+            in_use.iter().map(|path| (path, holders::is_open_elsewhere(path))).collect();
+        for (path, _) in open.iter().filter(|(path, is_open)| *is_open == Some(true) && !seen.held.contains(*path)) {
+            let what = path.strip_prefix(root).unwrap_or(path).display();
+            seen.user.get_or_insert_with(|| format!("{what} is open in a process that cannot be seen from here"));
+        }
+        seen.is_sure = open.iter().all(|(path, is_open)| *is_open == Some(false) || seen.held.contains(*path));
     }
     Ok(seen)
 }
