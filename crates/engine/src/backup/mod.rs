@@ -171,7 +171,10 @@ fn make(
     let started = Instant::now();
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
-    vault.clean_up()?;
+    // What a backup is amended with may lie there.
+    if late.is_none() {
+        vault.clean_up()?;
+    }
     let (catalog, damaged) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
     let complete = catalog.complete()?;
