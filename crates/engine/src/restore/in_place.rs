@@ -84,7 +84,13 @@ impl InPlace<'_> {
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
         let is_only_foreseen = self.options.dry_run || mode == RestoreMode::OnRestart;
-        if is_only_foreseen && self.options.create_backup_first && !plan.is_empty() {
+        let needs_safety = self.options.create_backup_first && (!plan.is_empty() || !astray.is_empty());
+        if let Some(message) = safety::cannot_be_made(self.vault).filter(|_| needs_safety) {
+            if !self.options.dry_run {
+                return Err(Error::Restore { message });
+            }
+            result.warnings.push(Warning { path: String::new(), message });
+        } else if is_only_foreseen && needs_safety {
             result.warnings.extend(safety::foresee(self.vault, self.config, &plan.replaced, self.control)?);
         }
         if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {

@@ -23,8 +23,8 @@ pub fn check(plan: &Plan, mode: RestoreMode, root: &Path) -> Result<()> {
         let place = folder.under(root);
         // What is still to be made lies in a folder that is there.
         if place.is_dir() {
-            may(&place, Purpose::Write).or_else(|error| refuse(folder, &place, &error))?;
             refuse_fixed(folder, &place)?;
+            may(&place, Purpose::Write).or_else(|error| refuse(folder, &place, &error))?;
         }
     }
     for path in &changed {

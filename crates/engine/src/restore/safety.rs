@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
 use crate::report::Warning;
 use crate::vault::Vault;
@@ -33,6 +34,18 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
     }
     wanted.for_each(&mut miss);
     if missing.is_empty() { Ok(()) } else { Err(not_covered(backup, &missing)) }
+}
+
+/// Why no safety backup can be made at all: the vault lies on a disk that is mounted read-only.
+pub fn cannot_be_made(vault: &Vault) -> Option<String> {
+    let error = may(vault.dir(), Purpose::Write).err()?;
+    (error.kind() == std::io::ErrorKind::ReadOnlyFilesystem).then(|| {
+        "The vault lies on a disk that is mounted read-only, so no safety backup can be made in it, and nothing is replaced. \
+         Restore into another folder (`target`, --to DIR); or copy the vault to a disk that can be written, and name it \
+         (`backupDir`, --vault DIR); or keep a copy of the app's folder by other means, and restore without a safety backup \
+         (createBackupFirst: false, --no-safety)."
+            .into()
+    })
 }
 
 /// What is to be expected of a safety backup that is made now: the same refusal as of [`covers`], or a warning where its disk

@@ -6,6 +6,7 @@
 mod support;
 
 mod astray;
+mod foresight;
 mod in_place;
 mod nature;
 mod other;
