@@ -113,7 +113,8 @@ impl<'a> Sessions<'a> {
         };
         let mut reader = vault.reader()?;
         let mut content = reader.another();
-        for source in sources {
+        let has_session = |source: &&Source| source.snapshot.categories.contains_key(&Category::Session);
+        for source in sources.iter().filter(has_session) {
             for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
                 // What is wrong with the list is told by whoever reads it to restore from it.
                 let Ok(item) = item else { break };

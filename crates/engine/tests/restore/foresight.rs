@@ -303,3 +303,31 @@ fn a_backup_that_is_known_to_lack_something_says_so_before_and_after() {
         assert!(told.contains("not whole") && told.contains("data") && told.contains(&good), "{told}");
     }
 }
+
+#[test]
+fn a_backup_that_took_the_way_to_the_vault_for_a_link_can_be_restored() {
+    let bot = Bot::empty();
+    bot.write("config.json", b"[1]");
+    // The vault is somewhere else while the backup is made, and moves to where the link leads.
+    let disk = bot.dir.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    std::os::unix::fs::symlink(&disk, bot.path("backups")).unwrap();
+    let backup = bot.backup(BackupType::Manual).backup;
+    fs::remove_dir(&disk).unwrap();
+    fs::rename(bot.vault(), &disk).unwrap();
+    bot.write("config.json", b"[2]");
+    let config = Config { backup_dir: bot.path("backups"), encryption: false, ..Config::default() };
+    let engine = Engine::new(config.resolved(&bot.root()).unwrap());
+    let has_link = engine.list_items(&backup, &[]).unwrap().iter().any(|item| item.path == "backups");
+    assert!(has_link, "the backup is of the kind that is meant");
+    let run = |target| {
+        let options = RestoreOptions { target, watch: false, ..RestoreOptions::default() };
+        engine.restore(&BackupRef::Name(backup.clone()), &options, &Control::silent()).unwrap()
+    };
+    run(None);
+    assert_eq!(fs::read(bot.path("config.json")).unwrap(), b"[1]");
+    assert_eq!(fs::read_link(bot.path("backups")).unwrap(), disk);
+    let out = bot.dir.path().join("out");
+    run(Some(out.clone()));
+    assert!(out.join("config.json").exists() && fs::symlink_metadata(out.join("backups")).is_err());
+}

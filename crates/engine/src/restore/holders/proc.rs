@@ -142,6 +142,10 @@ fn open_in(process: &Path, wanted: &Wanted) -> io::Result<HashMap<usize, Vec<Ope
     for_each_file(process, |through, link, metadata| {
         if let Some(((index, part), is_here)) = wanted.find(link, metadata) {
             let identity = identity_of(metadata);
+            // A journal is closed and removed at each commit: what is not open any more has lost nothing.
+            if !is_here && self::identity(through) != Some(identity) {
+                return;
+            }
             let files = open.entry(index).or_default();
             if !files.iter().any(|file| file.identity == identity) {
                 files.push(OpenFile { part, through: through.to_path_buf(), is_here, identity });
