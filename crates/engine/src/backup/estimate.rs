@@ -31,19 +31,8 @@ pub struct Estimate {
 impl Estimate {
     /// Reads no file of the root.
     pub fn of(walk: &Walk<'_>, reader: &mut Reader, previous: Option<&Snapshot>) -> Result<Estimate> {
-        Estimate::with(walk, reader, previous, &mut |_| {})
-    }
-
-    /// The same, which hands over each path that the backup would take.
-    pub fn with(
-        walk: &Walk<'_>,
-        reader: &mut Reader,
-        previous: Option<&Snapshot>,
-        each: &mut dyn FnMut(&Entry),
-    ) -> Result<Estimate> {
         let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
-        let previous = Previous::new(items);
-        let mut estimator = Estimator { walk, previous, sum: Estimate::default(), paths: 0, each };
+        let mut estimator = Estimator { walk, previous: Previous::new(items), sum: Estimate::default(), paths: 0 };
         walk.run(&mut estimator)?;
         let overhead = LEAST + estimator.paths * PATH;
         let Estimate { likely, most } = estimator.sum;
@@ -57,7 +46,6 @@ struct Estimator<'a, 'p> {
     previous: Previous<'p>,
     sum: Estimate,
     paths: u64,
-    each: &'a mut dyn FnMut(&Entry),
 }
 
 impl Estimator<'_, '_> {
@@ -79,7 +67,6 @@ impl Estimator<'_, '_> {
 impl Visitor for Estimator<'_, '_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         self.paths += 1;
-        (self.each)(&entry);
         let earlier = self.previous.take(&entry.path);
         self.file(&entry, earlier.as_ref());
         Ok(())
@@ -89,7 +76,6 @@ impl Visitor for Estimator<'_, '_> {
         let earlier = self.previous.take_under(&folder.path);
         for entry in self.walk.set(&folder).entries {
             self.paths += 1;
-            (self.each)(&entry);
             let earlier = earlier.get(&entry.path);
             self.file(&entry, earlier);
         }

@@ -19,20 +19,21 @@ mod set;
 mod settle;
 mod useless;
 mod walker;
+mod would_take;
 
 pub use estimate::LEAST as LEAST_ROOM;
 pub use nameless::warnings as nameless_databases;
 pub use preview::preview;
 pub use previous::still_stands;
+pub use would_take::would_take;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
-use crate::capture::stat::{Kind, Purpose, may};
 use crate::capture::walk::Walk;
 use crate::config::Config;
 use crate::path::RelPath;
@@ -117,26 +118,6 @@ fn estimate(vault: &Vault, config: &Config, guess: Guess, now: i64) -> Result<Es
     let rules = Rules::new(config)?;
     let walk = Walk::new(config, &rules, vault.dir());
     Estimate::of(&walk, &mut vault.reader()?, previous.as_ref())
-}
-
-/// Which of `paths` a backup that is made now would take, and how many bytes it will probably add. Writes nothing.
-pub fn would_take(
-    vault: &Vault,
-    config: &Config,
-    paths: &BTreeSet<RelPath>,
-    control: &Control,
-) -> Result<(BTreeSet<RelPath>, u64)> {
-    let rules = Rules::new(config)?;
-    let walk = Walk::new(config, &rules, vault.dir());
-    let (previous, _) = previous_snapshot(vault, control.now());
-    let mut met = BTreeSet::new();
-    let estimate = Estimate::with(&walk, &mut vault.reader()?, previous.as_ref(), &mut |entry| {
-        let can_be_read = || entry.stat.kind != Kind::File || may(&entry.absolute, Purpose::Read).is_ok();
-        if paths.contains(&entry.path) && can_be_read() {
-            met.insert(entry.path.clone());
-        }
-    })?;
-    Ok((met, estimate.likely))
 }
 
 /// Makes the backup `base` again, with the content of some paths from elsewhere. The caller holds the vault's lock.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::walker::Captured;
 use crate::Config;
+use crate::path::in_shell;
 use crate::report::Warning;
 use crate::restore::holders::nameless_databases;
 
@@ -26,9 +27,10 @@ pub fn warnings(config: &Config, vault: &Path) -> Vec<Warning> {
         if warnings.iter().all(|warning| warning.path != path) {
             let message = format!(
                 "{} has a file of it open that was deleted, moved or replaced: what it writes there is in no backup, and is lost \
-                 when it ends. Restore {path} from a backup that has it (`lifeboat versions {path}` lists them), which keeps in a \
-                 backup of its own what the app has; then start the app again.",
-                holder.who()
+                 when it ends. Restore it from a backup that has it (`lifeboat versions {}` lists them), which keeps in a backup \
+                 of its own what the app has; then start the app again.",
+                holder.who(),
+                in_shell(Path::new(&path))
             );
             warnings.push(Warning { path, message });
         }

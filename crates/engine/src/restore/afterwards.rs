@@ -97,6 +97,8 @@ impl Afterwards<'_> {
         self.look_back(result, asked);
         let open = self.told_open(result);
         result.advice = match (result.advice.take(), open) {
+            // To start it again is what it would say.
+            (Some(_), Some(open)) if result.overwritten.is_empty() => Some(open),
             (Some(advice), Some(open)) => Some(format!("{open} {advice}")),
             (advice, open) => open.or(advice),
         };
@@ -146,12 +148,12 @@ impl Afterwards<'_> {
         paths.sort();
         paths.dedup();
         let first = open.first()?;
-        let more = match paths.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
+        let were = match paths.len() - 1 {
+            0 => "was".to_string(),
+            more => format!("and {more} more were"),
         };
         let advice = format!(
-            "Start the bot again, because {}{more} was open: {} goes on writing to the file that lay there before, where nobody \
+            "Start the bot again, because {} {were} open: {} goes on writing to the file that lay there before, where nobody \
              finds it.",
             first.what(self.root),
             first.who()

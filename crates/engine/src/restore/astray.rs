@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::holders::Holder;
 use crate::capture::sqlite::{self, beside};
 use crate::error::IoContext;
-use crate::path::RelPath;
+use crate::path::{RelPath, in_shell};
 use crate::report::Warning;
 use crate::vault::Vault;
 use crate::vault::snapshot::Snapshot;
@@ -60,8 +60,9 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
         let doubt = if at_rest { "" } else { " It never held still while it was read, so look whether it is sound." };
         let message = format!(
             "What {} has in the file that was deleted, moved or replaced is kept in {kept}.{doubt} To look at it: lifeboat \
-             restore {kept} {what} --to /tmp/look",
-            holder.who()
+             restore {kept} {} --to /tmp/look",
+            holder.who(),
+            in_shell(Path::new(&what))
         );
         warnings.push(Warning { path: what, message });
     }

@@ -18,7 +18,7 @@ use super::source::{Source, sources};
 use super::stage::{Order, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
-use super::{astray, displaced, permission, recovery, safety};
+use super::{astray, displaced, doubts, permission, recovery, safety};
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -79,7 +79,7 @@ impl InPlace<'_> {
             ..RestoreResult::default()
         };
         result.restored.sort();
-        result.warnings.extend(sources.iter().filter_map(|source| source.lacks(self.vault)));
+        result.warnings.extend(doubts::of(self.vault, backup, &sources)?);
         result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
@@ -91,7 +91,7 @@ impl InPlace<'_> {
             }
             result.warnings.push(Warning { path: String::new(), message });
         } else if is_only_foreseen && needs_safety {
-            result.warnings.extend(safety::foresee(self.vault, self.config, &plan.replaced, self.control)?);
+            safety::foresee(self.vault, self.config, &plan.replaced)?;
         }
         if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {
             let base = backup::run(self.vault, self.config, BackupType::Safety, &self.note(&sources), self.control)?;

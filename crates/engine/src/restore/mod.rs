@@ -25,6 +25,7 @@ mod astray;
 mod check;
 mod consumer;
 mod displaced;
+mod doubts;
 pub mod holders;
 mod holding;
 mod in_place;
@@ -168,7 +169,7 @@ pub fn into(
         plan,
         dry_run: options.dry_run,
         failed: lost,
-        warnings: sources.iter().filter_map(|source| source.lacks(vault)).collect(),
+        warnings: doubts::of(vault, backup, &sources)?,
         duration_ms: started.elapsed().as_millis() as u64,
         ..RestoreResult::default()
     })

@@ -184,28 +184,13 @@ pub fn make(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
-    let sessions = Sessions::look(vault, config, sources, options)?;
-    let mut planner = Planner {
-        config,
-        control,
-        owner: owner::of(options)?,
-        plan: Plan::default(),
-        known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
-        mounts: mounts::below(&config.root),
-        mirrored: HashSet::new(),
-        mirror: options.mirror.iter().copied().collect(),
-        mirror_met: HashSet::new(),
-        sessions,
-        headers: vault.reader()?,
-        sides_met: HashSet::new(),
-        unmet_sides: Vec::new(),
-    };
+    let mut planner = Planner::new(vault, config, options, control)?;
+    planner.sessions = Sessions::look(vault, config, sources, options)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
     for source in &mut *sources {
         source.leave_out(&taken);
         planner.known.truncate(1);
-        let name = source.name.to_string();
+        planner.backup = source.name.to_string();
         let mut staged = HashSet::new();
         let root = &config.root;
         let allows = |path: &RelPath, target: &[u8]| {
@@ -217,7 +202,7 @@ pub fn make(
                 if several {
                     taken.insert(path.clone());
                 }
-                if planner.item(path, &item, &name)? {
+                if planner.item(path, &item)? {
                     staged.insert(path.clone());
                 }
                 Ok(())
@@ -226,8 +211,7 @@ pub fn make(
         source.wanted.narrow_to(staged);
     }
     if !options.per_item {
-        let name = sources.first().map(|source| source.name.to_string()).unwrap_or_default();
-        planner.mirror(vault, &options.items, &name)?;
+        planner.mirror(vault, &options.items)?;
     }
     planner.settle_sides()?;
     planner.plan.kept = planner.sessions.kept();
@@ -257,7 +241,10 @@ struct Planner<'a> {
     mirror_met: HashSet<Category>,
     /// Paths of those categories that the backup has.
     mirrored: HashSet<RelPath>,
+    /// Those that are left alone; none, until they were looked at.
     sessions: Sessions<'a>,
+    /// The backup that the items come from.
+    backup: String,
     /// For how databases begin.
     headers: Reader,
     /// Items that are called like a file beside a database.
@@ -266,9 +253,36 @@ struct Planner<'a> {
     unmet_sides: Vec<RelPath>,
 }
 
+impl<'a> Planner<'a> {
+    fn new(
+        vault: &vault::Vault,
+        config: &'a Config,
+        options: &'a RestoreOptions,
+        control: &'a Control,
+    ) -> Result<Planner<'a>> {
+        let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
+        Ok(Planner {
+            config,
+            control,
+            owner: owner::of(options)?,
+            plan: Plan::default(),
+            known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
+            mounts: mounts::below(&config.root),
+            mirrored: HashSet::new(),
+            mirror: options.mirror.iter().copied().collect(),
+            mirror_met: HashSet::new(),
+            sessions: Sessions::none(config, options),
+            backup: String::new(),
+            headers: vault.reader()?,
+            sides_met: HashSet::new(),
+            unmet_sides: Vec::new(),
+        })
+    }
+}
+
 impl Planner<'_> {
     /// Takes an item into the plan. True: its content has to be staged.
-    fn item(&mut self, path: &RelPath, item: &Item, backup: &str) -> Result<bool> {
+    fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
         self.control.check()?;
         let live = path.under(&self.config.root);
         if item.kind != ItemType::File && live == self.config.backup_dir && live.is_dir() {
@@ -284,7 +298,7 @@ impl Planner<'_> {
             self.mirrored.insert(path.clone());
         }
         if item.category == Category::Session && self.sessions.keeps(path) {
-            self.keep(path, item, backup)?;
+            self.keep(path, item)?;
             return Ok(false);
         }
         if DATABASE_SIDES.iter().any(|side| path.as_bytes().ends_with(side.as_bytes())) {

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
-use crate::report::Warning;
 use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Error, Result, backup};
+use crate::{Config, Error, Result, backup};
 
 /// `E_RESTORE` where something of `replaced` is in the root and not in the backup: the rules leave it out, or it could
 /// not be read. Files beside a database are captured with it.
@@ -48,31 +47,13 @@ pub fn cannot_be_made(vault: &Vault) -> Option<String> {
     })
 }
 
-/// What is to be expected of a safety backup that is made now: the same refusal as of [`covers`], or a warning where its disk
-/// may be too small.
-pub fn foresee(
-    vault: &Vault,
-    config: &Config,
-    replaced: &BTreeSet<RelPath>,
-    control: &Control,
-) -> Result<Option<Warning>> {
-    let (met, likely) = backup::would_take(vault, config, replaced, control)?;
-    let missing = replaced.iter().filter(|path| !met.contains(*path) && !is_beside(path, replaced));
-    let is_there = |path: &&RelPath| std::fs::symlink_metadata(path.under(&config.root)).is_ok();
-    let missing: Vec<String> = missing.filter(is_there).map(|path| path.display()).collect();
-    if !missing.is_empty() {
-        return Err(not_covered("that is made first", &missing));
-    }
-    let free = crate::space::free(vault.dir()).unwrap_or(u64::MAX);
-    Ok((free < likely).then(|| Warning {
-        path: String::new(),
-        message: format!(
-            "The safety backup that is made first may need {}, and the disk of the vault has {} free. Without that room nothing \
-             is restored.",
-            bytesize::ByteSize(likely),
-            bytesize::ByteSize(free)
-        ),
-    }))
+/// What [`covers`] will say of a safety backup that is made now, as far as can be told before it is made.
+pub fn foresee(vault: &Vault, config: &Config, replaced: &BTreeSet<RelPath>) -> Result<()> {
+    let taken = backup::would_take(vault, config, replaced)?;
+    let is_there = |path: &RelPath| std::fs::symlink_metadata(path.under(&config.root)).is_ok();
+    let is_missing = |path: &&RelPath| !taken.contains(*path) && !is_beside(path, replaced) && is_there(path);
+    let missing: Vec<String> = replaced.iter().filter(is_missing).map(|path| path.display()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(not_covered("that is made first", &missing)) }
 }
 
 /// `which`: the safety backup.

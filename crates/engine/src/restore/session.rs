@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::source::Source;
 use crate::capture::stat::open_file;
-use crate::path::RelPath;
+use crate::path::{RelPath, in_shell};
 use crate::report::{Category, ItemType, RestoreOptions, Warning};
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
@@ -97,6 +97,12 @@ pub struct Sessions<'a> {
 }
 
 impl<'a> Sessions<'a> {
+    /// None is left alone.
+    pub fn none(config: &'a Config, options: &'a RestoreOptions) -> Sessions<'a> {
+        let (known, kept, told) = (HashMap::new(), BTreeSet::new(), BTreeMap::new());
+        Sessions { config, items: &options.items, known, kept, told }
+    }
+
     /// Looks at the sessions that `sources` would restore.
     pub fn look(
         vault: &Vault,
@@ -189,7 +195,8 @@ impl<'a> Sessions<'a> {
             Warning {
                 message: format!(
                     "It is a WhatsApp session that works, and was left as it is: an older state would break it. To put it \
-                     back all the same: lifeboat restore {backup} {folder}"
+                     back all the same: lifeboat restore {backup} {}",
+                    in_shell(Path::new(&folder))
                 ),
                 path: folder,
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::rules::Selection;
 use crate::path::RelPath;
-use crate::report::{BackupRef, BackupType, ItemType, ListFilter, RestoreOptions, Warning};
+use crate::report::{BackupRef, ItemType, RestoreOptions, Warning};
 use crate::vault::Vault;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
@@ -178,31 +178,6 @@ impl Source {
     /// Paths that another source gives.
     pub fn leave_out(&mut self, paths: &HashSet<RelPath>) {
         self.wanted.except.extend(paths.iter().cloned());
-    }
-
-    /// What is known to be missing from this backup, and which one is whole.
-    pub fn lacks(&self, vault: &Vault) -> Option<Warning> {
-        if !self.snapshot.degraded {
-            return None;
-        }
-        let mut message = "This backup is not whole".to_string();
-        if let Some(first) = self.snapshot.warnings.first() {
-            let place = if first.path.is_empty() { String::new() } else { format!("{}: ", first.path) };
-            message += &format!(": {place}{}", first.message);
-            match self.snapshot.warnings.len() - 1 {
-                0 => {}
-                more => message += &format!(" There are {more} more warnings: lifeboat list --json."),
-            }
-        } else {
-            message += ".";
-        }
-        let backups = vault.backups(&ListFilter::default()).unwrap_or_default();
-        let whole = backups.iter().find(|one| !one.degraded && one.kind != BackupType::Safety);
-        message += &match whole {
-            Some(whole) => format!(" The newest that is whole is {}.", whole.backup),
-            None => " There is none that is whole.".into(),
-        };
-        Some(Warning { path: String::new(), message })
     }
 
     /// Damage names the backup that it hurts.

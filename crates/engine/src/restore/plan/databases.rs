@@ -137,13 +137,13 @@ impl Planner<'_> {
     }
 
     /// A session that is left alone: says so where the backup has it otherwise.
-    pub(super) fn keep(&mut self, path: &RelPath, item: &Item, backup: &str) -> Result<()> {
+    pub(super) fn keep(&mut self, path: &RelPath, item: &Item) -> Result<()> {
         let there = stat(&path.under(&self.config.root))?;
         let is_same =
             there.is_some_and(|stat| stat.kind == Kind::Dir || (stat.size, stat.mtime) == (item.size, item.mtime));
         self.plan.report.unchanged += u64::from(is_same);
         if !is_same {
-            self.sessions.differs(path, backup);
+            self.sessions.differs(path, &self.backup);
         }
         Ok(())
     }

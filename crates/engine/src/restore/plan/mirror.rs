@@ -11,7 +11,7 @@ use crate::{Result, vault};
 
 impl Planner<'_> {
     /// What the root has in mirrored categories and the backup has not, as far as it was asked for.
-    pub(super) fn mirror(&mut self, vault: &vault::Vault, items: &[String], backup: &str) -> Result<()> {
+    pub(super) fn mirror(&mut self, vault: &vault::Vault, items: &[String]) -> Result<()> {
         // A category of which the backup has nothing at all was not part of it.
         self.mirror.retain(|category| self.mirror_met.contains(category));
         if self.mirror.is_empty() {
@@ -20,7 +20,7 @@ impl Planner<'_> {
         let rules = Rules::new(self.config)?;
         let walk = Walk::new(self.config, &rules, vault.dir());
         let selection = Selection::new(items)?;
-        let mut unknown = Unknown { walk: &walk, selection, planner: self, folders: Vec::new(), backup };
+        let mut unknown = Unknown { walk: &walk, selection, planner: self, folders: Vec::new() };
         walk.run(&mut unknown)?;
         let folders = unknown.folders;
         for folder in folders {
@@ -55,7 +55,6 @@ struct Unknown<'a, 'p, 'c> {
     selection: Selection,
     planner: &'p mut Planner<'c>,
     folders: Vec<Entry>,
-    backup: &'a str,
 }
 
 impl Visitor for Unknown<'_, '_, '_> {
@@ -73,7 +72,7 @@ impl Visitor for Unknown<'_, '_, '_> {
         if goes && entry.category == Category::Session {
             let is_folder = entry.stat.kind == Kind::Dir;
             if self.planner.sessions.keeps_unknown(&entry.path, is_folder) {
-                self.planner.sessions.differs(&entry.path, self.backup);
+                self.planner.sessions.differs(&entry.path, &self.planner.backup);
                 return Ok(());
             }
         }
