@@ -23,6 +23,8 @@ use crate::{Config, Result};
 
 /// What says whose session a folder is.
 const CREDS: &[u8] = b"creds.json";
+/// How the keys are called that go when they are used.
+const USED_UP: &[u8] = b"pre-key-";
 /// It is a few kilobytes: what is larger is not it.
 const MAX: u64 = 4 << 20;
 /// Baileys truncates the file and writes it anew.
@@ -92,8 +94,8 @@ pub struct Sessions<'a> {
     /// The folders that were looked at; true: it is left alone.
     known: HashMap<RelPath, bool>,
     kept: BTreeSet<RelPath>,
-    /// Those left alone in which the backup has something else.
-    told: BTreeMap<RelPath, String>,
+    /// Those left alone in which the backup has something else, the backup, and how many of its files are not there.
+    told: BTreeMap<RelPath, (String, u64)>,
 }
 
 impl<'a> Sessions<'a> {
@@ -181,20 +183,27 @@ impl<'a> Sessions<'a> {
         self.kept.iter().find(|folder| path.starts_with(folder))
     }
 
-    /// The backup has something else at this path, or nothing: its owner is told of the session.
-    pub fn differs(&mut self, path: &RelPath, backup: &str) {
-        if let Some(folder) = self.folder_of(path).filter(|folder| !self.told.contains_key(*folder)).cloned() {
-            self.told.insert(folder, backup.to_owned());
-        }
+    /// The backup has something else at this path, or nothing: its owner is told of the session. `is_lost`: the root has
+    /// nothing there.
+    pub fn differs(&mut self, path: &RelPath, backup: &str, is_lost: bool) {
+        let Some(folder) = self.folder_of(path).cloned() else { return };
+        let (_, lost) = self.told.entry(folder).or_insert_with(|| (backup.to_owned(), 0));
+        // Keys for those who write for the first time are used up; all other keys stay.
+        *lost += u64::from(is_lost && !path.file_name().starts_with(USED_UP));
     }
 
     /// The sessions that were left alone although the backup has them otherwise, and how to ask for them.
     pub fn kept(&self) -> Vec<Warning> {
-        let kept = self.told.iter().map(|(folder, backup)| {
+        let kept = self.told.iter().map(|(folder, (backup, lost))| {
             let folder = folder.display();
+            let lost = match lost {
+                0 => String::new(),
+                1 => ", but for 1 file of the backup that is not there any more".into(),
+                many => format!(", but for {many} files of the backup that are not there any more"),
+            };
             Warning {
                 message: format!(
-                    "It is a WhatsApp session that works, and was left as it is: an older state would break it. To put it \
+                    "It is a WhatsApp session that works{lost}, and was left as it is: an older state would break it. To put it \
                      back all the same: lifeboat restore {backup} {}",
                     in_shell(Path::new(&folder))
                 ),

@@ -110,6 +110,22 @@ fn a_session_that_the_backup_does_not_know_is_removed_only_where_nobody_has_logg
 }
 
 #[test]
+fn files_that_a_session_has_lost_are_told_but_for_keys_that_are_used_up() {
+    let (bot, backup) = with_sessions();
+    let told = |bot: &Bot, backup: &str| {
+        let dry = restore(bot, backup, RestoreOptions { dry_run: true, ..of(&[]) }).unwrap();
+        dry.kept.into_iter().find(|kept| kept.path == "sessions/raf").unwrap().message
+    };
+    assert!(!told(&bot, &backup).contains("not there"));
+    bot.write("sessions/raf/pre-key-1.json", b"{}");
+    bot.write("sessions/raf/sender-key-1.json", b"{}");
+    let newer = bot.backup(BackupType::Manual).backup;
+    fs::remove_file(bot.path("sessions/raf/pre-key-1.json")).unwrap();
+    fs::remove_file(bot.path("sessions/raf/sender-key-1.json")).unwrap();
+    assert!(told(&bot, &newer).contains("1 file of the backup"), "{}", told(&bot, &newer));
+}
+
+#[test]
 fn into_a_folder_a_session_is_always_restored() {
     let (bot, backup) = with_sessions();
     let out = bot.restore(&backup);

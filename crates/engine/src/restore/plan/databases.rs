@@ -143,7 +143,7 @@ impl Planner<'_> {
             there.is_some_and(|stat| stat.kind == Kind::Dir || (stat.size, stat.mtime) == (item.size, item.mtime));
         self.plan.report.unchanged += u64::from(is_same);
         if !is_same {
-            self.sessions.differs(path, &self.backup);
+            self.sessions.differs(path, &self.backup, there.is_none());
         }
         Ok(())
     }

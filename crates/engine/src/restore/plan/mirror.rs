@@ -72,7 +72,7 @@ impl Visitor for Unknown<'_, '_, '_> {
         if goes && entry.category == Category::Session {
             let is_folder = entry.stat.kind == Kind::Dir;
             if self.planner.sessions.keeps_unknown(&entry.path, is_folder) {
-                self.planner.sessions.differs(&entry.path, &self.planner.backup);
+                self.planner.sessions.differs(&entry.path, &self.planner.backup, false);
                 return Ok(());
             }
         }
