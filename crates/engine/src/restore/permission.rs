@@ -1,13 +1,15 @@
 //! May a restore in place do what its plan says? Asked of the system before anything is written, also by a dry run.
 //!
 //! A rename needs the folder, not the file: a folder that may not be written, a disk that is mounted read-only, what somebody
-//! has made immutable, and the files of others in a folder like `/tmp`.
+//! has made immutable, and the files of others in a folder like `/tmp`. Where only the file may be written, its content is
+//! replaced in place.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
 use super::plan::Plan;
+use crate::capture::sqlite::beside;
 use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
 use crate::report::RestoreMode;
@@ -15,28 +17,65 @@ use crate::{Error, Result};
 
 /// `E_RESTORE` names the first place that cannot be changed, and what mends it.
 pub fn check(plan: &Plan, mode: RestoreMode, root: &Path) -> Result<()> {
-    let mut folders = BTreeSet::from([RelPath::root()]);
-    folders.extend(plan.areas.iter().cloned());
-    let changed = plan.changed();
-    folders.extend(changed.iter().filter_map(|path| path.parent()));
-    for folder in &folders {
-        let place = folder.under(root);
-        // What is still to be made lies in a folder that is there.
-        if place.is_dir() {
-            refuse_fixed(folder, &place)?;
-            may(&place, Purpose::Write).or_else(|error| refuse(folder, &place, &error))?;
-        }
+    if plan.is_empty() {
+        return Ok(());
     }
-    for path in &changed {
+    let mut folders = Folders { root, known: HashMap::new() };
+    // What is staged lies in these.
+    for folder in plan.areas.iter().cloned().chain([RelPath::root()]) {
+        folders.may_change(&folder)?;
+    }
+    for path in plan.comes_or_goes() {
+        refuse_fixed(path, &path.under(root))?;
+        folders.may_change_around(path)?;
+    }
+    for path in plan.replaces() {
         let place = path.under(root);
         refuse_fixed(path, &place)?;
-        refuse_of_others(path, &place)?;
+        if let Err(around) = folders.may_change_around(path) {
+            may_write_file(&place).map_err(|_| around)?;
+        }
     }
     for database in plan.databases.iter().filter(|_| mode == RestoreMode::Live) {
         let place = database.path.under(root);
         may_write_file(&place).or_else(|error| refuse(&database.path, &place, &error))?;
+        // SQLite makes its journal beside it.
+        if !beside(&place, "-wal").exists() {
+            folders.may_change_around(&database.path)?;
+        }
     }
     Ok(())
+}
+
+/// Folders that were asked about: thousands of files may be in one.
+struct Folders<'a> {
+    root: &'a Path,
+    known: HashMap<RelPath, Option<String>>,
+}
+
+impl Folders<'_> {
+    /// May what is in the folder of `path` be renamed?
+    fn may_change_around(&mut self, path: &RelPath) -> Result<()> {
+        let folder = path.parent().unwrap_or_else(RelPath::root);
+        self.may_change(&folder)?;
+        refuse_of_others(path, &path.under(self.root))
+    }
+
+    fn may_change(&mut self, folder: &RelPath) -> Result<()> {
+        let root = self.root;
+        let found = self.known.entry(folder.clone()).or_insert_with(|| {
+            let place = folder.under(root);
+            // What is still to be made lies in a folder that is there.
+            let asked = if place.is_dir() {
+                let may = || may(&place, Purpose::Write).or_else(|error| refuse(folder, &place, &error));
+                refuse_fixed(folder, &place).and_then(|()| may())
+            } else {
+                Ok(())
+            };
+            asked.err().map(|error| error.to_string())
+        });
+        found.clone().map_or(Ok(()), |message| Err(Error::Restore { message }))
+    }
 }
 
 fn refuse(path: &RelPath, place: &Path, error: &io::Error) -> Result<()> {

@@ -107,19 +107,23 @@ impl Plan {
         })
     }
 
-    /// Everything that is made, replaced or removed.
-    pub fn changed(&self) -> BTreeSet<RelPath> {
-        let puts = self.puts.iter().map(|(path, _)| path);
+    /// Nothing is staged on a file system where nothing changes: it may be mounted read-only.
+    fn forget_quiet_areas(&mut self) {
+        let changed: BTreeSet<RelPath> = self.comes_or_goes().chain(self.replaces()).cloned().collect();
+        self.areas.retain(|area| changed.range(area..).any(|path| path != area && path.starts_with(area)));
+    }
+
+    /// What is made or goes: the folder around it changes.
+    pub fn comes_or_goes(&self) -> impl Iterator<Item = &RelPath> {
+        let new = self.puts.iter().filter(|(_, replaces)| !replaces).map(|(path, _)| path);
+        self.removes.iter().chain(&self.lost_databases).chain(self.folders.keys()).chain(&self.makes).chain(new)
+    }
+
+    /// Files that give their place to others.
+    pub fn replaces(&self) -> impl Iterator<Item = &RelPath> {
+        let puts = self.puts.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path);
         let databases = self.databases.iter().map(|database| &database.path);
-        let databases = databases.chain(self.swapped.iter().map(|swapped| &swapped.path));
-        self.removes
-            .iter()
-            .chain(self.folders.keys())
-            .chain(&self.makes)
-            .chain(puts)
-            .chain(databases)
-            .cloned()
-            .collect()
+        puts.chain(databases).chain(self.swapped.iter().map(|swapped| &swapped.path))
     }
 
     /// Is the root as the backup has it already?
@@ -214,6 +218,7 @@ pub fn make(
         planner.mirror(vault, &options.items)?;
     }
     planner.settle_sides()?;
+    planner.plan.forget_quiet_areas();
     planner.plan.kept = planner.sessions.kept();
     Ok(planner.plan)
 }

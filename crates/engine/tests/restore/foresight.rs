@@ -128,13 +128,35 @@ const TABLE: &[Row] = &[
         Refused("chattr -i"),
     ),
     (
-        "a folder cannot be changed",
+        "a folder cannot be changed, and a file in it is gone",
+        |bot, scene| {
+            fs::remove_file(bot.path("uploads/b.jpg")).unwrap();
+            assert!(chattr("+i", &bot.path("uploads")));
+            scene.fixed = Some(bot.path("uploads"));
+        },
+        Refused("chattr -i"),
+    ),
+    (
+        "a folder cannot be changed, and a file in it can",
         |bot, scene| {
             bot.write("uploads/b.jpg", b"new");
             assert!(chattr("+i", &bot.path("uploads")));
             scene.fixed = Some(bot.path("uploads"));
         },
-        Refused("chattr -i"),
+        Mode(RestoreMode::Offline),
+    ),
+    (
+        "another folder lies on a disk that is mounted read-only",
+        |bot, scene| {
+            bot.write("config.json", b"[2]");
+            let disk = {
+                fs::remove_dir(bot.path("quiet")).unwrap();
+                SmallDisk::mount(&bot.path("quiet"), "size=1m,mode=755")
+            };
+            assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status().unwrap().success());
+            scene.disks.push(disk);
+        },
+        Mode(RestoreMode::Offline),
     ),
     (
         "a folder lies on a disk that is mounted read-only",
@@ -162,6 +184,7 @@ fn what_a_dry_run_predicts_is_what_the_restore_does() {
         bot.write("config.json", b"[1]");
         bot.write("uploads/b.jpg", b"old");
         bot.write("mounted/a.txt", &crate::support::noise(300_000, 7));
+        fs::create_dir(bot.path("quiet")).unwrap();
         let backup = bot.backup(BackupType::Manual).backup;
         if matches!(expected, Refused(words) if words.contains("read-only") || *words == "free") {
             fs::remove_dir_all(bot.path("mounted")).unwrap();
