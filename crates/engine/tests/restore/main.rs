@@ -5,10 +5,15 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+mod astray;
+mod foresight;
 mod in_place;
+mod nature;
+mod other;
 mod others;
 mod refused;
 mod salvage;
 mod selective;
+mod sessions;
 mod under_app;
 mod waiting;
