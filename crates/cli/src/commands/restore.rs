@@ -43,7 +43,8 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
         undo(out, &result, &options.items, session)?;
         advice(out, &result)
     })?;
-    if let Some(advice) = result.advice.as_ref().filter(|_| !result.overwritten.is_empty()) {
+    let is_urgent = !result.overwritten.is_empty() || !result.still_open.is_empty();
+    if let Some(advice) = result.advice.as_ref().filter(|_| is_urgent) {
         session.output.alarm(advice);
     }
     if !result.failed.is_empty() {
@@ -147,9 +148,11 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>, zone
         )?;
         reason(out, result)?;
         writeln!(out, "  to leave everything as it is: lifeboat restore --discard-pending")?;
+        left_alone(out, result)?;
         return warnings(out, &result.warnings);
     }
-    let is_well = result.failed.is_empty() && (result.overwritten.is_empty() || result.advice.is_none());
+    let is_told = result.overwritten.is_empty() && result.still_open.is_empty() || result.advice.is_none();
+    let is_well = result.failed.is_empty() && is_told;
     let mark = if is_well { style("✓").green().bold() } else { style("!").yellow().bold() };
     writeln!(out, "{mark} {name}")?;
     writeln!(out, "  as it was on {} ({})", zone.say(result.timestamp), time::ago(result.timestamp))?;
@@ -174,8 +177,17 @@ fn show(out: &mut dyn Write, result: &RestoreResult, target: Option<&Path>, zone
         }
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))?;
+    left_alone(out, result)?;
     damaged(out, result)?;
     warnings(out, &result.warnings)
+}
+
+/// Sessions that work.
+fn left_alone(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    result
+        .kept
+        .iter()
+        .try_for_each(|kept| writeln!(out, "  left alone: {}. {}", escaped(&kept.path), escaped(&kept.message)))
 }
 
 /// What to do now: the last line.
@@ -230,6 +242,7 @@ fn show_plan(out: &mut dyn Write, result: &RestoreResult, zone: &Zone) -> io::Re
     } else {
         damaged(out, result)?;
     }
+    left_alone(out, result)?;
     warnings(out, &result.warnings)
 }
 

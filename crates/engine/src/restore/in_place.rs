@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
+use super::holders::Holder;
 use super::journal::Journal;
 use super::mode::{self, Choice};
 use super::plan::{self, Plan};
@@ -17,7 +18,7 @@ use super::source::{Source, sources};
 use super::stage::{Order, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
-use super::{displaced, recovery, safety};
+use super::{astray, displaced, doubts, permission, recovery, safety};
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -47,6 +48,8 @@ pub struct Restored {
     pub app_runs: bool,
     /// The hosts that were asked to hold still and to read again.
     pub asked: Option<Asked>,
+    /// Who had files open that were replaced, or that had lost their names before.
+    pub open: Vec<Holder>,
 }
 
 impl InPlace<'_> {
@@ -56,9 +59,12 @@ impl InPlace<'_> {
         let mut sources = sources(self.vault, backup, self.options)?;
         let mut plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
         let hosts = presence::processes(self.vault.dir());
-        let Choice { mode, reason, app_runs } = mode::choose(self.options.mode, &plan, self.config, &hosts)?;
-        let names = plan.report.create.len() + plan.report.replace.len();
-        space::check(&self.config.root, plan.report.bytes, names as u64)?;
+        let Choice { mode, reason, app_runs, astray, .. } =
+            mode::choose(self.options.mode, &plan, self.config, &hosts)?;
+        permission::check(&plan, mode, &self.config.root)?;
+        for (area, bytes, names) in plan.needs(mode == RestoreMode::Live) {
+            space::check(&area.under(&self.config.root), bytes, names)?;
+        }
         let mut result = RestoreResult {
             success: true,
             backup: sources[0].name.to_string(),
@@ -69,10 +75,29 @@ impl InPlace<'_> {
             mode: Some(mode),
             reason: Some(reason),
             warnings: plan.warnings.clone(),
+            kept: plan.kept.clone(),
             ..RestoreResult::default()
         };
         result.restored.sort();
-        let mut asked = None;
+        result.warnings.extend(doubts::of(self.vault, backup, &sources)?);
+        result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
+        result.still_open.dedup();
+        let (mut asked, mut held) = (None, astray.clone());
+        let is_only_foreseen = self.options.dry_run || mode == RestoreMode::OnRestart;
+        let needs_safety = self.options.create_backup_first && (!plan.is_empty() || !astray.is_empty());
+        if let Some(message) = safety::cannot_be_made(self.vault).filter(|_| needs_safety) {
+            if !self.options.dry_run {
+                return Err(Error::Restore { message });
+            }
+            result.warnings.push(Warning { path: String::new(), message });
+        } else if is_only_foreseen && needs_safety {
+            safety::foresee(self.vault, self.config, &plan.replaced)?;
+        }
+        if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {
+            let base = backup::run(self.vault, self.config, BackupType::Safety, &self.note(&sources), self.control)?;
+            let kept = astray::keep(self.vault, self.config, &base.backup, &astray, self.control)?;
+            result.warnings.extend(kept);
+        }
         if self.options.dry_run {
             result.restored.clear();
         } else if mode == RestoreMode::OnRestart {
@@ -86,14 +111,14 @@ impl InPlace<'_> {
             result.staged = true;
             result.restored.clear();
         } else if !plan.is_empty() {
-            result = self.replace(&sources, &plan, result, waiting, &mut asked)?;
+            result = self.replace(&sources, &plan, result, waiting, &mut asked, &mut held)?;
         } else if let Some(workspace) = waiting {
             workspace.discard()?;
         }
         result.warnings.extend(plan.unset.warnings());
         result.duration_ms = elapsed(started);
         let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
-        Ok(Restored { result, placed, app_runs, asked })
+        Ok(Restored { result, placed, app_runs, asked, open: held })
     }
 
     fn replace(
@@ -103,6 +128,7 @@ impl InPlace<'_> {
         mut result: RestoreResult,
         waiting: Option<Workspace>,
         asked: &mut Option<Asked>,
+        held: &mut Vec<Holder>,
     ) -> Result<RestoreResult> {
         if self.options.create_backup_first {
             result.safety_backup = Some(self.safety_backup(sources, plan)?);
@@ -125,11 +151,14 @@ impl InPlace<'_> {
             return Err(error);
         }
         let mode = result.mode.unwrap_or(RestoreMode::Offline);
-        if let Err(error) = self.still_fits(plan, mode) {
-            if !has_waited {
-                let _ = workspace.remove();
+        match self.still_fits(plan, mode) {
+            Ok(opened) => held.extend(opened),
+            Err(error) => {
+                if !has_waited {
+                    let _ = workspace.remove();
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let mut journal = Journal { steps: plan.steps(mode == RestoreMode::Live), result };
         let written = journal.identify(&workspace).and_then(|()| journal.write(&workspace.file("journal")));
@@ -184,11 +213,15 @@ impl InPlace<'_> {
 
     /// Everything that is going to be replaced is in the backup that is returned.
     fn safety_backup(&self, sources: &[Source], plan: &Plan) -> Result<String> {
-        let note = format!("before the restore of {}", sources[0].name);
-        let options = BackupOptions { note: Some(note), ..BackupOptions::default() };
+        let options = self.note(sources);
         let safety = backup::run(self.vault, self.config, BackupType::Safety, &options, self.control)?.backup;
         safety::covers(self.vault, &safety, &plan.replaced, &self.config.root)?;
         Ok(safety)
+    }
+
+    fn note(&self, sources: &[Source]) -> BackupOptions {
+        let note = format!("before the restore of {}", sources[0].name);
+        BackupOptions { note: Some(note), ..BackupOptions::default() }
     }
 
     fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
@@ -226,12 +259,13 @@ impl InPlace<'_> {
         put.and_then(|()| swap.sync())
     }
 
-    /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name.
-    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<()> {
+    /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name. Who has
+    /// other files open that are replaced now is the answer.
+    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<Vec<Holder>> {
         let hosts = presence::processes(self.vault.dir());
         let now = mode::choose(self.options.mode, plan, self.config, &hosts)?;
         if chosen != RestoreMode::Offline || now.mode == chosen {
-            return Ok(());
+            return Ok(now.opened);
         }
         Err(Error::Restore {
             message: format!(

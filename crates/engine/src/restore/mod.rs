@@ -14,16 +14,20 @@
 //! | `displaced` | what was replaced is in the vault before it goes |
 //! | `recovery` | after a crash |
 //! | `mode`, `holders`, `holding`, `live` | an app that is running: who has what open, and databases through SQLite |
+//! | `nature`, `session`, `astray` | what lies there now: databases, sessions that work, and files that lost their names |
+//! | `permission` | may it be done at all |
 //!
 //! All or nothing: up to the last step everything is as it was, and after a crash it is finished or undone. Paths come
 //! from the snapshot and are not trusted; files are only ever created new, in folders of our own, and links are made
 //! after everything else, so that nothing can be written through one.
 
 pub mod afterwards;
+mod astray;
 mod attributes;
 mod check;
 mod consumer;
 mod displaced;
+mod doubts;
 pub mod holders;
 mod holding;
 mod in_place;
@@ -33,11 +37,14 @@ pub mod live;
 mod metadata;
 mod mode;
 mod mounts;
+mod nature;
 mod overwrite;
+mod permission;
 mod plan;
 mod producer;
 mod recovery;
 mod safety;
+mod session;
 pub mod source;
 mod sparse;
 mod spot;
@@ -177,7 +184,7 @@ pub fn into(
         plan,
         dry_run: options.dry_run,
         failed: lost,
-        warnings,
+        warnings: [doubts::of(vault, backup, &sources)?, warnings].concat(),
         duration_ms: started.elapsed().as_millis() as u64,
         ..RestoreResult::default()
     })

@@ -5,10 +5,11 @@
 //! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
 
 mod besides;
+mod databases;
 mod links;
 mod mirror;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,16 +17,20 @@ use super::afterwards::Placed;
 use super::journal::Step;
 use super::metadata::Meta;
 use super::mounts;
+use super::nature::{Nature, may_have_sides};
+use super::session::Sessions;
 use super::source::{Source, Survey};
 use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
+use crate::capture::sqlite::HEADER;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan, Warning};
-use crate::vault::item::{Item, JournalMode};
+use crate::vault::item::Item;
+use crate::vault::reader::Reader;
 use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
 use besides::Besides;
@@ -46,8 +51,20 @@ pub struct Plan {
     puts: Vec<(RelPath, bool)>,
     /// Databases that are there and are replaced.
     pub databases: Vec<Database>,
+    /// Databases, and what looks like one, that can be replaced by a rename only: nobody may have them open.
+    pub swapped: Vec<Swapped>,
     /// Databases that go.
     pub lost_databases: Vec<RelPath>,
+    /// Databases that are put where nothing is: somebody may have the one open that lay there.
+    pub created: Vec<RelPath>,
+    /// Databases that are as the backup has them already.
+    pub unchanged: Vec<RelPath>,
+    /// The inodes that databases had when they were backed up.
+    pub inodes: HashMap<RelPath, u64>,
+    /// Sessions that are left alone, and how to ask for them.
+    pub kept: Vec<Warning>,
+    /// Bytes and names that are written on each file system of the root, by the folder where it begins.
+    needs: BTreeMap<RelPath, (u64, u64)>,
     /// What folders and files are besides their content, now and afterwards.
     describes: BTreeMap<RelPath, (Option<Meta>, Option<Meta>)>,
     /// Extended attributes and ACLs of what stays, and of folders that are made.
@@ -71,13 +88,53 @@ pub struct Database {
     pub path: RelPath,
     /// The files that may be beside it, and go with it where it is swapped by rename.
     pub sides: Vec<RelPath>,
+    /// How its content in the backup begins; `None`: it is empty.
+    pub header: Option<[u8; HEADER]>,
+    /// Bytes of what lies there.
+    pub size: u64,
+}
+
+/// A database, or what looks like one, that is replaced by a rename only.
+pub struct Swapped {
+    pub path: RelPath,
+    /// The files that may be beside it, and go with it.
+    sides: Vec<RelPath>,
     /// Of these, what the backup has beside it.
     brings: Vec<RelPath>,
-    /// SQLite could not read it, and it can only be swapped.
-    pub raw: bool,
+    /// The rest of the sentence "it cannot be replaced through SQLite: ...".
+    pub why: &'static str,
 }
 
 impl Plan {
+    /// What has to be free on each file system, by the folder where it begins: bytes and names. `live`: of databases that are
+    /// replaced through SQLite, the old content is kept in full, too.
+    pub fn needs(&self, live: bool) -> impl Iterator<Item = (&RelPath, u64, u64)> {
+        let kept: u64 = self.databases.iter().filter(|_| live).map(|database| database.size).sum();
+        self.needs.iter().map(move |(area, (bytes, names))| match area.as_bytes().is_empty() {
+            true => (area, bytes.saturating_add(kept), *names),
+            false => (area, *bytes, *names),
+        })
+    }
+
+    /// Nothing is staged on a file system where nothing changes: it may be mounted read-only.
+    fn forget_quiet_areas(&mut self) {
+        let changed: BTreeSet<RelPath> = self.comes_or_goes().chain(self.replaces()).cloned().collect();
+        self.areas.retain(|area| changed.range(area..).any(|path| path != area && path.starts_with(area)));
+    }
+
+    /// What is made or goes: the folder around it changes.
+    pub fn comes_or_goes(&self) -> impl Iterator<Item = &RelPath> {
+        let new = self.puts.iter().filter(|(_, replaces)| !replaces).map(|(path, _)| path);
+        self.removes.iter().chain(&self.lost_databases).chain(self.folders.keys()).chain(&self.makes).chain(new)
+    }
+
+    /// Files that give their place to others.
+    pub fn replaces(&self) -> impl Iterator<Item = &RelPath> {
+        let puts = self.puts.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path);
+        let databases = self.databases.iter().map(|database| &database.path);
+        puts.chain(databases).chain(self.swapped.iter().map(|swapped| &swapped.path))
+    }
+
     /// Is the root as the backup has it already?
     pub fn is_empty(&self) -> bool {
         self.removes.is_empty()
@@ -86,6 +143,7 @@ impl Plan {
             && self.puts.is_empty()
             && self.databases.is_empty()
             && self.attributes.is_empty()
+            && self.swapped.is_empty()
             && self.describes.values().all(|(was, meta)| !changes(was, meta))
     }
 
@@ -103,11 +161,13 @@ impl Plan {
             touching.push(&database.path);
             databases.push(match live {
                 true => Step::Database { path },
-                false => {
-                    let (sides, brings) = (database.sides.clone(), database.brings.clone());
-                    Step::SwapDatabase { path, sides, brings, staged: None }
-                }
+                false => Step::SwapDatabase { path, sides: database.sides.clone(), brings: Vec::new(), staged: None },
             });
+        }
+        for Swapped { path, sides, brings, .. } in &self.swapped {
+            touching.push(path);
+            let (path, sides, brings) = (path.clone(), sides.clone(), brings.clone());
+            databases.push(Step::SwapDatabase { path, sides, brings, staged: None });
         }
         // A folder is described only where it changes, or something in it does, which changes its time.
         touching.extend(self.folders.keys().chain(&self.makes).chain(puts.iter().copied()));
@@ -141,23 +201,14 @@ pub fn make(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let root_stat = std::fs::metadata(&config.root).map(|root| Stat::from(&root)).at("reading", &config.root)?;
-    let mut planner = Planner {
-        config,
-        control,
-        owner: owner::of(options)?,
-        plan: Plan::default(),
-        known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
-        mounts: mounts::below(&config.root),
-        mirrored: HashSet::new(),
-        mirror: options.mirror.iter().copied().collect(),
-        mirror_met: HashSet::new(),
-        groups: Groups::default(),
-    };
+    let root_stat = stat_of_root(config)?;
+    let mut planner = Planner::new(vault, config, options, control)?;
+    planner.sessions = Sessions::look(vault, config, sources, options)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
-    for source in sources {
+    for source in &mut *sources {
         source.leave_out(&taken);
         planner.known.truncate(1);
+        planner.backup = source.name.to_string();
         let mut staged = HashSet::new();
         let root = &config.root;
         let allows = |path: &RelPath, target: &[u8]| {
@@ -188,6 +239,9 @@ pub fn make(
     if !options.per_item {
         planner.mirror(vault, &options.items)?;
     }
+    planner.settle_sides()?;
+    planner.plan.forget_quiet_areas();
+    planner.plan.kept = planner.sessions.kept();
     Ok(planner.plan)
 }
 
@@ -216,6 +270,44 @@ struct Planner<'a> {
     groups: Groups,
     /// Paths of those categories that the backup has.
     mirrored: HashSet<RelPath>,
+    /// Those that are left alone; none, until they were looked at.
+    sessions: Sessions<'a>,
+    /// The backup that the items come from.
+    backup: String,
+    /// For how databases begin.
+    headers: Reader,
+    /// Items that are called like a file beside a database.
+    sides_met: HashSet<RelPath>,
+    /// What lies beside databases that look unchanged and are none that SQLite can read.
+    unmet_sides: Vec<RelPath>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(
+        vault: &vault::Vault,
+        config: &'a Config,
+        options: &'a RestoreOptions,
+        control: &'a Control,
+    ) -> Result<Planner<'a>> {
+        let root_stat = stat_of_root(config)?;
+        Ok(Planner {
+            config,
+            control,
+            owner: owner::of(options)?,
+            plan: Plan::default(),
+            known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
+            mounts: mounts::below(&config.root),
+            mirrored: HashSet::new(),
+            mirror: options.mirror.iter().copied().collect(),
+            mirror_met: HashSet::new(),
+            groups: Groups::default(),
+            sessions: Sessions::none(config, options),
+            backup: String::new(),
+            headers: vault.reader()?,
+            sides_met: HashSet::new(),
+            unmet_sides: Vec::new(),
+        })
+    }
 }
 
 impl Planner<'_> {
@@ -223,8 +315,9 @@ impl Planner<'_> {
     fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
         self.control.check()?;
         let live = path.under(&self.config.root);
-        if item.kind == ItemType::Dir && live == self.config.backup_dir && live.is_dir() {
-            // Of a time when the vault lay elsewhere, and this folder was the app's: what it is now is the vault's to say.
+        if item.kind != ItemType::File && live == self.config.backup_dir && live.is_dir() {
+            // Of a time when the vault lay elsewhere, and this folder was the app's, or when the way to the vault was taken for
+            // a link of the app: what it is now is the vault's to say.
             self.parent(path)?;
             self.plan.report.unchanged += 1;
             return Ok(false);
@@ -233,6 +326,13 @@ impl Planner<'_> {
         if self.mirror.contains(&item.category) {
             self.mirror_met.insert(item.category);
             self.mirrored.insert(path.clone());
+        }
+        if item.category == Category::Session && self.sessions.keeps(path) {
+            self.keep(path, item)?;
+            return Ok(false);
+        }
+        if DATABASE_SIDES.iter().any(|side| path.as_bytes().ends_with(side.as_bytes())) {
+            self.sides_met.insert(path.clone());
         }
         let mut item = item.clone();
         (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
@@ -342,38 +442,30 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
-        let (mut sides, sides_there) = self.sides(path, item)?;
-        let is_there = match stat {
-            Some(stat) if stat.kind == Kind::File => {
-                let category = item.category;
-                let entry =
-                    Entry { path: path.clone(), absolute: live, stat, category, by_default: false, is_set: false };
-                if is_same(item, &entry, sides_there.is_empty())? {
-                    self.groups.add(path, item, Some(&stat));
-                    return Ok(self.same(path, item, &stat));
-                }
-                self.plan.replaced.insert(path.clone());
-                true
+        let is_there = stat.is_some_and(|stat| stat.kind == Kind::File);
+        let sides_there = self.sides_there(path, item, stat)?;
+        if let Some(stat) = stat.filter(|_| is_there) {
+            let (category, by_default) = (item.category, false);
+            let entry = Entry { path: path.clone(), absolute: live.clone(), stat, category, by_default, is_set: false };
+            if is_same(item, &entry, sides_there.is_empty())? {
+                self.groups.add(path, item, Some(&stat));
+                return Ok(self.same(path, item, &stat, sides_there));
             }
-            Some(stat) => {
-                self.goes(path, &stat)?;
-                self.no_longer_a_link(path, &stat);
-                false
-            }
-            None => false,
-        };
-        self.groups.add(path, item, None);
-        if item.db.is_some() && !is_there && path.under(&self.config.root).is_file() {
-            // It lies behind a link that goes: whoever has it open would go on writing there.
-            self.plan.lost_databases.push(path.clone());
+            self.plan.replaced.insert(path.clone());
+        } else if let Some(stat) = stat {
+            self.goes(path, &stat)?;
+            self.no_longer_a_link(path, &stat);
         }
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
-        report.bytes = item
-            .sides
-            .iter()
-            .fold(report.bytes.saturating_add(item.on_disk()), |sum, side| sum.saturating_add(side.size));
+        let bytes = item.sides.iter().fold(item.on_disk(), |sum, side| sum.saturating_add(side.size));
+        report.bytes = report.bytes.saturating_add(bytes);
+        self.weigh(path, bytes);
+        self.groups.add(path, item, None);
+        // What lies there now decides how it is replaced, and not only what it was when it was backed up.
+        let nature = if item.db.is_some() && !is_there { Nature::Database } else { Nature::of(&live) };
+        let mut sides = if item.db.is_some() || nature.is_database() { self.sides(path)? } else { Vec::new() };
         let mut brings = Vec::new();
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
@@ -391,34 +483,28 @@ impl Planner<'_> {
             self.may_be_in_memory(path, item.category);
             self.plan.placed.push(Placed::of(path, item));
         }
-        if item.db.is_some() && is_there {
-            self.plan.databases.push(Database { path: path.clone(), sides, raw: is_raw(item), brings });
-        } else {
-            self.plan.removes.extend(sides);
-            self.plan.puts.push((path.clone(), is_there));
-        }
+        self.put_file(path, item, stat.filter(|_| is_there), nature, sides, brings)?;
         Ok(true)
     }
 
-    /// What SQLite may have beside a database, also between now and the swap; and what of it is there now.
-    fn sides(&self, path: &RelPath, item: &Item) -> Result<(Vec<RelPath>, Vec<RelPath>)> {
-        let (mut possible, mut there) = (Vec::new(), Vec::new());
-        if item.db.is_some() {
-            for suffix in DATABASE_SIDES {
-                let side = beside(path, suffix)?;
-                match stat(&side.under(&self.config.root)) {
-                    // No file can have that name: there is none, and there will be none.
-                    Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::InvalidFilename => continue,
-                    stat => match stat?.map(|stat| stat.kind) {
-                        Some(Kind::Dir) => continue,
-                        Some(_) => there.push(side.clone()),
-                        None => {}
-                    },
-                }
-                possible.push(side);
-            }
+    /// Its content is the same; what it is besides may not be.
+    fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat, sides_there: Vec<RelPath>) -> bool {
+        if item.db.is_some() || !sides_there.is_empty() {
+            self.watch(path, item);
+            self.plan.unchanged.push(path.clone());
         }
-        Ok((possible, there))
+        if item.db.is_none() {
+            self.unmet_sides.extend(sides_there);
+        }
+        let live = path.under(&self.config.root);
+        let (was, (differs, meta)) = (Meta::of(stat), self.besides(path, item, &live));
+        if differs || meta.differs_from(&was) {
+            self.plan.report.replace.push(path.display());
+            self.plan.describes.insert(path.clone(), (Some(was), Some(meta)));
+        } else {
+            self.plan.report.unchanged += 1;
+        }
+        false
     }
 
     fn link(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
@@ -440,6 +526,7 @@ impl Planner<'_> {
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
+        self.weigh(path, 0);
         self.plan.puts.push((path.clone(), replaces));
         self.may_be_in_memory(path, item.category);
         Ok(true)
@@ -455,7 +542,7 @@ impl Planner<'_> {
     /// Something of another type is in the way of `path`, and goes with all that is in it.
     fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         match stat.kind {
-            Kind::File | Kind::Symlink => self.removed(path.clone()),
+            Kind::File | Kind::Symlink => self.removed(path.clone())?,
             Kind::Dir => self.folder_goes(path, stat)?,
             Kind::Other => {
                 return Err(Error::Restore {
@@ -482,9 +569,17 @@ impl Planner<'_> {
         }
     }
 
-    fn removed(&mut self, path: RelPath) {
+    /// A file or link that goes, with what belongs to it.
+    fn removed(&mut self, path: RelPath) -> Result<()> {
+        let live = path.under(&self.config.root);
+        if stat(&live)?.is_some_and(|stat| stat.kind == Kind::File) && Nature::of(&live).is_database() {
+            let sides = self.sides(&path)?;
+            self.plan.removes.extend(sides);
+            self.plan.lost_databases.push(path.clone());
+        }
         self.plan.replaced.insert(path.clone());
         self.plan.removes.push(path);
+        Ok(())
     }
 
     fn folder_goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
@@ -509,11 +604,6 @@ impl Planner<'_> {
     }
 }
 
-/// SQLite could not read it.
-fn is_raw(item: &Item) -> bool {
-    !item.sides.is_empty() || item.db.as_ref().is_some_and(|db| db.journal == JournalMode::Raw)
-}
-
 /// Has the live file the content of the item, for sure?
 fn is_same(item: &Item, entry: &Entry, alone: bool) -> Result<bool> {
     if still_stands(item, entry) {
@@ -529,6 +619,11 @@ fn is_same(item: &Item, entry: &Entry, alone: bool) -> Result<bool> {
         opened => opened.at("reading", &entry.absolute)?,
     };
     Ok(*sha256 == durable::sha256(&file).at("reading", &entry.absolute)?)
+}
+
+/// What a link leads to is the root.
+fn stat_of_root(config: &Config) -> Result<Stat> {
+    std::fs::metadata(&config.root).map(|root| Stat::from(&root)).at("reading", &config.root)
 }
 
 fn stat(path: &Path) -> Result<Option<Stat>> {

@@ -9,11 +9,16 @@ mod support;
 #[path = "../vault/look.rs"]
 mod look;
 
+mod astray;
 mod besides;
+mod foresight;
 mod in_place;
+mod nature;
+mod other;
 mod others;
 mod refused;
 mod salvage;
 mod selective;
+mod sessions;
 mod under_app;
 mod waiting;

@@ -77,19 +77,6 @@ impl Planner<'_> {
             self.plan.describes.insert(path, (Some(was), Some(meta)));
         }
     }
-
-    /// Does anything differ of the file `path` besides its content?
-    pub(super) fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat) -> bool {
-        let live = path.under(&self.config.root);
-        let (was, (differs, meta)) = (Meta::of(stat), self.besides(path, item, &live));
-        if differs || meta.differs_from(&was) {
-            self.plan.report.replace.push(path.display());
-            self.plan.describes.insert(path.clone(), (Some(was), Some(meta)));
-        } else {
-            self.plan.report.unchanged += 1;
-        }
-        false
-    }
 }
 
 /// Something is here, and differs from what this user could make it.
