@@ -7,6 +7,8 @@ mod compare;
 mod credentials;
 mod exit_codes;
 #[cfg(target_os = "linux")]
+mod left_alone;
+#[cfg(target_os = "linux")]
 mod lesser_user;
 mod migrate;
 mod passphrase_file;

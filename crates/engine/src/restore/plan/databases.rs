@@ -25,7 +25,8 @@ impl Planner<'_> {
         if item.db.is_some() || nature.is_database() {
             self.watch(path, item);
         }
-        if item.db.is_some() && there.is_none() && path.under(&self.config.root).is_file() {
+        let is_behind_link = item.db.is_some() && there.is_none() && path.under(&self.config.root).is_file();
+        if is_behind_link {
             // It lies behind a link that goes: whoever has it open would go on writing there.
             self.plan.lost_databases.push(path.clone());
         }
@@ -51,7 +52,7 @@ impl Planner<'_> {
                 self.plan.swapped.push(Swapped { path: path.clone(), sides, brings, why });
                 return Ok(());
             }
-            None if there.is_none() && (item.db.is_some() || nature.is_database()) => {
+            None if there.is_none() && !is_behind_link && (item.db.is_some() || nature.is_database()) => {
                 self.plan.created.push(path.clone());
             }
             None => {}
