@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lifeboat_engine::report::{BackupType, Category};
+use lifeboat_engine::report::{BackupType, Category, RestoreMode};
 
+use crate::commands::undo::UndoArgs;
 use crate::time::{self, Moment};
 
 const TOUR: &str = "\
@@ -141,6 +142,16 @@ Examples:
   lifeboat restore latest --to /tmp/rescue --salvage    what is whole of a damaged vault"
     )]
     Restore(RestoreArgs),
+
+    /// Take the last restore in place back.
+    ///
+    /// What it replaced or removed comes back from its safety backup, what it made goes, and nothing else is touched. That is
+    /// a restore, too: what is there now is backed up first, and another undo takes it back.
+    #[command(after_help = "\
+Examples:
+  lifeboat undo --dry-run                           what would be done
+  lifeboat undo")]
+    Undo(UndoArgs),
 
     /// Read everything back and prove that it is whole.
     ///
@@ -469,6 +480,17 @@ pub enum Mode {
     Offline,
     /// Prepare everything, and apply it when the app starts the next time.
     OnRestart,
+}
+
+impl From<Mode> for RestoreMode {
+    fn from(mode: Mode) -> RestoreMode {
+        match mode {
+            Mode::Auto => RestoreMode::Auto,
+            Mode::Live => RestoreMode::Live,
+            Mode::Offline => RestoreMode::Offline,
+            Mode::OnRestart => RestoreMode::OnRestart,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,8 @@ mod restore;
 #[cfg(unix)]
 mod taken;
 mod time;
+#[cfg(unix)]
+mod undo;
 mod usage;
 mod worker;
 mod zone;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult, Warning};
+use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult, UndoOptions, Warning};
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::vault::Vault;
@@ -21,16 +21,39 @@ impl Engine {
             return restore::into(&vault, target, backup, options, threads, control)
                 .map_err(|error| self.in_zone(error));
         }
+        self.in_place(&vault, &backup.to_string(), options, control, |control| {
+            restore::in_place(&vault, &self.config, backup, options, control)
+        })
+    }
+
+    /// Takes the last restore in place back: exactly what it replaced and removed comes back, and what it made goes. That
+    /// is a restore, too, with a safety backup of its own, and can be taken back.
+    pub fn undo_restore(&self, options: &UndoOptions, control: &Control) -> Result<RestoreResult> {
+        let vault = self.vault()?;
+        self.in_place(&vault, "undo", &options.as_restore(), control, |control| {
+            restore::undo(&vault, &self.config, options, control)
+        })
+    }
+
+    /// `name`: what failed, for an event.
+    fn in_place(
+        &self,
+        vault: &Vault,
+        name: &str,
+        options: &RestoreOptions,
+        control: &Control,
+        restore: impl FnOnce(&Control) -> Result<Restored>,
+    ) -> Result<RestoreResult> {
         let mut recorder = self.recorder("RESTORE", None, control);
         let mut held = None;
-        let mut work = || {
+        let work = || {
             let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
             if !options.dry_run {
                 recorder.started();
             }
             let control = &lock.told(control);
-            self.recover_under_lock(&vault, control)?;
-            restore::in_place(&vault, &self.config, backup, options, control).map_err(|error| self.in_zone(error))
+            self.recover_under_lock(vault, control)?;
+            restore(control).map_err(|error| self.in_zone(error))
         };
         let done = work();
         if options.dry_run {
@@ -56,7 +79,7 @@ impl Engine {
             }
             Err(error) => Err(error),
         };
-        recorder.tell_restore(&backup.to_string(), &result);
+        recorder.tell_restore(name, &result);
         recorder.end(result)
     }
 

@@ -46,14 +46,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::capture::rules::Selection;
-use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult};
+use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
 use crate::vault::Vault;
+use crate::vault::last_restore::LastRestore;
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
 pub use displaced::{store_waiting, waits as displaced_waits};
-use in_place::InPlace;
+use in_place::{InPlace, Waiting};
 pub use in_place::{Restored, discard_pending};
 pub use recovery::recover;
 use source::{Survey, not_found, sources};
@@ -83,19 +84,48 @@ pub fn in_place(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Restored> {
-    InPlace { vault, config, options, control }.run(backup, None)
+    InPlace { vault, config, options, control, undo: None }.run(backup, None)
+}
+
+/// Takes the last restore in place back. The caller holds the vault's lock.
+pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Control) -> Result<Restored> {
+    if let Some(Waiting { backup, .. }) = in_place::waiting(config)? {
+        return Err(Error::Restore {
+            message: format!(
+                "A restore of {backup} waits for the next start of the app, and has changed nothing yet. `lifeboat restore \
+                 --discard-pending` forgets it; then `lifeboat undo` takes the restore before it back."
+            ),
+        });
+    }
+    let record = LastRestore::read(vault)?.filter(|record| record.root == config.root.display().to_string());
+    let Some(record) = record else {
+        return Err(Error::NotFound {
+            message: "There is no restore to take back: none was made in this folder with this vault.".into(),
+        });
+    };
+    let options = options.as_restore();
+    let backup = BackupRef::Name(record.safety_backup.clone().unwrap_or_default());
+    let mut restored = InPlace { vault, config, options: &options, control, undo: Some(&record) }.run(&backup, None)?;
+    restored.result.takes_back = Some(TakenBack { backup: record.backup, at: record.at, undo: record.was_undo });
+    Ok(restored)
+}
+
+/// The backup that waits for the next start of the app.
+pub fn pending_backup(config: &Config) -> Result<Option<String>> {
+    Ok(in_place::waiting(config)?.map(|waiting| waiting.backup.to_string()))
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.
 pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
-    let Some((backup, options, workspace)) = in_place::waiting(config)? else { return Ok(None) };
-    let restored = InPlace { vault, config, options: &options, control }.run(&backup, Some(workspace))?;
+    let Some(Waiting { backup, options, undo, workspace }) = in_place::waiting(config)? else { return Ok(None) };
+    let undo = undo.as_ref();
+    let restored = InPlace { vault, config, options: &options, control, undo }.run(&backup, Some(workspace))?;
     Ok(Some(restored.result))
 }
 
 /// Since when a restore waits for the next start of the app, in milliseconds since the epoch; `None`: none does.
 pub fn pending_since(config: &Config) -> Result<Option<i64>> {
-    let Some((.., workspace)) = in_place::waiting(config)? else { return Ok(None) };
+    let Some(Waiting { workspace, .. }) = in_place::waiting(config)? else { return Ok(None) };
     let since = workspace.file("pending").metadata().and_then(|metadata| metadata.modified());
     let since = since.ok().and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
     Ok(Some(since.map_or(i64::MAX, |since| since.as_millis() as i64)))

@@ -5,6 +5,7 @@
 //! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
 
 mod mirror;
+pub mod take_back;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -55,6 +56,10 @@ pub struct Plan {
     pub placed: Vec<Placed>,
     /// What its owner should know of it afterwards.
     pub warnings: Vec<Warning>,
+    /// Links that go, and where they lead.
+    links: BTreeMap<RelPath, Vec<u8>>,
+    /// Links that are put into the root and are in no backup.
+    pub new_links: BTreeMap<RelPath, Vec<u8>>,
 }
 
 /// A live database that is replaced.
@@ -128,18 +133,7 @@ pub fn make(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
-    let mut planner = Planner {
-        config,
-        control,
-        owner: owner::of(options)?,
-        plan: Plan::default(),
-        known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
-        mounts: mounts::below(&config.root),
-        mirrored: HashSet::new(),
-        mirror: options.mirror.iter().copied().collect(),
-        mirror_met: HashSet::new(),
-    };
+    let mut planner = Planner::new(config, options, control)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
     for source in sources {
         source.leave_out(&taken);
@@ -192,6 +186,23 @@ struct Planner<'a> {
     mirror_met: HashSet<Category>,
     /// Paths of those categories that the backup has.
     mirrored: HashSet<RelPath>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(config: &'a Config, options: &RestoreOptions, control: &'a Control) -> Result<Planner<'a>> {
+        let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
+        Ok(Planner {
+            config,
+            control,
+            owner: owner::of(options)?,
+            plan: Plan::default(),
+            known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
+            mounts: mounts::below(&config.root),
+            mirrored: HashSet::new(),
+            mirror: options.mirror.iter().copied().collect(),
+            mirror_met: HashSet::new(),
+        })
+    }
 }
 
 impl Planner<'_> {
@@ -405,6 +416,7 @@ impl Planner<'_> {
                     self.plan.report.unchanged += 1;
                     return Ok(false);
                 }
+                self.link_goes(path);
                 self.plan.replaced.insert(path.clone());
                 true
             }
@@ -432,7 +444,11 @@ impl Planner<'_> {
     /// Something of another type is in the way of `path`, and goes with all that is in it.
     fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         match stat.kind {
-            Kind::File | Kind::Symlink => self.removed(path.clone()),
+            Kind::File => self.removed(path.clone()),
+            Kind::Symlink => {
+                self.link_goes(path);
+                self.removed(path.clone());
+            }
             Kind::Dir => self.folder_goes(path, stat)?,
             Kind::Other => {
                 return Err(Error::Restore {
@@ -456,6 +472,12 @@ impl Planner<'_> {
                 to.display()
             );
             self.plan.warnings.push(Warning { path: path.display(), message });
+        }
+    }
+
+    fn link_goes(&mut self, path: &RelPath) {
+        if let Some(target) = link_target(&path.under(&self.config.root)) {
+            self.plan.links.insert(path.clone(), target);
         }
     }
 

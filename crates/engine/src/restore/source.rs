@@ -40,6 +40,10 @@ impl Wanted {
         Ok(Wanted { choice: Choice::Selected(Selection::new(items)?), except: HashSet::new() })
     }
 
+    pub fn paths(paths: HashSet<RelPath>) -> Wanted {
+        Wanted { choice: Choice::Paths(paths), except: HashSet::new() }
+    }
+
     pub fn takes(&self, path: &RelPath, item: &Item) -> bool {
         let chosen = match &self.choice {
             Choice::Selected(selection) => selection.takes(path, item.category),

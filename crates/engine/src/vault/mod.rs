@@ -9,6 +9,7 @@ pub mod database;
 mod description;
 pub mod durable;
 pub mod item;
+pub mod last_restore;
 pub mod list;
 pub mod lock;
 pub mod name;

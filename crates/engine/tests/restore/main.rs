@@ -11,4 +11,5 @@ mod refused;
 mod salvage;
 mod selective;
 mod under_app;
+mod undo;
 mod waiting;

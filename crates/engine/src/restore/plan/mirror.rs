@@ -46,6 +46,9 @@ impl Planner<'_> {
         } else {
             self.may_be_in_memory(&entry.path, entry.category);
         }
+        if entry.stat.kind == Kind::Symlink {
+            self.link_goes(&entry.path);
+        }
         // Its folder stays as a rule: its time is for an undo to set back.
         if let Some(parent) = entry.path.parent()
             && let Some(stat) = stat(&parent.under(&self.config.root))?
