@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use console::style;
@@ -110,6 +110,22 @@ impl Output {
         }
     }
 
+    /// Asks a person yes or no; `E_ABORTED` where it is not yes.
+    pub fn ask(&self, question: &str) -> Result<()> {
+        let ask = || -> io::Result<bool> {
+            let mut err = io::stderr().lock();
+            write!(err, "{question} [y/N] ")?;
+            err.flush()?;
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer)?;
+            Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        };
+        match ask().map_err(|error| Error::io("asking at", "the terminal", error))? {
+            true => Ok(()),
+            false => Err(Error::Aborted),
+        }
+    }
+
     pub fn error(&self, error: &Error) {
         if self.json {
             print_json(&ErrorDocument { error: Failure::from(error) });
@@ -183,18 +199,6 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// A command as one types it: words that a shell would take apart are quoted.
-pub fn in_shell(words: &[String]) -> String {
-    let is_plain = |char: char| char.is_alphanumeric() || "-_./:,=@+%".contains(char);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.clone(),
-        // Windows' shells know double quotes only.
-        false if cfg!(windows) => format!("\"{}\"", escaped(word)),
-        false => format!("'{}'", escaped(word).replace('\'', r"'\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
 /// A table without lines, which a person reads and `awk` too. `numbers` are the columns that stand to the right.
 pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &[usize]) -> String {
     let mut table = Table::new();
@@ -252,13 +256,6 @@ mod tests {
     fn a_file_name_cannot_command_the_terminal() {
         assert_eq!(escaped("uploads/é.jpg"), "uploads/é.jpg");
         assert_eq!(escaped("a\nb\u{1b}[2Jc"), "a\\nb\\u{1b}[2Jc");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_is_quoted_where_a_shell_would_take_it_apart() {
-        let words = ["lifeboat", "--root", "/srv/my bot", "uploads/**", "it's"].map(String::from);
-        assert_eq!(in_shell(&words), r"lifeboat --root '/srv/my bot' 'uploads/**' 'it'\''s'");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From what was typed to an engine: folders, configuration, credentials, progress and Ctrl-C, in one place.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
@@ -102,11 +103,11 @@ impl Session {
     }
 
     /// The words of another command on the same root and vault.
-    pub fn typed_again(&self, command: &str) -> Vec<String> {
-        let mut words = vec!["lifeboat".to_string(), command.to_string()];
+    pub fn typed_again(&self, command: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["lifeboat".into(), command.into()];
         let Global { root, vault, config, .. } = &self.global;
         for (option, value) in [("--root", root), ("--vault", vault), ("--config", config)] {
-            words.extend(value.iter().flat_map(|value| [option.to_string(), value.display().to_string()]));
+            words.extend(value.iter().flat_map(|value| [option.into(), value.clone().into_os_string()]));
         }
         words
     }

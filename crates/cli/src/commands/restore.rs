@@ -6,8 +6,8 @@ use lifeboat_engine::{Config, Engine, Error, Result};
 
 use super::restored;
 use crate::args::RestoreArgs;
-use crate::exit;
 use crate::session::{Session, Vault, absolute};
+use crate::{exit, shell};
 
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     if args.apply_pending {
@@ -20,11 +20,12 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let (backup, items) = what(args, &zone)?;
     let options = options(args, items)?;
     let restore = |options: &RestoreOptions| {
-        session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control))
+        let restored = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control));
+        restored.map_err(|error| with_backup_first(error, args, session))
     };
     if options.target.is_none() && !options.dry_run && !args.yes && session.output.may_ask() {
         let plan = restore(&RestoreOptions { dry_run: true, ..options.clone() })?;
-        restored::ask(&plan, &zone)?;
+        restored::ask(&plan, session, &zone)?;
     }
     let result = restore(&options)?;
     restored::tell(&result, options.target.as_deref(), session, &zone)?;
@@ -35,12 +36,33 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     Ok(exit::DONE)
 }
 
+/// Who names an item and no backup means the latest.
+fn with_backup_first(error: Error, args: &RestoreArgs, session: &Session) -> Error {
+    match (error, &args.backup) {
+        (Error::NotFound { message }, Some(word))
+            if args.at.is_none()
+                && !word.as_encoded_bytes().starts_with(b"backup_")
+                && !message.contains("`latest`")
+                && message.starts_with("There is no backup") =>
+        {
+            let mut command = session.typed_again("restore");
+            command.extend(["latest".into(), word.clone()]);
+            command.extend(args.items.iter().cloned());
+            let message = format!("{message} A backup is named before its items: `{}`.", shell::command(&command));
+            Error::NotFound { message }
+        }
+        (other, _) => other,
+    }
+}
+
 /// With `--at`, the first word is no backup but an item.
 fn what(args: &RestoreArgs, zone: &Zone) -> Result<(BackupRef, Vec<String>)> {
     let at = args.at.as_ref().map(|at| at.at(zone)).transpose()?;
     match (at, &args.backup) {
-        (Some(at), first) => Ok((BackupRef::At { at }, first.iter().chain(&args.items).cloned().collect())),
-        (None, Some(name)) => Ok((BackupRef::Name(name.clone()), args.items.clone())),
+        (Some(at), first) => {
+            Ok((BackupRef::At { at }, first.iter().chain(&args.items).map(|word| shell::typed(word)).collect()))
+        }
+        (None, Some(name)) => Ok((BackupRef::Name(shell::typed(name)), shell::all_typed(&args.items))),
         (None, None) => Err(Error::Config { message: "Name a backup, or choose one with --at TIME.".into() }),
     }
 }

@@ -1,7 +1,7 @@
 //! What a person sees of a restore or an undo: what will be done, and what was done, in words, with the one command that
 //! takes it back.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use console::style;
@@ -9,9 +9,9 @@ use lifeboat_engine::report::{RestoreMode, RestorePlan, RestoreResult};
 use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Error, Result};
 
-use crate::output::{count, escaped, in_shell, size, warnings};
+use crate::output::{count, escaped, size, warnings};
 use crate::session::Session;
-use crate::time;
+use crate::{shell, time};
 
 /// A plan shows so many paths of each kind; `--json` has them all.
 const SHOWN: usize = 40;
@@ -30,20 +30,10 @@ pub fn tell(result: &RestoreResult, target: Option<&Path>, session: &Session, zo
 }
 
 /// Asks a person who has seen what will be done. `E_ABORTED`: not that.
-pub fn ask(planned: &RestoreResult, zone: &Zone) -> Result<()> {
-    let ask = || -> io::Result<bool> {
-        let mut err = io::stderr().lock();
-        show_plan(&mut err, planned, zone)?;
-        write!(err, "Go on? [y/N] ")?;
-        err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-    };
-    match ask().map_err(|error| Error::io("asking at", "the terminal", error))? {
-        true => Ok(()),
-        false => Err(Error::Aborted),
-    }
+pub fn ask(planned: &RestoreResult, session: &Session, zone: &Zone) -> Result<()> {
+    show_plan(&mut io::stderr().lock(), planned, zone)
+        .map_err(|error| Error::io("asking at", "the terminal", error))?;
+    session.output.ask("Go on?")
 }
 
 fn show(
@@ -67,7 +57,7 @@ fn show(
         reason(out, result)?;
         let mut discard = session.typed_again("restore");
         discard.push("--discard-pending".into());
-        writeln!(out, "  to leave everything as it is: {}", in_shell(&discard))?;
+        writeln!(out, "  to leave everything as it is: {}", shell::command(&discard))?;
         return warnings(out, &result.warnings);
     }
     let is_well = result.failed.is_empty() && (result.overwritten.is_empty() || result.advice.is_none());
@@ -131,7 +121,7 @@ fn next(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
 /// The one command that takes it back: the last line.
 fn undo(out: &mut dyn Write, result: &RestoreResult, session: &Session) -> io::Result<()> {
     match &result.undo {
-        Some(_) => writeln!(out, "\nTo take it all back:\n  {}", in_shell(&session.typed_again("undo"))),
+        Some(_) => writeln!(out, "\nTo take it all back:\n  {}", shell::command(&session.typed_again("undo"))),
         None => Ok(()),
     }
 }

@@ -34,7 +34,7 @@ pub fn run(args: &UndoArgs, session: &Session) -> Result<u8> {
         |options: &UndoOptions| session.long(Vault::MustExist, |engine, control| engine.undo_restore(options, control));
     let zone = session.zone()?;
     if !options.dry_run && !args.yes && session.output.may_ask() {
-        restored::ask(&undo(&UndoOptions { dry_run: true, ..options.clone() })?, &zone)?;
+        restored::ask(&undo(&UndoOptions { dry_run: true, ..options.clone() })?, session, &zone)?;
     }
     restored::tell(&undo(&options)?, None, session, &zone)?;
     Ok(exit::DONE)

@@ -62,7 +62,7 @@ fn a_difference_is_a_list_of_paths_and_the_rows_of_tables() {
                 "    saldo: 3 rows added, 12 changed",
                 "    voucher: new",
                 "- sessions/main/pre-key-3.json  11 B",
-                "+ uploads/new\\u{1b}[2J.jpg  1 B",
+                r"+ $'uploads/new\033[2J.jpg'  1 B",
             ],
             "{out}"
         );

@@ -9,6 +9,8 @@ mod exit_codes;
 mod migrate;
 mod passphrase_file;
 mod ping;
+#[cfg(unix)]
+mod printed;
 mod prune;
 mod restore;
 #[cfg(unix)]
@@ -17,5 +19,7 @@ mod time;
 #[cfg(unix)]
 mod undo;
 mod usage;
+#[cfg(unix)]
+mod words;
 mod worker;
 mod zone;

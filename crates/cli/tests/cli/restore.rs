@@ -97,7 +97,7 @@ pub fn run(bot: &Bot, line: &str) {
     let folder = assert_cmd::cargo::cargo_bin!("lifeboat").parent().unwrap().to_path_buf();
     let path =
         std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
-    let mut command = assert_cmd::Command::new("sh");
+    let mut command = assert_cmd::Command::new("bash");
     command.args(["-c", line]).current_dir(bot.root()).env("PATH", path.unwrap());
     command.env("BACKUP_KEY_FILE", bot.key_file()).env_remove("BACKUP_PASSPHRASE").assert().code(0);
 }

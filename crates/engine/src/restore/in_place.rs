@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
+use super::doubts;
 use super::journal::Journal;
 use super::mode::{self, Choice};
 use super::plan::{self, Plan, take_back};
@@ -91,6 +92,10 @@ impl InPlace<'_> {
             ..RestoreResult::default()
         };
         result.restored.sort();
+        result.warnings.extend(match self.undo {
+            None => doubts::of(self.vault, backup, &sources)?,
+            Some(_) => Vec::new(),
+        });
         let mut asked = None;
         if self.options.dry_run {
             result.restored.clear();

@@ -22,6 +22,7 @@ pub mod afterwards;
 mod check;
 mod consumer;
 mod displaced;
+mod doubts;
 pub mod holders;
 mod holding;
 mod in_place;
@@ -45,7 +46,6 @@ mod workspace;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::capture::rules::Selection;
 use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
 use crate::vault::Vault;
 use crate::vault::last_restore::LastRestore;
@@ -144,6 +144,7 @@ pub fn into(
     let mut sources = sources(vault, backup, options)?;
     let mut plan = RestorePlan::default();
     let mut lost = Vec::new();
+    let mut warnings = doubts::of(vault, backup, &sources)?;
     let mut taken = std::collections::HashSet::new();
     for source in &mut sources {
         source.leave_out(&taken);
@@ -160,6 +161,7 @@ pub fn into(
                 Ok(())
             })
             .map_err(|error| source.blame(error))?;
+        warnings.extend(source.wanted.remarks());
     }
     plan.create.sort();
     let target = Target::check(target)?;
@@ -192,6 +194,7 @@ pub fn into(
         plan,
         dry_run: options.dry_run,
         failed: lost,
+        warnings,
         duration_ms: started.elapsed().as_millis() as u64,
         ..RestoreResult::default()
     })
@@ -201,7 +204,7 @@ pub fn into(
 pub fn select(vault: &Vault, name: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
     let name = vault.resolve(&BackupRef::Name(name.into()))?;
     let snapshot = Snapshot::read(vault, &name)?;
-    let selection = Selection::new(items)?;
+    let selection = source::selection(items, vault, &snapshot)?;
     let mut reader = vault.reader()?;
     let mut found = Vec::new();
     for item in ListReader::forwards(&mut reader, &snapshot.list) {

@@ -15,7 +15,7 @@ use super::afterwards::Placed;
 use super::journal::Step;
 use super::metadata::Meta;
 use super::mounts;
-use super::source::{Source, Survey};
+use super::source::{self, Source, Survey};
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
 use crate::capture::stat::{Kind, Stat, open_file};
@@ -135,7 +135,7 @@ pub fn make(
 ) -> Result<Plan> {
     let mut planner = Planner::new(config, options, control)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
-    for source in sources {
+    for source in sources.iter_mut() {
         source.leave_out(&taken);
         planner.known.truncate(1);
         let mut staged = HashSet::new();
@@ -155,10 +155,13 @@ pub fn make(
                 Ok(())
             })
             .map_err(|error| source.blame(error))?;
+        planner.plan.warnings.extend(source.wanted.remarks());
         source.wanted.narrow_to(staged);
     }
     if !options.per_item {
-        planner.mirror(vault, &options.items)?;
+        // The words mean what they mean in the backup, also where the root has something else of that name.
+        let selection = source::selection(&options.items, vault, &sources[0].snapshot)?;
+        planner.mirror(vault, selection)?;
     }
     Ok(planner.plan)
 }

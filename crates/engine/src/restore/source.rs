@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 
-use crate::capture::rules::Selection;
+use crate::capture::selection::Selection;
 use crate::path::RelPath;
 use crate::report::{BackupRef, ItemType, RestoreOptions, Warning};
 use crate::vault::Vault;
+use crate::vault::find::Finder;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
 use crate::vault::name::BackupName;
@@ -36,8 +37,8 @@ enum Choice {
 }
 
 impl Wanted {
-    pub fn selected(items: &[String]) -> Result<Wanted> {
-        Ok(Wanted { choice: Choice::Selected(Selection::new(items)?), except: HashSet::new() })
+    pub fn selected(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Wanted> {
+        Ok(Wanted { choice: Choice::Selected(selection(items, vault, snapshot)?), except: HashSet::new() })
     }
 
     pub fn paths(paths: HashSet<RelPath>) -> Wanted {
@@ -57,12 +58,28 @@ impl Wanted {
         self.choice = Choice::Paths(paths);
     }
 
+    /// What words have been taken for; to be asked when everything was seen.
+    pub fn remarks(&self) -> Vec<Warning> {
+        match &self.choice {
+            Choice::Selected(selection) => selection.remarks(),
+            Choice::Paths(_) => Vec::new(),
+        }
+    }
+
     fn missed(&self) -> Vec<&str> {
         match &self.choice {
             Choice::Selected(selection) => selection.missed(),
             Choice::Paths(_) => Vec::new(),
         }
     }
+}
+
+/// What of a backup the words mean.
+pub fn selection(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Selection> {
+    Selection::new(items, |path| {
+        let found = Finder::new(vault.reader()?, path.clone()).find(&snapshot.list)?;
+        Ok(found.map(|item| item.kind))
+    })
 }
 
 /// What every item list is read with.
@@ -144,7 +161,8 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     let name = vault.resolve(backup)?;
     let newest = Snapshot::read(vault, &name)?;
     if !options.per_item {
-        return Ok(vec![Source { name, snapshot: newest, wanted: Wanted::selected(&options.items)? }]);
+        let wanted = Wanted::selected(&options.items, vault, &newest)?;
+        return Ok(vec![Source { name, snapshot: newest, wanted }]);
     }
     let mut open: Vec<String> = options.items.clone();
     let mut found: Vec<Source> = Vec::new();
@@ -153,7 +171,7 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     while let Some(name) = names.pop().filter(|_| !open.is_empty()) {
         // A backup that cannot be read has nothing to give: an older one may.
         let Ok(snapshot) = Snapshot::read(vault, &name) else { continue };
-        let selection = Selection::new(&open)?;
+        let selection = selection(&open, vault, &snapshot)?;
         let mut reader = vault.reader()?;
         for item in ListReader::forwards(&mut reader, &snapshot.list) {
             let item = item?;
@@ -162,7 +180,8 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
         let missed: Vec<String> = selection.missed().into_iter().map(str::to_owned).collect();
         let met: Vec<String> = open.into_iter().filter(|item| !missed.contains(item)).collect();
         if !met.is_empty() {
-            found.push(Source { name, snapshot, wanted: Wanted::selected(&met)? });
+            let wanted = Wanted::selected(&met, vault, &snapshot)?;
+            found.push(Source { name, snapshot, wanted });
         }
         open = missed;
     }

@@ -2,7 +2,8 @@
 
 use super::{DATABASE_SIDES, Planner, beside, stat};
 use crate::capture::left::Left;
-use crate::capture::rules::{Rules, Selection};
+use crate::capture::rules::Rules;
+use crate::capture::selection::Selection;
 use crate::capture::stat::Kind;
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::report::Category;
@@ -11,7 +12,7 @@ use crate::{Result, vault};
 
 impl Planner<'_> {
     /// What the root has in mirrored categories and the backup has not, as far as it was asked for.
-    pub(super) fn mirror(&mut self, vault: &vault::Vault, items: &[String]) -> Result<()> {
+    pub(super) fn mirror(&mut self, vault: &vault::Vault, selection: Selection) -> Result<()> {
         // A category of which the backup has nothing at all was not part of it.
         self.mirror.retain(|category| self.mirror_met.contains(category));
         if self.mirror.is_empty() {
@@ -19,8 +20,7 @@ impl Planner<'_> {
         }
         let rules = Rules::new(self.config)?;
         let walk = Walk::new(self.config, &rules, vault.dir());
-        let mut unknown =
-            Unknown { walk: &walk, selection: Selection::new(items)?, planner: self, folders: Vec::new() };
+        let mut unknown = Unknown { walk: &walk, selection, planner: self, folders: Vec::new() };
         walk.run(&mut unknown)?;
         let folders = unknown.folders;
         for folder in folders {

@@ -1,0 +1,58 @@
+//! What is to be known of the backup that was chosen: that it lacks something, or that newer ones were passed over.
+
+use super::source::Source;
+use crate::Result;
+use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter, Warning};
+use crate::vault::Vault;
+
+/// So many warnings of a backup that is not whole are told again.
+const TOLD: usize = 3;
+
+/// Said before a restore, and again after it.
+pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Warning>> {
+    let Some(source) = sources.first() else { return Ok(Vec::new()) };
+    let snapshot = &source.snapshot;
+    let mut doubts = Vec::new();
+    if snapshot.degraded {
+        let lacks = snapshot.warnings.iter().take(TOLD);
+        let mut lacks: Vec<String> = lacks.map(|warning| format!("{}: {}", warning.path, warning.message)).collect();
+        if snapshot.warnings.len() > TOLD {
+            lacks.push(format!("and {} more", snapshot.warnings.len() - TOLD));
+        }
+        let good = vault.backups(&ListFilter::default())?.into_iter().find(is_good);
+        let good = match good {
+            Some(good) => format!("The newest good one is {}.", good.backup),
+            None => "There is no good one.".into(),
+        };
+        doubts.push(Warning {
+            path: snapshot.backup.clone(),
+            message: format!("This backup is not whole (degraded): {}. {good}", lacks.join(", ")),
+        });
+    }
+    if let BackupRef::At { at } = asked {
+        let until = ListFilter { until: Some(*at), ..ListFilter::default() };
+        let newer = vault.backups(&until)?.into_iter();
+        let passed: Vec<String> = newer
+            .filter(|info| info.timestamp > snapshot.timestamp && info.kind != BackupType::Safety && info.degraded)
+            .map(|info| info.backup)
+            .collect();
+        if let Some(newest) = passed.first() {
+            let many = match passed.len() {
+                1 => "A newer one was".into(),
+                many => format!("{many} newer ones were"),
+            };
+            doubts.push(Warning {
+                path: snapshot.backup.clone(),
+                message: format!(
+                    "{many} passed over, because something is missing in them (degraded). To take the newest of them all \
+                     the same, name it: {newest}."
+                ),
+            });
+        }
+    }
+    Ok(doubts)
+}
+
+fn is_good(info: &BackupInfo) -> bool {
+    !info.degraded && info.kind != BackupType::Safety
+}
