@@ -354,7 +354,11 @@ export interface ListFilter {
 }
 
 export interface ItemFilter {
-  /** Paths, globs or categories. */
+  /**
+   * Paths, globs or categories. A path that the backup has comes before a glob, and a file before a category of its name; a
+   * folder is taken with the category. `./database` is always the path, `category:database` always the category. A path that is
+   * not UTF-8 is `//` and its bytes in base64 (`'//' + item.raw`).
+   */
   items?: string[]
 }
 
@@ -380,6 +384,8 @@ export interface BackupInfo {
 export interface Item {
   /** Relative to the root, with `/`. */
   path: string
+  /** The bytes of a path that is not UTF-8, in base64. */
+  raw?: string
   category: Category
   type: 'file' | 'dir' | 'symlink'
   size: number
@@ -448,7 +454,7 @@ export interface TableDiff {
 }
 
 export interface RestoreOptions extends Watched {
-  /** Paths, globs, or categories: `['database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
+  /** As in `ItemFilter`: `['category:database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
   items?: string[]
   /** As in `items`; true without items is E_CONFIG. */
   selective?: boolean
