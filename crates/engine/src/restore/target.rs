@@ -1,5 +1,6 @@
 //! The folder that a restore fills: it must be empty or not exist, and stays so unless the restore succeeds.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,9 @@ use crate::{Error, Result};
 
 /// The staging folder's name. A restore that was killed leaves one behind; the next one removes it.
 const STAGE: &str = ".lifeboat-restore";
+
+/// Bytes of a name on every file system that we know.
+const LONGEST_NAME: usize = 255;
 
 /// A folder that may be filled.
 pub struct Target {
@@ -57,12 +61,7 @@ impl Target {
     /// the target is there already and may be a mount point or somebody's current folder.
     pub fn begin(self) -> Result<Staging> {
         let (parent, folder) = match (self.path.parent(), self.path.file_name()) {
-            (Some(parent), Some(name)) if !self.existed => {
-                let mut hidden = std::ffi::OsString::from(".");
-                hidden.push(name);
-                hidden.push(STAGE);
-                (parent, parent.join(hidden))
-            }
+            (Some(parent), Some(name)) if !self.existed => (parent, parent.join(hidden(name))),
             _ => (self.path.as_path(), self.path.join(STAGE)),
         };
         let made = parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_path_buf).collect();
@@ -71,6 +70,18 @@ impl Target {
         fs::create_dir_all(&staging.folder).at("making the folder", &staging.folder)?;
         Ok(staging)
     }
+}
+
+/// The name beside a folder that is to be. It is the same each time, and no longer than a name may be.
+fn hidden(name: &OsStr) -> OsString {
+    let mut hidden = OsString::from(".");
+    if name.len() + 1 + STAGE.len() <= LONGEST_NAME {
+        hidden.push(name);
+    } else {
+        hidden.push(&blake3::hash(name.as_encoded_bytes()).to_hex()[..16]);
+    }
+    hidden.push(STAGE);
+    hidden
 }
 
 /// A target while it is filled. Dropped before [`Staging::commit`], it removes everything that it made.
