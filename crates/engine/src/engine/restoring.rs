@@ -1,5 +1,6 @@
 //! Bringing back, at the engine's front door: in place or elsewhere, now, at the next start, or after a crash.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Engine;

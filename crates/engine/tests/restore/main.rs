@@ -5,6 +5,7 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+mod doubts;
 mod in_place;
 mod others;
 mod refused;

@@ -221,3 +221,40 @@ fn a_safety_backup_may_pass_the_limit_and_costs_no_other_backup() {
     assert_eq!(fs::metadata(bot.path("data.bin")).unwrap().len(), 3_000_000);
     assert!(Path::new(&bot.vault()).join("last-restore").is_file());
 }
+
+#[test]
+fn a_restore_that_was_cut_off_and_finished_by_others_can_be_taken_back() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    wreck(&bot);
+    let wrecked = tree(&bot.root());
+    // From the journal on; the panic ends it as a kill would.
+    let killed = Control::new(|progress| assert_ne!(progress.phase, "replacing"));
+    let restore = || bot.engine().restore(&BackupRef::Name(backup.clone()), &offline(), &killed);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore)).unwrap_err();
+    bot.engine().status().unwrap();
+    assert!(bot.path("uploads/reports/2026/11/T1/a.jpg").exists(), "it was finished");
+    assert_eq!(undo(&bot).unwrap().takes_back.unwrap().backup, backup);
+    assert_same_tree(&wrecked, &tree(&bot.root()));
+}
+
+#[test]
+fn a_restore_that_was_rolled_back_leaves_the_record_of_the_one_before() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    bot.write("config.json", b"mine");
+    restore(&bot, &backup, offline()).unwrap();
+    let record = fs::read(bot.vault().join("last-restore")).unwrap();
+    bot.write("config.json", b"yours");
+    // A folder where a file is to be put, at the last moment.
+    let root = bot.root();
+    let control = Control::new(move |progress| {
+        if progress.phase == "replacing" {
+            let _ = fs::remove_file(root.join("config.json"));
+            let _ = fs::create_dir_all(root.join("config.json/in-the-way"));
+        }
+    });
+    if bot.engine().restore(&BackupRef::Name(backup), &offline(), &control).is_err() {
+        assert_eq!(fs::read(bot.vault().join("last-restore")).unwrap(), record);
+    }
+}
