@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::progress::{self, Relay};
+use crate::shell;
 
 /// So many warnings fit on a screen.
 const SHOWN: usize = 20;
@@ -96,7 +97,7 @@ impl Output {
     pub fn alarms(&self, message: &str, warnings: &[Warning]) {
         self.alarm(message);
         for warning in warnings.iter().take(SHOWN) {
-            self.alarm(&format!("{}: {}", escaped(&warning.path), escaped(&warning.message)));
+            self.alarm(&format!("{}: {}", escaped(&warning.path), in_person(&warning.message)));
         }
         if warnings.len() > SHOWN {
             self.alarm(&format!("and {} more warnings: see `lifeboat history --json`", warnings.len() - SHOWN));
@@ -138,12 +139,12 @@ impl Output {
 fn error_text(error: &Error) -> String {
     let message = error.to_string();
     let mut text =
-        format!("{} {} ({})\n", style("lifeboat:").for_stderr().red().bold(), escaped(&message), error.code());
+        format!("{} {} ({})\n", style("lifeboat:").for_stderr().red().bold(), in_person(&message), error.code());
     let mut cause = error.source();
     while let Some(inner) = cause {
         let reason = inner.to_string();
         if !message.contains(&reason) {
-            let _ = writeln!(text, "  because: {}", escaped(&reason));
+            let _ = writeln!(text, "  because: {}", in_person(&reason));
         }
         cause = inner.source();
     }
@@ -199,6 +200,11 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// A message of the engine as a person at this terminal reads it.
+pub fn in_person(message: &str) -> String {
+    escaped(&shell::for_here(message)).into_owned()
+}
+
 /// A table without lines, which a person reads and `awk` too. `numbers` are the columns that stand to the right.
 pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &[usize]) -> String {
     let mut table = Table::new();
@@ -227,7 +233,7 @@ pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
     }
     writeln!(out, "  {} {}:", style("!").yellow().bold(), count(warnings.len() as u64, "warning", "warnings"))?;
     for warning in warnings.iter().take(SHOWN) {
-        writeln!(out, "    {}: {}", escaped(&warning.path), escaped(&warning.message))?;
+        writeln!(out, "    {}: {}", escaped(&warning.path), in_person(&warning.message))?;
     }
     if warnings.len() > SHOWN {
         writeln!(out, "    and {} more: see --json", warnings.len() - SHOWN)?;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::output::Output;
-use crate::{credentials, interrupt};
+use crate::{credentials, interrupt, shell};
 
 /// A person may mistype a passphrase; a program that guesses gets no more tries than this.
 const TRIES: usize = 3;
@@ -34,6 +34,7 @@ pub enum Vault {
 
 impl Session {
     pub fn new(global: Global, output: Output) -> Session {
+        shell::remember_places(&global);
         Session { global, output }
     }
 
@@ -105,10 +106,7 @@ impl Session {
     /// The words of another command on the same root and vault.
     pub fn typed_again(&self, command: &str) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec!["lifeboat".into(), command.into()];
-        let Global { root, vault, config, .. } = &self.global;
-        for (option, value) in [("--root", root), ("--vault", vault), ("--config", config)] {
-            words.extend(value.iter().flat_map(|value| [option.into(), value.clone().into_os_string()]));
-        }
+        words.extend(shell::places(&self.global));
         words
     }
 

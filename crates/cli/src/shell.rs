@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
+use std::sync::OnceLock;
 
 use lifeboat_engine::path::RelPath;
 use lifeboat_engine::report::{Category, ItemInfo};
+
+use crate::args::Global;
 
 /// A word as the engine takes it, also where its bytes are not UTF-8.
 pub fn typed(word: &OsStr) -> String {
@@ -13,6 +16,34 @@ pub fn typed(word: &OsStr) -> String {
 
 pub fn all_typed(words: &[OsString]) -> Vec<String> {
     words.iter().map(|word| typed(word)).collect()
+}
+
+/// How a message names a command: in backticks.
+const NAMED: &str = "\u{60}lifeboat ";
+/// The options that say where the root and the vault are, as they were typed.
+static PLACES: OnceLock<String> = OnceLock::new();
+
+/// From here on, messages name commands for these places.
+pub fn remember_places(global: &Global) {
+    let words = places(global);
+    if !words.is_empty() {
+        let _ = PLACES.set(format!("{NAMED}{} ", command(&words)));
+    }
+}
+
+pub fn places(global: &Global) -> Vec<OsString> {
+    let Global { root, vault, config, .. } = global;
+    let named = [("--root", root), ("--vault", vault), ("--config", config)];
+    let words = named.into_iter().flat_map(|(option, value)| value.iter().map(move |value| (option, value)));
+    words.flat_map(|(option, value)| [option.into(), value.clone().into_os_string()]).collect()
+}
+
+/// A message of the engine names commands without their options: whoever pastes them means the same root and vault.
+pub fn for_here(message: &str) -> Cow<'_, str> {
+    match PLACES.get() {
+        Some(places) => message.replace(NAMED, places).into(),
+        None => message.into(),
+    }
 }
 
 /// A command as one types it: words that a shell would take apart are quoted.

@@ -16,8 +16,7 @@ const TAKES_BACK: &str = "it takes the last restore back";
 pub fn held(vault: &Vault, config: &Config) -> HashMap<String, &'static str> {
     let mut held = HashMap::new();
     held.extend(safety(vault).map(|name| (name, TAKES_BACK)));
-    // What cannot be read will not be restored either.
-    held.extend(restore::pending_backup(config).ok().flatten().map(|name| (name, WAITS)));
+    held.extend(restore::pending_backup(&config.root).map(|name| (name, WAITS)));
     held
 }
 

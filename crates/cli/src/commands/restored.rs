@@ -9,7 +9,7 @@ use lifeboat_engine::report::{RestoreMode, RestorePlan, RestoreResult};
 use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Error, Result};
 
-use crate::output::{count, escaped, size, warnings};
+use crate::output::{count, escaped, in_person, size, warnings};
 use crate::session::Session;
 use crate::{shell, time};
 
@@ -107,7 +107,7 @@ fn next(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
         return Ok(());
     }
     if let Some(advice) = &result.advice {
-        return writeln!(out, "\n{} {}", style("!").yellow().bold(), escaped(advice));
+        return writeln!(out, "\n{} {}", style("!").yellow().bold(), in_person(advice));
     }
     match result.mode {
         _ if is_nothing(&result.plan) || result.staged => Ok(()),

@@ -196,3 +196,28 @@ fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
         if path.is_dir() { walk(&path, found) } else { found.push(path) }
     }
 }
+
+#[test]
+fn a_command_of_a_message_means_the_root_that_was_named_wherever_it_is_pasted() {
+    let bot = Bot::new();
+    let strange = bot.beside("my bot's root");
+    fs::rename(bot.root(), &strange).unwrap();
+    fs::create_dir(bot.root()).unwrap();
+    let root = strange.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = bot.lifeboat(["--root", root]).args(arguments).output().unwrap();
+        format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    run(&["backup"]);
+    fs::write(strange.join("config.json"), "mine").unwrap();
+    let found = commands(&run(&["restore", "latest", "config.json", "--mode", "on-restart"]));
+    let apply = found.iter().find(|command| command.contains("--apply-pending")).unwrap();
+    let (code, err) = exit_code(&bot, apply);
+    assert_eq!(code, 0, "{apply}: {err}");
+    assert!(fs::read_to_string(strange.join("config.json")).unwrap().contains("ownerNumber"));
+    let (code, err) = exit_code(
+        &bot,
+        &format!("lifeboat undo --root {}", apply.split(" --root ").nth(1).unwrap().split(" restore").next().unwrap()),
+    );
+    assert_eq!(code, 0, "{err}");
+}

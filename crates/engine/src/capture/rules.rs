@@ -189,7 +189,11 @@ fn names(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
 
 fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet> {
     let bad = |pattern: &str, error: globset::Error| Error::Config {
-        message: format!("The pattern {pattern:?} is not a valid glob: {}.", error.kind()),
+        message: format!(
+            "The pattern {pattern:?} is not a valid glob: {}. If it is a name, write a backslash before each such sign: \
+             a\\[b.json.",
+            error.kind()
+        ),
     };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {

@@ -40,7 +40,7 @@ pub fn store_waiting(vault: &Vault, config: &Config, control: &Control) -> Resul
     }
     let journal = Journal::read(&workspace.file("kept"))?;
     let stored = store(vault, config, &workspace, &journal, control)?;
-    take_back::hand_over(vault, &workspace, stored.as_deref())?;
+    take_back::hand_over(vault, config, &workspace, stored.as_deref())?;
     workspace.mark_done()?;
     // What cannot be removed is in nobody's way.
     let _ = workspace.remove();

@@ -46,6 +46,7 @@ mod workspace;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::capture::stat::open_file;
 use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
 use crate::vault::Vault;
 use crate::vault::last_restore::LastRestore;
@@ -110,9 +111,18 @@ pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Con
     Ok(restored)
 }
 
-/// The backup that waits for the next start of the app.
-pub fn pending_backup(config: &Config) -> Result<Option<String>> {
-    Ok(in_place::waiting(config)?.map(|waiting| waiting.backup.to_string()))
+/// The backup that waits for the next start of the app. Only to keep it: whose the folder is does not matter for that, for
+/// root may have staged it for the app's user.
+pub fn pending_backup(root: &Path) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Pending {
+        backup: String,
+    }
+    if unfinished(root) != Some(Unfinished::Waits) {
+        return None;
+    }
+    let (file, _) = open_file(&root.join(WORKSPACE).join("pending")).ok()?;
+    serde_json::from_reader::<_, Pending>(std::io::BufReader::new(file)).ok().map(|pending| pending.backup)
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.

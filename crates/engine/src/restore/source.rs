@@ -77,8 +77,12 @@ impl Wanted {
 /// What of a backup the words mean.
 pub fn selection(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Selection> {
     Selection::new(items, |path| {
-        let found = Finder::new(vault.reader()?, path.clone()).find(&snapshot.list)?;
-        Ok(found.map(|item| item.kind))
+        match Finder::new(vault.reader()?, path.clone()).find(&snapshot.list) {
+            Ok(found) => Ok(found.map(|item| item.kind)),
+            // Whoever reads the whole list comes to the damage, and knows what it is to them.
+            Err(error) if is_loss(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     })
 }
 

@@ -27,12 +27,14 @@ impl Plan {
     /// What will take this plan back, once it is done.
     pub fn record(&self, root: &Path, backup: &str, at: i64) -> LastRestore {
         let puts = self.puts.iter().filter(|(_, replaces)| !replaces).map(|(path, _)| path);
-        let mut created: Vec<RelPath> = self.makes.iter().chain(puts).cloned().collect();
+        // The root itself neither comes nor goes.
+        let is_inner = |path: &&RelPath| !path.as_bytes().is_empty();
+        let mut created: Vec<RelPath> = self.makes.iter().chain(puts).filter(is_inner).cloned().collect();
         created.sort();
         created.dedup();
         let changed = self.describes.iter().filter(|(_, (was, meta))| was.is_some() && super::changes(was, meta));
-        let mut lost: Vec<RelPath> =
-            self.replaced.iter().chain(self.folders.keys()).chain(changed.map(|(path, _)| path)).cloned().collect();
+        let lost = self.replaced.iter().chain(self.folders.keys()).chain(changed.map(|(path, _)| path));
+        let mut lost: Vec<RelPath> = lost.filter(is_inner).cloned().collect();
         lost.sort();
         lost.dedup();
         LastRestore {
@@ -138,18 +140,19 @@ pub fn stage_links(links: &BTreeMap<RelPath, Vec<u8>>, workspace: &Workspace) ->
 }
 
 /// The restore is done: its record becomes the vault's. `stored`: the safety backup that has all of it now.
-pub fn hand_over(vault: &Vault, workspace: &Workspace, stored: Option<&str>) -> Result<()> {
+pub fn hand_over(vault: &Vault, config: &Config, workspace: &Workspace, stored: Option<&str>) -> Result<()> {
     let file = workspace.file(last_restore::FILE);
     if let (Some(stored), Some(mut record)) = (stored, LastRestore::open(vault, &file)?) {
         record.safety_backup = Some(stored.into());
         record.write(vault, &file)?;
     }
-    publish(workspace, vault.dir())
+    publish(workspace, &config.backup_dir)
 }
 
-/// The same where nothing was to be stored. Needs no key.
+/// The same where nothing was to be stored. Needs no key. A new root is filled from a vault that is only read, and has none of
+/// its own yet: there is nothing to go back to.
 pub fn publish(workspace: &Workspace, vault: &Path) -> Result<()> {
-    match workspace.is_undone() {
+    match workspace.is_undone() || !Vault::exists(vault) {
         true => Ok(()),
         false => LastRestore::publish(&workspace.file(last_restore::FILE), vault),
     }
