@@ -22,7 +22,12 @@ use crate::{Config, Control, Error, Result};
 pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
     match workspace.state() {
-        State::Pending | State::Kept => Ok(None),
+        State::Pending => Ok(None),
+        State::Kept => {
+            // Where nothing is to be stored, it was cut off a moment before its end: a migration has no later operation.
+            let journal = Journal::read(&workspace.file("kept"))?;
+            tidy(workspace, &journal, &config.backup_dir).map(|_| None)
+        }
         State::Staging | State::Done => {
             // Where something of it is kept from going, it is in nobody's way.
             let _ = workspace.remove();

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 pub const FILE: &str = "last-restore";
 const MAGIC: &[u8; 8] = b"LBREST\x01\x00";
 const HEADER: usize = 8 + 32;
-const LABEL: &[u8] = b"lifeboat last restore 1.0";
+const LABEL: &[u8] = b"lifeboat v1 last restore";
 /// A path is a hundred bytes: this is ten million of them.
 const MAX_LEN: u64 = 1 << 30;
 
