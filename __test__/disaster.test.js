@@ -135,7 +135,7 @@ chapter('a restore that cannot be finished is put aside', async (t) => {
   const bot = await disaster(t)
   mkdirSync(join(bot.root, '.lifeboat-restore/old'), { recursive: true, mode: 0o700 })
   writeFileSync(join(bot.root, '.lifeboat-restore/journal'), 'cut off')
-  await assert.rejects(bot.engine.createBackup(), /journal/)
+  await assert.rejects(bot.engine.restore('latest'), /journal/)
   bot.runWell('A restore that cannot be finished')
   assert.equal(bot.read('srv/bot/config.json'), '{"good":true}')
   assert.equal(bot.read('mnt/usb/cut-off-restore/journal'), 'cut off')
