@@ -526,6 +526,16 @@ export interface RestoreResult {
   failed?: Warning[]
   /** What the app wrote over, or removed, after it was restored: it is as the app left it, and no failure. */
   overwritten?: string[]
+  /**
+   * WhatsApp sessions that work and were left alone although the backup has them otherwise: an older state would break them.
+   * Each message says how to restore it all the same. One that is named in `items` is restored.
+   */
+  kept?: Warning[]
+  /**
+   * What a process has open as it was before, because it was deleted, moved or replaced under it: what it writes there is
+   * found by nobody, so it has to be started again. `advice` says so.
+   */
+  stillOpen?: string[]
   /** The running apps that have read again what was restored, such as `bot.js (process 4711)`. */
   reloadedBy?: string[]
   /** What to do now, in a sentence: start the app again, for one. Absent where nothing is left to do. */

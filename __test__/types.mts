@@ -46,11 +46,11 @@ const result: BackupResult = await createBackup('DAILY', {
 await createBackup('YEARLY')
 for (const { path, reason, mend } of (await previewBackup()).left) console.log(path, reason === 'default', mend)
 for (const { name, ok } of (await doctor({ signal: AbortSignal.timeout(1000) })).checks) console.log(name, ok)
-const { safetyBackup, mode, reason } = await restore(result.backup, {
+const { safetyBackup, mode, reason, kept, stillOpen } = await restore(result.backup, {
   mode: 'on-restart',
   mirror: ['session', 'media']
 })
-console.log(safetyBackup?.toUpperCase(), mode, reason)
+console.log(safetyBackup?.toUpperCase(), mode, reason, kept?.[0].message, stillOpen?.join())
 // @ts-expect-error no such mode
 await restore(result.backup, { mode: 'quick' })
 console.log((await undoRestore({ dryRun: true, mode: 'live' })).takesBack?.backup)

@@ -144,6 +144,11 @@ async function backUp(engine, writer, note) {
   fact(
     `${count(result.items, 'item')}, ${size(result.totalSize)}; ${number(result.changed)} new or changed; ${size(result.size)} added to the vault (${percent(result.size / result.totalSize)}).`
   )
+  for (const { path, message } of result.kept ?? []) {
+    fact(
+      `${path} was left alone: ${message.split('. To put')[0]}. Asked for, ${count(session.plan.create.length, 'key')} came back.`
+    )
+  }
   fact(
     dim(
       `Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}; this process's event loop was late by ${time(loop.max / 1e6)} at most.`
@@ -214,6 +219,8 @@ async function restoreInPlace({ engine, writer, first, originals, before, root }
   await writer.stats()
   const progress = progressLine()
   const result = await engine.restore(first.result.backup, { onProgress: progress.show })
+  // A session that works is left alone. This one has lost keys, so its owner asks for it.
+  const session = await engine.restore(first.result.backup, { items: [SESSION] })
   progress.clear()
   // It has to go on with what is there now.
   await sleep(500)

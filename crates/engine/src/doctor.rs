@@ -30,6 +30,7 @@ pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control
         )),
     }
     let exists = Vault::exists(&config.backup_dir);
+    checks.push(of_nameless(config));
     checks.push(of_vault(config, exists));
     checks.push(of_opening(engine, exists));
     checks.push(of_room(config));
@@ -80,6 +81,19 @@ fn of_links(preview: &Preview) -> Check {
 fn of_unreadable(preview: &Preview) -> Check {
     let lost = lost(preview, |left| left.reason == crate::report::LeftReason::Unreadable);
     losses("readable", &lost, "Everything that would be taken can be read.", "These cannot be read")
+}
+
+/// What an app writes to a database that was deleted or replaced under it.
+fn of_nameless(config: &Config) -> Check {
+    let found = backup::nameless_databases(config, &config.backup_dir);
+    match found.first() {
+        None => Check::good("open", "No app is known to have a database open that was deleted or replaced."),
+        Some(first) => {
+            let paths: Vec<&str> = found.iter().take(NAMED).map(|one| one.path.as_str()).collect();
+            let message = format!("An app has databases open that were deleted or replaced: {}.", paths.join(", "));
+            Check::bad("open", message, first.message.clone())
+        }
+    }
 }
 
 fn lost(preview: &Preview, is_kind: impl Fn(&PreviewLeft) -> bool) -> Vec<&PreviewLeft> {

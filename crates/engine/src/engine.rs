@@ -204,14 +204,14 @@ impl Engine {
             recorder.started();
             let control = &lock.told(control);
             // One that cannot be ended now is no reason to have no backup.
-            let unfinished =
-                restore::recover(&self.config, control).and_then(|_| self.store_displaced(&vault, control));
+            let unfinished = restore::recover(&self.config, control).err().map(|error| error.to_string());
+            let not_stored = self.store_displaced(&vault, control).err();
             control.check()?;
-            let mut result = backup::run(&vault, &self.config, kind, options, control)?;
+            let options = BackupOptions { unfinished, ..options.clone() };
+            let mut result = backup::run(&vault, &self.config, kind, &options, control)?;
             result.warnings.extend(place);
-            result
-                .warnings
-                .extend(unfinished.err().map(|error| Warning { path: String::new(), message: error.to_string() }));
+            let warning = |error: Error| Warning { path: restore::WORKSPACE.into(), message: error.to_string() };
+            result.warnings.extend(not_stored.filter(|_| options.unfinished.is_none()).map(warning));
             then(&vault, result, control)
         };
         let result = work();

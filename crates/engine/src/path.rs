@@ -168,6 +168,14 @@ impl std::fmt::Debug for RelPath {
     }
 }
 
+/// A path as one word of a shell: names come from backups, and hold anything.
+pub fn in_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain =
+        !path.starts_with('-') && path.chars().all(|char| char.is_alphanumeric() || "-_./:@+%".contains(char));
+    if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

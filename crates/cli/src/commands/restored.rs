@@ -23,7 +23,9 @@ pub fn tell(result: &RestoreResult, target: Option<&Path>, session: &Session, zo
         next(out, result)?;
         undo(out, result, session)
     })?;
-    if let Some(advice) = result.advice.as_ref().filter(|_| !result.overwritten.is_empty()) {
+    if let Some(advice) =
+        result.advice.as_ref().filter(|_| !result.overwritten.is_empty() || !result.still_open.is_empty())
+    {
         session.output.alarm(advice);
     }
     Ok(())
@@ -58,9 +60,11 @@ fn show(
         let mut discard = session.typed_again("restore");
         discard.push("--discard-pending".into());
         writeln!(out, "  to leave everything as it is: {}", shell::command(&discard))?;
+        left_alone(out, result)?;
         return warnings(out, &result.warnings);
     }
-    let is_well = result.failed.is_empty() && (result.overwritten.is_empty() || result.advice.is_none());
+    let is_well = result.failed.is_empty()
+        && (result.overwritten.is_empty() && result.still_open.is_empty() || result.advice.is_none());
     let mark = if is_well { style("✓").green().bold() } else { style("!").yellow().bold() };
     match &result.takes_back {
         Some(_) => {
@@ -97,8 +101,15 @@ fn show(
         }
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))?;
+    left_alone(out, result)?;
     damaged(out, result)?;
     warnings(out, &result.warnings)
+}
+
+/// Sessions that work.
+fn left_alone(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
+    let mut kept = result.kept.iter();
+    kept.try_for_each(|kept| writeln!(out, "  left alone: {}. {}", escaped(&kept.path), escaped(&kept.message)))
 }
 
 /// What to do now.
@@ -159,6 +170,7 @@ fn show_plan(out: &mut dyn Write, result: &RestoreResult, zone: &Zone) -> io::Re
     } else {
         damaged(out, result)?;
     }
+    left_alone(out, result)?;
     warnings(out, &result.warnings)
 }
 

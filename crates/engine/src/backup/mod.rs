@@ -11,6 +11,7 @@ mod database;
 mod emit;
 mod estimate;
 mod file;
+mod nameless;
 mod pool;
 mod preview;
 mod previous;
@@ -18,10 +19,13 @@ mod set;
 mod settle;
 mod useless;
 mod walker;
+mod would_take;
 
 pub use estimate::LEAST as LEAST_ROOM;
+pub use nameless::warnings as nameless_databases;
 pub use preview::preview;
 pub use previous::still_stands;
+pub use would_take::would_take;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,6 +38,7 @@ use crate::capture::walk::Walk;
 use crate::config::Config;
 use crate::path::RelPath;
 use crate::report::{BackupOptions, BackupResult, BackupType, Warning};
+use crate::restore::WORKSPACE;
 use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
@@ -163,13 +168,17 @@ fn make(
     let started = Instant::now();
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
-    vault.clean_up()?;
+    // What a backup is amended with may lie there.
+    if late.is_none() {
+        vault.clean_up()?;
+    }
     let (catalog, damaged) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
     let complete = catalog.complete()?;
     let name = new_name(vault, kind, control.now())?;
 
     let writer = Arc::new(Writer::new(vault, catalog, full, room)?);
+    let is_amended = late.is_some();
     let captured = {
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
@@ -198,7 +207,14 @@ fn make(
         Err(error) => return Err(writer.abandon().unwrap_or(error)),
     };
     let (added, mut catalog) = writer.finish()?;
+    if !is_amended {
+        captured.add_nameless(config, vault.dir());
+    }
 
+    if let Some(unfinished) = &options.unfinished {
+        captured.degraded = true;
+        captured.warnings.insert(0, Warning { path: WORKSPACE.into(), message: unfinished.clone() });
+    }
     let left_out = captured.warnings.len().saturating_sub(MAX_WARNINGS);
     captured.warnings.truncate(MAX_WARNINGS);
     if left_out > 0 {

@@ -100,7 +100,7 @@ impl Engine {
         }
         // Written down before hosts are waited for: they may take a while, and the restore is done.
         let result = match done {
-            Ok(Restored { mut result, placed, app_runs, asked }) => {
+            Ok(Restored { mut result, placed, app_runs, asked, open }) => {
                 recorder.note(&Ok(result.clone()));
                 drop(held);
                 let may_restart = options.mode == RestoreMode::Auto;
@@ -108,6 +108,7 @@ impl Engine {
                     vault: vault.dir(),
                     root: &self.config.root,
                     placed,
+                    held: open,
                     app_runs,
                     watch: options.watch,
                     may_restart,

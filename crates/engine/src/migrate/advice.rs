@@ -9,6 +9,7 @@ use super::{Migration, Source};
 use crate::Error;
 use crate::config::DEFAULT_FILE;
 use crate::owner;
+use crate::path::in_shell;
 use crate::report::*;
 use crate::vault::name::BackupName;
 
@@ -92,13 +93,6 @@ pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport) -> V
     step("lifeboat backup", "the first backup here");
     step("lifeboat verify", "proves that the vault is whole");
     steps
-}
-
-/// As one word of a shell: the name comes from the backup.
-fn in_shell(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = path.chars().all(|char| char.is_alphanumeric() || "-_./:@+%".contains(char));
-    if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Damage is no reason to give up: says what else can be done.

@@ -17,6 +17,9 @@ pub struct BackupOptions {
     pub wait: bool,
     /// Smaller scheduled types that were due at the same time, and that this backup counts for.
     pub covers: Vec<BackupType>,
+    /// A restore was cut off and cannot be ended now, so the root may be half of one backup and half of another: why.
+    #[serde(skip)]
+    pub unfinished: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

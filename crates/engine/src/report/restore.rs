@@ -153,6 +153,12 @@ pub struct RestoreResult {
     /// What an app wrote over, or removed, after it was restored: it is as the app left it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overwritten: Vec<String>,
+    /// Sessions that work and were left alone although the backup has them otherwise, and how to ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Warning>,
+    /// What a process has open as it was before, so that it has to start again: files that were deleted, moved or replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub still_open: Vec<String>,
     /// The running hosts that have read again what was restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reloaded_by: Vec<String>,

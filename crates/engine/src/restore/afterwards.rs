@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::holders::Holder;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::path::RelPath;
 use crate::presence::stillness::{Stilled, Stillness};
@@ -75,6 +76,8 @@ pub struct Afterwards<'a> {
     pub vault: &'a Path,
     pub root: &'a Path,
     pub placed: Vec<Placed>,
+    /// Who had files open that were replaced, or that had lost their names before.
+    pub held: Vec<Holder>,
     /// An app runs, or may run.
     pub app_runs: bool,
     /// Whether to wait and see.
@@ -91,6 +94,18 @@ impl Afterwards<'_> {
             result.advice = Some(self.ask_to_start_again());
             return;
         }
+        self.look_back(result, asked);
+        let open = self.told_open(result);
+        result.advice = match (result.advice.take(), open) {
+            // To start it again is what it would say.
+            (Some(_), Some(open)) if result.overwritten.is_empty() => Some(open),
+            (Some(advice), Some(open)) => Some(format!("{open} {advice}")),
+            (advice, open) => open.or(advice),
+        };
+    }
+
+    /// What came of it in the memory of those who run.
+    fn look_back(&self, result: &mut RestoreResult, asked: Option<Asked>) {
         if result.restored.is_empty() && result.plan.remove.is_empty() {
             return;
         }
@@ -123,6 +138,28 @@ impl Afterwards<'_> {
                     .into(),
             ),
         };
+    }
+
+    /// Who goes on writing to files that lie nowhere any more.
+    fn told_open(&self, result: &mut RestoreResult) -> Option<String> {
+        // Who only wrote it at that moment has closed it by now.
+        let open: Vec<&Holder> = self.held.iter().filter(|holder| holder.still_holds()).collect();
+        let mut paths: Vec<String> = open.iter().map(|holder| holder.what(self.root)).collect();
+        paths.sort();
+        paths.dedup();
+        let first = open.first()?;
+        let were = match paths.len() - 1 {
+            0 => "was".to_string(),
+            more => format!("and {more} more were"),
+        };
+        let advice = format!(
+            "Start the bot again, because {} {were} open: {} goes on writing to the file that lay there before, where nobody \
+             finds it.",
+            first.what(self.root),
+            first.who()
+        );
+        result.still_open = paths;
+        Some(advice)
     }
 
     /// What was written over; with `watch` looks again and again, and ends early where there is something to tell, or

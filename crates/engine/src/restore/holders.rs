@@ -1,15 +1,101 @@
-//! Which other processes have a file open.
+//! Which other processes have a file open: the one that lies there, or the one that lay there.
 //!
-//! Linux tells: `/proc/<pid>/fd` names every open file of a process. What may not be looked at is not taken for nothing:
-//! [`Holders::complete`] says whether an empty answer means that nobody has it open.
+//! Linux tells: `/proc/<pid>/fd` names every open file of a process, also one that was deleted or replaced since. Whoever
+//! holds such a file writes on where nobody finds it, so it is looked for by its name, and a database that was moved away by
+//! the inode that a backup has seen. What may not be looked at is not taken for nothing: [`Holders::complete`] says whether an
+//! empty answer means that nobody has it open. One look at all processes answers for any number of paths, in milliseconds.
+
+#[cfg(target_os = "linux")]
+mod lease;
+#[cfg(target_os = "linux")]
+mod proc;
 
 use std::path::{Path, PathBuf};
 
+/// What SQLite may have beside a database, after the database itself.
+pub const PARTS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// A file that somebody may have open.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub path: PathBuf,
+    /// The files beside it belong to it.
+    pub is_database: bool,
+    /// The inode that it had when it was backed up: under that it may be open, wherever it was moved to.
+    pub ino: Option<u64>,
+}
+
+impl Asked {
+    pub fn database(path: &Path) -> Asked {
+        Asked { path: path.to_path_buf(), is_database: true, ino: None }
+    }
+}
+
+/// What a process has open of what was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The file that lies there.
+    Here,
+    /// The database that lies there, but of the files beside it one that does not lie there any more.
+    Torn,
+    /// A file that lay there: its name is gone, or leads to another one now.
+    Astray,
+}
+
+#[derive(Clone, Debug)]
 pub struct Holder {
     /// The path that was asked about, also where it is a side file of it that is open.
     pub path: PathBuf,
     pub pid: u32,
     pub name: String,
+    pub hold: Hold,
+    /// It may write to it.
+    pub writes: bool,
+    pub files: Vec<OpenFile>,
+}
+
+/// One open file of a holder.
+#[derive(Clone, Debug)]
+pub struct OpenFile {
+    /// Which of [`PARTS`] it is.
+    pub part: &'static str,
+    /// It can be reached through this, whatever has become of its name.
+    pub through: PathBuf,
+    /// It lies at its path.
+    pub is_here: bool,
+    identity: (u64, u64),
+}
+
+impl Holder {
+    /// For people: `process 4711 (node)`.
+    pub fn who(&self) -> String {
+        format!("process {} ({})", self.pid, self.name)
+    }
+
+    /// The path, as people know it.
+    pub fn what(&self, root: &Path) -> String {
+        self.path.strip_prefix(root).unwrap_or(&self.path).display().to_string()
+    }
+
+    /// The beginning of a sentence.
+    pub fn sentence(&self, root: &Path) -> String {
+        let (who, what) = (self.who(), self.what(root));
+        match self.hold {
+            Hold::Here => format!("{what} is open in {who}"),
+            Hold::Torn => {
+                format!("{what} is open in {who}, and a file beside it, which it uses, was deleted or replaced")
+            }
+            Hold::Astray => format!("{who} has a {what} open that was deleted, moved or replaced"),
+        }
+    }
+
+    /// Has it still the very files open that it had?
+    pub fn still_holds(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.files.iter().any(|file| proc::identity(&file.through) == Some(file.identity));
+        #[cfg(not(target_os = "linux"))]
+        return false;
+    }
 }
 
 pub struct Holders {
@@ -18,18 +104,51 @@ pub struct Holders {
     pub complete: bool,
 }
 
-/// Who has these databases, or their `-wal`, `-shm` or `-journal`, open; this process aside. `None`: this system does
-/// not tell.
-#[cfg(target_os = "linux")]
+impl Holders {
+    /// The first who has the file open that lies there. Who has one open that lay there before uses another one.
+    pub fn user(&self) -> Option<&Holder> {
+        self.holders.iter().find(|holder| holder.hold != Hold::Astray)
+    }
+}
+
+/// Who has these databases, or their `-wal`, `-shm` or `-journal`, open, also under names that are gone; this process aside.
+/// `None`: this system does not tell.
 pub fn holders(paths: &[PathBuf]) -> Option<Holders> {
-    linux::holders(paths)
+    of(&paths.iter().map(|path| Asked::database(path)).collect::<Vec<_>>())
+}
+
+/// The same for any files.
+#[cfg(target_os = "linux")]
+pub fn of(asked: &[Asked]) -> Option<Holders> {
+    proc::holders(asked)
+}
+
+/// Has anybody else this file open, also who cannot be looked at? `None`: it cannot be told. Not while this process has it open
+/// through SQLite.
+pub fn is_open_elsewhere(path: &Path) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return lease::is_open_elsewhere(path);
+    #[cfg(not(target_os = "linux"))]
+    return path.file_name().and(None);
 }
 
 /// Another process that works in this root: it has a file of it open, or is a program of Node that was started in it.
 /// `vault`: what lies in there does not count. Ours and those that started us are none.
 #[cfg(target_os = "linux")]
 pub fn app_in(root: &Path, vault: &Path) -> Option<Holder> {
-    linux::app_in(root, vault)
+    proc::app_in(root, vault)
+}
+
+/// Databases of this root that processes have open although they have no name any more: what is written to them is in no
+/// backup. `vault`: what lies in there does not count.
+#[cfg(target_os = "linux")]
+pub fn nameless_databases(root: &Path, vault: &Path) -> Vec<Holder> {
+    proc::nameless_databases(root, vault)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn of(_asked: &[Asked]) -> Option<Holders> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -38,137 +157,6 @@ pub fn app_in(_root: &Path, _vault: &Path) -> Option<Holder> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn holders(_paths: &[PathBuf]) -> Option<Holders> {
-    None
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::collections::HashMap;
-    use std::fs;
-    use std::io;
-    use std::os::unix::fs::MetadataExt;
-    use std::path::{Path, PathBuf};
-
-    use super::{Holder, Holders};
-    use crate::capture::sqlite::beside;
-
-    /// What the kernel calls the namespace that sees all processes (`PROC_PID_INIT_INO`).
-    const ALL_PROCESSES: &str = "pid:[4026531836]";
-    /// `PF_KTHREAD`: a thread of the kernel has no files, and shows its empty folder to root only.
-    const KERNEL_THREAD: u64 = 0x0020_0000;
-    /// Where processes of another machine may have a file open: NFS, SMB, CIFS, SMB2, 9P, FUSE, Ceph, AFS.
-    const SHARED: [u64; 8] =
-        [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546, 0x00C3_6400, 0x5346_414F];
-
-    type Wanted<'a> = HashMap<(u64, u64), &'a PathBuf>;
-
-    pub fn holders(paths: &[PathBuf]) -> Option<Holders> {
-        let mut wanted = Wanted::new();
-        for path in paths {
-            for place in ["", "-wal", "-shm", "-journal"].map(|suffix| beside(path, suffix)) {
-                if let Ok(metadata) = fs::metadata(place) {
-                    wanted.insert((metadata.dev(), metadata.ino()), path);
-                }
-            }
-        }
-        let mut found = Holders { holders: Vec::new(), complete: sees_all() && !paths.iter().any(|path| shared(path)) };
-        for entry in fs::read_dir("/proc").ok()? {
-            let entry = entry.ok()?;
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            if pid == std::process::id() {
-                continue;
-            }
-            match open_in(&entry.path(), &wanted) {
-                Ok(open) => found.holders.extend(open.into_iter().map(|path| Holder {
-                    path: path.clone(),
-                    pid,
-                    name: fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned(),
-                })),
-                // It has ended meanwhile.
-                Err(error) if is_gone(&error) => {}
-                Err(_) => found.complete &= is_kernel_thread(&entry.path()),
-            }
-        }
-        found.holders.sort_by(|a, b| (&a.path, a.pid).cmp(&(&b.path, b.pid)));
-        Some(found)
-    }
-
-    pub fn app_in(root: &Path, vault: &Path) -> Option<Holder> {
-        let (root, vault) = (root.canonicalize().ok()?, vault.canonicalize().unwrap_or_else(|_| vault.into()));
-        let ours = ancestors();
-        let mut processes: Vec<u32> = fs::read_dir("/proc")
-            .ok()?
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid| !ours.contains(pid))
-            .collect();
-        processes.sort_unstable();
-        processes.into_iter().find_map(|pid| {
-            let process = Path::new("/proc").join(pid.to_string());
-            let name = fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned();
-            let in_root = |path: &PathBuf| path.starts_with(&root) && !path.starts_with(&vault);
-            let open = || {
-                let files = fs::read_dir(process.join("fd")).ok()?;
-                files.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).find(in_root)
-            };
-            let started = || fs::read_link(process.join("cwd")).ok().filter(in_root);
-            // A shell stands in a folder as well, and has nothing of it in memory.
-            let path = open().or_else(|| started().filter(|_| name.starts_with("node")))?;
-            Some(Holder { path, pid, name })
-        })
-    }
-
-    /// This process, and those that started it: `npx` is a program of Node in the root, too.
-    fn ancestors() -> Vec<u32> {
-        let mut found = vec![std::process::id()];
-        while let Some(parent) = found.last().and_then(|pid| stat_field(&Path::new("/proc").join(pid.to_string()), 1)) {
-            if parent == 0 || found.contains(&(parent as u32)) {
-                break;
-            }
-            found.push(parent as u32);
-        }
-        found
-    }
-
-    /// The wanted files that a process has open, each once.
-    fn open_in<'a>(process: &Path, wanted: &Wanted<'a>) -> io::Result<Vec<&'a PathBuf>> {
-        let mut open = Vec::new();
-        for entry in fs::read_dir(process.join("fd"))? {
-            // The link leads to the open file itself, also where that has no name any more.
-            match fs::metadata(entry?.path()) {
-                Ok(metadata) => open.extend(wanted.get(&(metadata.dev(), metadata.ino()))),
-                Err(error) if is_gone(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        open.sort();
-        open.dedup();
-        Ok(open)
-    }
-
-    fn is_gone(error: &io::Error) -> bool {
-        error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
-    }
-
-    fn is_kernel_thread(process: &Path) -> bool {
-        stat_field(process, 6).is_some_and(|flags| flags & KERNEL_THREAD != 0)
-    }
-
-    /// pid (name) state ppid pgrp session tty tpgid flags, counted from the state; the name may hold anything.
-    fn stat_field(process: &Path, number: usize) -> Option<u64> {
-        let stat = fs::read_to_string(process.join("stat")).ok()?;
-        stat[stat.rfind(')')? + 1..].split_whitespace().nth(number)?.parse().ok()
-    }
-
-    /// In a container the processes outside are invisible, and so are those of others with `hidepid`; both may have a
-    /// shared file open.
-    fn sees_all() -> bool {
-        fs::read_link("/proc/self/ns/pid").is_ok_and(|namespace| namespace == Path::new(ALL_PROCESSES))
-            && Path::new("/proc/1").exists()
-    }
-
-    fn shared(path: &Path) -> bool {
-        // An unknown kind of file system is a local one; a path that is not there is open nowhere.
-        rustix::fs::statfs(path).is_ok_and(|stat| SHARED.contains(&(stat.f_type as u64 & 0xFFFF_FFFF)))
-    }
+pub fn nameless_databases(_root: &Path, _vault: &Path) -> Vec<Holder> {
+    Vec::new()
 }

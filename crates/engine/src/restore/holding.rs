@@ -51,7 +51,7 @@ pub fn refuse_holders(databases: &[PathBuf]) -> Result<()> {
         return Ok(());
     }
     for tries in 1.. {
-        let Some(holder) = holders(databases).and_then(|found| found.holders.into_iter().next()) else { break };
+        let Some(holder) = holders(databases).and_then(|found| found.user().cloned()) else { break };
         if tries == LOOKS {
             return Err(Error::Restore {
                 message: format!(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
 use super::check::Check;
-use super::doubts;
+use super::holders::Holder;
 use super::journal::Journal;
 use super::mode::{self, Choice};
 use super::plan::{self, Plan, take_back};
@@ -20,7 +20,7 @@ use super::source::{Source, sources};
 use super::stage::{Order, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
-use super::{displaced, recovery, safety};
+use super::{astray, displaced, doubts, permission, recovery, safety};
 use crate::capture::stat::Stat;
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
 use crate::vault::last_restore::{self, LastRestore};
@@ -68,6 +68,8 @@ pub struct Restored {
     pub app_runs: bool,
     /// The hosts that were asked to hold still and to read again.
     pub asked: Option<Asked>,
+    /// Who had files open that were replaced, or that had lost their names before.
+    pub open: Vec<Holder>,
 }
 
 impl InPlace<'_> {
@@ -76,9 +78,12 @@ impl InPlace<'_> {
         let started = Instant::now();
         let (sources, mut plan) = self.plan(backup)?;
         let hosts = presence::processes(self.vault.dir());
-        let Choice { mode, reason, app_runs } = mode::choose(self.options.mode, &plan, self.config, &hosts)?;
-        let names = plan.report.create.len() + plan.report.replace.len();
-        space::check(&self.config.root, plan.report.bytes, names as u64)?;
+        let Choice { mode, reason, app_runs, astray, .. } =
+            mode::choose(self.options.mode, &plan, self.config, &hosts)?;
+        permission::check(&plan, mode, &self.config.root)?;
+        for (area, bytes, names) in plan.needs(mode == RestoreMode::Live) {
+            space::check(&area.under(&self.config.root), bytes, names)?;
+        }
         let mut result = RestoreResult {
             success: true,
             backup: sources[0].name.to_string(),
@@ -89,6 +94,7 @@ impl InPlace<'_> {
             mode: Some(mode),
             reason: Some(reason),
             warnings: plan.warnings.clone(),
+            kept: plan.kept.clone(),
             ..RestoreResult::default()
         };
         result.restored.sort();
@@ -96,7 +102,24 @@ impl InPlace<'_> {
             None => doubts::of(self.vault, backup, &sources)?,
             Some(_) => Vec::new(),
         });
-        let mut asked = None;
+        result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
+        result.still_open.dedup();
+        let (mut asked, mut held) = (None, astray.clone());
+        let is_only_foreseen = self.options.dry_run || mode == RestoreMode::OnRestart;
+        let needs_safety = self.options.create_backup_first && (!plan.is_empty() || !astray.is_empty());
+        if let Some(message) = safety::cannot_be_made(self.vault).filter(|_| needs_safety) {
+            if !self.options.dry_run {
+                return Err(Error::Restore { message });
+            }
+            result.warnings.push(Warning { path: String::new(), message });
+        } else if is_only_foreseen && needs_safety {
+            safety::foresee(self.vault, self.config, &plan.replaced)?;
+        }
+        if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {
+            let base = backup::run(self.vault, self.config, BackupType::Safety, &self.note(&sources), self.control)?;
+            let kept = astray::keep(self.vault, self.config, &base.backup, &astray, self.control)?;
+            result.warnings.extend(kept);
+        }
         if self.options.dry_run {
             result.restored.clear();
             if self.options.create_backup_first && !plan.is_empty() {
@@ -115,13 +138,13 @@ impl InPlace<'_> {
             result.staged = true;
             result.restored.clear();
         } else if !plan.is_empty() {
-            result = self.replace(&sources, &plan, result, waiting, &mut asked)?;
+            result = self.replace(&sources, &plan, result, waiting, &mut asked, &mut held)?;
         } else if let Some(workspace) = waiting {
             workspace.discard()?;
         }
         result.duration_ms = elapsed(started);
         let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
-        Ok(Restored { result, placed, app_runs, asked })
+        Ok(Restored { result, placed, app_runs, asked, open: held })
     }
 
     fn plan(&self, backup: &BackupRef) -> Result<(Vec<Source>, Plan)> {
@@ -152,6 +175,7 @@ impl InPlace<'_> {
         mut result: RestoreResult,
         waiting: Option<Workspace>,
         asked: &mut Option<Asked>,
+        held: &mut Vec<Holder>,
     ) -> Result<RestoreResult> {
         if self.options.create_backup_first {
             result.safety_backup = Some(self.safety_backup(sources, plan)?);
@@ -174,11 +198,14 @@ impl InPlace<'_> {
             return Err(error);
         }
         let mode = result.mode.unwrap_or(RestoreMode::Offline);
-        if let Err(error) = self.still_fits(plan, mode) {
-            if !has_waited {
-                let _ = workspace.remove();
+        match self.still_fits(plan, mode) {
+            Ok(opened) => held.extend(opened),
+            Err(error) => {
+                if !has_waited {
+                    let _ = workspace.remove();
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let record = self.record(sources, plan, &result);
         if let Err(error) = record.write(self.vault, &workspace.file(last_restore::FILE)) {
@@ -242,11 +269,7 @@ impl InPlace<'_> {
 
     /// Everything that is going to be replaced is in the backup that is returned.
     fn safety_backup(&self, sources: &[Source], plan: &Plan) -> Result<String> {
-        let note = match self.undo {
-            None => format!("before the restore of {}", sources[0].name),
-            Some(record) => format!("before the restore of {} was taken back", record.backup),
-        };
-        let options = BackupOptions { note: Some(note), ..BackupOptions::default() };
+        let options = self.note(sources);
         let safety =
             backup::run(self.vault, self.config, BackupType::Safety, &options, &self.control.in_phase("saving"))?
                 .backup;
@@ -269,6 +292,14 @@ impl InPlace<'_> {
                 ByteSize(needed)
             ),
         })
+    }
+
+    fn note(&self, sources: &[Source]) -> BackupOptions {
+        let note = match self.undo {
+            None => format!("before the restore of {}", sources[0].name),
+            Some(record) => format!("before the restore of {} was taken back", record.backup),
+        };
+        BackupOptions { note: Some(note), ..BackupOptions::default() }
     }
 
     fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
@@ -306,12 +337,13 @@ impl InPlace<'_> {
         put.and_then(|()| swap.sync())
     }
 
-    /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name.
-    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<()> {
+    /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name. Who has
+    /// other files open that are replaced now is the answer.
+    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<Vec<Holder>> {
         let hosts = presence::processes(self.vault.dir());
         let now = mode::choose(self.options.mode, plan, self.config, &hosts)?;
         if chosen != RestoreMode::Offline || now.mode == chosen {
-            return Ok(());
+            return Ok(now.opened);
         }
         Err(Error::Restore {
             message: format!(

@@ -13,12 +13,15 @@
 //! | `displaced` | what was replaced is in the vault before it goes |
 //! | `recovery` | after a crash |
 //! | `mode`, `holders`, `holding`, `live` | an app that is running: who has what open, and databases through SQLite |
+//! | `nature`, `session`, `astray` | what lies there now: databases, sessions that work, and files that lost their names |
+//! | `permission` | may it be done at all |
 //!
 //! All or nothing: up to the last step everything is as it was, and after a crash it is finished or undone. Paths come
 //! from the snapshot and are not trusted; files are only ever created new, in folders of our own, and links are made
 //! after everything else, so that nothing can be written through one.
 
 pub mod afterwards;
+mod astray;
 mod check;
 mod consumer;
 mod displaced;
@@ -31,11 +34,14 @@ pub mod live;
 mod metadata;
 mod mode;
 mod mounts;
+mod nature;
 mod overwrite;
+mod permission;
 mod plan;
 mod producer;
 mod recovery;
 mod safety;
+mod session;
 pub mod source;
 mod spot;
 mod stage;

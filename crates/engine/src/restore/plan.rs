@@ -4,10 +4,11 @@
 //! what the backup does not know is left alone, except in mirrored categories. The steps come out in the order in
 //! which they can be done: first what goes, then folders, then files, then what folders are besides their content.
 
+mod databases;
 mod mirror;
 pub mod take_back;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,15 +16,19 @@ use super::afterwards::Placed;
 use super::journal::Step;
 use super::metadata::Meta;
 use super::mounts;
+use super::nature::{Nature, may_have_sides};
+use super::session::Sessions;
 use super::source::{self, Source, Survey};
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
+use crate::capture::sqlite::HEADER;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, Progress, RestoreOptions, RestorePlan, Warning};
 use crate::vault::item::Item;
+use crate::vault::reader::Reader;
 use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
 
@@ -42,8 +47,20 @@ pub struct Plan {
     puts: Vec<(RelPath, bool)>,
     /// Databases that are there and are replaced.
     pub databases: Vec<Database>,
+    /// Databases, and what looks like one, that can be replaced by a rename only: nobody may have them open.
+    pub swapped: Vec<Swapped>,
     /// Databases that go.
     pub lost_databases: Vec<RelPath>,
+    /// Databases that are put where nothing is: somebody may have the one open that lay there.
+    pub created: Vec<RelPath>,
+    /// Databases that are as the backup has them already.
+    pub unchanged: Vec<RelPath>,
+    /// The inodes that databases had when they were backed up.
+    pub inodes: HashMap<RelPath, u64>,
+    /// Sessions that are left alone, and how to ask for them.
+    pub kept: Vec<Warning>,
+    /// Bytes and names that are written on each file system of the root, by the folder where it begins.
+    needs: BTreeMap<RelPath, (u64, u64)>,
     /// What folders and files are besides their content, now and afterwards.
     describes: BTreeMap<RelPath, (Option<Meta>, Option<Meta>)>,
     /// Folders of the root that lie on other file systems.
@@ -67,13 +84,53 @@ pub struct Database {
     pub path: RelPath,
     /// The files that may be beside it, and go with it where it is swapped by rename.
     pub sides: Vec<RelPath>,
+    /// How its content in the backup begins; `None`: it is empty.
+    pub header: Option<[u8; HEADER]>,
+    /// Bytes of what lies there.
+    pub size: u64,
+}
+
+/// A database, or what looks like one, that is replaced by a rename only.
+pub struct Swapped {
+    pub path: RelPath,
+    /// The files that may be beside it, and go with it.
+    sides: Vec<RelPath>,
     /// Of these, what the backup has beside it.
     brings: Vec<RelPath>,
-    /// The backup has files beside it, too: SQLite could not read it, and it can only be swapped.
-    pub raw: bool,
+    /// The rest of the sentence "it cannot be replaced through SQLite: ...".
+    pub why: &'static str,
 }
 
 impl Plan {
+    /// What has to be free on each file system, by the folder where it begins: bytes and names. `live`: of databases that are
+    /// replaced through SQLite, the old content is kept in full, too.
+    pub fn needs(&self, live: bool) -> impl Iterator<Item = (&RelPath, u64, u64)> {
+        let kept: u64 = self.databases.iter().filter(|_| live).map(|database| database.size).sum();
+        self.needs.iter().map(move |(area, (bytes, names))| match area.as_bytes().is_empty() {
+            true => (area, bytes.saturating_add(kept), *names),
+            false => (area, *bytes, *names),
+        })
+    }
+
+    /// Nothing is staged on a file system where nothing changes: it may be mounted read-only.
+    fn forget_quiet_areas(&mut self) {
+        let changed: BTreeSet<RelPath> = self.comes_or_goes().chain(self.replaces()).cloned().collect();
+        self.areas.retain(|area| changed.range(area..).any(|path| path != area && path.starts_with(area)));
+    }
+
+    /// What is made or goes: the folder around it changes.
+    pub fn comes_or_goes(&self) -> impl Iterator<Item = &RelPath> {
+        let new = self.puts.iter().filter(|(_, replaces)| !replaces).map(|(path, _)| path);
+        self.removes.iter().chain(&self.lost_databases).chain(self.folders.keys()).chain(&self.makes).chain(new)
+    }
+
+    /// Files that give their place to others.
+    pub fn replaces(&self) -> impl Iterator<Item = &RelPath> {
+        let puts = self.puts.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path);
+        let databases = self.databases.iter().map(|database| &database.path);
+        puts.chain(databases).chain(self.swapped.iter().map(|swapped| &swapped.path))
+    }
+
     /// Is the root as the backup has it already?
     pub fn is_empty(&self) -> bool {
         self.removes.is_empty()
@@ -81,6 +138,7 @@ impl Plan {
             && self.makes.is_empty()
             && self.puts.is_empty()
             && self.databases.is_empty()
+            && self.swapped.is_empty()
             && self.describes.values().all(|(was, meta)| !changes(was, meta))
     }
 
@@ -98,11 +156,13 @@ impl Plan {
             touching.push(&database.path);
             databases.push(match live {
                 true => Step::Database { path },
-                false => {
-                    let (sides, brings) = (database.sides.clone(), database.brings.clone());
-                    Step::SwapDatabase { path, sides, brings, staged: None }
-                }
+                false => Step::SwapDatabase { path, sides: database.sides.clone(), brings: Vec::new(), staged: None },
             });
+        }
+        for Swapped { path, sides, brings, .. } in &self.swapped {
+            touching.push(path);
+            let (path, sides, brings) = (path.clone(), sides.clone(), brings.clone());
+            databases.push(Step::SwapDatabase { path, sides, brings, staged: None });
         }
         // A folder is described only where it changes, or something in it does, which changes its time.
         touching.extend(self.folders.keys().chain(&self.makes).chain(puts.iter().copied()));
@@ -133,11 +193,13 @@ pub fn make(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let mut planner = Planner::new(config, options, control)?;
+    let mut planner = Planner::new(vault, config, options, control)?;
+    planner.sessions = Sessions::look(vault, config, sources, options)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
     for source in sources.iter_mut() {
         source.leave_out(&taken);
         planner.known.truncate(1);
+        planner.backup = source.name.to_string();
         let mut staged = HashSet::new();
         let root = &config.root;
         let allows = |path: &RelPath, target: &[u8]| {
@@ -163,6 +225,9 @@ pub fn make(
         let selection = source::selection(&options.items, vault, &sources[0].snapshot)?;
         planner.mirror(vault, selection)?;
     }
+    planner.settle_sides()?;
+    planner.plan.forget_quiet_areas();
+    planner.plan.kept = planner.sessions.kept();
     Ok(planner.plan)
 }
 
@@ -189,10 +254,25 @@ struct Planner<'a> {
     mirror_met: HashSet<Category>,
     /// Paths of those categories that the backup has.
     mirrored: HashSet<RelPath>,
+    /// Those that are left alone; none, until they were looked at.
+    sessions: Sessions<'a>,
+    /// The backup that the items come from.
+    backup: String,
+    /// For how databases begin.
+    headers: Reader,
+    /// Items that are called like a file beside a database.
+    sides_met: HashSet<RelPath>,
+    /// What lies beside databases that look unchanged and are none that SQLite can read.
+    unmet_sides: Vec<RelPath>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(config: &'a Config, options: &RestoreOptions, control: &'a Control) -> Result<Planner<'a>> {
+    fn new(
+        vault: &vault::Vault,
+        config: &'a Config,
+        options: &'a RestoreOptions,
+        control: &'a Control,
+    ) -> Result<Planner<'a>> {
         let root_stat = Stat::of(&config.root).at("reading", &config.root)?;
         Ok(Planner {
             config,
@@ -204,6 +284,11 @@ impl<'a> Planner<'a> {
             mirrored: HashSet::new(),
             mirror: options.mirror.iter().copied().collect(),
             mirror_met: HashSet::new(),
+            sessions: Sessions::none(config, options),
+            backup: String::new(),
+            headers: vault.reader()?,
+            sides_met: HashSet::new(),
+            unmet_sides: Vec::new(),
         })
     }
 }
@@ -213,8 +298,9 @@ impl Planner<'_> {
     fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
         self.control.check()?;
         let live = path.under(&self.config.root);
-        if item.kind == ItemType::Dir && live == self.config.backup_dir && live.is_dir() {
-            // Of a time when the vault lay elsewhere, and this folder was the app's: what it is now is the vault's to say.
+        if item.kind != ItemType::File && live == self.config.backup_dir && live.is_dir() {
+            // Of a time when the vault lay elsewhere, and this folder was the app's, or when the way to the vault was taken for
+            // a link of the app: what it is now is the vault's to say.
             self.parent(path)?;
             self.plan.report.unchanged += 1;
             return Ok(false);
@@ -223,6 +309,13 @@ impl Planner<'_> {
         if self.mirror.contains(&item.category) {
             self.mirror_met.insert(item.category);
             self.mirrored.insert(path.clone());
+        }
+        if item.category == Category::Session && self.sessions.keeps(path) {
+            self.keep(path, item)?;
+            return Ok(false);
+        }
+        if DATABASE_SIDES.iter().any(|side| path.as_bytes().ends_with(side.as_bytes())) {
+            self.sides_met.insert(path.clone());
         }
         let mut item = item.clone();
         (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
@@ -330,33 +423,28 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
-        let (mut sides, sides_there) = self.sides(path, item)?;
-        let is_there = match stat {
-            Some(stat) if stat.kind == Kind::File => {
-                let category = item.category;
-                let entry = Entry { path: path.clone(), absolute: live, stat, category, by_default: false };
-                if is_same(item, &entry, sides_there.is_empty())? {
-                    return Ok(self.same(path, item, &stat));
-                }
-                self.plan.replaced.insert(path.clone());
-                true
+        let is_there = stat.is_some_and(|stat| stat.kind == Kind::File);
+        let sides_there = self.sides_there(path, item, stat)?;
+        if let Some(stat) = stat.filter(|_| is_there) {
+            let (category, by_default) = (item.category, false);
+            let entry = Entry { path: path.clone(), absolute: live.clone(), stat, category, by_default };
+            if is_same(item, &entry, sides_there.is_empty())? {
+                return Ok(self.same(path, item, &stat, sides_there));
             }
-            Some(stat) => {
-                self.goes(path, &stat)?;
-                self.no_longer_a_link(path, &stat);
-                false
-            }
-            None => false,
-        };
-        if item.db.is_some() && !is_there && path.under(&self.config.root).is_file() {
-            // It lies behind a link that goes: whoever has it open would go on writing there.
-            self.plan.lost_databases.push(path.clone());
+            self.plan.replaced.insert(path.clone());
+        } else if let Some(stat) = stat {
+            self.goes(path, &stat)?;
+            self.no_longer_a_link(path, &stat);
         }
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
-        report.bytes =
-            item.sides.iter().fold(report.bytes.saturating_add(item.size), |sum, side| sum.saturating_add(side.size));
+        let bytes = item.sides.iter().fold(item.size, |sum, side| sum.saturating_add(side.size));
+        report.bytes = report.bytes.saturating_add(bytes);
+        self.weigh(path, bytes);
+        // What lies there now decides how it is replaced, and not only what it was when it was backed up.
+        let nature = if item.db.is_some() && !is_there { Nature::Database } else { Nature::of(&live) };
+        let mut sides = if item.db.is_some() || nature.is_database() { self.sides(path)? } else { Vec::new() };
         let mut brings = Vec::new();
         for side in &item.sides {
             let place = beside(path, &side.suffix)?;
@@ -374,34 +462,19 @@ impl Planner<'_> {
             self.may_be_in_memory(path, item.category);
             self.plan.placed.push(Placed::of(path, item));
         }
-        if item.db.is_some() && is_there {
-            self.plan.databases.push(Database { path: path.clone(), sides, raw: !item.sides.is_empty(), brings });
-        } else {
-            self.plan.removes.extend(sides);
-            self.plan.puts.push((path.clone(), is_there));
-        }
+        self.put_file(path, item, stat.filter(|_| is_there), nature, sides, brings)?;
         Ok(true)
     }
 
-    /// What SQLite may have beside a database, also between now and the swap; and what of it is there now.
-    fn sides(&self, path: &RelPath, item: &Item) -> Result<(Vec<RelPath>, Vec<RelPath>)> {
-        let (mut possible, mut there) = (Vec::new(), Vec::new());
-        if item.db.is_some() {
-            for suffix in DATABASE_SIDES {
-                let side = beside(path, suffix)?;
-                match stat(&side.under(&self.config.root))?.map(|stat| stat.kind) {
-                    Some(Kind::Dir) => continue,
-                    Some(_) => there.push(side.clone()),
-                    None => {}
-                }
-                possible.push(side);
-            }
-        }
-        Ok((possible, there))
-    }
-
     /// Its content is the same; what it is besides may not be.
-    fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat) -> bool {
+    fn same(&mut self, path: &RelPath, item: &Item, stat: &Stat, sides_there: Vec<RelPath>) -> bool {
+        if item.db.is_some() || !sides_there.is_empty() {
+            self.watch(path, item);
+            self.plan.unchanged.push(path.clone());
+        }
+        if item.db.is_none() {
+            self.unmet_sides.extend(sides_there);
+        }
         let (was, meta) = (Meta::of(stat), Meta::of_item(item));
         if meta.differs_from(&was) {
             self.plan.report.replace.push(path.display());
@@ -432,6 +505,7 @@ impl Planner<'_> {
         let report = &mut self.plan.report;
         let list = if stat.is_some() { &mut report.replace } else { &mut report.create };
         list.push(path.display());
+        self.weigh(path, 0);
         self.plan.puts.push((path.clone(), replaces));
         self.may_be_in_memory(path, item.category);
         Ok(true)
@@ -447,10 +521,10 @@ impl Planner<'_> {
     /// Something of another type is in the way of `path`, and goes with all that is in it.
     fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         match stat.kind {
-            Kind::File => self.removed(path.clone()),
+            Kind::File => self.removed(path.clone())?,
             Kind::Symlink => {
                 self.link_goes(path);
-                self.removed(path.clone());
+                self.removed(path.clone())?;
             }
             Kind::Dir => self.folder_goes(path, stat)?,
             Kind::Other => {
@@ -484,9 +558,17 @@ impl Planner<'_> {
         }
     }
 
-    fn removed(&mut self, path: RelPath) {
+    /// A file or link that goes, with what belongs to it.
+    fn removed(&mut self, path: RelPath) -> Result<()> {
+        let live = path.under(&self.config.root);
+        if stat(&live)?.is_some_and(|stat| stat.kind == Kind::File) && Nature::of(&live).is_database() {
+            let sides = self.sides(&path)?;
+            self.plan.removes.extend(sides);
+            self.plan.lost_databases.push(path.clone());
+        }
         self.plan.replaced.insert(path.clone());
         self.plan.removes.push(path);
+        Ok(())
     }
 
     fn folder_goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {

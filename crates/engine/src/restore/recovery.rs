@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::afterwards::Asking;
-use super::holders::holders;
+use super::holders::{Holders, holders};
 use super::in_place::{elapsed, left_behind};
 use super::journal::Journal;
 use super::plan::take_back;
@@ -105,7 +105,7 @@ fn tidy(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<
 fn not_in_use(swap: &Swap<'_>) -> Result<()> {
     let databases = swap.to_be_swapped();
     let found = if databases.is_empty() { None } else { holders(&databases) };
-    match found.as_ref().and_then(|found| found.holders.first()) {
+    match found.as_ref().and_then(Holders::user) {
         None => Ok(()),
         Some(holder) => Err(Error::Restore {
             message: format!(

@@ -4,6 +4,7 @@
 //! something that is no folder, and no link may lead out of the root.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use crate::capture::selection::Selection;
 use crate::path::RelPath;
@@ -115,6 +116,11 @@ impl Survey<'_> {
                 }
             };
             if !source.wanted.takes(&path, &item) {
+                continue;
+            }
+            // Older backups took the way to the vault for a link of the app.
+            if item.kind == ItemType::Symlink && leads_to_vault(&path, &item, &source.snapshot, self.vault) {
+                source.wanted.except.insert(path);
                 continue;
             }
             match self.check(&path, &item, &mut presence) {
@@ -255,6 +261,25 @@ fn leads_out(path: &RelPath, target: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Is this the link by which the root reached the vault?
+fn leads_to_vault(path: &RelPath, item: &Item, snapshot: &Snapshot, vault: &Vault) -> bool {
+    let Ok(target) = item.link_target().map(os_path) else { return false };
+    let folder = path.parent().unwrap_or_else(RelPath::root).under(Path::new(&snapshot.root));
+    let led = folder.join(target).canonicalize().ok();
+    led.is_some() && led == vault.dir().canonicalize().ok()
+}
+
+#[cfg(unix)]
+fn os_path(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn os_path(bytes: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// Is there a place for every chunk that the item needs?

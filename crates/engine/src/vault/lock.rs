@@ -42,8 +42,7 @@ impl Lock {
     /// Takes the vault's lock for `operation`, or fails with `E_BUSY`, or waits if `wait`.
     pub fn acquire(vault: &Path, operation: &str, wait: bool, control: &Control) -> Result<Lock> {
         let path = vault.join(FILE);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at("opening", &path)?;
+        let file = open(vault, &path).at("opening", &path)?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
@@ -81,6 +80,16 @@ impl Lock {
                 let _ = write(&file, &Running { progress, ..holder.clone() });
             }
         })
+    }
+}
+
+/// On a disk that is mounted read-only the lock is taken on what is there: a lock needs no writing.
+fn open(vault: &Path, path: &Path) -> std::io::Result<File> {
+    match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+            File::open(path).or_else(|_| File::open(vault.join(super::description::FILE)))
+        }
+        opened => opened,
     }
 }
 

@@ -30,7 +30,8 @@ const DATABASES: [(&str, &str); 2] = [("database.sqlite", "delete"), ("database/
 const FILES: u64 = 12;
 /// Files that it only reads: all of them are old, or all of them are restored.
 const STILL: u64 = 6;
-const CASES: (u64, u64) = (24, 1500);
+/// Cases of a sample.
+const SAMPLE: u64 = 24;
 
 /// How an app uses its databases.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -217,11 +218,13 @@ fn play(mode: RestoreMode, role: Role, habit: Habit) {
     };
     let written = AtomicUsize::new(0);
     let mut random = Random::new(calls);
-    let count = if is_torture() { CASES.1 } else { CASES.0 };
-    // Before the second half nothing is touched yet.
-    let cases: Vec<[u64; 4]> = (0..count)
-        .map(|case| [case, calls / 3 + random.below(calls - calls / 3), random.below(40), random.below(16)])
-        .collect();
+    // In the first third nothing is touched yet. All of the rest, with each that may recover it; or a sample.
+    let first = calls / 3;
+    let mut case = |number, at| [number, at, random.below(40), random.below(16)];
+    let cases: Vec<[u64; 4]> = match is_torture() {
+        true => (0..4 * (calls - first)).map(|number| case(number, first + 1 + number / 4)).collect(),
+        false => (0..SAMPLE).map(|number| case(number, first + 1 + number * (calls - first) / SAMPLE)).collect(),
+    };
     each(&cases, |case| {
         let [number, at, pause, choice] = *case;
         let what =

@@ -5,12 +5,17 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+mod astray;
 mod doubts;
+mod foresight;
 mod in_place;
+mod nature;
+mod other;
 mod others;
 mod refused;
 mod salvage;
 mod selective;
+mod sessions;
 mod under_app;
 mod undo;
 mod waiting;

@@ -191,6 +191,7 @@ fn root_does_not_do_what_a_workspace_of_somebody_else_says() {
     // A backup is made all the same, and says so.
     let result = bot.backup(BackupType::Manual);
     assert!(result.warnings.iter().any(|warning| warning.message.contains("belongs to the user 65534")));
+    assert!(result.degraded);
     let error = restore(&bot, &result.backup, offline()).unwrap_err();
     assert!(error.to_string().contains("run Lifeboat as that user"), "{error}");
     let shell = fs::metadata(bot.path("sh")).unwrap();

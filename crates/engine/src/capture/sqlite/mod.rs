@@ -17,6 +17,7 @@ mod check;
 mod claim;
 mod guard;
 mod header;
+mod nameless;
 mod reader;
 mod rollback;
 mod scan;
@@ -34,6 +35,7 @@ use crate::{Control, Error, Result};
 pub use check::{check_library, open_copy, quick_check};
 pub use header::is_database;
 pub(crate) use header::{HEADER, Header};
+pub use nameless::copy as copy_nameless;
 pub(crate) use reader::uri;
 pub(crate) use source::{beside, open_plainly};
 

@@ -1,6 +1,6 @@
 //! What a mirror removes: what the root has in mirrored categories, and the backup has not.
 
-use super::{DATABASE_SIDES, Planner, beside, stat};
+use super::{Planner, stat};
 use crate::capture::left::Left;
 use crate::capture::rules::Rules;
 use crate::capture::selection::Selection;
@@ -33,29 +33,21 @@ impl Planner<'_> {
 
     fn unknown(&mut self, entry: Entry) -> Result<()> {
         self.plan.report.remove.push(entry.path.display());
-        let mut is_database = false;
-        for suffix in DATABASE_SIDES {
-            let side = beside(&entry.path, suffix)?;
-            if entry.category == Category::Database && stat(&entry.beside(suffix))?.is_some() {
-                is_database = true;
-                self.plan.removes.push(side);
-            }
-        }
-        if is_database || entry.category == Category::Database {
-            self.plan.lost_databases.push(entry.path.clone());
-        } else {
-            self.may_be_in_memory(&entry.path, entry.category);
-        }
+        let lost = self.plan.lost_databases.len();
+        let (path, category) = (entry.path, entry.category);
         if entry.stat.kind == Kind::Symlink {
-            self.link_goes(&entry.path);
+            self.link_goes(&path);
+        }
+        self.removed(path.clone())?;
+        if lost == self.plan.lost_databases.len() {
+            self.may_be_in_memory(&path, category);
         }
         // Its folder stays as a rule: its time is for an undo to set back.
-        if let Some(parent) = entry.path.parent()
+        if let Some(parent) = path.parent()
             && let Some(stat) = stat(&parent.under(&self.config.root))?
         {
             self.plan.describes.entry(parent).or_insert((Some(Meta::of(&stat)), None));
         }
-        self.removed(entry.path);
         Ok(())
     }
 }
@@ -80,6 +72,13 @@ impl Visitor for Unknown<'_, '_, '_> {
             && !is_behind
             && self.planner.mirror.contains(&entry.category)
             && self.selection.takes(&entry.path, entry.category);
+        if goes && entry.category == Category::Session {
+            let is_folder = entry.stat.kind == Kind::Dir;
+            if self.planner.sessions.keeps_unknown(&entry.path, is_folder) {
+                self.planner.sessions.differs(&entry.path, &self.planner.backup, false);
+                return Ok(());
+            }
+        }
         match entry.stat.kind {
             _ if !goes => Ok(()),
             Kind::Dir => {

@@ -8,9 +8,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DATABASE_SIDES, Here, Plan, Planner, beside, link_target, stat};
+use super::{Here, Plan, Planner, link_target, stat};
 use crate::capture::stat::Kind;
-use crate::capture::walk::is_database;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{BackupRef, Category, ItemType, RestoreOptions, Warning};
@@ -85,7 +84,7 @@ pub fn plan(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Plan> {
-    let mut planner = Planner::new(config, options, control)?;
+    let mut planner = Planner::new(vault, config, options, control)?;
     let links: BTreeMap<RelPath, Vec<u8>> =
         record.links.iter().map(|link| Ok((link.path.clone(), link.target()?))).collect::<Result<_>>()?;
     let mut links = links.into_iter().peekable();
@@ -115,6 +114,8 @@ pub fn plan(
     for path in record.created.iter().rev() {
         planner.created(path, &mut planned)?;
     }
+    planner.settle_sides()?;
+    planner.plan.forget_quiet_areas();
     let mut plan = planner.plan;
     // The time of a folder in which only this changes something is no news.
     for (path, (was, meta)) in &mut plan.describes {
@@ -225,20 +226,11 @@ impl Planner<'_> {
             }
             Kind::File | Kind::Symlink => {
                 self.parent(path)?;
-                if here.kind == Kind::File && is_database(&live) {
-                    self.plan.lost_databases.push(path.clone());
-                    for suffix in DATABASE_SIDES {
-                        let side = beside(path, suffix)?;
-                        if stat(&side.under(&self.config.root))?.is_some_and(|side| side.kind != Kind::Dir)
-                            && planned.insert(side.clone())
-                        {
-                            self.plan.removes.push(side);
-                        }
-                    }
-                } else {
+                let lost = self.plan.lost_databases.len();
+                self.goes(path, &here)?;
+                if lost == self.plan.lost_databases.len() {
                     self.may_be_in_memory(path, Category::Data);
                 }
-                self.goes(path, &here)?;
             }
             // Nothing that a restore makes.
             Kind::Other => return Ok(()),

@@ -1,0 +1,44 @@
+//! Which of some paths a backup that is made now would take: the rules may leave one out, or it may be unreadable.
+
+use std::collections::BTreeSet;
+
+use crate::capture::left::Left;
+use crate::capture::rules::Rules;
+use crate::capture::stat::{Kind, Purpose, may};
+use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::path::RelPath;
+use crate::vault::Vault;
+use crate::{Config, Result};
+
+/// Walks the root as a backup does, and reads no file.
+pub fn would_take(vault: &Vault, config: &Config, paths: &BTreeSet<RelPath>) -> Result<BTreeSet<RelPath>> {
+    let rules = Rules::new(config)?;
+    let walk = Walk::new(config, &rules, vault.dir());
+    let mut looker = Looker { walk: &walk, paths, taken: BTreeSet::new() };
+    walk.run(&mut looker)?;
+    Ok(looker.taken)
+}
+
+struct Looker<'a> {
+    walk: &'a Walk<'a>,
+    paths: &'a BTreeSet<RelPath>,
+    taken: BTreeSet<RelPath>,
+}
+
+impl Visitor for Looker<'_> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        let can_be_read = || entry.stat.kind != Kind::File || may(&entry.absolute, Purpose::Read).is_ok();
+        if self.paths.contains(&entry.path) && can_be_read() {
+            self.taken.insert(entry.path);
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, folder: Entry) -> Result<()> {
+        self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
+    }
+
+    fn left(&mut self, _: Left) -> Result<()> {
+        Ok(())
+    }
+}
