@@ -87,6 +87,14 @@ export function doctor(options?: Watched): Promise<Diagnosis>
 export function restore(backup: BackupReference, options?: RestoreOptions): Promise<RestoreResult>
 
 /**
+ * Takes the last restore in place back, from its own record: what it replaced or removed comes back from its safety backup,
+ * what it made goes, and nothing else is touched. That is a restore, too, with a safety backup of its own: another
+ * `undoRestore()` takes it back.
+ * @throws BackupError E_NOT_FOUND where there is no restore to take back, or its safety backup is gone
+ */
+export function undoRestore(options?: UndoOptions): Promise<RestoreResult>
+
+/**
  * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
  * finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
  * millisecond, once the addon is loaded. In CommonJS, the host's index.js is:
@@ -214,6 +222,7 @@ export class BackupEngine {
   previewBackup(options?: Watched): Promise<Preview>
   doctor(options?: Watched): Promise<Diagnosis>
   restore(backup: BackupReference, options?: RestoreOptions): Promise<RestoreResult>
+  undoRestore(options?: UndoOptions): Promise<RestoreResult>
   applyPendingRestore(): Promise<RestoreResult | null>
   discardPendingRestore(): Promise<boolean>
   listBackups(filter?: ListFilter): Promise<BackupInfo[]>
@@ -345,7 +354,11 @@ export interface ListFilter {
 }
 
 export interface ItemFilter {
-  /** Paths, globs or categories. */
+  /**
+   * Paths, globs or categories. A path that the backup has comes before a glob, and a file before a category of its name; a
+   * folder is taken with the category. `./database` is always the path, `category:database` always the category. A path that is
+   * not UTF-8 is `//` and its bytes in base64 (`'//' + item.raw`).
+   */
   items?: string[]
 }
 
@@ -371,6 +384,8 @@ export interface BackupInfo {
 export interface Item {
   /** Relative to the root, with `/`. */
   path: string
+  /** The bytes of a path that is not UTF-8, in base64. */
+  raw?: string
   category: Category
   type: 'file' | 'dir' | 'symlink'
   size: number
@@ -439,7 +454,7 @@ export interface TableDiff {
 }
 
 export interface RestoreOptions extends Watched {
-  /** Paths, globs, or categories: `['database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
+  /** As in `ItemFilter`: `['category:database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
   items?: string[]
   /** As in `items`; true without items is E_CONFIG. */
   selective?: boolean
@@ -479,6 +494,9 @@ export interface RestoreOptions extends Watched {
   watch?: boolean
 }
 
+/** As in `RestoreOptions`. What is restored is the record's to say. */
+export type UndoOptions = Pick<RestoreOptions, 'dryRun' | 'mode' | 'wait' | 'watch' | keyof Watched>
+
 export type RestoreMode = 'live' | 'offline' | 'on-restart'
 
 export interface RestoreResult {
@@ -488,10 +506,16 @@ export interface RestoreResult {
   restored: string[]
   /** The time of the backup. */
   timestamp: number
-  /** All that was replaced or removed is in this backup; `restore` it to take everything back. */
+  /** All that was replaced or removed is in this backup, and `undoRestore()` takes it from there. */
   safetyBackup?: string
+  /** The command that takes it back, `lifeboat undo`; absent where nothing was done, or no safety backup was made. */
+  undo?: string
+  /** Of `undoRestore()`: the backup whose restore was taken back, when that was made, and whether it was an undo itself. */
+  takesBack?: { backup: string; at: number; undo: boolean }
   plan: { create: string[]; replace: string[]; remove: string[]; unchanged: number; bytes: number }
   dryRun: boolean
+  /** Of a dry run: bytes that the safety backup will probably add to the vault. */
+  safetyBytes?: number
   /** It waits for the next start: call `applyPendingRestore()` there, before anything is opened. */
   staged: boolean
   /** How it was done in place; absent with a `target`. */
@@ -734,6 +758,7 @@ export interface Events {
     operation:
       | 'createBackup'
       | 'restore'
+      | 'undoRestore'
       | 'applyPendingRestore'
       | 'verify'
       | 'listBackups'

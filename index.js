@@ -228,6 +228,14 @@ class BackupEngine {
   async restore(backup, options = {}) {
     const request = call.restore(backup, options)
     const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
+    return this.#bringBack(name, request, options)
+  }
+
+  async undoRestore(options = {}) {
+    return this.#bringBack('undo', call.undoRestore(options), options)
+  }
+
+  async #bringBack(name, request, options) {
     // Who restores here is asked to read it again like every other host: through the vault.
     const isHeard = await this.#presence.say()
     const running = this.#restoring(name, () => this.#run(request, options))
@@ -557,6 +565,7 @@ module.exports = {
   previewBackup: async (options) => theEngine().previewBackup(options),
   doctor,
   restore: async (backup, options) => theEngine().restore(backup, options),
+  undoRestore: async (options) => theEngine().undoRestore(options),
   applyPendingRestore: async () => theEngine().applyPendingRestore(),
   discardPendingRestore: async () => theEngine().discardPendingRestore(),
   listBackups: async (filter) => theEngine().listBackups(filter),

@@ -2,7 +2,8 @@
 
 import lifeboat from './index.js'
 
-export const { configure, createBackup, restore, applyPendingRestore, discardPendingRestore, migrate } = lifeboat
+export const { configure, createBackup, restore, undoRestore, migrate } = lifeboat
+export const { applyPendingRestore, discardPendingRestore } = lifeboat
 export const { listBackups, listItems, versions, diff, verify, status, history, on, off, scheduler } = lifeboat
 export const { previewBackup, doctor } = lifeboat
 export const { exportBackup, importBackup, prune, deleteBackup, pin, unpin } = lifeboat

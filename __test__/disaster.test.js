@@ -131,6 +131,16 @@ for (const [source, but] of [
   })
 }
 
+chapter('a restore that cannot be finished is put aside', async (t) => {
+  const bot = await disaster(t)
+  mkdirSync(join(bot.root, '.lifeboat-restore/old'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(bot.root, '.lifeboat-restore/journal'), 'cut off')
+  await assert.rejects(bot.engine.restore('latest'), /journal/)
+  bot.runWell('A restore that cannot be finished')
+  assert.equal(bot.read('srv/bot/config.json'), '{"good":true}')
+  assert.equal(bot.read('mnt/usb/cut-off-restore/journal'), 'cut off')
+})
+
 chapter('the vault is damaged, and there is a second copy', async (t) => {
   const bot = await disaster(t)
   bot.damageVault()

@@ -171,6 +171,7 @@ test('what is not built yet is not there', () => {
     'previewBackup',
     'doctor',
     'restore',
+    'undoRestore',
     'applyPendingRestore',
     'discardPendingRestore',
     'listBackups',

@@ -17,6 +17,7 @@ import {
   previewBackup,
   restore,
   scheduler,
+  undoRestore,
   versions
 } from 'lifeboat'
 import start from 'lifeboat/start'
@@ -52,6 +53,7 @@ const { safetyBackup, mode, reason, kept, stillOpen } = await restore(result.bac
 console.log(safetyBackup?.toUpperCase(), mode, reason, kept?.[0].message, stillOpen?.join())
 // @ts-expect-error no such mode
 await restore(result.backup, { mode: 'quick' })
+console.log((await undoRestore({ dryRun: true, mode: 'live' })).takesBack?.backup)
 console.log((await applyPendingRestore())?.restored.length)
 await restore({ at: new Date() }, { target: '/tmp/out', items: ['database'] })
 

@@ -180,6 +180,12 @@ function restore(backup, options) {
   return { op: 'restore', backup: whichBackup(backup), options: given }
 }
 
+const UNDO = { dryRun: 'boolean', mode: 'mode', wait: 'boolean', watch: 'boolean', ...WATCHED }
+
+function undoRestore(options) {
+  return { op: 'undoRestore', options: withoutWatchers(checkAll('The options of undoRestore', options, UNDO)) }
+}
+
 const MIGRATE = { backup: 'backup', history: 'boolean', owner: 'path', allowOutsideLinks: 'boolean', ...WATCHED }
 
 function migrate(from, options) {
@@ -236,6 +242,7 @@ module.exports = {
   previewBackup,
   prune,
   restore,
+  undoRestore,
   scheduled,
   stop,
   verify,

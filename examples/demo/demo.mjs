@@ -231,7 +231,7 @@ async function restoreInPlace({ engine, writer, first, originals, before, root }
   )
   fact(
     dim(
-      `Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}. To take it all back: restore('${result.safetyBackup}')`
+      `Meanwhile the bot made ${count(felt.commits, 'commit')}, the slowest took ${time(felt.slowestMs)}. To take it all back: undoRestore()`
     )
   )
   const proofs = []

@@ -1,11 +1,13 @@
 //! What may be typed, and the help that teaches it. Nothing here touches a file.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lifeboat_engine::report::{BackupType, Category};
+use lifeboat_engine::report::{BackupType, Category, RestoreMode};
 
+use crate::commands::undo::UndoArgs;
 use crate::time::{self, Moment};
 
 const TOUR: &str = "\
@@ -110,11 +112,16 @@ Examples:
     /// Show what is in a backup.
     ///
     /// One line an item: size, time of the last change, category and path. Name paths, globs or categories (database,
-    /// config, logs, accounts, templates, session, media, data) to see only those.
+    /// config, logs, accounts, templates, session, media, data) to see only those. A path that is there comes before a glob, and
+    /// a file before a category of its name; a folder is taken with the category. ./NAME is always the path, category:NAME
+    /// always the category. Paths are shown as a shell reads them, so that they can be pasted; --json has bytes that are not
+    /// UTF-8 as `raw`, in base64.
     #[command(after_help = "\
 Examples:
   lifeboat items latest
-  lifeboat items latest database                    a category
+  lifeboat items latest database                    a category, and a folder of that name
+  lifeboat items latest category:database           the category alone
+  lifeboat items latest ./database                  the folder alone
   lifeboat items latest 'uploads/reports/2026/**'   a glob, in quotes so that the shell leaves it alone
   lifeboat items backup_DAILY_2026-11-23T02-00-00-000Z config.json")]
     Items(ItemsArgs),
@@ -135,12 +142,22 @@ Examples:
 Examples:
   lifeboat restore latest --dry-run                 what would be done, and whether it can be
   lifeboat restore --at '2026-11-23 14:00'          everything as it was then
-  lifeboat restore latest database                  a category
+  lifeboat restore latest database                  a category, and a folder of that name: see lifeboat items --help
   lifeboat restore --at 3h session --mode on-restart
   lifeboat restore latest --to /tmp/look            into another folder
   lifeboat restore latest --to /tmp/rescue --salvage    what is whole of a damaged vault"
     )]
     Restore(RestoreArgs),
+
+    /// Take the last restore in place back.
+    ///
+    /// What it replaced or removed comes back from its safety backup, what it made goes, and nothing else is touched. That is
+    /// a restore, too: what is there now is backed up first, and another undo takes it back.
+    #[command(after_help = "\
+Examples:
+  lifeboat undo --dry-run                           what would be done
+  lifeboat undo")]
+    Undo(UndoArgs),
 
     /// Read everything back and prove that it is whole.
     ///
@@ -180,12 +197,12 @@ Examples:
     ///
     /// <backup>.tar.gz, which tar unpacks, or <backup>.tar.gz.sealed, which opens with the passphrase (or, where there is
     /// none, the key file). It is sealed where the vault is configured to be encrypted. FILE may be a folder, and is the
-    /// folder one stands in where it is left out. `lifeboat import` takes it into any vault; recover.mjs opens it, too.
+    /// folder one stands in where it is left out. `lifeboat import FILE` takes it into any vault; recover.mjs opens it, too.
     #[command(after_help = "\
 Examples:
   lifeboat export latest /mnt/usb/
   lifeboat export latest /mnt/usb/bot.tar.gz --plain
-  lifeboat export backup_DAILY_2026-11-23T02-00-00-000Z /tmp/some.tar.gz.sealed --items database,config.json")]
+  lifeboat export latest /tmp/some.tar.gz.sealed --items database,config.json")]
     Export(ExportArgs),
 
     /// Take an archive into the vault, as the backup that it was.
@@ -232,7 +249,7 @@ Examples:
 Examples:
   lifeboat delete backup_MANUAL_2026-11-23T02-00-00-000Z"
     )]
-    Delete(PinArgs),
+    Delete(DeleteArgs),
 
     /// Keep a backup until it is unpinned.
     ///
@@ -398,17 +415,17 @@ pub struct ItemsArgs {
     pub backup: String,
     /// Paths, globs or categories; none means everything.
     #[arg(value_name = "ITEM")]
-    pub items: Vec<String>,
+    pub items: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// A backup's name, or `latest`.
     #[arg(required_unless_present_any = ["at", "apply_pending", "discard_pending"])]
-    pub backup: Option<String>,
+    pub backup: Option<OsString>,
     /// Paths, globs or categories; none means everything.
     #[arg(value_name = "ITEM")]
-    pub items: Vec<String>,
+    pub items: Vec<OsString>,
     /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end. Times are in
     /// the zone of the configuration, else of the app, else of this machine.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -471,10 +488,21 @@ pub enum Mode {
     OnRestart,
 }
 
+impl From<Mode> for RestoreMode {
+    fn from(mode: Mode) -> RestoreMode {
+        match mode {
+            Mode::Auto => RestoreMode::Auto,
+            Mode::Live => RestoreMode::Live,
+            Mode::Offline => RestoreMode::Offline,
+            Mode::OnRestart => RestoreMode::OnRestart,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct VersionsArgs {
-    /// A path in the root, as `lifeboat items` shows it.
-    pub path: String,
+    /// A path in the root, as `lifeboat items latest` shows it.
+    pub path: OsString,
 }
 
 #[derive(Debug, Args)]
@@ -493,9 +521,9 @@ pub struct ExportArgs {
     pub backup: String,
     /// The file to write, or the folder to write it to [default: this folder].
     pub file: Option<PathBuf>,
-    /// Only these paths, globs or categories, with commas between them; or give it several times.
-    #[arg(long, value_name = "ITEM", value_delimiter = ',')]
-    pub items: Vec<String>,
+    /// Only these paths, globs or categories, with commas between them; or give it several times. A comma in a name is `\,`.
+    #[arg(long, value_name = "ITEM")]
+    pub items: Vec<OsString>,
     /// Do not encrypt it: whoever has the file can read it.
     #[arg(long)]
     pub plain: bool,
@@ -509,7 +537,7 @@ pub struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The archive: a .tar.gz or .tar.gz.sealed that `lifeboat export` wrote.
+    /// The archive: a .tar.gz or .tar.gz.sealed that lifeboat export wrote.
     pub file: PathBuf,
 }
 
@@ -549,6 +577,15 @@ pub struct PruneArgs {
 pub struct PinArgs {
     /// A backup's name, or `latest`.
     pub backup: String,
+}
+
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
+    /// Do not ask. Only a person at a terminal is asked; a script is not.
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

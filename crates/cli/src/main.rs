@@ -11,6 +11,7 @@
 //! | `progress.rs` | the engine's progress → a bar, JSON lines, or the host |
 //! | `output.rs` | one JSON document, or tables and sentences; sizes, counts, times |
 //! | `ping.rs` | telling an outside watchman of a backup |
+//! | `shell.rs` | words as they were typed, and as they can be pasted |
 //! | `time.rs` | `2h`, `yesterday`, `2026-11-23 14:00` → an instant, and back |
 //! | `interrupt.rs` | Ctrl-C → stop at the next safe place |
 //! | `priority.rs` | the quiet guest: low CPU and I/O priority |
@@ -29,6 +30,7 @@ mod ping;
 mod priority;
 mod progress;
 mod session;
+mod shell;
 mod time;
 mod worker;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use console::style;
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::progress::{self, Relay};
+use crate::shell;
 
 /// So many warnings fit on a screen.
 const SHOWN: usize = 20;
@@ -96,7 +97,7 @@ impl Output {
     pub fn alarms(&self, message: &str, warnings: &[Warning]) {
         self.alarm(message);
         for warning in warnings.iter().take(SHOWN) {
-            self.alarm(&format!("{}: {}", escaped(&warning.path), escaped(&warning.message)));
+            self.alarm(&format!("{}: {}", escaped(&warning.path), in_person(&warning.message)));
         }
         if warnings.len() > SHOWN {
             self.alarm(&format!("and {} more warnings: see `lifeboat history --json`", warnings.len() - SHOWN));
@@ -107,6 +108,22 @@ impl Output {
     pub fn remark(&self, message: &str) {
         if !self.quiet && !self.json {
             let _ = writeln!(io::stderr(), "{} {message}", style("lifeboat:").for_stderr().yellow());
+        }
+    }
+
+    /// Asks a person yes or no; `E_ABORTED` where it is not yes.
+    pub fn ask(&self, question: &str) -> Result<()> {
+        let ask = || -> io::Result<bool> {
+            let mut err = io::stderr().lock();
+            write!(err, "{question} [y/N] ")?;
+            err.flush()?;
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer)?;
+            Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        };
+        match ask().map_err(|error| Error::io("asking at", "the terminal", error))? {
+            true => Ok(()),
+            false => Err(Error::Aborted),
         }
     }
 
@@ -122,12 +139,12 @@ impl Output {
 fn error_text(error: &Error) -> String {
     let message = error.to_string();
     let mut text =
-        format!("{} {} ({})\n", style("lifeboat:").for_stderr().red().bold(), escaped(&message), error.code());
+        format!("{} {} ({})\n", style("lifeboat:").for_stderr().red().bold(), in_person(&message), error.code());
     let mut cause = error.source();
     while let Some(inner) = cause {
         let reason = inner.to_string();
         if !message.contains(&reason) {
-            let _ = writeln!(text, "  because: {}", escaped(&reason));
+            let _ = writeln!(text, "  because: {}", in_person(&reason));
         }
         cause = inner.source();
     }
@@ -183,16 +200,9 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// A command as one types it: words that a shell would take apart are quoted.
-pub fn in_shell(words: &[String]) -> String {
-    let is_plain = |char: char| char.is_alphanumeric() || "-_./:,=@+%".contains(char);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.clone(),
-        // Windows' shells know double quotes only.
-        false if cfg!(windows) => format!("\"{}\"", escaped(word)),
-        false => format!("'{}'", escaped(word).replace('\'', r"'\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+/// A message of the engine as a person at this terminal reads it.
+pub fn in_person(message: &str) -> String {
+    escaped(&shell::for_here(message)).into_owned()
 }
 
 /// A table without lines, which a person reads and `awk` too. `numbers` are the columns that stand to the right.
@@ -223,7 +233,7 @@ pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
     }
     writeln!(out, "  {} {}:", style("!").yellow().bold(), count(warnings.len() as u64, "warning", "warnings"))?;
     for warning in warnings.iter().take(SHOWN) {
-        writeln!(out, "    {}: {}", escaped(&warning.path), escaped(&warning.message))?;
+        writeln!(out, "    {}: {}", escaped(&warning.path), in_person(&warning.message))?;
     }
     if warnings.len() > SHOWN {
         writeln!(out, "    and {} more: see --json", warnings.len() - SHOWN)?;
@@ -252,13 +262,6 @@ mod tests {
     fn a_file_name_cannot_command_the_terminal() {
         assert_eq!(escaped("uploads/é.jpg"), "uploads/é.jpg");
         assert_eq!(escaped("a\nb\u{1b}[2Jc"), "a\\nb\\u{1b}[2Jc");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_is_quoted_where_a_shell_would_take_it_apart() {
-        let words = ["lifeboat", "--root", "/srv/my bot", "uploads/**", "it's"].map(String::from);
-        assert_eq!(in_shell(&words), r"lifeboat --root '/srv/my bot' 'uploads/**' 'it'\''s'");
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub fn bar() -> Relay {
         .with_finish(ProgressFinish::AndClear);
     let mut measured = None;
     Relay::start(move |progress| {
-        bar.set_prefix(escaped(&progress.phase).into_owned());
+        bar.set_prefix(escaped(in_words(&progress.phase)).into_owned());
         bar.set_message(detail(progress));
         if let Some(total) = progress.total_bytes {
             bar.set_length(total);
@@ -134,6 +134,17 @@ pub fn bar() -> Relay {
         }
         Ok(())
     })
+}
+
+/// What a phase is to a person; the short names are for programs.
+fn in_words(phase: &str) -> &str {
+    match phase {
+        "saving" => "saving what is there now",
+        "restoring" => "reading the backup",
+        "verifying" => "checking",
+        "replacing" => "putting in place",
+        other => other,
+    }
 }
 
 fn style(measurable: bool) -> ProgressStyle {

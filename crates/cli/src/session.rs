@@ -1,5 +1,6 @@
 //! From what was typed to an engine: folders, configuration, credentials, progress and Ctrl-C, in one place.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
@@ -12,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::output::Output;
-use crate::{credentials, interrupt};
+use crate::{credentials, interrupt, shell};
 
 /// A person may mistype a passphrase; a program that guesses gets no more tries than this.
 const TRIES: usize = 3;
@@ -33,6 +34,7 @@ pub enum Vault {
 
 impl Session {
     pub fn new(global: Global, output: Output) -> Session {
+        shell::remember_places(&global);
         Session { global, output }
     }
 
@@ -102,12 +104,9 @@ impl Session {
     }
 
     /// The words of another command on the same root and vault.
-    pub fn typed_again(&self, command: &str) -> Vec<String> {
-        let mut words = vec!["lifeboat".to_string(), command.to_string()];
-        let Global { root, vault, config, .. } = &self.global;
-        for (option, value) in [("--root", root), ("--vault", vault), ("--config", config)] {
-            words.extend(value.iter().flat_map(|value| [option.to_string(), value.display().to_string()]));
-        }
+    pub fn typed_again(&self, command: &str) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["lifeboat".into(), command.into()];
+        words.extend(shell::places(&self.global));
         words
     }
 

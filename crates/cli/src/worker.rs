@@ -75,6 +75,7 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
         Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
         Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),
+        Operation::UndoRestore { options } => json(&engine.undo_restore(&options, control)?),
         Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
         Operation::Prune { options } => json(&engine.prune(&options, control)?),
         Operation::DeleteBackup { backup } => json(&engine.delete_backup(&backup, control)?),

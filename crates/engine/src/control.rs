@@ -36,6 +36,13 @@ impl Control {
         Control { progress: Arc::new(progress), ..self.clone() }
     }
 
+    /// The same operation as a part of a larger one, in which all of it is this phase.
+    pub fn in_phase(&self, phase: &'static str) -> Control {
+        let first = self.progress.clone();
+        let progress = move |progress: &Progress| first(&Progress { phase: phase.into(), ..progress.clone() });
+        Control { progress: Arc::new(progress), ..self.clone() }
+    }
+
     /// Nobody watches and nobody cancels.
     pub fn silent() -> Control {
         Control::new(|_| ())

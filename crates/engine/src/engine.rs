@@ -432,7 +432,7 @@ impl Engine {
         let lock = self.lock("DELETE", false, control)?;
         let mut recorder = self.recorder("DELETE", None, control);
         recorder.started();
-        recorder.end(prune::delete(&vault, &name, &lock.told(control)))
+        recorder.end(prune::delete(&vault, &self.config, &name, &lock.told(control)))
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.

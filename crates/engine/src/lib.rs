@@ -40,6 +40,7 @@ pub mod control;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+mod held;
 pub mod migrate;
 pub mod mutex;
 pub mod owner;

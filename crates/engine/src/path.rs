@@ -43,6 +43,27 @@ impl RelPath {
         Ok(RelPath(bytes.to_vec()))
     }
 
+    /// As people and programs write a path: `./database/`, or with its bytes in base64 behind `//`, as it is serialized.
+    pub fn typed(text: &str) -> Result<RelPath> {
+        if let Some(bytes) = text.strip_prefix(RAW).and_then(|raw| BASE64.decode(raw).ok()) {
+            return RelPath::parse(&bytes);
+        }
+        let text = if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() };
+        let mut plain = text.trim_end_matches('/');
+        while let Some(rest) = plain.strip_prefix("./") {
+            plain = rest.trim_start_matches('/');
+        }
+        RelPath::parse(plain.as_bytes())
+    }
+
+    /// The word that [`RelPath::typed`] reads as these bytes.
+    pub fn word(bytes: &[u8]) -> String {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("{RAW}{}", BASE64.encode(bytes)),
+        }
+    }
+
     /// This path and one more component. `name` comes from a directory listing.
     pub fn join(&self, name: &std::ffi::OsStr) -> RelPath {
         let mut bytes = self.0.clone();
@@ -106,10 +127,7 @@ const RAW: &str = "//";
 
 impl serde::Serialize for RelPath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.serialize_str(&format!("{RAW}{}", BASE64.encode(&self.0))),
-        }
+        serializer.serialize_str(&RelPath::word(&self.0))
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use crate::held::{self, held};
 use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
@@ -17,7 +18,7 @@ use crate::vault::pack::PackId;
 use crate::vault::shelf;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::sweep::{MOSTLY, Marker, Marks, Sweep, Swept};
-use crate::{Config, Control, Error, Result};
+use crate::{Config, Control, Error, Result, restore};
 
 /// Applies the rules of the configuration. The caller holds the vault's lock. `damaged`: packs in which a verification
 /// has found damage; they are written anew where all that is needed of them is whole.
@@ -29,7 +30,13 @@ pub fn run(
     control: &Control,
 ) -> Result<PruneReport> {
     let infos = backups(vault, control.now())?;
-    let verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
+    let mut verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
+    let held = held(vault, config);
+    for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
+        if let Some(why) = held.get(&verdict.backup) {
+            (verdict.keep, verdict.why) = (true, (*why).into());
+        }
+    }
     remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)
 }
 
@@ -44,8 +51,16 @@ pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<Prun
     infos.iter().zip(verdicts).map(verdict).collect()
 }
 
-/// Removes one backup, whatever the rules say.
-pub fn delete(vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
+/// Removes one backup, whatever the rules say; but not one that waits to be restored.
+pub fn delete(vault: &Vault, config: &Config, name: &BackupName, control: &Control) -> Result<PruneReport> {
+    if restore::pending_backup(&config.root).as_deref() == Some(name.as_str()) {
+        return Err(Error::Restore {
+            message: format!(
+                "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` forgets that restore.",
+                held::WAITS
+            ),
+        });
+    }
     let verdict = |info: &BackupInfo| {
         let keep = info.backup != name.as_str();
         let why = if keep { "not asked for" } else { "asked for" };

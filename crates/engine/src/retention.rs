@@ -27,8 +27,8 @@ const AHEAD: i64 = 10 * 60_000;
 
 /// From the smallest tier to the largest: where room is made, it is made in this order.
 pub const TIERS: [BackupType; 7] = [
-    BackupType::Hourly,
     BackupType::Safety,
+    BackupType::Hourly,
     BackupType::Daily,
     BackupType::Weekly,
     BackupType::Monthly,

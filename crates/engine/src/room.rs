@@ -1,8 +1,8 @@
 //! Staying within `maxLocalStorage`, which counts everything in the vault's folder.
 //!
 //! Room for a new backup is made in this order: what no rule keeps; archives, which only repeat what the vault has; then
-//! backups before their time, the smallest tier first and in it the oldest ([`retention::sacrifices`]). Never the newest
-//! good backup, and never a pinned one. All is reckoned before anything is removed: where it would not be enough, nothing
+//! backups before their time, those from before a restore first, then the smallest tier, and in it the oldest ([`retention::sacrifices`]). Never the newest
+//! good backup, never a pinned one, and none that a restore leans on ([`crate::held`]). All is reckoned before anything is removed: where it would not be enough, nothing
 //! is removed.
 
 use std::collections::HashSet;
@@ -16,14 +16,19 @@ use crate::retention::{self, Rules};
 use crate::vault::name::BackupName;
 use crate::vault::sweep::Marker;
 use crate::vault::{self, Vault, durable, shelf};
-use crate::{Config, Control, Error, Result, prune};
+use crate::{Config, Control, Error, Result, held, prune};
 
 /// While room is made, packs are written anew from so many percent of dead bytes on.
 const TIGHT: u64 = 5;
 
 /// Bytes that may still be written; none where the limit is passed already.
 pub fn left(vault: &Vault, config: &Config) -> Result<u64> {
-    Ok(config.max_local_storage.0.saturating_sub(vault::usage(vault.dir())?.used))
+    Ok(limit(vault, config).saturating_sub(vault::usage(vault.dir())?.used))
+}
+
+/// What the vault may take: the safety backup of the last restore lies beside it.
+fn limit(vault: &Vault, config: &Config) -> u64 {
+    config.max_local_storage.0.saturating_add(held::beyond_limit(vault))
 }
 
 /// Makes room for `needed` bytes, or fails with `E_STORAGE_LIMIT` and has removed nothing. Returns what had to go before
@@ -58,7 +63,9 @@ impl Room<'_> {
         let verdicts = retention::judge(&infos, &Rules::of(self.config), now);
         let mut verdicts = prune::verdicts(&infos, verdicts);
         // The most valuable first: those that never go, then the last that would.
-        let sacrifices = retention::sacrifices(&infos, now);
+        let held = held::held(self.vault, self.config);
+        let mut sacrifices = retention::sacrifices(&infos, now);
+        sacrifices.retain(|index| !held.contains_key(&infos[*index].backup));
         let may_go: HashSet<usize> = sacrifices.iter().copied().collect();
         let mut order: Vec<usize> = (0..infos.len()).filter(|index| !may_go.contains(index)).collect();
         let untouchable = order.len();
@@ -69,13 +76,15 @@ impl Room<'_> {
         let packs: u64 = catalog.all_packs()?.iter().map(|(_, size)| size).sum();
         let archives: u64 = shelf::expendable(self.vault)?.iter().map(|(.., size)| size).sum();
         let fixed = used.saturating_sub(packs + archives);
-        let limit = self.config.max_local_storage.0;
-        let Some(budget) = limit.checked_sub(fixed.saturating_add(self.needed)) else {
+        let Some(budget) = limit(self.vault, self.config).checked_sub(fixed.saturating_add(self.needed)) else {
             return Err(self.refused(Some(used.saturating_sub(archives))));
         };
         // Of what stays, some lies in packs that are a little dead.
         let tight = budget - budget / 100 * TIGHT;
 
+        for verdict in verdicts.iter_mut().filter(|verdict| held.contains_key(&verdict.backup)) {
+            verdict.keep = true;
+        }
         let mut marker = Marker::new(self.vault, Arc::new(Mutex::new(catalog)));
         // Of what never goes.
         let mut least = 0;

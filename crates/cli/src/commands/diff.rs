@@ -10,7 +10,10 @@ use lifeboat_engine::report::{BackupRef, Change, DiffReport, ItemInfo, ItemType,
 use crate::args::DiffArgs;
 use crate::output::{count, escaped, size, warnings};
 use crate::session::{Session, Vault};
-use crate::{exit, priority, time};
+use crate::{exit, priority, shell, time};
+
+/// So many paths are shown; `--json` has them all.
+const SHOWN: usize = 120;
 
 pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
@@ -44,12 +47,16 @@ fn show(out: &mut dyn Write, report: &DiffReport) -> io::Result<()> {
     lines.extend(report.added.iter().map(Line::Added));
     lines.extend(report.removed.iter().map(Line::Removed));
     lines.sort_by(|a, b| a.path().split('/').cmp(b.path().split('/')));
-    for line in &lines {
+    // As of plans: more than that nobody reads on a screen.
+    for line in lines.iter().take(SHOWN) {
         match line {
             Line::Added(item) => writeln!(out, "{} {}{}", style("+").green(), name(item), sized(item))?,
             Line::Removed(item) => writeln!(out, "{} {}{}", style("-").red(), name(item), sized(item))?,
             Line::Changed(change) => changed(out, change)?,
         }
+    }
+    if lines.len() > SHOWN {
+        writeln!(out, "and {} more: see --json", HumanCount((lines.len() - SHOWN) as u64))?;
     }
     warnings(out, &report.warnings)?;
     if !lines.is_empty() {
@@ -77,9 +84,9 @@ fn name(item: &ItemInfo) -> String {
     let mark = match item.kind {
         ItemType::File => "",
         ItemType::Dir => "/",
-        ItemType::Symlink => "@",
+        ItemType::Symlink => "",
     };
-    format!("{}{mark}", escaped(&item.path))
+    format!("{}{mark}", shell::path(item))
 }
 
 fn sized(item: &ItemInfo) -> StyledObject<String> {

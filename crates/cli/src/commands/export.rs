@@ -10,12 +10,12 @@ use lifeboat_engine::report::{ExportOptions, ExportResult};
 use crate::args::ExportArgs;
 use crate::output::{count, escaped, size};
 use crate::session::{Session, Vault, absolute};
-use crate::{exit, time};
+use crate::{exit, shell, time};
 
 pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
     let file = absolute(args.file.as_deref().unwrap_or(Path::new(".")))?;
     let options = ExportOptions {
-        items: args.items.clone(),
+        items: args.items.iter().flat_map(|items| split(&shell::typed(items))).collect(),
         encrypt: args.plain.then_some(false).or(args.sealed.then_some(true)),
         overwrite: args.overwrite,
     };
@@ -28,6 +28,12 @@ pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
     let is_taken = result.file.starts_with(&config.root) && !result.file.starts_with(&config.backup_dir);
     session.output.result(&result, |out| show(out, &result, is_taken))?;
     Ok(exit::DONE)
+}
+
+/// At commas, but not at `\,`.
+fn split(items: &str) -> Vec<String> {
+    // No name has a NUL.
+    items.replace("\\,", "\0").split(',').map(|item| item.replace('\0', ",")).collect()
 }
 
 fn show(out: &mut dyn Write, result: &ExportResult, is_taken: bool) -> io::Result<()> {

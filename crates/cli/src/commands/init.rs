@@ -11,8 +11,9 @@ use lifeboat_engine::vault::{self, place};
 use lifeboat_engine::{Engine, Result};
 
 use crate::args::InitArgs;
-use crate::output::{escaped, in_shell};
+use crate::output::escaped;
 use crate::session::{Session, Vault, absolute};
+use crate::shell;
 use crate::{credentials, exit};
 
 pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
@@ -78,7 +79,7 @@ fn show(out: &mut dyn Write, report: &InitReport, named: &Path) -> io::Result<()
         let file = file.display().to_string();
         writeln!(out, "  It opens by the passphrase in {}. The app and every command find this file.", escaped(&file))?;
         writeln!(out, "  The file is in no backup. Without it nobody can read them: keep a copy on another machine.")?;
-        writeln!(out, "  To see it: {}", in_shell(&["cat".into(), file]))?;
+        writeln!(out, "  To see it: {}", shell::command(&["cat", file.as_str()]))?;
     }
     if let Some(file) = &report.key_file {
         let file = file.display().to_string();

@@ -7,12 +7,13 @@ use lifeboat_engine::report::{ItemInfo, ItemType};
 use lifeboat_engine::zone::Zone;
 
 use crate::args::ItemsArgs;
-use crate::exit;
-use crate::output::{escaped, size};
+use crate::output::size;
 use crate::session::{Session, Vault};
+use crate::{exit, shell};
 
 pub fn run(args: &ItemsArgs, session: &Session) -> Result<u8> {
-    let items = session.engine(Vault::MustExist, |engine| engine.list_items(&args.backup, &args.items))?;
+    let items =
+        session.engine(Vault::MustExist, |engine| engine.list_items(&args.backup, &shell::all_typed(&args.items)))?;
     let zone = session.zone()?;
     session.output.result(&items, |out| show(out, &items, &zone))?;
     Ok(exit::DONE)
@@ -24,10 +25,10 @@ fn show(out: &mut dyn Write, items: &[ItemInfo], zone: &Zone) -> io::Result<()> 
         let (size, mark) = match item.kind {
             ItemType::File => (size(item.size), ""),
             ItemType::Dir => ("-".into(), "/"),
-            ItemType::Symlink => ("link".into(), "@"),
+            ItemType::Symlink => ("link".into(), ""),
         };
         let (changed, category) = (zone.say(item.mtime), item.category.as_str());
-        writeln!(out, "{size:>9}  {changed}  {category:<9}  {}{mark}", escaped(&item.path))?;
+        writeln!(out, "{size:>9}  {changed}  {category:<9}  {}{mark}", shell::path(item))?;
     }
     Ok(())
 }

@@ -14,8 +14,10 @@ mod pin;
 mod preview;
 mod prune;
 mod restore;
+mod restored;
 mod schedule;
 mod status;
+pub mod undo;
 mod verify;
 mod versions;
 
@@ -33,6 +35,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::List(args) => list::run(args, session),
         Command::Items(args) => items::run(args, session),
         Command::Restore(args) => restore::run(args, session),
+        Command::Undo(args) => undo::run(args, session),
         Command::Verify(args) => verify::run(args, session),
         Command::Versions(args) => versions::run(args, session),
         Command::Diff(args) => diff::run(args, session),

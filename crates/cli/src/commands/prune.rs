@@ -6,8 +6,8 @@ use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{PruneOptions, PruneReport};
 
-use crate::args::{PinArgs, PruneArgs};
-use crate::output::{count, size, table, warnings};
+use crate::args::{DeleteArgs, PruneArgs};
+use crate::output::{count, escaped, size, table, warnings};
 use crate::session::{Session, Vault};
 use crate::{exit, time};
 
@@ -18,7 +18,10 @@ pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-pub fn delete(args: &PinArgs, session: &Session) -> Result<u8> {
+pub fn delete(args: &DeleteArgs, session: &Session) -> Result<u8> {
+    if !args.yes && session.output.may_ask() {
+        session.output.ask(&format!("Delete {} for good?", escaped(&args.backup)))?;
+    }
     let report = session.long(Vault::MustExist, |engine, control| engine.delete_backup(&args.backup, control))?;
     session.output.result(&report, |out| summary(out, &report))?;
     Ok(exit::DONE)

@@ -8,9 +8,9 @@ use lifeboat_engine::zone::{self, Zone};
 use lifeboat_engine::{Config, Result};
 
 use super::schedule::made_by;
-use crate::output::{count, escaped, ratio, size};
+use crate::output::{count, escaped, in_person, ratio, size};
 use crate::session::{Session, Vault};
-use crate::{exit, time};
+use crate::{exit, shell, time};
 
 pub fn run(session: &Session) -> Result<u8> {
     let (status, config) =
@@ -31,7 +31,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         writeln!(out, "{}: {newest}.", style("✗ Not healthy").red().bold())?;
     }
     for problem in &status.problems {
-        writeln!(out, "  {} {} ({})", style("!").yellow().bold(), escaped(&problem.message), problem.code)?;
+        writeln!(out, "  {} {} ({})", style("!").yellow().bold(), in_person(&problem.message), problem.code)?;
     }
     writeln!(out)?;
     let mut line = |name: &str, text: String| writeln!(out, "  {:<10} {}", name, escaped(&text));
@@ -45,7 +45,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
     if status.pending_restore {
         let how =
             "a restore is put in place at the next start of the app; `lifeboat restore --discard-pending` forgets it";
-        line("Waiting", how.into())?;
+        line("Waiting", shell::for_here(how).into_owned())?;
     }
     let storage = &status.storage;
     let mut backups = count(storage.backups, "backup", "backups");

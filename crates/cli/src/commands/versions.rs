@@ -8,12 +8,12 @@ use lifeboat_engine::report::{ItemType, Version};
 use lifeboat_engine::zone::Zone;
 
 use crate::args::VersionsArgs;
-use crate::exit;
 use crate::output::{count, size, table};
 use crate::session::{Session, Vault};
+use crate::{exit, shell};
 
 pub fn run(args: &VersionsArgs, session: &Session) -> Result<u8> {
-    let versions = session.engine(Vault::MustExist, |engine| engine.versions(&args.path))?;
+    let versions = session.engine(Vault::MustExist, |engine| engine.versions(&shell::typed(&args.path)))?;
     let zone = session.zone()?;
     session.output.result(&versions, |out| show(out, &versions, &zone))?;
     Ok(exit::DONE)

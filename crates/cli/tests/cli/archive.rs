@@ -62,8 +62,10 @@ fn a_place_that_cannot_be_written_to_is_refused_before_anybody_is_asked_for_a_ke
 fn some_items_in_the_clear_and_never_over_another_file() {
     let bot = Bot::new();
     let backup = bot.backup();
-    let result =
-        document(&mut bot.lifeboat(["export", &backup, "--plain", "--items=config.json,database", "--json"]), 0);
+    let result = document(
+        &mut bot.lifeboat(["export", &backup, "--plain", "--items=config.json,category:database", "--json"]),
+        0,
+    );
     let file = bot.root().join(format!("{backup}.tar.gz"));
     assert_eq!(result["file"], file.canonicalize().unwrap().to_str().unwrap());
     assert_eq!((&result["items"], &result["encrypted"]), (&3.into(), &false.into()));

@@ -109,7 +109,8 @@ fn items_are_chosen_by_path_glob_and_category() {
         let items = document(&mut bot.lifeboat(["items", "latest", choice, "--json"]), 0);
         items.as_array().unwrap().iter().map(|item| item["path"].as_str().unwrap().to_string()).collect()
     };
-    assert_eq!(paths("database"), ["database/saldo.sqlite", "database.sqlite"]);
+    assert_eq!(paths("category:database"), ["database/saldo.sqlite", "database.sqlite"]);
+    assert_eq!(paths("./database"), ["database", "database/accounts.json", "database/saldo.sqlite"]);
     assert_eq!(paths("config.json"), ["config.json"]);
     assert_eq!(paths("uploads/**/*.jpg"), ["uploads/reports/2026/roof.jpg"]);
 
@@ -125,7 +126,7 @@ fn a_name_with_a_newline_stays_on_its_line() {
     bot.backup();
     let (table, _) = texts(&mut bot.lifeboat(["items", "latest", "*lines*"]), 0);
     assert_eq!(table.lines().count(), 1, "{table:?}");
-    assert!(table.contains("two\\nlines\\u{1b}[31m.json"), "{table:?}");
+    assert!(table.contains(r"$'two\nlines\033[31m.json'"), "{table:?}");
 }
 
 #[test]

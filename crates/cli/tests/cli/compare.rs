@@ -62,7 +62,7 @@ fn a_difference_is_a_list_of_paths_and_the_rows_of_tables() {
                 "    saldo: 3 rows added, 12 changed",
                 "    voucher: new",
                 "- sessions/main/pre-key-3.json  11 B",
-                "+ uploads/new\\u{1b}[2J.jpg  1 B",
+                r"+ $'uploads/new\033[2J.jpg'  1 B",
             ],
             "{out}"
         );
@@ -127,4 +127,16 @@ fn a_comparison_that_is_killed_leaves_no_content_behind() {
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success());
     assert_eq!(content(), 0);
+}
+
+#[test]
+fn a_difference_is_no_longer_than_a_screen_can_hold() {
+    let bot = Bot::new();
+    bot.backup();
+    fs::create_dir(bot.root().join("many")).unwrap();
+    (0..500).for_each(|number| bot.write(&format!("many/{number}.txt"), "x"));
+    let (out, _) = texts(&mut bot.lifeboat(["diff", "latest"]), 0);
+    assert!(out.lines().count() < 130 && out.contains("and 381 more: see --json"), "{out}");
+    let all = document(&mut bot.lifeboat(["diff", "latest", "--json"]), 0);
+    assert_eq!(all["added"].as_array().unwrap().len(), 501);
 }

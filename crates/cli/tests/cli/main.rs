@@ -13,11 +13,17 @@ mod lesser_user;
 mod migrate;
 mod passphrase_file;
 mod ping;
+#[cfg(unix)]
+mod printed;
 mod prune;
 mod restore;
 #[cfg(unix)]
 mod taken;
 mod time;
+#[cfg(unix)]
+mod undo;
 mod usage;
+#[cfg(unix)]
+mod words;
 mod worker;
 mod zone;

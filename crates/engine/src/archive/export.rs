@@ -26,6 +26,12 @@ use crate::{Config, Control, Error, Result};
 /// copied, whose hash no vault knows.
 const REMEMBERED: usize = 4096;
 
+/// A name by which tar is expected to open it.
+fn is_called_plain(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    !file.is_dir() && [".tar", ".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end))
+}
+
 /// Writes `backup` to `file`, all or nothing. A folder gets a file with the backup's name.
 pub fn export(
     vault: &Vault,
@@ -41,6 +47,15 @@ pub fn export(
     let mut source = sources(vault, &BackupRef::Name(backup.into()), &wanted)?.remove(0);
     let is_called_sealed = file.extension().is_some_and(|extension| extension == "sealed");
     let encrypt = options.encrypt.unwrap_or(config.encryption || is_called_sealed);
+    if encrypt && options.encrypt.is_none() && is_called_plain(file) {
+        return Err(Error::Config {
+            message: format!(
+                "{} would be sealed, because the vault is configured to be encrypted, and no tool could open it by that name. \
+                 Call it .tar.gz.sealed, or ask for one that anybody can read (encrypt: false, --plain).",
+                file.display()
+            ),
+        });
+    }
     let path = place(file, &source, encrypt);
     let new = NewFile::create(&path, options.overwrite)?;
     let seal = if encrypt { Some(Seal::new(credentials)?) } else { None };

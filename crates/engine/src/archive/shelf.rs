@@ -113,8 +113,9 @@ pub fn read_back(
 
 /// No backup is hurt: an archive only repeats what the vault has.
 fn damage(object: String, backup: &BackupName, detail: &str) -> Damage {
-    let message =
-        format!("{detail}. Remove this archive; {backup} itself is in the vault, and `lifeboat export` writes another");
+    let message = format!(
+        "{detail}. Remove this archive; {backup} itself is in the vault, and `lifeboat export {backup}` writes another"
+    );
     Damage { object, backups: Vec::new(), healed: false, message }
 }
 

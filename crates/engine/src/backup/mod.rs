@@ -95,6 +95,14 @@ fn with_room(
     control: &Control,
 ) -> Result<BackupResult> {
     vault.clean_up()?;
+    if kind == BackupType::Safety {
+        // Before a restore nothing goes to make room: the disk is its limit.
+        let result = tidy(vault, make(vault, config, kind, options, None, None, control));
+        if matches!(result, Err(Error::NoSpace { .. })) {
+            room::give_back(vault, &Control::silent());
+        }
+        return result;
+    }
     let Estimate { likely, most } = estimate(vault, config, guess, control.now())?;
     let needed = if guess == Guess::Likely { likely } else { most };
     match room::make(vault, config, needed, control) {
@@ -109,6 +117,13 @@ fn with_room(
         room::give_back(vault, &Control::silent());
     }
     result
+}
+
+/// Bytes that a backup would probably add now. Reads no file of the root.
+pub fn likely_size(vault: &Vault, config: &Config, now: i64) -> Result<u64> {
+    let rules = Rules::new(config)?;
+    let walk = Walk::new(config, &rules, vault.dir());
+    Ok(Estimate::of(&walk, &mut vault.reader()?, previous_snapshot(vault, now).0.as_ref())?.likely)
 }
 
 /// Where there is plenty of room, nobody walks through the root to find out how much is needed.

@@ -8,6 +8,7 @@ pub mod left;
 pub mod links;
 pub mod ours;
 pub mod rules;
+pub mod selection;
 pub mod sqlite;
 pub mod stat;
 pub mod walk;

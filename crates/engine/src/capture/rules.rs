@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -158,15 +157,18 @@ fn find<'a>(sources: &'a [Source], path: &Candidate<'_>) -> Option<&'a Source> {
     sources.iter().find(|source| source.include.is_match_candidate(path) && !source.exclude.is_match_candidate(path))
 }
 
+const ANYWHERE: &str = "**/";
+
 /// A name without a slash is meant wherever it is.
 fn anywhere(patterns: &[String]) -> Vec<String> {
     let one = |pattern: &String| {
-        if pattern.trim_end_matches('/').contains('/') { pattern.clone() } else { format!("**/{pattern}") }
+        if pattern.trim_end_matches('/').contains('/') { pattern.clone() } else { format!("{ANYWHERE}{pattern}") }
     };
     patterns.iter().map(one).collect()
 }
 
-fn candidate(path: &RelPath) -> Candidate<'_> {
+/// A path as globs see it.
+pub fn candidate(path: &RelPath) -> Candidate<'_> {
     #[cfg(unix)]
     let os: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(path.as_bytes());
     #[cfg(unix)]
@@ -187,7 +189,11 @@ fn names(patterns: &[impl AsRef<str>]) -> Result<GlobSet> {
 
 fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet> {
     let bad = |pattern: &str, error: globset::Error| Error::Config {
-        message: format!("The pattern {pattern:?} is not a valid glob: {}.", error.kind()),
+        message: format!(
+            "The pattern {pattern:?} is not a valid glob: {}. If it is a name, write a backslash before each such sign: \
+             a\\[b.json.",
+            error.kind()
+        ),
     };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
@@ -197,79 +203,23 @@ fn glob_set(patterns: &[impl AsRef<str>], with_content: bool) -> Result<GlobSet>
             // Who names all that is behind a link names the link.
             plain = plain.trim_end_matches("/**").trim_end_matches("/*");
         }
+        // A name may look like a pattern: `data[1]`.
+        let (anywhere, name) = plain.strip_prefix(ANYWHERE).map_or(("", plain), |name| (ANYWHERE, name));
+        let literal = format!("{anywhere}{}", globset::escape(name));
         let mut add = |text: &str| {
             set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(|error| bad(pattern, error))?);
-            Ok(())
+            if with_content {
+                let inner = format!("{text}/**");
+                set.add(GlobBuilder::new(&inner).literal_separator(true).build().map_err(|error| bad(pattern, error))?);
+            }
+            Ok::<_, Error>(())
         };
         add(plain)?;
-        if with_content {
-            add(&format!("{plain}/**"))?;
-        } else {
-            // A name may look like a pattern: `data[1]`.
-            add(&globset::escape(plain))?;
+        if literal != plain {
+            add(&literal)?;
         }
     }
     set.build().map_err(|error| bad("", error))
-}
-
-/// Chooses items by paths, globs or categories, as users name them in `items`.
-pub struct Selection {
-    wanted: Vec<Wish>,
-}
-
-struct Wish {
-    text: String,
-    wanted: Wanted,
-    met: AtomicBool,
-}
-
-enum Wanted {
-    Category(Category),
-    Glob(GlobSet),
-}
-
-impl Selection {
-    /// `items` empty: everything.
-    pub fn new(items: &[String]) -> Result<Selection> {
-        let wanted = items
-            .iter()
-            .map(|item| {
-                let category = Category::ALL.into_iter().find(|category| category.as_str() == item);
-                let wanted = match category {
-                    Some(category) => Wanted::Category(category),
-                    None => Wanted::Glob(globs(&[item])?),
-                };
-                Ok(Wish { text: item.clone(), wanted, met: AtomicBool::new(false) })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Selection { wanted })
-    }
-
-    pub fn takes(&self, path: &RelPath, category: Category) -> bool {
-        if self.wanted.is_empty() {
-            return true;
-        }
-        let candidate = candidate(path);
-        let mut taken = false;
-        for wish in &self.wanted {
-            let fits = match &wish.wanted {
-                Wanted::Category(wanted) => *wanted == category,
-                // The very name first: a file may be called `[a].txt`.
-                Wanted::Glob(glob) => wish.text.as_bytes() == path.as_bytes() || glob.is_match_candidate(&candidate),
-            };
-            if fits {
-                wish.met.store(true, Ordering::Relaxed);
-            }
-            taken |= fits;
-        }
-        taken
-    }
-
-    /// What was asked for and never met.
-    pub fn missed(&self) -> Vec<&str> {
-        let missed = self.wanted.iter().filter(|wish| !wish.met.load(Ordering::Relaxed));
-        missed.map(|wish| wish.text.as_str()).collect()
-    }
 }
 
 #[cfg(test)]
@@ -355,14 +305,5 @@ mod tests {
         assert!(!sources.follows(&path("data/more")) && !sources.follows(&path("other")));
         let named = rules(Config { follow_links: vec!["*.db".into()], ..Config::default() });
         assert!(named.follows(&path("app.db")) && !named.follows(&path("deep/app.db")));
-    }
-
-    #[test]
-    fn a_selection_knows_what_it_never_met() {
-        let selection = Selection::new(&["database".into(), "uploads/**/*.jpg".into(), "confg.json".into()]).unwrap();
-        assert!(selection.takes(&path("x.sqlite"), Category::Database));
-        assert!(selection.takes(&path("uploads/a/b.jpg"), Category::Media));
-        assert!(!selection.takes(&path("config.json"), Category::Config));
-        assert_eq!(selection.missed(), ["confg.json"]);
     }
 }

@@ -12,7 +12,6 @@
 
 mod databases;
 mod diff;
-mod find;
 mod image;
 mod live;
 mod merge;

@@ -233,8 +233,8 @@ fn compare_values(x: ValueRef<'_>, y: ValueRef<'_>, encoding: Encoding) -> Order
     match (x, y) {
         (ValueRef::Integer(x), ValueRef::Integer(y)) => x.cmp(&y),
         (ValueRef::Real(x), ValueRef::Real(y)) => x.total_cmp(&y),
-        (ValueRef::Integer(x), ValueRef::Real(y)) => (x as f64).total_cmp(&y),
-        (ValueRef::Real(x), ValueRef::Integer(y)) => x.total_cmp(&(y as f64)),
+        (ValueRef::Integer(x), ValueRef::Real(y)) => compare_with_real(x, y),
+        (ValueRef::Real(x), ValueRef::Integer(y)) => compare_with_real(y, x).reverse(),
         (ValueRef::Text(x), ValueRef::Text(y)) => match encoding {
             Encoding::Utf8 => x.cmp(y),
             Encoding::Utf16le => utf16(x, u16::to_le_bytes).cmp(&utf16(y, u16::to_le_bytes)),
@@ -245,6 +245,41 @@ fn compare_values(x: ValueRef<'_>, y: ValueRef<'_>, encoding: Encoding) -> Order
     }
 }
 
+/// A real number does not hold every whole one beyond 2^53: as SQLite does it, without rounding.
+fn compare_with_real(whole: i64, real: f64) -> Ordering {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if real < -END {
+        return Ordering::Greater;
+    }
+    if real >= END {
+        return Ordering::Less;
+    }
+    whole.cmp(&(real as i64)).then((whole as f64).total_cmp(&real))
+}
+
 fn utf16(text: &[u8], bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     String::from_utf8_lossy(text).encode_utf16().flat_map(bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_and_real_numbers_sort_as_in_sqlite() {
+        let db = Connection::open_in_memory().unwrap();
+        let wholes = [0, 2, -2, -3, 1 << 53, (1 << 53) + 1, (1 << 53) - 1, i64::MAX, i64::MIN];
+        let reals = [0.5, -2.5, 2.0, 9_007_199_254_740_992.0, 9_007_199_254_740_993.5, 9.3e18, -9.3e18, 1e300];
+        for whole in wholes {
+            for real in reals {
+                let sign: i64 = db.query_row("SELECT (?1 > ?2) - (?1 < ?2)", (whole, real), |row| row.get(0)).unwrap();
+                let order = compare_values(ValueRef::Integer(whole), ValueRef::Real(real), Encoding::Utf8);
+                assert_eq!(order as i64, sign, "{whole} and {real}");
+                assert_eq!(
+                    compare_values(ValueRef::Real(real), ValueRef::Integer(whole), Encoding::Utf8),
+                    order.reverse()
+                );
+            }
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! One path over time: through all backups, the newest first, and what is the same in backups in a row is one version.
 
-use super::find::Finder;
 use super::same_content;
 use crate::path::RelPath;
 use crate::report::Version;
+use crate::vault::find::Finder;
 use crate::vault::item::Item;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
@@ -31,16 +31,10 @@ pub fn versions(vault: &Vault, path: &str) -> Result<Vec<Version>> {
     history.finish(vault, &wanted)
 }
 
-/// As people write a path: `./database/`.
 fn parse(path: &str) -> Result<RelPath> {
-    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
-    let mut plain = path.trim_end_matches('/');
-    while let Some(rest) = plain.strip_prefix("./") {
-        plain = rest.trim_start_matches('/');
-    }
-    RelPath::parse(plain.as_bytes()).map_err(|_| Error::Config {
+    RelPath::typed(path).map_err(|_| Error::Config {
         message: format!(
-            "{path:?} is not a path in the root. Write it as `lifeboat items` shows it: database/users.sqlite."
+            "{path:?} is not a path in the root. Write it as `lifeboat items latest` shows it: database/users.sqlite."
         ),
     })
 }

@@ -1,19 +1,24 @@
 //! Bringing back, at the engine's front door: in place or elsewhere, now, at the next start, or after a crash.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult, Warning};
+use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreResult, UndoOptions, Warning};
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::vault::Vault;
-use crate::{Control, Result, presence, restore};
+use crate::{Control, Error, Result, presence, restore};
 
 impl Engine {
     /// Restores in place, or into `options.target`.
     pub fn restore(&self, backup: &BackupRef, options: &RestoreOptions, control: &Control) -> Result<RestoreResult> {
         restore::check_options(options)?;
         self.refuse_future([backup], control)?;
+        match &options.target {
+            Some(target) => self.refuse_in_vault(target)?,
+            None => self.refuse_missing_root()?,
+        }
         let vault = self.vault()?;
         if let Some(target) = &options.target {
             self.recover_quietly();
@@ -21,16 +26,73 @@ impl Engine {
             return restore::into(&vault, target, backup, options, threads, control)
                 .map_err(|error| self.in_zone(error));
         }
+        self.in_place(&vault, &backup.to_string(), options, control, |control| {
+            restore::in_place(&vault, &self.config, backup, options, control)
+        })
+    }
+
+    /// Takes the last restore in place back: exactly what it replaced and removed comes back, and what it made goes. That
+    /// is a restore, too, with a safety backup of its own, and can be taken back.
+    pub fn undo_restore(&self, options: &UndoOptions, control: &Control) -> Result<RestoreResult> {
+        let vault = self.vault()?;
+        self.in_place(&vault, "undo", &options.as_restore(), control, |control| {
+            restore::undo(&vault, &self.config, options, control)
+        })
+    }
+
+    /// What is written there would be taken for the vault's, or for somebody else's; and the vault may be all that is left.
+    fn refuse_in_vault(&self, target: &Path) -> Result<()> {
+        let real = |path: &Path| {
+            let mut there = path;
+            while !there.exists() {
+                there = there.parent()?;
+            }
+            let rest = path.strip_prefix(there).ok()?;
+            Some(std::fs::canonicalize(there).ok()?.join(rest))
+        };
+        let vault = &self.config().backup_dir;
+        match (real(target), real(vault)) {
+            (Some(target), Some(vault)) if target.starts_with(&vault) => Err(Error::Config {
+                message: format!("{} lies in the vault. Restore into a folder beside it.", target.display()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_missing_root(&self) -> Result<()> {
+        let root = &self.config.root;
+        if root.is_dir() {
+            return Ok(());
+        }
+        Err(Error::Source {
+            message: format!(
+                "The folder {} does not exist. Make it, and in it `lifeboat migrate --from COPY` sets it up from a copy of its \
+                 vault or from an archive.",
+                root.display()
+            ),
+            source: None,
+        })
+    }
+
+    /// `name`: what failed, for an event.
+    fn in_place(
+        &self,
+        vault: &Vault,
+        name: &str,
+        options: &RestoreOptions,
+        control: &Control,
+        restore: impl FnOnce(&Control) -> Result<Restored>,
+    ) -> Result<RestoreResult> {
         let mut recorder = self.recorder("RESTORE", None, control);
         let mut held = None;
-        let mut work = || {
+        let work = || {
             let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
             if !options.dry_run {
                 recorder.started();
             }
             let control = &lock.told(control);
-            self.recover_under_lock(&vault, control)?;
-            restore::in_place(&vault, &self.config, backup, options, control).map_err(|error| self.in_zone(error))
+            self.recover_under_lock(vault, control)?;
+            restore(control).map_err(|error| self.in_zone(error))
         };
         let done = work();
         if options.dry_run {
@@ -57,7 +119,7 @@ impl Engine {
             }
             Err(error) => Err(error),
         };
-        recorder.tell_restore(&backup.to_string(), &result);
+        recorder.tell_restore(name, &result);
         recorder.end(result)
     }
 
@@ -89,7 +151,7 @@ impl Engine {
             // Forgotten at this moment.
             Ok(None) => Ok(None),
             Ok(Some(result)) => recorder.end(Ok(result)).map(Some),
-            Err(error) => recorder.end(Err(error)).map(|result: RestoreResult| Some(result)),
+            Err(error) => recorder.end(Err(waits_still(error))).map(|result: RestoreResult| Some(result)),
         }
     }
 
@@ -134,6 +196,19 @@ impl Engine {
     /// Forgets a restore that waits for the next start. True: there was one.
     pub fn discard_pending_restore(&self) -> Result<bool> {
         restore::discard_pending(&self.config)
+    }
+}
+
+/// What waits goes on waiting, until it can be applied or is forgotten.
+fn waits_still(error: Error) -> Error {
+    const WAY_OUT: &str = "The restore goes on waiting; `lifeboat restore --discard-pending` forgets it.";
+    match error {
+        Error::Restore { message } => Error::Restore { message: format!("{message} {WAY_OUT}") },
+        Error::NotFound { message } => Error::NotFound { message: format!("{message} {WAY_OUT}") },
+        Error::Corrupt { object, detail, backups } => {
+            Error::Corrupt { object, detail: format!("{detail} ({WAY_OUT})"), backups }
+        }
+        other => other,
     }
 }
 

@@ -111,6 +111,9 @@ impl ListFilter {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ItemInfo {
     pub path: String,
+    /// The bytes of a path that is not UTF-8, in base64. Behind `//` they name it in `items`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
     pub category: Category,
     #[serde(rename = "type")]
     pub kind: ItemType,

@@ -77,6 +77,45 @@ impl Default for RestoreOptions {
     }
 }
 
+/// How the last restore is taken back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct UndoOptions {
+    /// Only plan and check.
+    pub dry_run: bool,
+    pub mode: RestoreMode,
+    /// Wait for a running operation instead of failing with `E_BUSY`.
+    pub wait: bool,
+    /// As with a restore. Default true.
+    pub watch: bool,
+}
+
+impl Default for UndoOptions {
+    fn default() -> UndoOptions {
+        UndoOptions { dry_run: false, mode: RestoreMode::Auto, wait: false, watch: true }
+    }
+}
+
+impl UndoOptions {
+    /// The same of a restore. What is restored is the record's to say.
+    pub fn as_restore(&self) -> RestoreOptions {
+        let UndoOptions { dry_run, mode, wait, watch } = *self;
+        let (mirror, allow_outside_links) = (Vec::new(), true);
+        RestoreOptions { dry_run, mode, wait, watch, mirror, allow_outside_links, ..RestoreOptions::default() }
+    }
+}
+
+/// The restore that was taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakenBack {
+    /// What it had restored.
+    pub backup: String,
+    /// When it was made, milliseconds since the epoch.
+    pub at: i64,
+    /// It had taken back a restore itself.
+    pub undo: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RestorePlan {
     pub create: Vec<String>,
@@ -97,6 +136,9 @@ pub struct RestoreResult {
     pub safety_backup: Option<String>,
     pub plan: RestorePlan,
     pub dry_run: bool,
+    /// Bytes that the safety backup will probably add to the vault; only of a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_bytes: Option<u64>,
     /// The restore waits for the next start of the app.
     pub staged: bool,
     /// How it was done in place, never `auto`; absent for a restore into another folder.
@@ -123,6 +165,12 @@ pub struct RestoreResult {
     /// What to do now, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// The command that takes it back: `lifeboat undo`. Absent where it cannot be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// What this took back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<TakenBack>,
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,
 }

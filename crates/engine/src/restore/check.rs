@@ -5,20 +5,23 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
 use super::source::Source;
 use super::sparse::ZeroChunks;
-use super::stage::{Order, Places, Shared};
+use super::stage::{Order, PROGRESS_EVERY, Places, Shared};
 use super::unset::Unset;
 use super::workspace::Workspace;
 use crate::capture::holes;
 use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
+use crate::mutex::lock;
 use crate::path::RelPath;
-use crate::report::{ItemType, RestorePlan};
+use crate::report::{ItemType, Progress, RestorePlan};
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
 use crate::vault::reader::Reader;
@@ -31,6 +34,8 @@ pub struct Check<'a> {
     pub workspace: &'a Workspace,
     pub source: &'a Source,
     pub threads: usize,
+    /// Bytes of all that was staged.
+    pub total: u64,
     pub control: &'a Control,
 }
 
@@ -40,6 +45,8 @@ impl Check<'_> {
         let plan = RestorePlan::default();
         let unset = Unset::default();
         let shared = Shared::new(self.control, &plan, &unset, false);
+        let progress = Progress { phase: "verifying".into(), total_bytes: Some(self.total), ..Progress::default() };
+        let far = Mutex::new((progress, Instant::now()));
         let order = Order {
             source: self.source,
             places: self.workspace,
@@ -54,11 +61,18 @@ impl Check<'_> {
         let (jobs_in, jobs) = bounded::<(RelPath, Item)>(self.threads * 16);
         let listed = std::thread::scope(|scope| {
             for mut reader in readers {
-                let (jobs, shared) = (jobs.clone(), &shared);
+                let (jobs, shared, far) = (jobs.clone(), &shared, &far);
                 scope.spawn(move || {
                     for (path, item) in jobs {
                         if let Err(error) = shared.check().and_then(|()| self.item(&path, &item, &mut reader)) {
                             shared.fail(error);
+                        }
+                        let mut far = lock(far);
+                        let (progress, last) = &mut *far;
+                        (progress.items, progress.bytes) = (progress.items + 1, progress.bytes + item.size);
+                        if last.elapsed() >= PROGRESS_EVERY {
+                            *last = Instant::now();
+                            self.control.report(progress);
                         }
                     }
                 });

@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Journal, Staged, Step};
+use super::plan::take_back;
 use super::safety::is_beside;
 use super::workspace::{State, Tree, Workspace, look};
 use crate::capture::sqlite::beside;
@@ -40,6 +41,7 @@ pub fn store_waiting(vault: &Vault, config: &Config, control: &Control) -> Resul
     }
     let journal = Journal::read(&workspace.file("kept"))?;
     let stored = store(vault, config, &workspace, &journal, control)?;
+    take_back::hand_over(vault, config, &workspace, stored.as_deref())?;
     workspace.mark_done()?;
     // What cannot be removed is in nobody's way.
     let _ = workspace.remove();

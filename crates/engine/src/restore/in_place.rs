@@ -4,8 +4,10 @@
 //! is touched, and an error removes what was staged. From the journal on the restore is finished, or undone after an
 //! error; a crash in between leaves the journal, and the next operation of Lifeboat on that root finishes it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
@@ -13,23 +15,39 @@ use super::check::Check;
 use super::holders::Holder;
 use super::journal::Journal;
 use super::mode::{self, Choice};
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, take_back};
 use super::source::{Source, sources};
 use super::stage::{Order, Stage};
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
 use super::{astray, displaced, doubts, permission, recovery, safety};
+use crate::capture::stat::Stat;
 use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
+use crate::vault::last_restore::{self, LastRestore};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
 
-const MAX_PENDING: u64 = 64 << 20;
+/// A record of what is taken back may be in it.
+const MAX_PENDING: u64 = 1 << 30;
+/// The one command that takes a restore in place back.
+const UNDO: &str = "lifeboat undo";
 
 /// A restore that waits for the next start of the app: what was asked for.
 #[derive(Serialize, Deserialize)]
 struct Pending {
     backup: String,
     options: RestoreOptions,
+    /// The restore that is to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undo: Option<LastRestore>,
+}
+
+/// A restore that waits: the backup, what was asked for, what is to be taken back, and where it was staged.
+pub struct Waiting {
+    pub backup: BackupRef,
+    pub options: RestoreOptions,
+    pub undo: Option<LastRestore>,
+    pub workspace: Workspace,
 }
 
 /// Restores in place. The caller holds the vault's lock, and has recovered what an earlier restore left.
@@ -38,6 +56,8 @@ pub struct InPlace<'a> {
     pub config: &'a Config,
     pub options: &'a RestoreOptions,
     pub control: &'a Control,
+    /// The restore that is taken back; then the backup is its safety backup.
+    pub undo: Option<&'a LastRestore>,
 }
 
 /// What was done, and what is to be known of it afterwards.
@@ -56,8 +76,7 @@ impl InPlace<'_> {
     /// `waiting`: the workspace of a restore that waited for this start, with what was staged for it.
     pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<Restored> {
         let started = Instant::now();
-        let mut sources = sources(self.vault, backup, self.options)?;
-        let mut plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
+        let (sources, mut plan) = self.plan(backup)?;
         let hosts = presence::processes(self.vault.dir());
         let Choice { mode, reason, app_runs, astray, .. } =
             mode::choose(self.options.mode, &plan, self.config, &hosts)?;
@@ -79,7 +98,10 @@ impl InPlace<'_> {
             ..RestoreResult::default()
         };
         result.restored.sort();
-        result.warnings.extend(doubts::of(self.vault, backup, &sources)?);
+        result.warnings.extend(match self.undo {
+            None => doubts::of(self.vault, backup, &sources)?,
+            Some(_) => Vec::new(),
+        });
         result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
@@ -100,8 +122,13 @@ impl InPlace<'_> {
         }
         if self.options.dry_run {
             result.restored.clear();
+            if self.options.create_backup_first && !plan.is_empty() {
+                let safety = backup::likely_size(self.vault, self.config, self.control.now())?;
+                result.warnings.extend(self.too_little_for_safety(safety, plan.report.bytes));
+                result.safety_bytes = Some(safety);
+            }
         } else if mode == RestoreMode::OnRestart {
-            if let Some((earlier, ..)) = self::waiting(self.config)? {
+            if let Some(Waiting { backup: earlier, .. }) = self::waiting(self.config)? {
                 let message = format!(
                     "A restore of {earlier} waited for the next start. It is forgotten: this one takes its place."
                 );
@@ -119,6 +146,27 @@ impl InPlace<'_> {
         result.duration_ms = elapsed(started);
         let placed = if result.restored.is_empty() { Vec::new() } else { std::mem::take(&mut plan.placed) };
         Ok(Restored { result, placed, app_runs, asked, open: held })
+    }
+
+    fn plan(&self, backup: &BackupRef) -> Result<(Vec<Source>, Plan)> {
+        let Some(record) = self.undo else {
+            let mut sources = sources(self.vault, backup, self.options)?;
+            let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
+            return Ok((sources, plan));
+        };
+        let mut source = take_back::source(self.vault, record)?;
+        let plan = take_back::plan(self.vault, self.config, &mut source, record, self.options, self.control)?;
+        Ok((vec![source], plan))
+    }
+
+    /// What will take this restore back.
+    fn record(&self, sources: &[Source], plan: &Plan, result: &RestoreResult) -> LastRestore {
+        let backup = self.undo.map_or_else(|| sources[0].name.to_string(), |record| record.backup.clone());
+        LastRestore {
+            was_undo: self.undo.is_some_and(|record| !record.was_undo),
+            safety_backup: result.safety_backup.clone(),
+            ..plan.record(&self.config.root, &backup, self.control.now())
+        }
     }
 
     fn replace(
@@ -160,6 +208,14 @@ impl InPlace<'_> {
                 return Err(error);
             }
         }
+        let record = self.record(sources, plan, &result);
+        if let Err(error) = record.write(self.vault, &workspace.file(last_restore::FILE)) {
+            if !has_waited {
+                let _ = workspace.remove();
+            }
+            return Err(error);
+        }
+        result.undo = result.safety_backup.as_ref().map(|_| UNDO.into());
         let mut journal = Journal { steps: plan.steps(mode == RestoreMode::Live), result };
         let written = journal.identify(&workspace).and_then(|()| journal.write(&workspace.file("journal")));
         if let Err(error) = written {
@@ -193,6 +249,7 @@ impl InPlace<'_> {
     /// Stores what was displaced, and says that nothing of the workspace is needed any more.
     fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
         let stored = displaced::store(self.vault, self.config, workspace, journal, &Control::silent())?;
+        take_back::hand_over(self.vault, self.config, workspace, stored.as_deref())?;
         workspace.mark_done()?;
         Ok(stored)
     }
@@ -214,13 +271,35 @@ impl InPlace<'_> {
     /// Everything that is going to be replaced is in the backup that is returned.
     fn safety_backup(&self, sources: &[Source], plan: &Plan) -> Result<String> {
         let options = self.note(sources);
-        let safety = backup::run(self.vault, self.config, BackupType::Safety, &options, self.control)?.backup;
+        let safety =
+            backup::run(self.vault, self.config, BackupType::Safety, &options, &self.control.in_phase("saving"))?
+                .backup;
         safety::covers(self.vault, &safety, &plan.replaced, &self.config.root)?;
         Ok(safety)
     }
 
+    /// A guess may be wrong: it is told, and no reason to refuse.
+    fn too_little_for_safety(&self, safety: u64, staged: u64) -> Option<Warning> {
+        let vault = self.vault.dir();
+        let device = |path: &Path| Stat::of(path).ok().map(|stat| stat.dev);
+        let beside = if device(vault) == device(&self.config.root) { staged } else { 0 };
+        let (free, needed) = (space::free(vault)?, safety.saturating_add(beside));
+        (free < needed).then(|| Warning {
+            path: vault.display().to_string(),
+            message: format!(
+                "Its disk has {} free, and the safety backup may need {} of it, with what is staged. Free some space, or \
+                 restore without a safety backup (--no-safety).",
+                ByteSize(free),
+                ByteSize(needed)
+            ),
+        })
+    }
+
     fn note(&self, sources: &[Source]) -> BackupOptions {
-        let note = format!("before the restore of {}", sources[0].name);
+        let note = match self.undo {
+            None => format!("before the restore of {}", sources[0].name),
+            Some(record) => format!("before the restore of {} was taken back", record.backup),
+        };
         BackupOptions { note: Some(note), ..BackupOptions::default() }
     }
 
@@ -239,16 +318,17 @@ impl InPlace<'_> {
             let threads = self.config.worker.effective_threads();
             Stage::new(self.vault, order, threads, self.control)?.run().map_err(|error| source.blame(error))?;
         }
-        Ok(())
+        take_back::stage_links(&plan.new_links, workspace)
     }
 
     /// What is about to be put in place is on the disk.
     fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
         plan::announce(self.control, "verifying", &plan.report);
         let threads = self.config.worker.effective_threads();
-        sources
-            .iter()
-            .try_for_each(|source| Check { vault: self.vault, workspace, source, threads, control: self.control }.run())
+        sources.iter().try_for_each(|source| {
+            Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control: self.control }
+                .run()
+        })
     }
 
     /// Hosts that listen hold still meanwhile, so that none writes between the old file and its listener.
@@ -278,7 +358,8 @@ impl InPlace<'_> {
     /// Proves now that everything can be had, and leaves it for the next start.
     fn stage_for_restart(&self, sources: &[Source], plan: &Plan) -> Result<()> {
         let workspace = Workspace::create(&self.config.root, &plan.areas)?;
-        let pending = Pending { backup: sources[0].name.to_string(), options: self.options.clone() };
+        let undo = self.undo.cloned();
+        let pending = Pending { backup: sources[0].name.to_string(), options: self.options.clone(), undo };
         let staged = self.stage(sources, plan, &workspace).and_then(|()| {
             self.control.check()?;
             let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
@@ -297,7 +378,7 @@ impl InPlace<'_> {
 }
 
 /// The restore that waits for the next start, if there is one: what was asked for, and its workspace.
-pub fn waiting(config: &Config) -> Result<Option<(BackupRef, RestoreOptions, Workspace)>> {
+pub fn waiting(config: &Config) -> Result<Option<Waiting>> {
     Workspace::refuse_anothers(&config.root)?;
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
     if workspace.state() != State::Pending {
@@ -309,7 +390,7 @@ pub fn waiting(config: &Config) -> Result<Option<(BackupRef, RestoreOptions, Wor
     })?;
     // Nothing has anything open yet: this is the first line of the app.
     let options = RestoreOptions { mode: RestoreMode::Offline, ..pending.options };
-    Ok(Some((BackupRef::Name(pending.backup), options, workspace)))
+    Ok(Some(Waiting { backup: BackupRef::Name(pending.backup), options, undo: pending.undo, workspace }))
 }
 
 /// Forgets a restore that waits. True: there was one.

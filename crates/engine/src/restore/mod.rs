@@ -57,15 +57,16 @@ mod workspace;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::capture::rules::Selection;
-use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult};
+use crate::capture::stat::open_file;
+use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
 use crate::vault::Vault;
+use crate::vault::last_restore::LastRestore;
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
 pub use displaced::{store_waiting, waits as displaced_waits};
-use in_place::InPlace;
+use in_place::{InPlace, Waiting};
 pub use in_place::{Restored, discard_pending};
 pub use recovery::recover;
 use source::{Survey, not_found, sources};
@@ -96,19 +97,57 @@ pub fn in_place(
     options: &RestoreOptions,
     control: &Control,
 ) -> Result<Restored> {
-    InPlace { vault, config, options, control }.run(backup, None)
+    InPlace { vault, config, options, control, undo: None }.run(backup, None)
+}
+
+/// Takes the last restore in place back. The caller holds the vault's lock.
+pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Control) -> Result<Restored> {
+    if let Some(Waiting { backup, .. }) = in_place::waiting(config)? {
+        return Err(Error::Restore {
+            message: format!(
+                "A restore of {backup} waits for the next start of the app, and has changed nothing yet. `lifeboat restore \
+                 --discard-pending` forgets it; then `lifeboat undo` takes the restore before it back."
+            ),
+        });
+    }
+    let record = LastRestore::read(vault)?.filter(|record| record.root == config.root.display().to_string());
+    let Some(record) = record else {
+        return Err(Error::NotFound {
+            message: "There is no restore to take back: none was made in this folder with this vault.".into(),
+        });
+    };
+    let options = options.as_restore();
+    let backup = BackupRef::Name(record.safety_backup.clone().unwrap_or_default());
+    let mut restored = InPlace { vault, config, options: &options, control, undo: Some(&record) }.run(&backup, None)?;
+    restored.result.takes_back = Some(TakenBack { backup: record.backup, at: record.at, undo: record.was_undo });
+    Ok(restored)
+}
+
+/// The backup that waits for the next start of the app. Only to keep it: whose the folder is does not matter for that, for
+/// root may have staged it for the app's user.
+pub fn pending_backup(root: &Path) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Pending {
+        backup: String,
+    }
+    if unfinished(root) != Some(Unfinished::Waits) {
+        return None;
+    }
+    let (file, _) = open_file(&root.join(WORKSPACE).join("pending")).ok()?;
+    serde_json::from_reader::<_, Pending>(std::io::BufReader::new(file)).ok().map(|pending| pending.backup)
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.
 pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
-    let Some((backup, options, workspace)) = in_place::waiting(config)? else { return Ok(None) };
-    let restored = InPlace { vault, config, options: &options, control }.run(&backup, Some(workspace))?;
+    let Some(Waiting { backup, options, undo, workspace }) = in_place::waiting(config)? else { return Ok(None) };
+    let undo = undo.as_ref();
+    let restored = InPlace { vault, config, options: &options, control, undo }.run(&backup, Some(workspace))?;
     Ok(Some(restored.result))
 }
 
 /// Since when a restore waits for the next start of the app, in milliseconds since the epoch; `None`: none does.
 pub fn pending_since(config: &Config) -> Result<Option<i64>> {
-    let Some((.., workspace)) = in_place::waiting(config)? else { return Ok(None) };
+    let Some(Waiting { workspace, .. }) = in_place::waiting(config)? else { return Ok(None) };
     let since = workspace.file("pending").metadata().and_then(|metadata| metadata.modified());
     let since = since.ok().and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
     Ok(Some(since.map_or(i64::MAX, |since| since.as_millis() as i64)))
@@ -127,6 +166,7 @@ pub fn into(
     let mut sources = sources(vault, backup, options)?;
     let mut plan = RestorePlan::default();
     let mut lost = Vec::new();
+    let mut warnings = doubts::of(vault, backup, &sources)?;
     let mut taken = std::collections::HashSet::new();
     for source in &mut sources {
         source.leave_out(&taken);
@@ -143,6 +183,7 @@ pub fn into(
                 Ok(())
             })
             .map_err(|error| source.blame(error))?;
+        warnings.extend(source.wanted.remarks());
     }
     plan.create.sort();
     let target = Target::check(target)?;
@@ -184,7 +225,7 @@ pub fn into(
         plan,
         dry_run: options.dry_run,
         failed: lost,
-        warnings: [doubts::of(vault, backup, &sources)?, warnings].concat(),
+        warnings,
         duration_ms: started.elapsed().as_millis() as u64,
         ..RestoreResult::default()
     })
@@ -194,7 +235,7 @@ pub fn into(
 pub fn select(vault: &Vault, name: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
     let name = vault.resolve(&BackupRef::Name(name.into()))?;
     let snapshot = Snapshot::read(vault, &name)?;
-    let selection = Selection::new(items)?;
+    let selection = source::selection(items, vault, &snapshot)?;
     let mut reader = vault.reader()?;
     let mut found = Vec::new();
     for item in ListReader::forwards(&mut reader, &snapshot.list) {

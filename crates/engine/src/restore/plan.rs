@@ -8,6 +8,7 @@ mod besides;
 mod databases;
 mod links;
 mod mirror;
+pub mod take_back;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
@@ -19,7 +20,7 @@ use super::metadata::Meta;
 use super::mounts;
 use super::nature::{Nature, may_have_sides};
 use super::session::Sessions;
-use super::source::{Source, Survey};
+use super::source::{self, Source, Survey};
 use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
@@ -81,6 +82,10 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// What could not be given back of what was staged.
     pub unset: Unset,
+    /// Links that go, and where they lead.
+    links: BTreeMap<RelPath, Vec<u8>>,
+    /// Links that are put into the root and are in no backup.
+    pub new_links: BTreeMap<RelPath, Vec<u8>>,
 }
 
 /// A live database that is replaced.
@@ -205,7 +210,7 @@ pub fn make(
     let mut planner = Planner::new(vault, config, options, control)?;
     planner.sessions = Sessions::look(vault, config, sources, options)?;
     let mut taken: HashSet<RelPath> = HashSet::new();
-    for source in &mut *sources {
+    for source in sources.iter_mut() {
         source.leave_out(&taken);
         planner.known.truncate(1);
         planner.backup = source.name.to_string();
@@ -229,6 +234,7 @@ pub fn make(
         let groups = std::mem::take(&mut planner.groups);
         planner.put_groups(groups, &mut staged);
         planner.describe_made(source);
+        planner.plan.warnings.extend(source.wanted.remarks());
         source.wanted.narrow_to(staged);
         if options.items.is_empty()
             && let Some(root) = &source.snapshot.root_folder
@@ -237,7 +243,9 @@ pub fn make(
         }
     }
     if !options.per_item {
-        planner.mirror(vault, &options.items)?;
+        // The words mean what they mean in the backup, also where the root has something else of that name.
+        let selection = source::selection(&options.items, vault, &sources[0].snapshot)?;
+        planner.mirror(vault, selection)?;
     }
     planner.settle_sides()?;
     planner.plan.forget_quiet_areas();
@@ -514,6 +522,7 @@ impl Planner<'_> {
                     self.plan.report.unchanged += 1;
                     return Ok(false);
                 }
+                self.link_goes(path);
                 self.plan.replaced.insert(path.clone());
                 true
             }
@@ -542,7 +551,11 @@ impl Planner<'_> {
     /// Something of another type is in the way of `path`, and goes with all that is in it.
     fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         match stat.kind {
-            Kind::File | Kind::Symlink => self.removed(path.clone())?,
+            Kind::File => self.removed(path.clone())?,
+            Kind::Symlink => {
+                self.link_goes(path);
+                self.removed(path.clone())?;
+            }
             Kind::Dir => self.folder_goes(path, stat)?,
             Kind::Other => {
                 return Err(Error::Restore {
@@ -566,6 +579,12 @@ impl Planner<'_> {
                 to.display()
             );
             self.plan.warnings.push(Warning { path: path.display(), message });
+        }
+    }
+
+    fn link_goes(&mut self, path: &RelPath) {
+        if let Some(target) = link_target(&path.under(&self.config.root)) {
+            self.plan.links.insert(path.clone(), target);
         }
     }
 

@@ -4,12 +4,14 @@
 //! written to files of which some are restored and some are not. So it is asked again who has a database open; what the
 //! app wrote is kept like all that a restore displaces; and where it cannot go on now, it says what to do, and waits.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::afterwards::Asking;
 use super::holders::{Holders, holders};
 use super::in_place::{elapsed, left_behind};
 use super::journal::Journal;
+use super::plan::take_back;
 use super::swap::Swap;
 use super::workspace::{State, Workspace};
 use crate::report::RestoreResult;
@@ -20,7 +22,12 @@ use crate::{Config, Control, Error, Result};
 pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
     match workspace.state() {
-        State::Pending | State::Kept => Ok(None),
+        State::Pending => Ok(None),
+        State::Kept => {
+            // Where nothing is to be stored, it was cut off a moment before its end: a migration has no later operation.
+            let journal = Journal::read(&workspace.file("kept"))?;
+            tidy(workspace, &journal, &config.backup_dir).map(|_| None)
+        }
         State::Staging | State::Done => {
             // Where something of it is kept from going, it is in nobody's way.
             let _ = workspace.remove();
@@ -29,7 +36,7 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
         State::Undoing => {
             let journal = Journal::read(&workspace.file("journal"))?;
             Swap::new(&workspace, &journal).undo()?;
-            end(workspace, &journal).map(|_| None)
+            end(workspace, &journal, &config.backup_dir).map(|_| None)
         }
         State::Journaled => {
             let started = Instant::now();
@@ -49,14 +56,14 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
                 Err(error) => {
                     let error = undo(&workspace, &journal, error);
                     if matches!(error, Error::RolledBack { .. }) {
-                        tidy(workspace, &journal)?;
+                        tidy(workspace, &journal, &config.backup_dir)?;
                     }
                     return Err(error);
                 }
             }
             let mut result = journal.result.clone();
             result.warnings.extend(swap.warnings());
-            result.warnings.extend(end(workspace, &journal)?);
+            result.warnings.extend(end(workspace, &journal, &config.backup_dir)?);
             result.duration_ms += elapsed(started);
             Ok(Some(result))
         }
@@ -79,16 +86,17 @@ pub fn undo(workspace: &Workspace, journal: &Journal, cause: Error) -> Error {
 }
 
 /// All is done, or undone.
-fn end(workspace: Workspace, journal: &Journal) -> Result<Option<crate::report::Warning>> {
+fn end(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<crate::report::Warning>> {
     workspace.mark_kept()?;
-    tidy(workspace, journal)
+    tidy(workspace, journal, vault)
 }
 
 /// Where nothing is to be stored, the workspace goes at once.
-fn tidy(workspace: Workspace, journal: &Journal) -> Result<Option<crate::report::Warning>> {
+fn tidy(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<crate::report::Warning>> {
     if journal.result.safety_backup.is_some() {
         return Ok(None);
     }
+    take_back::publish(&workspace, vault)?;
     workspace.mark_done()?;
     Ok(left_behind(workspace.remove()))
 }

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::capture::rules::Selection;
+use crate::capture::selection::Selection;
 use crate::path::RelPath;
 use crate::report::{BackupRef, ItemType, RestoreOptions, Warning};
 use crate::vault::Vault;
+use crate::vault::find::Finder;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
 use crate::vault::name::BackupName;
@@ -39,8 +40,12 @@ enum Choice {
 }
 
 impl Wanted {
-    pub fn selected(items: &[String]) -> Result<Wanted> {
-        Ok(Wanted { choice: Choice::Selected(Selection::new(items)?), except: HashSet::new() })
+    pub fn selected(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Wanted> {
+        Ok(Wanted { choice: Choice::Selected(selection(items, vault, snapshot)?), except: HashSet::new() })
+    }
+
+    pub fn paths(paths: HashSet<RelPath>) -> Wanted {
+        Wanted { choice: Choice::Paths(paths), except: HashSet::new() }
     }
 
     pub fn takes(&self, path: &RelPath, item: &Item) -> bool {
@@ -56,12 +61,32 @@ impl Wanted {
         self.choice = Choice::Paths(paths);
     }
 
+    /// What words have been taken for; to be asked when everything was seen.
+    pub fn remarks(&self) -> Vec<Warning> {
+        match &self.choice {
+            Choice::Selected(selection) => selection.remarks(),
+            Choice::Paths(_) => Vec::new(),
+        }
+    }
+
     fn missed(&self) -> Vec<&str> {
         match &self.choice {
             Choice::Selected(selection) => selection.missed(),
             Choice::Paths(_) => Vec::new(),
         }
     }
+}
+
+/// What of a backup the words mean.
+pub fn selection(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Selection> {
+    Selection::new(items, |path| {
+        match Finder::new(vault.reader()?, path.clone()).find(&snapshot.list) {
+            Ok(found) => Ok(found.map(|item| item.kind)),
+            // Whoever reads the whole list comes to the damage, and knows what it is to them.
+            Err(error) if is_loss(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    })
 }
 
 /// What every item list is read with.
@@ -156,12 +181,8 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     let name = vault.resolve(backup)?;
     let newest = Snapshot::read(vault, &name)?;
     if !options.per_item {
-        return Ok(vec![Source {
-            name,
-            snapshot: newest,
-            wanted: Wanted::selected(&options.items)?,
-            above: BTreeMap::new(),
-        }]);
+        let wanted = Wanted::selected(&options.items, vault, &newest)?;
+        return Ok(vec![Source { name, snapshot: newest, wanted, above: BTreeMap::new() }]);
     }
     let mut open: Vec<String> = options.items.clone();
     let mut found: Vec<Source> = Vec::new();
@@ -170,7 +191,7 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     while let Some(name) = names.pop().filter(|_| !open.is_empty()) {
         // A backup that cannot be read has nothing to give: an older one may.
         let Ok(snapshot) = Snapshot::read(vault, &name) else { continue };
-        let selection = Selection::new(&open)?;
+        let selection = selection(&open, vault, &snapshot)?;
         let mut reader = vault.reader()?;
         for item in ListReader::forwards(&mut reader, &snapshot.list) {
             let item = item?;
@@ -179,7 +200,8 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
         let missed: Vec<String> = selection.missed().into_iter().map(str::to_owned).collect();
         let met: Vec<String> = open.into_iter().filter(|item| !missed.contains(item)).collect();
         if !met.is_empty() {
-            found.push(Source { name, snapshot, wanted: Wanted::selected(&met)?, above: BTreeMap::new() });
+            let wanted = Wanted::selected(&met, vault, &snapshot)?;
+            found.push(Source { name, snapshot, wanted, above: BTreeMap::new() });
         }
         open = missed;
     }

@@ -28,7 +28,7 @@ use crate::vault::list::ListReader;
 use crate::vault::reader::Reader;
 use crate::{Control, Error, Result};
 
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Where staged items go.
 pub trait Places: Sync {

@@ -256,7 +256,7 @@ pub fn derive(passphrase: &Secret, salt: &[u8], cost: Cost) -> Result<Zeroizing<
 pub fn read_key_file(path: &Path) -> Result<MasterKey> {
     let unusable = |detail: String| Error::Config {
         message: format!(
-            "The key file {} {detail}. It was made by `lifeboat init --key-file` and must be kept as it is.",
+            "The key file {} {detail}. It was made by `lifeboat init --key-file FILE` and must be kept as it is.",
             path.display()
         ),
     };

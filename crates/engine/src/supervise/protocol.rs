@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::report::{
     BackupOptions, BackupRef, BackupType, ExportOptions, ListFilter, MigrateOptions, Progress, PruneOptions,
-    RestoreOptions,
+    RestoreOptions, UndoOptions,
 };
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
@@ -65,6 +65,11 @@ pub enum Operation {
     },
     /// Result: `RestoreResult`.
     Restore { backup: BackupRef, options: RestoreOptions },
+    /// Takes the last restore in place back. Result: `RestoreResult`.
+    UndoRestore {
+        #[serde(default)]
+        options: UndoOptions,
+    },
     /// Result: `VerifyReport`.
     Verify {
         #[serde(default)]

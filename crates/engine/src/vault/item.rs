@@ -229,6 +229,7 @@ impl Item {
     pub fn info(&self) -> ItemInfo {
         ItemInfo {
             path: self.path.clone(),
+            raw: self.raw.clone(),
             category: self.category,
             kind: self.kind,
             size: self.size,

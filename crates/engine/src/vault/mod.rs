@@ -9,7 +9,9 @@ pub mod checked_json;
 pub mod database;
 mod description;
 pub mod durable;
+pub mod find;
 pub mod item;
+pub mod last_restore;
 pub mod list;
 pub mod lock;
 pub mod name;
@@ -62,6 +64,9 @@ struct Inner {
     /// Not even SQLite may write beside its catalog.
     untouched: bool,
 }
+
+/// From here on two names are one with a slip of the pen.
+const ALIKE: f64 = 0.8;
 
 impl Vault {
     /// Is there a vault in this folder?
@@ -311,7 +316,7 @@ impl Vault {
                 })
             }
             BackupRef::Name(text) => {
-                let name: BackupName = text.parse()?;
+                let Ok(name) = text.parse::<BackupName>() else { return Err(self.no_such_backup(text)) };
                 if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
             }
             BackupRef::At { at } => {
@@ -332,11 +337,14 @@ impl Vault {
     /// `E_NOT_FOUND` with the name that comes nearest.
     pub fn no_such_backup(&self, name: &str) -> Error {
         let names = self.list_snapshots().unwrap_or_default();
-        let nearest = names
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a.as_str(), name).total_cmp(&strsim::jaro_winkler(b.as_str(), name)));
-        let hint =
-            nearest.map_or("There is no backup in this vault yet.".into(), |near| format!("The nearest is {near}."));
+        let likeness = |known: &str| strsim::jaro_winkler(known, name);
+        let nearest = names.iter().max_by(|a, b| likeness(a.as_str()).total_cmp(&likeness(b.as_str())));
+        let hint = match nearest {
+            None => "There is none in this vault yet.".into(),
+            Some(_) if likeness("latest") > ALIKE => "Did you mean `latest`?".into(),
+            Some(near) if likeness(near.as_str()) > ALIKE => format!("The nearest is {near}."),
+            Some(near) => format!("A name looks like {near}; `lifeboat list` shows them all."),
+        };
         Error::NotFound { message: format!("There is no backup {name:?}. {hint}") }
     }
 

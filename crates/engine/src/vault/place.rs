@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::name::BackupName;
-use super::{catalog, description, durable, lock, shelf};
+use super::{catalog, description, durable, last_restore, lock, shelf};
 use crate::Result;
 use crate::presence;
 use crate::watch::logbook;
@@ -17,7 +17,7 @@ use crate::watch::logbook;
 pub const INNER: &str = "lifeboat";
 
 /// What a vault is made of, besides its two databases and what has a temporary name.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     description::FILE,
     "keys",
     "packs",
@@ -28,6 +28,7 @@ const NAMES: [&str; 12] = [
     "journal",
     presence::FOLDER,
     lock::FILE,
+    last_restore::FILE,
     "recover.mjs",
     "RECOVER.md",
 ];

@@ -190,6 +190,9 @@ impl Outcome for RestoreResult {
         if self.staged {
             run.message = Some("it is ready, and waits for the next start of the app".into());
         }
+        if !self.overwritten.is_empty() {
+            run.message = Some("the app has written over some of it since".into());
+        }
         run.warnings = self.warnings.clone();
     }
 }

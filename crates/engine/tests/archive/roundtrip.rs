@@ -98,7 +98,7 @@ fn some_items_make_a_smaller_archive_and_what_is_not_there_is_named() {
         items: items.iter().map(|item| item.to_string()).collect(),
         ..ExportOptions::default()
     };
-    let file = bot.try_export(&backup, "some.tar.gz", only(&["database", "config.json"])).unwrap();
+    let file = bot.try_export(&backup, "some.tar.gz", only(&["category:database", "config.json"])).unwrap();
     let other = Bot::empty();
     let info = other.import(&file).unwrap();
     let paths: Vec<_> =

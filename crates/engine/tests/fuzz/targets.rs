@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use lifeboat_engine::archive::{manifest, member, seal};
-use lifeboat_engine::capture::rules::{self, Selection};
+use lifeboat_engine::capture::rules;
+use lifeboat_engine::capture::selection::Selection;
 use lifeboat_engine::capture::sqlite::is_database;
 use lifeboat_engine::chunk::gzip::Inflater;
 use lifeboat_engine::config::Config;
@@ -117,7 +118,8 @@ pub fn item_list(data: &[u8]) {
     for item in list::parse(data, true).unwrap_or_default() {
         if let Ok(path) = item.rel_path() {
             checked(&path);
-            let _ = Selection::new(&["*.json".into(), "media".into()]).unwrap().takes(&path, item.category);
+            let _ =
+                Selection::new(&["*.json".into(), "media".into()], |_| Ok(None)).unwrap().takes(&path, item.category);
         }
         let _ = (item.link_target(), item.info(), item.content(), item.named_chunks().count());
         let again: Item = serde_json::from_slice(&serde_json::to_vec(&item).unwrap()).unwrap();
@@ -224,7 +226,7 @@ pub fn names(data: &[u8]) {
         assert_eq!(name.as_str(), text);
         assert!(!text.contains('/'));
     }
-    if let Ok(selection) = Selection::new(&[text.to_owned()]) {
+    if let Ok(selection) = Selection::new(&[text.to_owned()], |_| Ok(None)) {
         let _ = selection.takes(&RelPath::parse(b"uploads/reports/2026/11/a.jpg").unwrap(), Category::Media);
     }
     let _ = rules::globs(&[text]);

@@ -11,6 +11,7 @@ mod look;
 
 mod astray;
 mod besides;
+mod doubts;
 mod foresight;
 mod in_place;
 mod nature;
@@ -21,4 +22,5 @@ mod salvage;
 mod selective;
 mod sessions;
 mod under_app;
+mod undo;
 mod waiting;

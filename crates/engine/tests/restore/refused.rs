@@ -166,3 +166,49 @@ fn no_room_on(bot: &Bot, disk: &str, words: &str) {
     assert_same_tree(&before, &after);
     assert_same_tree(&before, &after_into);
 }
+
+#[test]
+fn nothing_is_restored_into_the_vault_whatever_leads_there() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let link = bot.dir.path().join("link");
+    std::os::unix::fs::symlink(bot.vault(), &link).unwrap();
+    for target in [bot.vault().join("look"), bot.vault().join("packs/a/b"), link.join("look")] {
+        let message =
+            refused(&bot, &backup, RestoreOptions { target: Some(target.clone()), ..Default::default() }, "E_CONFIG");
+        assert!(message.contains("lies in the vault") && !target.exists(), "{message}");
+    }
+}
+
+#[test]
+fn a_folder_of_the_longest_name_can_be_filled() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    let target = bot.dir.path().join("n".repeat(255));
+    restore(&bot, &backup, RestoreOptions { target: Some(target.clone()), ..Default::default() }).unwrap();
+    assert!(target.join("config.json").is_file());
+}
+
+#[test]
+fn a_root_that_is_gone_is_told_from_a_damaged_one() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
+    let error = restore(&bot, &backup, RestoreOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("lifeboat migrate --from"), "{error}");
+}
+
+#[test]
+fn a_restore_that_waits_and_cannot_be_applied_says_how_it_is_forgotten() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    bot.write("config.json", b"mine");
+    restore(&bot, &backup, RestoreOptions { mode: RestoreMode::OnRestart, ..Default::default() }).unwrap();
+    for pack in bot.packs() {
+        fs::remove_file(pack).unwrap();
+    }
+    let error = bot.engine().apply_pending_restore(&Control::silent()).unwrap_err();
+    assert!(error.to_string().contains("--discard-pending"), "{error}");
+    assert!(bot.engine().discard_pending_restore().unwrap());
+    assert_eq!(fs::read(bot.path("config.json")).unwrap(), b"mine");
+}

@@ -47,7 +47,7 @@ fn each_of_several_backups_restores_to_its_own_moment() {
 fn a_selection_restores_that_and_nothing_else() {
     let bot = Bot::new();
     let backup = bot.backup(BackupType::Manual).backup;
-    let out = bot.try_restore(&backup, &["database", "uploads/**/*.jpg"]).unwrap();
+    let out = bot.try_restore(&backup, &["category:database", "uploads/**/*.jpg"]).unwrap();
     let files: Vec<_> =
         tree(&out).into_iter().filter(|(_, seen)| seen.content.is_some()).map(|(path, _)| path).collect();
     let expected = ["database.sqlite", "uploads/reports/2026/11/T1/a.jpg", "uploads/reports/2026/11/T1/b.jpg"];

@@ -2,7 +2,8 @@
 
 use super::{Planner, stat};
 use crate::capture::left::Left;
-use crate::capture::rules::{Rules, Selection};
+use crate::capture::rules::Rules;
+use crate::capture::selection::Selection;
 use crate::capture::stat::Kind;
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::report::Category;
@@ -11,7 +12,7 @@ use crate::{Result, vault};
 
 impl Planner<'_> {
     /// What the root has in mirrored categories and the backup has not, as far as it was asked for.
-    pub(super) fn mirror(&mut self, vault: &vault::Vault, items: &[String]) -> Result<()> {
+    pub(super) fn mirror(&mut self, vault: &vault::Vault, selection: Selection) -> Result<()> {
         // A category of which the backup has nothing at all was not part of it.
         self.mirror.retain(|category| self.mirror_met.contains(category));
         if self.mirror.is_empty() {
@@ -19,7 +20,6 @@ impl Planner<'_> {
         }
         let rules = Rules::new(self.config)?;
         let walk = Walk::new(self.config, &rules, vault.dir());
-        let selection = Selection::new(items)?;
         let mut unknown = Unknown { walk: &walk, selection, planner: self, folders: Vec::new() };
         walk.run(&mut unknown)?;
         let folders = unknown.folders;
@@ -35,6 +35,9 @@ impl Planner<'_> {
         self.plan.report.remove.push(entry.path.display());
         let lost = self.plan.lost_databases.len();
         let (path, category) = (entry.path, entry.category);
+        if entry.stat.kind == Kind::Symlink {
+            self.link_goes(&path);
+        }
         self.removed(path.clone())?;
         if lost == self.plan.lost_databases.len() {
             self.may_be_in_memory(&path, category);

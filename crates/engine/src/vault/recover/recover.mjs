@@ -434,7 +434,9 @@ async function main(args) {
   const all = namesIn(path.join(vault, 'snapshots'), /^backup_[A-Z]+_[0-9TZ-]+$/)
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
   if (args.length === 2) {
-    const name = args[0] === 'latest' ? all.at(-1) : args[0]
+    // What a restore replaced is not what anybody is looking for.
+    const latest = all.findLast((name) => !name.startsWith('backup_SAFETY_')) ?? all.at(-1)
+    const name = args[0] === 'latest' ? latest : args[0]
     if (!all.includes(name)) throw new Error(`There is no backup ${name}. Without arguments, this lists what there is.`)
     const snapshot = readSnapshot(vault, subKey('snapshots'), name)
     const packs = new Packs(vault, subKey('packs'))

@@ -1,0 +1,41 @@
+//! `lifeboat undo`: takes the last restore in place back.
+
+use clap::Args;
+use lifeboat_engine::Result;
+use lifeboat_engine::report::UndoOptions;
+
+use super::restored;
+use crate::args::Mode;
+use crate::exit;
+use crate::session::{Session, Vault};
+
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// Only tell what would be done, and whether it can be.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before replacing anything. Only a person at a terminal is asked; a script is not.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// What to do about databases that a running app has open.
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    pub mode: Mode,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+    /// Do not look for half a minute whether a running app writes its memory over what came back.
+    #[arg(long)]
+    pub no_watch: bool,
+}
+
+pub fn run(args: &UndoArgs, session: &Session) -> Result<u8> {
+    let options = UndoOptions { dry_run: args.dry_run, mode: args.mode.into(), wait: args.wait, watch: !args.no_watch };
+    let undo =
+        |options: &UndoOptions| session.long(Vault::MustExist, |engine, control| engine.undo_restore(options, control));
+    let zone = session.zone()?;
+    if !options.dry_run && !args.yes && session.output.may_ask() {
+        restored::ask(&undo(&UndoOptions { dry_run: true, ..options.clone() })?, session, &zone)?;
+    }
+    restored::tell(&undo(&options)?, None, session, &zone)?;
+    Ok(exit::DONE)
+}
