@@ -188,7 +188,7 @@ pub fn into(
     plan.create.sort();
     let target = Target::check(target)?;
     target.check_space(&plan)?;
-    let (mut restored, mut warnings) = (Vec::new(), Vec::new());
+    let mut restored = Vec::new();
     if !options.dry_run {
         let unset = Unset::default();
         let staging = target.begin(plan.create.iter().map(String::len).max().unwrap_or(0))?;
@@ -210,7 +210,7 @@ pub fn into(
         {
             staging.describe(root, owner::of(options)?, &unset)?;
         }
-        warnings = unset.warnings();
+        warnings.extend(unset.warnings());
         staging.commit()?;
         restored = plan.create.clone();
     }
