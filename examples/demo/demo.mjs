@@ -218,9 +218,9 @@ async function compare(engine, { result }) {
 async function restoreInPlace({ engine, writer, first, originals, before, root }) {
   await writer.stats()
   const progress = progressLine()
-  const result = await engine.restore(first.result.backup, { onProgress: progress.show })
   // A session that works is left alone. This one has lost keys, so its owner asks for it.
-  const session = await engine.restore(first.result.backup, { items: [SESSION] })
+  await engine.restore(first.result.backup, { items: [SESSION], onProgress: progress.show })
+  const result = await engine.restore(first.result.backup, { onProgress: progress.show })
   progress.clear()
   // It has to go on with what is there now.
   await sleep(500)
