@@ -67,6 +67,10 @@ pub enum Error {
     #[error("{message}")]
     Restore { message: String },
 
+    /// Somebody uses what a restore is about to replace: it can be done once they have ended.
+    #[error("{message}")]
+    InUse { message: String },
+
     /// A restore failed after it had begun to replace files, and everything was put back.
     #[error("The restore failed, and everything was put back as it was: {cause}")]
     RolledBack { cause: Box<Error> },
@@ -135,7 +139,7 @@ impl Error {
             Error::NoSpace { .. } => "E_NO_SPACE",
             Error::Source { .. } => "E_SOURCE",
             Error::UnsafePath { .. } => "E_UNSAFE_PATH",
-            Error::Restore { .. } => "E_RESTORE",
+            Error::Restore { .. } | Error::InUse { .. } => "E_RESTORE",
             Error::RolledBack { .. } => "E_ROLLED_BACK",
             Error::Worker { .. } => "E_WORKER",
             Error::Io { .. } => "E_SOURCE",

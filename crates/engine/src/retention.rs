@@ -100,9 +100,13 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
     backups.iter().enumerate().map(judge_one).collect()
 }
 
-/// The newest that is not degraded; the newest of all where every one is. Those that are dated in the future come last.
+/// The newest that is not degraded; the newest of all where every one is. What a restore replaced (SAFETY) is a state that its
+/// owner did not want: it comes after the others. Those that are dated in the future come last.
 pub fn newest_good(backups: &[BackupInfo], now: i64) -> Option<usize> {
-    (0..backups.len()).min_by_key(|index| (is_ahead(backups[*index].timestamp, now), backups[*index].degraded, *index))
+    (0..backups.len()).min_by_key(|index| {
+        let info = &backups[*index];
+        (is_ahead(info.timestamp, now), info.degraded, info.kind == BackupType::Safety, *index)
+    })
 }
 
 /// Is a backup of this time dated in the future, by more than clocks are corrected by?

@@ -26,6 +26,8 @@ use crate::{Config, Control, Error, Result, backup};
 
 /// So often an app may write to what was displaced, because it still has it open, while that is stored.
 const ROUNDS: usize = 3;
+/// What the name of a log gets that was displaced without its database.
+const ALONE: &[u8] = b".displaced";
 
 /// Is something displaced that waits to be stored?
 pub fn waits(config: &Config) -> Result<bool> {
@@ -122,8 +124,16 @@ fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPat
     }
     // A database is captured with the files beside it, which lie beside it also here.
     for tree in &mut trees {
-        databases.extend(tree.keys().cloned());
-        tree.retain(|path, _| !is_beside(path, &databases));
+        let there: BTreeSet<RelPath> = tree.keys().cloned().collect();
+        tree.retain(|path, _| !is_beside(path, &there));
+        // A log without its database is stored by a name of its own: by that of the log it would be replayed over another
+        // one. What SQLite shares in memory is nothing.
+        let alone: Vec<RelPath> = tree.keys().filter(|path| is_beside(path, &databases)).cloned().collect();
+        for path in alone {
+            if let Some(place) = tree.remove(&path).filter(|_| !path.as_bytes().ends_with(b"-shm")) {
+                tree.insert(RelPath::parse(&[path.as_bytes(), ALONE].concat())?, place);
+            }
+        }
     }
     trees.retain(|tree| !tree.is_empty());
     Ok(trees)

@@ -8,6 +8,7 @@
 //! What lies beside a database is part of it, and no rename moves two files at once. So its log is brought home first,
 //! by SQLite, while nobody has it open.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -37,8 +38,13 @@ impl Holding {
         // Whoever keeps one open is not waited for.
         refuse_holders(databases)?;
         let give_up = Instant::now() + patience;
-        let is_file = |path: &&PathBuf| Stat::of(path).is_ok_and(|stat| stat.kind == Kind::File);
-        let there: Vec<&PathBuf> = databases.iter().filter(is_file).collect();
+        // Two names of one file are one database: our own lock would keep us from the second.
+        let mut known = HashSet::new();
+        let is_new_file = |path: &&PathBuf| {
+            Stat::of(path)
+                .is_ok_and(|stat| stat.kind == Kind::File && (stat.ino == 0 || known.insert((stat.dev, stat.ino))))
+        };
+        let there: Vec<&PathBuf> = databases.iter().filter(is_new_file).collect();
         let locks = there.iter().map(|path| hold(path, give_up, control)).collect::<Result<Vec<_>>>()?;
         refuse_holders(databases)?;
         Ok(Holding { _locks: locks.into_iter().flatten().collect() })
@@ -53,10 +59,9 @@ pub fn refuse_holders(databases: &[PathBuf]) -> Result<()> {
     for tries in 1.. {
         let Some(holder) = holders(databases).and_then(|found| found.user().cloned()) else { break };
         if tries == LOOKS {
-            return Err(Error::Restore {
+            return Err(Error::InUse {
                 message: format!(
-                    "Process {} ({}) has opened {} while it was restored. Stop it and restore again, or restore with the \
-                     mode `auto`.",
+                    "Process {} ({}) has opened {} while it was restored. Stop it, then try again.",
                     holder.pid,
                     holder.name,
                     holder.path.display()
@@ -73,7 +78,12 @@ fn hold(path: &Path, give_up: Instant, control: &Control) -> Result<Option<File>
     for tries in 1.. {
         bring_home(path);
         // A file that may not be written to is locked by nobody who writes to it either.
-        let Ok(file) = File::options().read(true).write(true).open(path) else { return Ok(None) };
+        let mut options = File::options();
+        options.read(true).write(true);
+        // What has taken its place meanwhile is neither followed nor waited for.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let Ok(file) = options.open(path) else { return Ok(None) };
         loop {
             control.check()?;
             match lock(&file) {

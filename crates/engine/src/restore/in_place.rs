@@ -105,6 +105,24 @@ impl InPlace<'_> {
         result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
+        if waiting.is_none()
+            && let Some(Waiting { backup: earlier, .. }) = self::waiting(self.config)?
+        {
+            let takes_its_place = mode == RestoreMode::OnRestart;
+            let message = match takes_its_place {
+                true => format!(
+                    "A restore of {earlier} waits for the next start. It is forgotten: this one takes its place."
+                ),
+                false => format!(
+                    "A restore of {earlier} waits for the next start, and would be forgotten. Apply it first (start the bot \
+                     again, or `lifeboat restore --apply-pending`), or forget it (`lifeboat restore --discard-pending`)."
+                ),
+            };
+            if !takes_its_place && !self.options.dry_run {
+                return Err(Error::Restore { message });
+            }
+            result.warnings.push(Warning { path: String::new(), message });
+        }
         let is_only_foreseen = self.options.dry_run || mode == RestoreMode::OnRestart;
         let needs_safety = self.options.create_backup_first && (!plan.is_empty() || !astray.is_empty());
         if let Some(message) = safety::cannot_be_made(self.vault).filter(|_| needs_safety) {
@@ -128,12 +146,6 @@ impl InPlace<'_> {
                 result.safety_bytes = Some(safety);
             }
         } else if mode == RestoreMode::OnRestart {
-            if let Some(Waiting { backup: earlier, .. }) = self::waiting(self.config)? {
-                let message = format!(
-                    "A restore of {earlier} waited for the next start. It is forgotten: this one takes its place."
-                );
-                result.warnings.push(Warning { path: String::new(), message });
-            }
             self.stage_for_restart(&sources, &plan)?;
             result.staged = true;
             result.restored.clear();

@@ -5,7 +5,7 @@
 //! writes once more.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::metadata::Meta;
@@ -56,4 +56,26 @@ fn copy_out(live: &File, kept: &Path, spot: &Spot) -> Result<()> {
             spot.shown.display()
         ),
     })
+}
+
+/// Is what is at `spot` the beginning of `new` and then the rest of `kept`, as a try that was cut off leaves it?
+pub fn is_half_written(spot: &Spot, new: &Path, kept: &Path) -> io::Result<bool> {
+    let mut live = BufReader::new(spot.open(false)?);
+    let mut sources = [BufReader::new(open_file(new)?.0), BufReader::new(open_file(kept)?.0)];
+    // Both are read side by side: from where the new one ends to be the same, the kept one has to be.
+    let mut is_new = true;
+    loop {
+        let (mut here, mut bytes) = ([0], [0; 2]);
+        if live.read(&mut here)? == 0 {
+            return Ok(true);
+        }
+        let mut has = [false; 2];
+        for at in 0..2 {
+            has[at] = sources[at].read(&mut bytes[at..=at])? == 1;
+        }
+        is_new &= has[0] && bytes[0] == here[0];
+        if !is_new && !(has[1] && bytes[1] == here[0]) {
+            return Ok(false);
+        }
+    }
 }

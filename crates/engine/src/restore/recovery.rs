@@ -4,7 +4,7 @@
 //! written to files of which some are restored and some are not. So it is asked again who has a database open; what the
 //! app wrote is kept like all that a restore displaces; and where it cannot go on now, it says what to do, and waits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::afterwards::Asking;
@@ -35,14 +35,16 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
         }
         State::Undoing => {
             let journal = Journal::read(&workspace.file("journal"))?;
-            Swap::new(&workspace, &journal).undo()?;
+            let swap = Swap::new(&workspace, &journal);
+            not_in_use(&swap.to_be_swapped_back()?, "undoes")?;
+            swap.undo()?;
             end(workspace, &journal, &config.backup_dir).map(|_| None)
         }
         State::Journaled => {
             let started = Instant::now();
             let journal = Journal::read(&workspace.file("journal"))?;
             let swap = Swap::new(&workspace, &journal);
-            not_in_use(&swap)?;
+            not_in_use(&swap.to_be_swapped(), "finishes")?;
             let done = swap.apply_databases(control).and_then(|()| {
                 let hosts = Asking::begin(&config.backup_dir, &journal.result.plan, control);
                 let put = swap.apply_files();
@@ -52,7 +54,7 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
             match done {
                 Ok(()) => {}
                 // Others are using a database: the next operation tries again.
-                Err(error @ (Error::Restore { .. } | Error::Aborted)) => return Err(error),
+                Err(error @ (Error::InUse { .. } | Error::Aborted)) => return Err(error),
                 Err(error) => {
                     let error = undo(&workspace, &journal, error);
                     if matches!(error, Error::RolledBack { .. }) {
@@ -75,6 +77,12 @@ pub fn undo(workspace: &Workspace, journal: &Journal, cause: Error) -> Error {
     let undone = Swap::new(workspace, journal).undo().and_then(|()| workspace.mark_kept());
     match undone {
         Ok(()) => Error::RolledBack { cause: Box::new(cause) },
+        Err(Error::InUse { message }) => Error::InUse {
+            message: format!(
+                "The restore failed ({cause}), and cannot be put back yet. {message} `lifeboat status` puts it back then. Nothing is \
+                 lost."
+            ),
+        },
         Err(error) => Error::Restore {
             message: format!(
                 "The restore failed ({cause}), and putting everything back failed, too ({error}). Nothing is lost. \
@@ -101,15 +109,14 @@ fn tidy(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<
     Ok(left_behind(workspace.remove()))
 }
 
-/// A database that is to be swapped is not swapped under who has opened it since the restore was cut off.
-fn not_in_use(swap: &Swap<'_>) -> Result<()> {
-    let databases = swap.to_be_swapped();
-    let found = if databases.is_empty() { None } else { holders(&databases) };
+/// A database is not swapped, nor swapped back, under who has opened it since the restore was cut off.
+fn not_in_use(databases: &[PathBuf], what: &str) -> Result<()> {
+    let found = if databases.is_empty() { None } else { holders(databases) };
     match found.as_ref().and_then(Holders::user) {
         None => Ok(()),
-        Some(holder) => Err(Error::Restore {
+        Some(holder) => Err(Error::InUse {
             message: format!(
-                "A restore was cut off, and {} is open in process {} ({}) now. Stop it; then `lifeboat status` finishes the \
+                "A restore was cut off, and {} is open in process {} ({}) now. Stop it; then `lifeboat status` {what} the \
                  restore.",
                 holder.path.display(),
                 holder.pid,

@@ -94,6 +94,8 @@ pub struct Sessions<'a> {
     /// The folders that were looked at; true: it is left alone.
     known: HashMap<RelPath, bool>,
     kept: BTreeSet<RelPath>,
+    /// Those that a backup has, too.
+    backed_up: BTreeSet<RelPath>,
     /// Those left alone in which the backup has something else, the backup, and how many of its files are not there.
     told: BTreeMap<RelPath, (String, u64)>,
 }
@@ -101,8 +103,14 @@ pub struct Sessions<'a> {
 impl<'a> Sessions<'a> {
     /// None is left alone.
     pub fn none(config: &'a Config, options: &'a RestoreOptions) -> Sessions<'a> {
-        let (known, kept, told) = (HashMap::new(), BTreeSet::new(), BTreeMap::new());
-        Sessions { config, items: &options.items, known, kept, told }
+        Sessions {
+            config,
+            items: &options.items,
+            known: HashMap::new(),
+            kept: BTreeSet::new(),
+            backed_up: BTreeSet::new(),
+            told: BTreeMap::new(),
+        }
     }
 
     /// Looks at the sessions that `sources` would restore.
@@ -112,13 +120,7 @@ impl<'a> Sessions<'a> {
         sources: &[Source],
         options: &'a RestoreOptions,
     ) -> Result<Sessions<'a>> {
-        let mut sessions = Sessions {
-            config,
-            items: &options.items,
-            known: HashMap::new(),
-            kept: BTreeSet::new(),
-            told: BTreeMap::new(),
-        };
+        let mut sessions = Sessions::none(config, options);
         let mut reader = vault.reader()?;
         let mut content = reader.another();
         let has_session = |source: &&Source| source.snapshot.categories.contains_key(&Category::Session);
@@ -134,15 +136,17 @@ impl<'a> Sessions<'a> {
                     && source.wanted.takes(&path, &item)
                     && !sessions.known.contains_key(&folder)
                 {
-                    sessions.decide(folder, |live| live.stands_for(&of_item(&item, &mut content)));
+                    sessions.backed_up.insert(folder.clone());
+                    let is_asked_for = is_asked_for(&folder, &options.items);
+                    sessions.decide(folder, is_asked_for, |live| live.stands_for(&of_item(&item, &mut content)));
                 }
             }
         }
         Ok(sessions)
     }
 
-    fn decide(&mut self, folder: RelPath, fits: impl FnOnce(&Account) -> bool) -> bool {
-        let is_kept = !is_asked_for(&folder, self.items) && {
+    fn decide(&mut self, folder: RelPath, is_asked_for: bool, fits: impl FnOnce(&Account) -> bool) -> bool {
+        let is_kept = !is_asked_for && {
             let creds = folder.join(std::ffi::OsStr::new("creds.json")).under(&self.config.root);
             // A session that is not there needs no second look.
             let live = if creds.exists() { Account::of_live(&creds) } else { Account::Damaged };
@@ -169,7 +173,11 @@ impl<'a> Sessions<'a> {
         while let Some(one) = folder.filter(|folder| !folder.as_bytes().is_empty()) {
             let is_kept = match self.known.get(&one) {
                 Some(known) => *known,
-                None => self.decide(one.clone(), |_| true),
+                // Who asks for all sessions asks for those that the backup has.
+                None => {
+                    let is_named = is_named(&one, self.items);
+                    self.decide(one.clone(), is_named, |_| true)
+                }
             };
             if is_kept {
                 return true;
@@ -195,20 +203,22 @@ impl<'a> Sessions<'a> {
     /// The sessions that were left alone although the backup has them otherwise, and how to ask for them.
     pub fn kept(&self) -> Vec<Warning> {
         let kept = self.told.iter().map(|(folder, (backup, lost))| {
+            let is_backed_up = self.backed_up.contains(folder);
             let folder = folder.display();
             let lost = match lost {
                 0 => String::new(),
                 1 => ", but for 1 file of the backup that is not there any more".into(),
                 many => format!(", but for {many} files of the backup that are not there any more"),
             };
-            Warning {
-                message: format!(
+            let named = in_shell(Path::new(&format!("./{folder}")));
+            let message = match is_backed_up {
+                true => format!(
                     "It is a WhatsApp session that works{lost}, and was left as it is: an older state would break it. To put it \
-                     back all the same: lifeboat restore {backup} {}",
-                    in_shell(Path::new(&folder))
+                     back all the same: lifeboat restore {backup} {named}"
                 ),
-                path: folder,
-            }
+                false => "It is a WhatsApp session that works and that the backup does not have. It was left as it is.".into(),
+            };
+            Warning { message, path: folder }
         });
         kept.collect()
     }
@@ -216,10 +226,13 @@ impl<'a> Sessions<'a> {
 
 /// Was this session asked for: by its category, by its path, or by a path in it or above it?
 fn is_asked_for(folder: &RelPath, items: &[String]) -> bool {
+    let is_category = |item: &String| matches!(item.as_str(), "session" | "category:session");
+    items.iter().any(is_category) || is_named(folder, items)
+}
+
+/// By a path?
+fn is_named(folder: &RelPath, items: &[String]) -> bool {
     items.iter().any(|item| {
-        if matches!(item.as_str(), "session" | "category:session") {
-            return true;
-        }
         let plain = item.trim_start_matches("./").trim_end_matches('/');
         // As far as it names folders; what is a pattern names nothing in particular.
         let named: Vec<&str> = plain.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect();

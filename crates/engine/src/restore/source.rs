@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture::selection::Selection;
 use crate::path::RelPath;
-use crate::report::{BackupRef, ItemType, RestoreOptions, Warning};
+use crate::report::{BackupRef, BackupType, ItemType, RestoreOptions, Warning};
 use crate::vault::Vault;
 use crate::vault::find::Finder;
 use crate::vault::item::{Content, Item};
@@ -187,7 +187,10 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     let mut open: Vec<String> = options.items.clone();
     let mut found: Vec<Source> = Vec::new();
     let mut names = vault.list_snapshots()?;
-    names.retain(|other| other.millis() <= name.millis());
+    // What a restore replaced is taken by its name only.
+    names.retain(|other| {
+        other.millis() <= name.millis() && (other.kind() != BackupType::Safety || name.kind() == BackupType::Safety)
+    });
     while let Some(name) = names.pop().filter(|_| !open.is_empty()) {
         // A backup that cannot be read has nothing to give: an older one may.
         let Ok(snapshot) = Snapshot::read(vault, &name) else { continue };

@@ -24,7 +24,7 @@ use super::holding::{Holding, refuse_holders};
 use super::journal::{Journal, Staged, Step};
 use super::live::{self, Replacement};
 use super::metadata::{Meta, Refused};
-use super::overwrite::overwrite;
+use super::overwrite::{is_half_written, overwrite};
 use super::spot::Spot;
 use super::stage::{Places, make_folder, sync_tree};
 use super::workspace::{Tree, Workspace, look};
@@ -85,8 +85,9 @@ impl<'a> Swap<'a> {
     /// The place of a database that is still to be swapped.
     fn is_to_be_swapped(&self, step: &Step) -> Option<PathBuf> {
         match step {
-            Step::SwapDatabase { path, brings, .. }
-                if brings.iter().chain([path]).any(|path| self.workspace.new_place(path).exists()) =>
+            Step::SwapDatabase { path, brings, staged, .. }
+                if self.is_still_staged(path, staged.as_ref()).unwrap_or(true)
+                    || brings.iter().any(|side| self.workspace.new_place(side).exists()) =>
             {
                 Some(self.workspace.live(path))
             }
@@ -100,16 +101,54 @@ impl<'a> Swap<'a> {
         self.journal.steps.iter().filter_map(|step| self.is_to_be_swapped(step)).collect()
     }
 
+    /// Lies the staged file still where it was staged?
+    fn is_still_staged(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
+        let lies_there = look(&self.workspace.new_place(path))?;
+        Ok(lies_there.is_some_and(|there| staged.is_none_or(|staged| staged.is(&there))))
+    }
+
+    /// Databases whose places have something else now than before the restore.
+    pub fn to_be_swapped_back(&self) -> Result<Vec<PathBuf>> {
+        let mut databases = Vec::new();
+        for step in &self.journal.steps {
+            let is_swapped = match step {
+                Step::SwapDatabase { path, staged, .. } => self.is_swapped(path, staged.as_ref())?.then_some(path),
+                Step::RemoveDatabase { path, .. } => self.workspace.keeps(path)?.then_some(path),
+                _ => None,
+            };
+            databases.extend(is_swapped.map(|path| self.workspace.live(path)));
+        }
+        Ok(databases)
+    }
+
+    /// Has something else than the old file the place of a database?
+    fn is_swapped(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
+        if self.is_still_staged(path, staged)? {
+            return Ok(false);
+        }
+        // They have changed places again, and only the staged one has still to be moved.
+        let last = self.workspace.displaced(path, Tree::Old)?.pop();
+        let last = last.map(|last| look(&last)).transpose()?.flatten();
+        Ok(!last.zip(staged).is_some_and(|(last, staged)| staged.is(&last)))
+    }
+
     /// Everything but databases.
     pub fn apply_files(&self) -> Result<()> {
         self.journal.steps.iter().try_for_each(|step| self.apply_step(step))
     }
 
-    /// Puts everything back, and makes it last. One step that fails keeps no other from being undone.
+    /// Puts everything back, and makes it last. One step that fails keeps no other from being undone. `InUse`: an app has
+    /// opened a database since it was swapped, and nothing is put back under it.
     pub fn undo(&self) -> Result<()> {
         self.workspace.mark_undo()?;
+        let is_swap = |step: &&Step| matches!(step, Step::SwapDatabase { .. });
+        let held = Holding::take(&self.to_be_swapped_back()?, PATIENCE, &Control::silent())?;
         let mut undone = Ok(());
-        for step in self.journal.steps.iter().rev() {
+        for step in self.journal.steps.iter().rev().filter(is_swap) {
+            undone = undone.and(self.undo_step(step));
+        }
+        drop(held);
+        for step in self.journal.steps.iter().rev().filter(|step| !is_swap(step)) {
             undone = undone.and(self.undo_step(step));
         }
         // At last what folders were besides their content, which all that came before has changed.
@@ -156,11 +195,28 @@ impl<'a> Swap<'a> {
         Spot::find(self.workspace.root(), path).at("opening the folder of", self.workspace.live(path))
     }
 
+    /// The same where its folder may have been removed since: it is made again. `None`: something is in its way.
+    fn spot_in_its_folder(&self, path: &RelPath) -> Result<Option<Spot>> {
+        if let Some(spot) = self.spot(path)? {
+            return Ok(Some(spot));
+        }
+        let mut below = 0;
+        while let Some(folder) = path.ancestor_below(below) {
+            below = folder.as_bytes().len();
+            if let Some(spot) = self.spot(&folder)?
+                && spot.stat().at("reading", &spot.shown)?.is_none()
+            {
+                spot.make_folder().at("making the folder", &spot.shown)?;
+            }
+        }
+        self.spot(path)
+    }
+
     fn swap_database(&self, step: &Step) -> Result<()> {
         match step {
             Step::SwapDatabase { path, sides, brings, staged } => {
                 // Afterwards what lies beside it belongs to what was put there.
-                if self.workspace.new_place(path).exists() {
+                if self.is_still_staged(path, staged.as_ref())? {
                     sides.iter().try_for_each(|side| self.take_away(side))?;
                 }
                 self.put(path, staged.as_ref())?;
@@ -224,7 +280,9 @@ impl<'a> Swap<'a> {
             let message = format!("{:?} cannot be put in its place: {what}.", path.display());
             Err(Error::Restore { message })
         };
-        let Some(spot) = self.spot(path)? else { return in_the_way("its folder is gone, or a link now") };
+        let Some(spot) = self.spot_in_its_folder(path)? else {
+            return in_the_way("something else is where its folder was");
+        };
         for _ in 0..TRIES {
             let done = match spot.stat().at("reading", &spot.shown)? {
                 None => spot.put(&new),
@@ -236,9 +294,11 @@ impl<'a> Swap<'a> {
                 // It has come or gone at this moment.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => continue,
                 Err(error) if cannot_be_renamed(&error) => {
-                    let is_kept = self.workspace.keeps(path)?;
+                    // What a try that was cut off has left there is nobody's.
+                    let earlier = self.workspace.displaced(path, Tree::Old)?.pop();
+                    let is_half = earlier.is_some_and(|kept| is_half_written(&spot, &new, &kept).unwrap_or(false));
                     let kept = self.workspace.free_place(path, Tree::Old)?;
-                    return overwrite(&spot, &new, (!is_kept).then_some(&kept));
+                    return overwrite(&spot, &new, (!is_half).then_some(&kept));
                 }
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
                     return self.put_in_two_steps(path, &spot, &new);
@@ -338,9 +398,8 @@ impl<'a> Swap<'a> {
             Step::MakeFolder { path } => self.remove_folder(path),
             Step::Put { path, staged, .. } => self.take_back(path, staged.as_ref()),
             Step::SwapDatabase { path, sides, staged, .. } => {
-                let is_swapped = self.workspace.keeps(path)? || self.is_exchanged(path, staged.as_ref())?;
                 // What lies beside it now belongs to what was put there.
-                if is_swapped {
+                if self.is_swapped(path, staged.as_ref())? {
                     sides.iter().try_for_each(|side| self.put_aside(side))?;
                 }
                 self.take_back(path, staged.as_ref())?;
@@ -386,7 +445,7 @@ impl<'a> Swap<'a> {
     /// Gives what was taken away its place again. What the app has put there since is kept.
     fn give_back(&self, path: &RelPath) -> Result<()> {
         let Some(old) = self.last_displaced(path)? else { return Ok(()) };
-        let Some(spot) = self.spot(path)? else { return Err(self.no_place(path)) };
+        let Some(spot) = self.spot_in_its_folder(path)? else { return Err(self.no_place(path)) };
         self.put_old(path, &spot, &old)
     }
 
@@ -401,7 +460,11 @@ impl<'a> Swap<'a> {
     }
 
     fn no_place(&self, path: &RelPath) -> Error {
-        let message = format!("{:?} cannot be put back: something else is in its way.", path.display());
+        let message = format!(
+            "{:?} cannot be put back: something else is in its place, or in that of its folder. Move that away; then \
+             `lifeboat status` goes on",
+            path.display()
+        );
         Error::Restore { message }
     }
 
@@ -413,7 +476,8 @@ impl<'a> Swap<'a> {
             self.keep(path, &new, Tree::Old)?;
         }
         let is_in_place = look(&new)?.is_none();
-        let Some(spot) = self.spot(path)? else {
+        let spot = if self.workspace.keeps(path)? { self.spot_in_its_folder(path)? } else { self.spot(path)? };
+        let Some(spot) = spot else {
             return if self.workspace.keeps(path)? { Err(self.no_place(path)) } else { Ok(()) };
         };
         let here = spot.stat().at("reading", &spot.shown)?;

@@ -105,6 +105,7 @@ impl Folder {
         {
             use rustix::fs::{CWD, Mode, OFlags, openat};
             use std::os::fd::AsRawFd;
+            use std::os::unix::fs::MetadataExt;
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let handle = match openat(CWD, place, flags, Mode::empty()) {
                 // Where we may not even look, it is not ours.
@@ -118,8 +119,10 @@ impl Folder {
                 return Ok(Err(stat.uid));
             }
             let through = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
-            let is_anothers = us.is_root() && Stat::of(root).is_ok_and(|root| root.uid != 0);
-            let folder = match is_anothers && through.exists() {
+            // Who may write to the folder around it can give its name to another one.
+            let around = fs::metadata(place.parent().unwrap_or(root)).at("looking at", root)?;
+            let is_shared = us.is_root() && (around.uid() != 0 || around.mode() & 0o022 != 0);
+            let folder = match is_shared && through.exists() {
                 true => Folder { path: through, handle: Some(handle) },
                 false => Folder { path: place.to_path_buf(), handle: None },
             };
@@ -140,7 +143,7 @@ impl Folder {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(place) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_other_things(place)?,
             Err(error) => return Err(Error::io("making the folder", place, error)),
         }
         Folder::open(root, place)?.map_err(|uid| foreign(place, uid))
@@ -450,6 +453,20 @@ impl Workspace {
         drop(self);
         places.iter().try_for_each(|place| durable::remove_tree(place))?;
         durable::sync_dir(&root)
+    }
+}
+
+/// A file or link of that name is none of ours.
+fn refuse_other_things(place: &Path) -> Result<()> {
+    match look(place)? {
+        Some(stat) if stat.kind != Kind::Dir => Err(Error::Restore {
+            message: format!(
+                "{} is in the way: Lifeboat makes a folder of that name for each restore. Move it out of the root, then restore \
+                 again.",
+                place.display()
+            ),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Vault, durable};
 use crate::path::RelPath;
 use crate::seal::random;
-use crate::{Error, Result};
+use crate::{Error, Result, owner};
 
 /// Its name in the vault, and in the workspace of the restore.
 pub const FILE: &str = "last-restore";
@@ -83,7 +83,10 @@ impl LastRestore {
         if !file.exists() {
             return Ok(());
         }
-        durable::write_private(&dir.join(FILE), &durable::read_small(file, MAX_LEN)?)
+        let place = dir.join(FILE);
+        durable::write_private(&place, &durable::read_small(file, MAX_LEN)?)?;
+        // Whose the vault is undoes it.
+        owner::of_folder_of_another(dir).map_or(Ok(()), |ids| owner::give(&place, ids))
     }
 
     /// The record of the last restore; `None`: none has left one here.

@@ -41,6 +41,7 @@ impl Drop for Lock {
 impl Lock {
     /// Takes the vault's lock for `operation`, or fails with `E_BUSY`, or waits if `wait`.
     pub fn acquire(vault: &Path, operation: &str, wait: bool, control: &Control) -> Result<Lock> {
+        super::refuse_links(vault)?;
         let path = vault.join(FILE);
         let file = open(vault, &path).at("opening", &path)?;
         let started = Instant::now();

@@ -31,6 +31,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::capture::stat::{Kind, Stat};
 use crate::chunk::ChunkerParams;
 use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
@@ -75,6 +76,7 @@ impl Vault {
     }
 
     pub fn open(dir: &Path, credentials: &Credentials) -> Result<Vault> {
+        refuse_links(dir)?;
         let description = Description::read(dir)?;
         let id = description.id()?;
         let unlocked = keyring::unlock(&dir.join("keys"), &id, &description.key_check, credentials)?;
@@ -350,10 +352,11 @@ impl Vault {
 
     /// Removes what an operation that was killed left behind. The caller holds the lock.
     pub fn clean_up(&self) -> Result<()> {
+        refuse_links(self.dir())?;
         let tmp = self.dir().join("tmp");
         fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
         for leftover in durable::list(&tmp)? {
-            match leftover.is_dir() {
+            match leftover.is_dir() && !leftover.is_symlink() {
                 true => durable::remove_tree(&leftover)?,
                 false => fs::remove_file(&leftover).at("removing", &leftover)?,
             }
@@ -486,4 +489,28 @@ fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
             entries.chunks(entries.len().div_ceil(4)).map(|part| scope.spawn(move || look(part))).collect::<Vec<_>>();
         parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
     }))
+}
+
+/// Whoever may write to the vault's folder could put a link there, and root would write, or remove, what that leads to. A
+/// link of our own, or of root's, is somebody's wish.
+pub fn refuse_links(dir: &Path) -> Result<()> {
+    let files = [lock::FILE, catalog::FILE, "logbook.sqlite", last_restore::FILE];
+    let folders = ["tmp", "packs", "snapshots", "keys", "pins", "hosts", shelf::FOLDER];
+    let is_anothers = |place: &PathBuf| {
+        let Ok(stat) = Stat::of(place) else { return false };
+        #[cfg(unix)]
+        let is_ours = stat.uid == 0 || stat.uid == rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        let is_ours = true;
+        stat.kind == Kind::Symlink && !is_ours
+    };
+    match files.iter().chain(&folders).map(|name| dir.join(name)).find(is_anothers) {
+        None => Ok(()),
+        Some(link) => Err(Error::Format {
+            message: format!(
+                "{} is a link that another user has put into the vault. Look where it leads, remove it, and try again.",
+                link.display()
+            ),
+        }),
+    }
 }

@@ -215,10 +215,14 @@ fn newest(dir: &Path) -> Result<Vec<BackupInfo>> {
     Ok(known.into_iter().filter(|info| snapshots.join(&info.backup).exists()).collect())
 }
 
-/// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing.
+/// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing, and what a restore
+/// replaced is no backup that anybody waits for.
 pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
     let infos = newest(dir)?;
-    Ok(infos.iter().find(|info| !info.degraded && !retention::is_ahead(info.timestamp, now)).map(|info| info.timestamp))
+    let is_good = |info: &&BackupInfo| {
+        !info.degraded && info.kind != BackupType::Safety && !retention::is_ahead(info.timestamp, now)
+    };
+    Ok(infos.iter().find(is_good).map(|info| info.timestamp))
 }
 
 /// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.

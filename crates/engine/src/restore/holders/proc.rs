@@ -1,5 +1,6 @@
 //! Open files by way of Linux's `/proc`. <https://man7.org/linux/man-pages/man5/proc_pid_fd.5.html>
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -75,7 +76,7 @@ impl Wanted {
         }
         let bytes = link.as_os_str().as_bytes();
         let name = bytes.strip_suffix(DELETED).map_or(link, |name| Path::new(OsStr::from_bytes(name)));
-        if let Some(part) = self.names.get(name) {
+        if let Some(part) = self.names.get(&*out_of_workspace(name)) {
             // It may just have been made; and a file may be called so.
             let leads_there = |path: &Path| fs::metadata(path).is_ok_and(|there| identity_of(&there) == identity);
             return match (leads_there(name), link != name && leads_there(link)) {
@@ -245,6 +246,17 @@ fn part_of_database(path: &Path, through: &Path) -> Option<&'static str> {
 
 fn real(root: &Path, vault: &Path) -> Option<(PathBuf, PathBuf)> {
     Some((root.canonicalize().ok()?, vault.canonicalize().unwrap_or_else(|_| vault.into())))
+}
+
+/// What a restore has displaced had another name before: where it was opened.
+fn out_of_workspace(path: &Path) -> Cow<'_, Path> {
+    let mut parts = path.components();
+    let before: PathBuf = parts.by_ref().take_while(|part| part.as_os_str() != WORKSPACE).collect();
+    match parts.next() {
+        // The tree of the workspace that it lies in.
+        Some(_) => Cow::Owned(before.join(parts.as_path())),
+        None => Cow::Borrowed(path),
+    }
 }
 
 /// The true name of a folder that may be gone.

@@ -212,7 +212,7 @@ pub fn in_use(path: &Path) -> Error {
         .and_then(|found| found.holders.into_iter().next())
         .map(|holder| format!(" by process {} ({})", holder.pid, holder.name))
         .unwrap_or_default();
-    Error::Restore {
+    Error::InUse {
         message: format!(
             "{} is kept in use{who}: its lock was not to be had in time. Stop what writes to it and restore again, or \
              restore with the mode `on-restart`.",
