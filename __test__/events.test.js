@@ -72,7 +72,7 @@ test('a listener that always throws, or never comes to an end, keeps nobody else
 })
 
 test('what was cancelled, or met another operation, is rejected, and no bad news to anybody', async (t) => {
-  const root = makeRoot(t, { sparse: 2000 })
+  const root = makeRoot(t, { zeros: 800 })
   mkdirSync(join(root, 'config'))
   writeFileSync(join(root, 'config/backup-config.json'), '{"encryption":false}')
   const engine = new BackupEngine({ root, encryption: false })

@@ -118,7 +118,7 @@ test('and where somebody starts it again when it ends, it ends for that', { skip
 
 test('databases alone go live also where nobody listens', { skip }, async (t) => {
   const { bot, running, users } = await accident(t, NO_LISTENER)
-  const result = bot.document('restore', 'latest', 'database')
+  const result = bot.document('restore', 'latest', 'category:database')
   assert.deepEqual([result.mode, result.staged], ['live', false])
   await running.kill()
   assert.deepEqual(await (await bot.start()).ask('GET', '/users'), users)

@@ -50,7 +50,7 @@ test('it works in a worker thread, and a thread that is ended takes its operatio
 
   assert.equal((await message(start(config(t)))).success, true)
 
-  const slow = { root: makeRoot(t, { sparse: 3000 }), encryption: false }
+  const slow = { root: makeRoot(t, { zeros: 1200 }), encryption: false }
   const worker = start(slow)
   assert.equal(await message(worker), 'progress')
   await worker.terminate()

@@ -123,7 +123,7 @@ test('where nothing waits, the first line starts no worker', async (t) => {
 
 test('a worker that is killed in the middle leaves all of the old state or all of the new', async (t) => {
   // Staging a gigabyte takes long enough to be met; and so does replacing files, while a database of them is locked.
-  const root = makeRoot(t, { sparse: 1000 })
+  const root = makeRoot(t, { zeros: 600 })
   const engine = engineOf(root)
   const bank = open(join(root, 'database.sqlite'))
   await bank.exec('CREATE TABLE t (n); INSERT INTO t VALUES (1)')
@@ -180,7 +180,7 @@ test('a worker that is killed in the middle leaves all of the old state or all o
 })
 
 test('aborting leaves the old state, or comes too late', async (t) => {
-  const root = makeRoot(t, { sparse: 500 })
+  const root = makeRoot(t, { zeros: 400 })
   const engine = engineOf(root)
   const before = tree(root)
   const { backup } = await engine.createBackup()

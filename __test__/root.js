@@ -4,7 +4,7 @@
 
 const { execFileSync } = require('node:child_process')
 const { randomBytes } = require('node:crypto')
-const { mkdirSync, mkdtempSync, realpathSync, truncateSync, writeFileSync } = require('node:fs')
+const { mkdirSync, mkdtempSync, realpathSync, appendFileSync, writeFileSync } = require('node:fs')
 const { rm } = require('node:fs/promises')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
@@ -21,18 +21,16 @@ function folder(t) {
   return path
 }
 
-/** An app's root. `photos`: MB of bytes that do not compress. `sparse`: MB of a hole, which takes a while to read. */
-function makeRoot(t, { photos = 0, sparse = 0 } = {}) {
+/** An app's root. `photos`: MB of bytes that do not compress. `zeros`: MB that take a while to read and little to store. */
+function makeRoot(t, { photos = 0, zeros = 0 } = {}) {
   const root = join(folder(t), 'bot')
   mkdirSync(join(root, 'sessions/main'), { recursive: true })
   mkdirSync(join(root, 'uploads'))
   writeFileSync(join(root, 'config.json'), '{"ownerNumber":["62811@s.whatsapp.net"]}')
   for (let n = 0; n < 50; n++) writeFileSync(join(root, `sessions/main/pre-key-${n}.json`), JSON.stringify({ n }))
   for (let n = 0; n < photos; n++) writeFileSync(join(root, `uploads/${n}.jpg`), randomBytes(MB))
-  if (sparse > 0) {
-    writeFileSync(join(root, 'uploads/video.bin'), '')
-    truncateSync(join(root, 'uploads/video.bin'), sparse * MB)
-  }
+  const block = Buffer.alloc(16 * MB)
+  for (let n = 0; n < zeros; n += 16) appendFileSync(join(root, 'uploads/video.bin'), block)
   return root
 }
 

@@ -164,7 +164,7 @@ test('a turn that cannot be made is a warning, and the next one comes all the sa
 
 test('stop waits for the run under way, or cancels it', async (t) => {
   for (const cancel of [false, true]) {
-    const root = makeRoot(t, { sparse: 2000 })
+    const root = makeRoot(t, { zeros: 800 })
     const engine = new BackupEngine({ root, encryption: false, schedules: { HOURLY: { cron: '* * * * * *' } } })
     const ends = []
     engine.on('backup:success', () => ends.push('success'))
@@ -184,7 +184,7 @@ test('stop waits for the run under way, or cancels it', async (t) => {
 })
 
 test('trigger does at once what the schedule does, and meets what is running with E_BUSY', async (t) => {
-  const root = makeRoot(t, { sparse: 2000 })
+  const root = makeRoot(t, { zeros: 800 })
   const engine = new BackupEngine({ root, encryption: false, schedules: { HOURLY: { keep: 1 } } })
   const first = engine.scheduler.trigger('HOURLY')
   // And not only the making of its vault.

@@ -10,7 +10,7 @@ const { isAlive, makeRoot, runScript, until, workersOf } = require('./root.js')
 const HOME = dirname(__dirname)
 const windows = process.platform === 'win32'
 /** Takes some seconds to read, and no space. */
-const SLOW = { sparse: 4000 }
+const SLOW = { zeros: 1600 }
 
 const engineOf = (root) => new BackupEngine({ root, encryption: false })
 
@@ -69,7 +69,7 @@ test('a second backup is E_BUSY and says what is running; listing does not wait'
 })
 
 test('an onProgress that throws harms nothing, and is told once', async (t) => {
-  const engine = engineOf(makeRoot(t, { sparse: 400 }))
+  const engine = engineOf(makeRoot(t, { zeros: 300 }))
   const warnings = []
   const listener = (warning) => warning.name === 'LifeboatWarning' && warnings.push(warning.message)
   process.on('warning', listener)

@@ -105,22 +105,13 @@ impl InPlace<'_> {
         result.still_open = astray.iter().map(|holder| holder.what(&self.config.root)).collect();
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
-        if waiting.is_none()
-            && let Some(Waiting { backup: earlier, .. }) = self::waiting(self.config)?
-        {
-            let takes_its_place = mode == RestoreMode::OnRestart;
-            let message = match takes_its_place {
-                true => format!(
-                    "A restore of {earlier} waits for the next start. It is forgotten: this one takes its place."
-                ),
-                false => format!(
-                    "A restore of {earlier} waits for the next start, and would be forgotten. Apply it first (start the bot \
-                     again, or `lifeboat restore --apply-pending`), or forget it (`lifeboat restore --discard-pending`)."
-                ),
-            };
-            if !takes_its_place && !self.options.dry_run {
-                return Err(Error::Restore { message });
-            }
+        // One of another user's is no longer ours to read.
+        let earlier = self::waiting(self.config).ok().flatten().filter(|_| waiting.is_none());
+        if let Some(Waiting { backup: earlier, .. }) = earlier {
+            let message = format!(
+                "A restore of {earlier} waits for the next start of the app. It is forgotten: this one takes its place. To keep \
+                 it, apply it first (`lifeboat restore --apply-pending`)."
+            );
             result.warnings.push(Warning { path: String::new(), message });
         }
         let is_only_foreseen = self.options.dry_run || mode == RestoreMode::OnRestart;

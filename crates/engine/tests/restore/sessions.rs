@@ -51,7 +51,7 @@ fn a_restore_of_everything_leaves_a_session_that_works_alone_and_says_so() {
         assert_eq!(step(&bot, folder), NOW);
         assert!(bot.path(&format!("{folder}/pre-key-9.json")).exists(), "nothing of it is removed");
         let kept = result.kept.iter().find(|kept| kept.path == folder).unwrap();
-        assert!(kept.message.ends_with(&format!("lifeboat restore {backup} {folder}")), "{kept:?}");
+        assert!(kept.message.ends_with(&format!("lifeboat restore {backup} ./{folder}")), "{kept:?}");
     }
 }
 

@@ -68,7 +68,12 @@ fn a_restore_that_waits_can_be_forgotten_and_is_replaced_by_the_next() {
     assert_same_tree(&changed, &tree(&bot.root()));
     assert!(!bot.engine().discard_pending_restore().unwrap());
     restore(&bot, &backup, on_restart()).unwrap();
-    restore(&bot, &backup, RestoreOptions::default()).unwrap();
+    let dry = restore(&bot, &backup, RestoreOptions { dry_run: true, ..RestoreOptions::default() }).unwrap();
+    let result = restore(&bot, &backup, RestoreOptions::default()).unwrap();
+    for result in [dry, result] {
+        let said = result.warnings.iter().any(|warning| warning.message.contains("It is forgotten"));
+        assert!(said, "{:?}", result.warnings);
+    }
     assert_same_tree(&before, &tree(&bot.root()));
     assert!(bot.engine().apply_pending_restore(&Control::silent()).unwrap().is_none());
 }
