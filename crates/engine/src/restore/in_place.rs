@@ -106,8 +106,8 @@ impl InPlace<'_> {
         result.still_open.dedup();
         let (mut asked, mut held) = (None, astray.clone());
         // One of another user's is no longer ours to read.
-        let earlier = self::waiting(self.config).ok().flatten().filter(|_| waiting.is_none());
-        if let Some(Waiting { backup: earlier, .. }) = earlier {
+        let earlier = self::waiting(self.config).ok().flatten().map(|earlier| earlier.backup);
+        if let Some(earlier) = earlier.filter(|_| waiting.is_none()) {
             let message = format!(
                 "A restore of {earlier} waits for the next start of the app. It is forgotten: this one takes its place. To keep \
                  it, apply it first (`lifeboat restore --apply-pending`)."

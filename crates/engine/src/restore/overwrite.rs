@@ -74,7 +74,8 @@ pub fn is_half_written(spot: &Spot, new: &Path, kept: &Path) -> io::Result<bool>
             has[at] = sources[at].read(&mut bytes[at..=at])? == 1;
         }
         is_new &= has[0] && bytes[0] == here[0];
-        if !is_new && !(has[1] && bytes[1] == here[0]) {
+        let is_kept = has[1] && bytes[1] == here[0];
+        if !is_new && !is_kept {
             return Ok(false);
         }
     }
