@@ -80,7 +80,7 @@ test('what is wrong with a comparison is said, and it can be cancelled', async (
   await assert.rejects(engine.versions(), fails('E_CONFIG', /path must be a path/))
   await assert.rejects(engine.diff(), fails('E_CONFIG', /backup must be a path/))
   await assert.rejects(engine.diff(backup, 7), fails('E_CONFIG', /backup must be a path/))
-  await assert.rejects(engine.diff(backup, null, { deep: true }), fails('E_CONFIG', /has no "deep"/))
+  await assert.rejects(engine.diff(backup, null, { deep: true }), fails('E_CONFIG', /no "deep" in the options of diff/))
   await assert.rejects(engine.diff('backup_DAILY_2020-01-01T00-00-00-000Z'), fails('E_NOT_FOUND', /nearest/))
   await assert.rejects(engine.diff(backup, null, { signal: AbortSignal.abort() }), fails('E_ABORTED'))
   assert.equal((await engine.diff(backup, backup)).changed.length, 0)

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bytesize::ByteSize;
-
 use super::{Logbook, fact, newest_good};
 use crate::presence::{self, Host};
 use crate::report::{
@@ -65,7 +63,6 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
             source_bytes: catalog.and_then(|catalog| catalog.total_size().ok()).unwrap_or(0),
             stored_bytes: stored,
         },
-        cloud: Vec::new(),
         schedule,
     })
 }
@@ -194,8 +191,8 @@ impl Problems {
                 format!(
                     "The vault uses {} of {} (maxLocalStorage). Older backups will go to make room; raise the limit, or \
                      delete or unpin what is not needed.",
-                    ByteSize(used),
-                    ByteSize(limit)
+                    space::said(used),
+                    space::said(limit)
                 ),
             );
         }
