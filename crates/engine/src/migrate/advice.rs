@@ -80,11 +80,11 @@ pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport, conf
     let mut steps = Vec::new();
     let mut step = |command: &str, why: &str| steps.push(NextStep { command: command.into(), why: why.into() });
     let is_opened = survey.settings.as_ref().is_some_and(Settings::opens) || report.root.join(PASSPHRASE_FILE).exists();
-    if source.vault.is_encrypted() && !is_opened {
-        // What this command was given the bot does not have, and with it `init` makes no file.
+    // A key file needs no passphrase, and there may be none.
+    if source.vault.is_encrypted() && !is_opened && config.environment.key_file.is_none() {
+        // With what this command was given, and the bot is not, `init` would make no file.
         let init = match config.environment.passphrase {
             Some(_) => "env -u BACKUP_PASSPHRASE lifeboat init",
-            None if config.environment.key_file.is_some() => "env -u BACKUP_KEY_FILE lifeboat init",
             None => "lifeboat init",
         };
         let why = format!(

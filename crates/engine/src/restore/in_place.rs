@@ -75,7 +75,8 @@ impl InPlace<'_> {
     /// `waiting`: the workspace of a restore that waited for this start, with what was staged for it.
     pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<Restored> {
         let started = Instant::now();
-        let (sources, mut plan) = self.plan(backup)?;
+        let (sources, mut plan) =
+            self.plan(backup).map_err(|error| permission::unreadable(error, &self.config.root))?;
         let hosts = presence::processes(self.vault.dir());
         let Choice { mode, reason, app_runs, astray, .. } =
             mode::choose(self.options.mode, &plan, self.config, &hosts)?;
