@@ -59,7 +59,7 @@ fn the_passphrase_may_be_put_into_its_file_first_or_storing_it_is_the_first_thin
     texts(&mut bot.locked_out(["backup"]), 0);
     let (vault, file) = (bot.vault(), "config/backup.pass");
     let from = vault.to_str().unwrap();
-    let mut migrate = |new: &str| {
+    let migrate = |new: &str| {
         fs::create_dir_all(bot.beside(new).join("config")).unwrap();
         let mut command = bot.locked_out(["migrate", "--json", "--from", from, "--root"]);
         command.arg(bot.beside(new));
