@@ -15,7 +15,7 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
     let mut doubts = Vec::new();
     if snapshot.degraded {
         let lacks = snapshot.warnings.iter().take(TOLD);
-        let mut lacks: Vec<String> = lacks.map(Warning::in_words).collect();
+        let mut lacks: Vec<String> = lacks.map(|warning| warning.in_words().trim_end_matches('.').to_owned()).collect();
         if snapshot.warnings.len() > TOLD {
             lacks.push(format!("and {} more", snapshot.warnings.len() - TOLD));
         }
@@ -26,7 +26,7 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
         };
         doubts.push(Warning {
             path: snapshot.backup.clone(),
-            message: format!("This backup is not whole (degraded): {}. {good}", lacks.join(", ").trim_end_matches('.')),
+            message: format!("This backup is not whole (degraded): {}. {good}", lacks.join(", ")),
         });
     }
     if let BackupRef::At { at } = asked {
