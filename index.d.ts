@@ -783,7 +783,7 @@ export interface Events {
   /**
    * `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was.
    * `backup` is what was asked for, a name or an ISO time, or `'pending'` where it is what waited for the next start.
-   * Not of one that was cancelled or met another operation.
+   * Not of a dry run, nor of one that was cancelled or met another operation.
    */
   'restore:failure': { backup: string; code: ErrorCode; message: string; rolledBack: boolean }
   /**

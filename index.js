@@ -238,7 +238,7 @@ class BackupEngine {
   async #bringBack(name, request, options) {
     // Who restores here is asked to read it again like every other host: through the vault.
     const isHeard = await this.#presence.say()
-    const running = this.#restoring(name, () => this.#run(request, options))
+    const running = this.#restoring(name, () => this.#run(request, options), request.options.dryRun)
     this.#restores.add(running)
     const result = await running.finally(() => this.#restores.delete(running))
     if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
@@ -265,7 +265,7 @@ class BackupEngine {
     return this.#run({ op: 'discardPendingRestore' })
   }
 
-  async #restoring(backup, work) {
+  async #restoring(backup, work, isPlan = false) {
     try {
       const result = await work().catch((error) => this.#finished(error))
       // What was only planned, or waits, is no restore yet.
@@ -273,7 +273,7 @@ class BackupEngine {
       return result
     } catch (error) {
       const { code, message } = error
-      if (isBadNews(error))
+      if (!isPlan && isBadNews(error))
         this.#emit('restore:failure', { backup, code, message, rolledBack: code === 'E_ROLLED_BACK' })
       throw error
     }

@@ -73,7 +73,10 @@ test('what is wrong is said, and what fails leaves nothing', async (t) => {
   const file = join(out, 'a.tar.gz')
   await assert.rejects(engine.exportBackup(), fails('E_CONFIG', /file must be a path/))
   await assert.rejects(engine.exportBackup(7, file), fails('E_CONFIG', /backup must be a path/))
-  await assert.rejects(engine.exportBackup(backup, file, { item: [] }), fails('E_CONFIG', /has no "item"/))
+  await assert.rejects(
+    engine.exportBackup(backup, file, { item: [] }),
+    fails('E_CONFIG', /no "item" in the options of exportBackup/)
+  )
   await assert.rejects(
     engine.importBackup(file, { passphrase: 7777 }),
     fails('E_CONFIG', /^(?!.*7777).*must be a string/)

@@ -78,9 +78,13 @@ test('a part, a moment, and what is not there', async (t) => {
   engine.on('restore:failure', (event) => failures.push(event))
   await assert.rejects(engine.restore('latest', { items: ['confg.json'] }), {
     code: 'E_NOT_FOUND',
-    message: /"config\.json"/
+    message: /nearest are config\.json/
   })
   assert.equal(failures[0].rolledBack, false)
+  // A plan that cannot be made brings nothing into danger.
+  await assert.rejects(engine.restore('latest', { items: ['confg.json'], dryRun: true }), { code: 'E_NOT_FOUND' })
+  await assert.rejects(engine.undoRestore({ dryRun: true, mode: 'sideways' }), { code: 'E_CONFIG' })
+  assert.equal(failures.length, 1)
 })
 
 test('what is staged for the restart is applied by the first line of the next start, once', async (t) => {

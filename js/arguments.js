@@ -53,7 +53,10 @@ function checkAll(where, options, kinds) {
   if (!isObject(options)) refuse(`${where} must be an object, not ${show(options)}.`)
   const given = {}
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(kinds, name)) refuse(`${where} has no ${show(name)}. It knows ${Object.keys(kinds).join(', ')}.`)
+    if (!Object.hasOwn(kinds, name)) {
+      const known = Object.keys(kinds).join(', ')
+      refuse(`There is no ${show(name)} in ${where.replace('The', 'the')}. There are ${known}.`)
+    }
     if (value !== undefined) given[name] = check(`${where}.${name}`, value, kinds[name])
   }
   return given

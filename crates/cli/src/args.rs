@@ -426,8 +426,8 @@ pub struct RestoreArgs {
     /// Paths, globs or categories; none means everything.
     #[arg(value_name = "ITEM")]
     pub items: Vec<OsString>,
-    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end. Times are in
-    /// the zone of the configuration, else of the app, else of this machine.
+    /// The newest backup at or before then: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end,
+    /// and so does a minute. Times are in the zone of the configuration, else of the app, else of this machine.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub at: Option<Moment>,
     /// Write into this folder instead of in place.
@@ -549,7 +549,8 @@ pub struct MigrateArgs {
     /// This backup instead of the newest.
     #[arg(long, value_name = "NAME")]
     pub backup: Option<String>,
-    /// The newest backup at or before then: 2h, yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its end.
+    /// The newest backup at or before then: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its
+    /// end, and so does a minute.
     #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
     pub at: Option<Moment>,
     /// Give everything to this user and group, by name or number. Only root may.

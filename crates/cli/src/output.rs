@@ -97,7 +97,7 @@ impl Output {
     pub fn alarms(&self, message: &str, warnings: &[Warning]) {
         self.alarm(message);
         for warning in warnings.iter().take(SHOWN) {
-            self.alarm(&format!("{}: {}", escaped(&warning.path), in_person(&warning.message)));
+            self.alarm(&told(warning));
         }
         if warnings.len() > SHOWN {
             self.alarm(&format!("and {} more warnings: see `lifeboat history --json`", warnings.len() - SHOWN));
@@ -184,14 +184,19 @@ pub fn ratio(data: u64, stored: u64) -> Option<String> {
     })
 }
 
+/// Control characters, and those that turn the direction of what follows: `gpj.exe` must not be shown as `exe.jpg`.
+pub fn is_hidden(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Names come from files, and files may have control characters in their names: those must not reach a terminal.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_hidden) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for char in text.chars() {
-        if char.is_control() {
+        if is_hidden(char) {
             out.extend(char.escape_default());
         } else {
             out.push(char);
@@ -226,6 +231,12 @@ pub fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, numbers: &
     lines.fold(text, |text, line| text + line.trim_end() + "\n")
 }
 
+/// With what it is about, where it is about a path.
+fn told(warning: &Warning) -> String {
+    let message = in_person(&warning.message);
+    if warning.path.is_empty() { message } else { format!("{}: {message}", escaped(&warning.path)) }
+}
+
 /// The warnings of an operation: all that fit on a screen.
 pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
     if warnings.is_empty() {
@@ -233,7 +244,7 @@ pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
     }
     writeln!(out, "  {} {}:", style("!").yellow().bold(), count(warnings.len() as u64, "warning", "warnings"))?;
     for warning in warnings.iter().take(SHOWN) {
-        writeln!(out, "    {}: {}", escaped(&warning.path), in_person(&warning.message))?;
+        writeln!(out, "    {}", told(warning))?;
     }
     if warnings.len() > SHOWN {
         writeln!(out, "    and {} more: see --json", warnings.len() - SHOWN)?;
@@ -262,6 +273,7 @@ mod tests {
     fn a_file_name_cannot_command_the_terminal() {
         assert_eq!(escaped("uploads/é.jpg"), "uploads/é.jpg");
         assert_eq!(escaped("a\nb\u{1b}[2Jc"), "a\\nb\\u{1b}[2Jc");
+        assert_eq!(escaped("a\u{202e}gpj.exe\u{2066}"), "a\\u{202e}gpj.exe\\u{2066}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use lifeboat_engine::path::RelPath;
 use lifeboat_engine::report::{Category, ItemInfo};
 
 use crate::args::Global;
+use crate::output::is_hidden;
 
 /// A word as the engine takes it, also where its bytes are not UTF-8.
 pub fn typed(word: &OsStr) -> String {
@@ -20,28 +21,38 @@ pub fn all_typed(words: &[OsString]) -> Vec<String> {
 
 /// How a message names a command: in backticks.
 const NAMED: &str = "\u{60}lifeboat ";
-/// The options that say where the root and the vault are, as they were typed.
+/// The same by npx.
+const NAMED_BY_NPX: &str = "\u{60}npx lifeboat ";
+/// The options that say where the root and the vault are.
 static PLACES: OnceLock<String> = OnceLock::new();
 
 /// From here on, messages name commands for these places.
 pub fn remember_places(global: &Global) {
     let words = places(global);
     if !words.is_empty() {
-        let _ = PLACES.set(format!("{NAMED}{} ", command(&words)));
+        let _ = PLACES.set(command(&words));
     }
 }
 
+/// As they were typed, but from wherever one pastes them.
 pub fn places(global: &Global) -> Vec<OsString> {
     let Global { root, vault, config, .. } = global;
     let named = [("--root", root), ("--vault", vault), ("--config", config)];
     let words = named.into_iter().flat_map(|(option, value)| value.iter().map(move |value| (option, value)));
-    words.flat_map(|(option, value)| [option.into(), value.clone().into_os_string()]).collect()
+    words
+        .flat_map(|(option, value)| {
+            [option.into(), std::path::absolute(value).unwrap_or_else(|_| value.clone()).into_os_string()]
+        })
+        .collect()
 }
 
 /// A message of the engine names commands without their options: whoever pastes them means the same root and vault.
 pub fn for_here(message: &str) -> Cow<'_, str> {
     match PLACES.get() {
-        Some(places) => message.replace(NAMED, places).into(),
+        Some(places) => [NAMED, NAMED_BY_NPX]
+            .iter()
+            .fold(message.to_owned(), |message, named| message.replace(named, &format!("{named}{places} ")))
+            .into(),
         None => message.into(),
     }
 }
@@ -49,6 +60,14 @@ pub fn for_here(message: &str) -> Cow<'_, str> {
 /// A command as one types it: words that a shell would take apart are quoted.
 pub fn command(words: &[impl AsRef<OsStr>]) -> String {
     words.iter().map(|word| quoted(word.as_ref().as_encoded_bytes())).collect::<Vec<_>>().join(" ")
+}
+
+/// A path that was typed, as an operand: what begins with `-` would be taken for an option.
+pub fn operand(word: &OsStr) -> OsString {
+    match word.as_encoded_bytes().starts_with(b"-") {
+        true => [OsStr::new("./"), word].into_iter().collect(),
+        false => word.to_os_string(),
+    }
 }
 
 /// The path of an item, so that it can be pasted behind a command. What would be an option, or a category, begins with `./`.
@@ -69,7 +88,7 @@ fn quoted(word: &[u8]) -> String {
         Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
         // Windows' shells know double quotes only.
         _ if cfg!(windows) => format!("\"{}\"", crate::output::escaped(&String::from_utf8_lossy(word))),
-        Ok(text) if !text.chars().any(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
+        Ok(text) if !text.chars().any(is_hidden) => format!("'{}'", text.replace('\'', r"'\''")),
         _ => format!("$'{}'", word.utf8_chunks().map(in_dollar_quotes).collect::<String>()),
     }
 }
@@ -82,7 +101,7 @@ fn in_dollar_quotes(chunk: std::str::Utf8Chunk<'_>) -> String {
             '\t' => "\\t".into(),
             '\'' => "\\'".into(),
             '\\' => "\\\\".into(),
-            char if char.is_control() => octal(char.encode_utf8(&mut [0; 4]).as_bytes()).into(),
+            char if is_hidden(char) => octal(char.encode_utf8(&mut [0; 4]).as_bytes()).into(),
             char => char.to_string().into(),
         }
     };

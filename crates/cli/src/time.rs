@@ -22,7 +22,8 @@ pub fn parse(text: &str) -> Result<Moment, String> {
 }
 
 impl Moment {
-    /// Milliseconds since the epoch, of what was as it was then: a day means its end.
+    /// Milliseconds since the epoch, of what was as it was then: a day means its end, and so does a minute. A time of
+    /// day is today's, also where that is still to come: then it is refused, and not taken for another day.
     pub fn at(&self, zone: &Zone) -> Result<i64> {
         self.millis(zone, Day::Ends)
     }
@@ -38,15 +39,33 @@ impl Moment {
     }
 }
 
-/// The instant that a whole day stands for.
+/// The instant that a whole day, or a whole minute, stands for.
 #[derive(Clone, Copy, PartialEq)]
 enum Day {
     Begins,
-    /// The day that has not ended yet ends now.
+    /// What has not ended yet ends now.
     Ends,
 }
 
+/// A time without seconds is shown for all that happened in that minute.
 fn parse_at(text: &str, now: &ZonedDateTime, day: Day) -> Option<Timestamp> {
+    let begins = parse_begin(text, now, day)?;
+    if day == Day::Begins || !names_minute(text) {
+        return Some(begins);
+    }
+    let ends = begins.checked_add(1.minute()).ok()?.checked_sub(1.millisecond()).ok()?;
+    Some(if begins <= now.timestamp() { ends.min(now.timestamp()) } else { ends })
+}
+
+/// "14:30", "2026-11-23T14:30+07:00": hours and minutes, and no seconds.
+fn names_minute(text: &str) -> bool {
+    let Some((before, after)) = text.split_once(':') else { return false };
+    let (before, after) = (before.as_bytes(), after.as_bytes());
+    let is_offset = before.len() >= 3 && matches!(before[before.len() - 3], b'+' | b'-');
+    !is_offset && after.len() >= 2 && after[..2].iter().all(u8::is_ascii_digit) && after.get(2) != Some(&b':')
+}
+
+fn parse_begin(text: &str, now: &ZonedDateTime, day: Day) -> Option<Timestamp> {
     let text = text.trim();
     let in_zone = |local: civil::DateTime| Some(local.to_zoned_datetime(now.time_zone().clone()).ok()?.timestamp());
     let whole_day = |date: civil::Date| match day {
@@ -87,12 +106,12 @@ fn parse_at(text: &str, now: &ZonedDateTime, day: Day) -> Option<Timestamp> {
         let has_time = text.contains([':', 'T', 't', ' ']);
         return if has_time { in_zone(local) } else { whole_day(local.date()) };
     }
-    // A time of day is the last one that was: at 9 o'clock, "14:30" was yesterday.
+    // "Since 14:30", said at 9 o'clock, means yesterday. "As it was at 14:30" may be a slip, and would go back too far.
     if text.contains(':') {
         let time = clock(text)?;
         let today = in_zone(now.date().to_datetime(time))?;
-        let day = if today > now.timestamp() { now.date().yesterday().ok()? } else { now.date() };
-        return in_zone(day.to_datetime(time));
+        let is_yesterday = day == Day::Begins && today > now.timestamp();
+        return if is_yesterday { in_zone(now.date().yesterday().ok()?.to_datetime(time)) } else { Some(today) };
     }
     // "+2h" is still to come.
     let span = text.parse::<Span>().ok().filter(|_| !text.starts_with('+'))?;
@@ -197,16 +216,35 @@ mod tests {
         assert_eq!((parsed("today"), parsed_at("today")), pair("2026-11-22T17:00:00Z", "2026-11-23T02:00:00Z"));
         assert_eq!(parsed_at("2026-11-23"), "2026-11-23T02:00:00Z");
         assert_eq!(parsed_at("2026-11-24"), "2026-11-24T16:59:59.999Z", "still to come, and for the engine to refuse");
-        // What names an hour means it.
+        // What names a second means it.
         for (text, expected) in [
-            ("yesterday 14:00", "2026-11-22T07:00:00Z"),
-            ("today 08:30", "2026-11-23T01:30:00Z"),
             ("TODAY  08:30:30", "2026-11-23T01:30:30Z"),
-            ("today 23:00", "2026-11-23T16:00:00Z"),
-            ("2026-11-22 14:00", "2026-11-22T07:00:00Z"),
+            ("2026-11-22 14:00:00", "2026-11-22T07:00:00Z"),
+            ("2026-11-22T07:00:00Z", "2026-11-22T07:00:00Z"),
         ] {
             assert_eq!((parsed(text), parsed_at(text)), pair(expected, expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_minute_is_as_it_was_at_its_end_and_since_its_beginning() {
+        for (text, since, at) in [
+            ("yesterday 14:00", "2026-11-22T07:00:00Z", "2026-11-22T07:00:59.999Z"),
+            ("today 08:30", "2026-11-23T01:30:00Z", "2026-11-23T01:30:59.999Z"),
+            ("today 23:00", "2026-11-23T16:00:00Z", "2026-11-23T16:00:59.999Z"),
+            ("2026-11-22 14:00", "2026-11-22T07:00:00Z", "2026-11-22T07:00:59.999Z"),
+            ("2026-11-22T14:00+02:00[+02:00]", "2026-11-22T12:00:00Z", "2026-11-22T12:00:59.999Z"),
+            ("08:30", "2026-11-23T01:30:00Z", "2026-11-23T01:30:59.999Z"),
+            // This minute has not ended yet.
+            ("09:00", "2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
+        ] {
+            assert_eq!((parsed(text), parsed_at(text)), pair(since, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_still_to_come_is_not_taken_for_that_of_yesterday() {
+        assert_eq!(parsed_at("14:30"), "2026-11-23T07:30:59.999Z", "for the engine to refuse");
     }
 
     fn pair(since: &str, at: &str) -> (String, String) {

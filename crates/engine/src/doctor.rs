@@ -1,8 +1,6 @@
 //! The doctor: looks at everything that a backup needs, from the root to the vault, and says of each what was found and
 //! what mends it. It never stops at the first fault, and writes nothing.
 
-use bytesize::ByteSize;
-
 use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
@@ -53,14 +51,18 @@ fn of_configuration(wrong: Option<&Error>) -> Check {
 }
 
 fn of_root(preview: &Preview) -> Check {
+    let items = match preview.items {
+        1 => "1 item".into(),
+        many => format!("{many} items"),
+    };
     let mut message =
-        format!("{}: {} items with {} would be taken", preview.root.display(), preview.items, ByteSize(preview.size));
+        format!("{}: {} with {} would be taken", preview.root.display(), items, space::said(preview.size));
     let left: Vec<String> = preview
         .left
         .iter()
         .filter(|left| !left.lost && !left.path.is_empty() && left.size > 0)
         .take(NAMED)
-        .map(|left| format!("{} ({})", left.path, ByteSize(left.size)))
+        .map(|left| format!("{} ({})", left.path, space::said(left.size)))
         .collect();
     if !left.is_empty() {
         message += &format!("; not taken are {}", left.join(", "));
@@ -166,9 +168,9 @@ fn of_room(config: &Config) -> Check {
     let used = vault::usage(dir).map(|usage| usage.used).unwrap_or(0);
     let message = format!(
         "The vault uses {} of {} (maxLocalStorage); {} are free on its disk.",
-        ByteSize(used),
-        ByteSize(limit),
-        ByteSize(free)
+        space::said(used),
+        space::said(limit),
+        space::said(free)
     );
     let is_short = used as f64 >= limit as f64 * config.monitor.storage_warn_percent / 100.0;
     let mend = "Raise `maxLocalStorage`, delete or unpin backups that are not needed, or use a larger disk.";
@@ -232,10 +234,14 @@ fn of_restore(config: &Config) -> Check {
         None => Check::good("restore", "None waits, and none was cut off."),
         Some(Unfinished::Waits) => Check::good("restore", "One waits for the next start of the app.")
             .with_advice("Start the app again, or `lifeboat restore --discard-pending` forgets it."),
-        Some(Unfinished::CutOff) => Check::bad(
-            "restore",
-            "One was cut off in the middle, or is under way now.",
-            "`lifeboat status` finishes or undoes it.",
-        ),
+        // Whose journal cannot be used nothing finishes: the error says what to do.
+        Some(Unfinished::CutOff) => match restore::unusable(&config.root) {
+            Some(error) => Check::bad("restore", error.to_string(), "docs/disaster.md has the commands."),
+            None => Check::bad(
+                "restore",
+                "One was cut off in the middle, or is under way now.",
+                "`lifeboat status` finishes or undoes it.",
+            ),
+        },
     }
 }

@@ -74,6 +74,14 @@ impl Engine {
                 message: "The key file must not lie in the vault: whoever has the vault would have the key.".into(),
             });
         }
+        let root = &self.config.root;
+        if !root.is_dir() {
+            let message = format!(
+                "{} is not there, or no folder. Name the folder of the app (`root`, --root DIR), or make it first.",
+                root.display()
+            );
+            return Err(Error::Source { message, source: None });
+        }
         let report = |vault: &Vault, created| InitReport {
             vault: self.config.backup_dir.clone(),
             created,

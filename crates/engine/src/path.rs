@@ -179,11 +179,13 @@ impl std::fmt::Debug for RelPath {
     }
 }
 
-/// A path as one word of a shell: names come from backups, and hold anything.
+/// A path as one word of a shell: names come from backups, and hold anything. What would be an option begins with `./`.
 pub fn in_shell(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain =
-        !path.starts_with('-') && path.chars().all(|char| char.is_alphanumeric() || "-_./:@+%".contains(char));
+    let mut path = path.display().to_string();
+    if path.starts_with('-') {
+        path.insert_str(0, "./");
+    }
+    let is_plain = !path.is_empty() && path.chars().all(|char| char.is_alphanumeric() || "-_./:@+%".contains(char));
     if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 

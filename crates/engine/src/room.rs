@@ -9,14 +9,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use bytesize::ByteSize;
-
 use crate::report::{BackupInfo, PruneVerdict, Warning};
 use crate::retention::{self, Rules};
 use crate::vault::name::BackupName;
 use crate::vault::sweep::Marker;
 use crate::vault::{self, Vault, durable, shelf};
-use crate::{Config, Control, Error, Result, held, prune};
+use crate::{Config, Control, Error, Result, held, prune, space};
 
 /// While room is made, packs are written anew from so many percent of dead bytes on.
 const TIGHT: u64 = 5;
@@ -152,7 +150,7 @@ impl Room<'_> {
             message: format!(
                 "The backup needs about {}, and the vault has less room than that left (maxLocalStorage). None can be made, \
                  because nobody knows what this backup needs: {error} Delete it, or raise maxLocalStorage.",
-                ByteSize(self.needed)
+                space::said(self.needed)
             ),
         }
     }
@@ -160,16 +158,19 @@ impl Room<'_> {
     /// `stays`: bytes that could not be removed.
     fn refused(&self, stays: Option<u64>) -> Error {
         let stays = stays.map_or(String::new(), |stays| {
-            format!(" {} of them are needed by the newest good backup and by pinned ones, which stay.", ByteSize(stays))
+            format!(
+                " {} of them are needed by the newest good backup and by pinned ones, which stay.",
+                space::said(stays)
+            )
         });
         Error::StorageLimit {
             message: format!(
                 "The backup needs about {}, and the vault has {} of {} (maxLocalStorage) left.{stays} Raise \
                  maxLocalStorage, unpin or delete backups, or leave large files out (`exclude`). Earlier backups are \
                  whole.",
-                ByteSize(self.needed),
-                ByteSize(left(self.vault, self.config).unwrap_or(0)),
-                ByteSize(self.config.max_local_storage.0),
+                space::said(self.needed),
+                space::said(left(self.vault, self.config).unwrap_or(0)),
+                space::said(self.config.max_local_storage.0),
             ),
         }
     }

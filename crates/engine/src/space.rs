@@ -6,6 +6,11 @@ use bytesize::ByteSize;
 
 use crate::{Error, Result};
 
+/// "2.1 MB", as every face of Lifeboat writes it.
+pub fn said(bytes: u64) -> String {
+    ByteSize(bytes).display().si().to_string()
+}
+
 /// Bytes that this user may still write on the disk of `path`; `None` where it cannot be told.
 #[cfg(unix)]
 pub fn free(path: &Path) -> Option<u64> {
@@ -43,7 +48,7 @@ pub fn check(path: &Path, bytes: u64, names: u64) -> Result<()> {
         })
     };
     match (free(path), free_names(path)) {
-        (Some(free), _) if free < bytes => refuse(ByteSize(free).to_string(), ByteSize(bytes).to_string()),
+        (Some(free), _) if free < bytes => refuse(said(free), said(bytes)),
         (_, Some(free)) if free < names => refuse(format!("{free} inodes"), names.to_string()),
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use lifeboat_engine::report::Diagnosis;
 use lifeboat_engine::{Config, Error, Result};
 
 use crate::exit;
-use crate::output::escaped;
+use crate::output::in_person;
 use crate::session::{Session, Vault};
 
 pub fn run(session: &Session) -> Result<u8> {
@@ -22,7 +22,7 @@ pub fn run(session: &Session) -> Result<u8> {
     };
     session.output.result(&diagnosis, |out| show(out, &diagnosis))?;
     for check in diagnosis.checks.iter().filter(|check| !check.ok) {
-        session.output.alarm(&format!("{}: {}", check.name, escaped(&check.message)));
+        session.output.alarm(&format!("{}: {}", check.name, in_person(&check.message)));
     }
     Ok(if diagnosis.ok { exit::DONE } else { exit::FAILED })
 }
@@ -30,9 +30,9 @@ pub fn run(session: &Session) -> Result<u8> {
 fn show(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
     for check in &diagnosis.checks {
         let mark = if check.ok { style("✓").green().bold() } else { style("✗").red().bold() };
-        writeln!(out, "{mark} {:<13} {}", check.name, escaped(&check.message))?;
+        writeln!(out, "{mark} {:<13} {}", check.name, in_person(&check.message))?;
         if let Some(mend) = &check.mend {
-            writeln!(out, "  {:<13} {}", "", style(escaped(mend)).dim())?;
+            writeln!(out, "  {:<13} {}", "", style(in_person(mend)).dim())?;
         }
     }
     let failed = diagnosis.checks.iter().filter(|check| !check.ok).count();

@@ -25,7 +25,9 @@ pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
     let result = session.long(Vault::MustExist, work)?;
     let config = session.config()?.placed();
     // The next backup would take it, and the one after that as well.
-    let is_taken = result.file.starts_with(&config.root) && !result.file.starts_with(&config.backup_dir);
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let file = real(&result.file);
+    let is_taken = file.starts_with(real(&config.root)) && !file.starts_with(real(&config.backup_dir));
     session.output.result(&result, |out| show(out, &result, is_taken))?;
     Ok(exit::DONE)
 }

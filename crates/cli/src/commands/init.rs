@@ -27,7 +27,7 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         None => session.engine(Vault::MustExist, |engine| engine.init(None))?,
     };
     let named = session.config()?.backup_dir;
-    session.output.result(&report, |out| show(out, &report, &named))?;
+    session.output.result(&report, |out| show(out, &report, &named, session))?;
     Ok(exit::DONE)
 }
 
@@ -60,7 +60,7 @@ fn with_file(session: &Session) -> Result<InitReport> {
 }
 
 /// `named`: the folder that was named for the vault.
-fn show(out: &mut dyn Write, report: &InitReport, named: &Path) -> io::Result<()> {
+fn show(out: &mut dyn Write, report: &InitReport, named: &Path, session: &Session) -> io::Result<()> {
     let vault = report.vault.display().to_string();
     let (mark, vault) = (style("✓").green().bold(), escaped(&vault));
     match (report.created, report.encrypted) {
@@ -91,5 +91,5 @@ fn show(out: &mut dyn Write, report: &InitReport, named: &Path) -> io::Result<()
     for warning in &report.warnings {
         writeln!(out, "  {} {}", style("!").yellow().bold(), escaped(warning))?;
     }
-    writeln!(out, "  Next: lifeboat backup")
+    writeln!(out, "  Next: {}", shell::command(&session.typed_again("backup")))
 }

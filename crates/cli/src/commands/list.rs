@@ -10,7 +10,7 @@ use lifeboat_engine::zone::Zone;
 use crate::args::ListArgs;
 use crate::output::{count, escaped, size, table};
 use crate::session::{Session, Vault};
-use crate::{exit, time};
+use crate::{exit, shell, time};
 
 /// On a terminal no more are shown unless asked for: the newest would scroll away.
 const SCREENFUL: usize = 60;
@@ -23,10 +23,12 @@ pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     let all = backups.len();
     backups.truncate(most(args, session.output.is_on_screen()));
     let filtered = args.kind.is_some() || args.since.is_some();
-    session.output.result(&backups, |out| show(out, &backups, filtered, &zone))?;
+    session.output.result(&backups, |out| show(out, &backups, filtered, &zone, session))?;
     if backups.len() < all {
         let older = count((all - backups.len()) as u64, "older backup is", "older backups are");
-        session.output.remark(&format!("{older} not shown. All of them: lifeboat list --all"));
+        session
+            .output
+            .remark(&format!("{older} not shown. All of them: {} --all", shell::command(&session.typed_again("list"))));
     }
     Ok(exit::DONE)
 }
@@ -39,10 +41,13 @@ fn most(args: &ListArgs, on_screen: bool) -> usize {
     }
 }
 
-fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone) -> io::Result<()> {
+fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone, session: &Session) -> io::Result<()> {
     match (backups, filtered) {
         ([], true) => return writeln!(out, "No backup fits. Without --type and --since, all are shown."),
-        ([], false) => return writeln!(out, "There is no backup yet. Make one: lifeboat backup"),
+        ([], false) => {
+            let command = shell::command(&session.typed_again("backup"));
+            return writeln!(out, "There is no backup yet. Make one: {command}");
+        }
         _ => {}
     }
     let rows = backups.iter().map(|one| {

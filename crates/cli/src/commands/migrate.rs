@@ -57,8 +57,10 @@ fn show(out: &mut dyn Write, report: &MigrateReport, zone: &Zone) -> io::Result<
     }
     warnings(out, &report.warnings)?;
     writeln!(out, "\nNow, in {}:", place(&report.root))?;
+    let width = report.next.iter().map(|step| step.command.chars().count()).filter(|length| *length <= 44).max();
+    let width = width.unwrap_or(0);
     for step in &report.next {
-        writeln!(out, "  {:<16} {}", escaped(&step.command), escaped(&step.why))?;
+        writeln!(out, "  {:<width$}  {}", escaped(&step.command), escaped(&step.why))?;
     }
     Ok(())
 }

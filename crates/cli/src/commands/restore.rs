@@ -1,5 +1,7 @@
 //! `lifeboat restore`: brings a backup back, in place or into another folder. What a salvage lost is exit code 4.
 
+use std::ffi::OsString;
+
 use lifeboat_engine::report::{BackupRef, RestoreOptions};
 use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Config, Engine, Error, Result};
@@ -21,7 +23,7 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let options = options(args, items)?;
     let restore = |options: &RestoreOptions| {
         let restored = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control));
-        restored.map_err(|error| with_backup_first(error, args, session))
+        restored.map_err(|error| with_backup_first(error, args))
     };
     if options.target.is_none() && !options.dry_run && !args.yes && session.output.may_ask() {
         let plan = restore(&RestoreOptions { dry_run: true, ..options.clone() })?;
@@ -37,7 +39,7 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
 }
 
 /// Who names an item and no backup means the latest.
-fn with_backup_first(error: Error, args: &RestoreArgs, session: &Session) -> Error {
+fn with_backup_first(error: Error, args: &RestoreArgs) -> Error {
     match (error, &args.backup) {
         (Error::NotFound { message }, Some(word))
             if args.at.is_none()
@@ -45,9 +47,9 @@ fn with_backup_first(error: Error, args: &RestoreArgs, session: &Session) -> Err
                 && !message.contains("`latest`")
                 && message.starts_with("There is no backup") =>
         {
-            let mut command = session.typed_again("restore");
-            command.extend(["latest".into(), word.clone()]);
-            command.extend(args.items.iter().cloned());
+            // Without the places: whoever prints it names them.
+            let mut command: Vec<OsString> = ["lifeboat", "restore", "latest"].map(OsString::from).into();
+            command.extend([word].into_iter().chain(&args.items).map(|word| shell::operand(word)));
             let message = format!("{message} A backup is named before its items: `{}`.", shell::command(&command));
             Error::NotFound { message }
         }

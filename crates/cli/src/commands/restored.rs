@@ -165,6 +165,12 @@ fn show_plan(out: &mut dyn Write, result: &RestoreResult, zone: &Zone) -> io::Re
     writeln!(out, "  would do this: {}; {} to write{safety}", in_numbers(plan), size(plan.bytes))?;
     paths(out, plan)?;
     reason(out, result)?;
+    if !result.still_open.is_empty() {
+        let paths = escaped(&result.still_open.join(", ")).into_owned();
+        let mark = style("!").yellow().bold();
+        writeln!(out, "  {mark} still open in an app, though deleted, moved or replaced: {paths}")?;
+        writeln!(out, "    what it has there is kept in a SAFETY backup first; start the app again afterwards")?;
+    }
     if result.failed.is_empty() {
         writeln!(out, "  and can: the vault opens, every stored piece is in its place, and the disk has room")?;
     } else {

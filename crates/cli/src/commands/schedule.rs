@@ -10,7 +10,7 @@ use lifeboat_engine::zone::{self, Zone};
 use crate::args::ScheduleArgs;
 use crate::output::table;
 use crate::session::{Session, Vault};
-use crate::{exit, time};
+use crate::{exit, shell, time};
 
 pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
     let makers = session.engine(Vault::MustExist, |engine| Ok(engine.status()?.schedule))?;
@@ -51,10 +51,11 @@ pub fn made_by(makers: &ScheduleStatus, zone: &Zone) -> String {
         Maker::Commands => format!("commands, such as cron's (the last: {last})"),
         Maker::Nobody => {
             let last = if last.is_empty() { last } else { format!(" The last that a command made: {last}.") };
-            format!(
+            let how = format!(
                 "no app runs with `scheduler.start()`, and no cron has made any lately.{last} Start the app, or let cron \
                  run `npx lifeboat backup daily --quiet` in this folder."
-            )
+            );
+            shell::for_here(&how).into_owned()
         }
     }
 }

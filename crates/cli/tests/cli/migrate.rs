@@ -53,6 +53,31 @@ fn a_migration_says_what_came_and_what_is_left_to_do() {
 }
 
 #[test]
+fn the_passphrase_may_be_put_into_its_file_first_or_storing_it_is_the_first_thing_to_do() {
+    let bot = Bot::new();
+    texts(&mut bot.locked_out(["init"]), 0);
+    texts(&mut bot.locked_out(["backup"]), 0);
+    let (vault, file) = (bot.vault(), "config/backup.pass");
+    let from = vault.to_str().unwrap();
+    let migrate = |new: &str| {
+        fs::create_dir_all(bot.beside(new).join("config")).unwrap();
+        let mut command = bot.locked_out(["migrate", "--json", "--from", from, "--root"]);
+        command.arg(bot.beside(new));
+        command
+    };
+    let (mut first, mut second, mut locked) = (migrate("first"), migrate("second"), migrate("locked"));
+    let passphrase = fs::read_to_string(bot.root().join(file)).unwrap();
+    fs::write(bot.beside("first").join(file), &passphrase).unwrap();
+    assert_eq!(document(&mut first, 0)["next"][0]["command"], "npm start");
+    fs::remove_dir(bot.beside("second").join("config")).unwrap();
+    let report = document(second.env("BACKUP_PASSPHRASE", passphrase.trim()), 0);
+    assert_eq!(report["next"][0]["command"], "env -u BACKUP_PASSPHRASE lifeboat init");
+    // What it names to do instead can be done.
+    let message = document(&mut locked, 1)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains(file) && !message.contains("lifeboat init"), "{message}");
+}
+
+#[test]
 fn a_migration_s_json_is_the_api_s_result() {
     let bot = Bot::new();
     let older = bot.backup();

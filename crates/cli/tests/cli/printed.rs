@@ -73,6 +73,7 @@ fn what_is_printed_in_good_and_bad_times_can_be_run() {
     let name = bot.backup();
     scene(&bot, "undo", &[]);
     scene(&bot, "restore config.json", &["lifeboat restore latest config.json"]);
+    scene(&bot, "restore -- -rf", &["lifeboat restore latest ./-rf"]);
     scene(&bot, "restore lastest", &[]);
     scene(&bot, "restore latest confg.json", &[]);
     scene(&bot, "--root gone restore latest", &[]);
@@ -215,6 +216,11 @@ fn a_command_of_a_message_means_the_root_that_was_named_wherever_it_is_pasted() 
     let (code, err) = exit_code(&bot, apply);
     assert_eq!(code, 0, "{apply}: {err}");
     assert!(fs::read_to_string(strange.join("config.json")).unwrap().contains("ownerNumber"));
+    // Named once, and from the top, also where it was typed from here.
+    let said = bot.lifeboat(["restore", "config.json", "--root", "../my bot's root"]).output().unwrap();
+    let said = commands(&String::from_utf8_lossy(&said.stderr));
+    let latest = said.iter().find(|command| command.contains(" latest ")).unwrap();
+    assert!(latest.matches("--root").count() == 1 && latest.contains("--root '/"), "{latest}");
     let (code, err) = exit_code(
         &bot,
         &format!("lifeboat undo --root {}", apply.split(" --root ").nth(1).unwrap().split(" restore").next().unwrap()),

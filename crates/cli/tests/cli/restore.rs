@@ -184,3 +184,52 @@ fn a_restore_that_waits_can_be_forgotten_also_where_the_configuration_is_wrong()
     let (out, _) = texts(&mut bot.lifeboat(["restore", "--discard-pending"]), 0);
     assert!(out.contains("is forgotten"), "{out}");
 }
+
+#[test]
+fn a_dry_run_says_what_an_app_has_open_of_a_database_that_was_deleted() {
+    let bot = Bot::new();
+    bot.backup();
+    let app = rusqlite::Connection::open(bot.root().join("database.sqlite")).unwrap();
+    app.execute_batch("UPDATE saldo SET amount = 7").unwrap();
+    std::fs::remove_file(bot.root().join("database.sqlite")).unwrap();
+    let (out, _) = texts(&mut bot.lifeboat(["restore", "latest", "--dry-run", "database.sqlite"]), 0);
+    assert!(out.contains("deleted, moved or replaced: database.sqlite"), "{out}");
+    assert!(out.contains("start the app again afterwards"), "{out}");
+    assert!(!out.contains("No running app is known") && !out.contains("No other process"), "{out}");
+    // And each safety backup says which one it is.
+    texts(&mut bot.lifeboat(["restore", "latest", "database.sqlite", "--yes"]), 0);
+    let (out, _) = texts(&mut bot.lifeboat(["list", "--type", "safety"]), 0);
+    assert_eq!(out.matches("with what an app had in database.sqlite").count(), 1, "{out}");
+}
+
+#[test]
+fn a_journal_that_cannot_be_used_is_told_once_and_nobody_is_sent_in_a_circle() {
+    let bot = Bot::new();
+    bot.backup();
+    let workspace = bot.root().join(".lifeboat-restore");
+    std::fs::create_dir(&workspace).unwrap();
+    std::fs::set_permissions(&workspace, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(workspace.join("journal"), "torn").unwrap();
+    texts(&mut bot.lifeboat(["backup"]), 5);
+    let (out, _) = texts(&mut bot.lifeboat(["status"]), 0);
+    assert_eq!(out.matches("A restore was cut off").count(), 1, "{out}");
+    let (out, _) = texts(&mut bot.lifeboat(["doctor"]), 1);
+    assert!(out.contains("out of the root") && !out.contains("`lifeboat status` finishes"), "{out}");
+    std::fs::rename(&workspace, bot.beside("aside")).unwrap();
+    texts(&mut bot.lifeboat(["restore", "latest", "--yes"]), 0);
+}
+
+#[test]
+fn a_root_that_is_none_is_refused_before_anything_is_made() {
+    let bot = Bot::new();
+    let missing = bot.beside("missing");
+    let (_, err) = texts(bot.lifeboat(["init", "--root"]).arg(&missing), 1);
+    assert!(err.contains("or make it first") && !missing.exists(), "{err}");
+    bot.write("file", "");
+    let (_, err) = texts(&mut bot.lifeboat(["undo", "--root", "file"]), 1);
+    assert!(err.contains("is no folder"), "{err}");
+    let empty = bot.beside("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let (_, err) = texts(bot.lifeboat(["restore", "latest", "--root"]).arg(&empty), 1);
+    assert!(err.contains("migrate --from COPY"), "{err}");
+}

@@ -99,7 +99,7 @@ fn no_backup_is_that_old_says_how_old_the_oldest_is() {
     let error = document(&mut in_utc(&bot, ["restore", "--dry-run", "--json", "--at", "2020-01-01 08:30"]), 1);
     assert_eq!(error["error"]["code"], "E_NOT_FOUND");
     let message = error["error"]["message"].as_str().unwrap();
-    assert!(message.contains("of 2020-01-01 08:30:00 Asia/Jakarta there is none"), "{message}");
+    assert!(message.contains("of 2020-01-01 08:30:59 Asia/Jakarta there is none"), "{message}");
     let today = &typed("Asia/Jakarta", 0)[..13];
     assert!(message.contains(&format!("the oldest was made {today}")), "{message}");
 }
@@ -115,12 +115,24 @@ fn yesterday_is_as_it_was_at_its_end_and_since_its_beginning() {
     let listed = document(&mut in_utc(&bot, ["list", "--json", "--since", "yesterday"]), 0);
     assert_eq!(listed.as_array().unwrap().len(), 1);
     let error = document(&mut in_utc(&bot, ["restore", "--dry-run", "--json", "--at", "yesterday 14:00"]), 1);
-    assert!(error["error"]["message"].as_str().unwrap().contains(" 14:00:00 Asia/Jakarta"), "{error}");
+    assert!(error["error"]["message"].as_str().unwrap().contains(" 14:00:59 Asia/Jakarta"), "{error}");
     // What is no time in any zone is a usage error that teaches, before anything is read.
     for text in ["yesterday 25:00", "today soon", "08:3O"] {
         let (_, err) = texts(&mut in_utc(&bot, ["restore", "--dry-run", "--at", text]), 2);
         assert!(err.contains("'yesterday 14:00'"), "{err}");
     }
+}
+
+#[test]
+fn the_time_that_list_shows_finds_that_backup() {
+    let bot = jakartan();
+    let name = bot.backup();
+    let (out, _) = texts(&mut in_utc(&bot, ["list"]), 0);
+    let row: Vec<&str> = out.lines().find(|line| line.starts_with(&name)).unwrap().split_whitespace().collect();
+    let shown = format!("{} {}", row[2], row[3]);
+    assert_eq!(shown.len(), "2026-11-23 14:00".len(), "{out}");
+    let found = document(&mut in_utc(&bot, ["restore", "--dry-run", "--json", "--at", &shown]), 0);
+    assert_eq!(found["backup"], name);
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Import<'_> {
             backup: name.to_string(),
             kind: name.kind(),
             timestamp: name.millis(),
-            note: facts.note,
+            note: if facts.partial { Some(partial(facts.note)) } else { facts.note },
             engine: facts.engine,
             root: facts.root,
             full: facts.full,
@@ -232,6 +232,12 @@ impl Import<'_> {
             lease: None,
         })
     }
+}
+
+/// It looks like a backup of everything, and is none.
+fn partial(note: Option<String>) -> String {
+    const PART: &str = "only part of a backup";
+    note.map_or_else(|| PART.to_owned(), |note| format!("{PART}; {note}"))
 }
 
 /// The members of the archive, in their order.

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use bytesize::ByteSize;
-
 use super::{Archive, export};
 use crate::error::IoContext;
 use crate::report::{Damage, ExportOptions, Warning};
@@ -12,7 +10,7 @@ use crate::seal::keyring::Credentials;
 use crate::vault::name::BackupName;
 use crate::vault::shelf::{self, FOLDER};
 use crate::vault::{self, Vault};
-use crate::{Config, Control, Error, Result, room};
+use crate::{Config, Control, Error, Result, room, space};
 
 /// Writes the archive of a backup, if it fits; otherwise says why not. The caller holds the vault's lock.
 pub fn put(
@@ -35,8 +33,8 @@ pub fn put(
     if !make_room(vault, name, needed.saturating_sub(left))? {
         return Ok(Some(refuse(format!(
             "it would need about {}, and maxLocalStorage leaves {}.",
-            ByteSize(needed),
-            ByteSize(left)
+            space::said(needed),
+            space::said(left)
         ))));
     }
     let options = ExportOptions { overwrite: true, ..ExportOptions::default() };

@@ -146,9 +146,16 @@ pub fn amend(
     config: &Config,
     base: &Snapshot,
     files: &BTreeMap<RelPath, PathBuf>,
+    remark: &str,
     control: &Control,
 ) -> Result<BackupResult> {
-    let options = BackupOptions { note: base.note.clone(), covers: base.covers.clone(), ..BackupOptions::default() };
+    let note = match &base.note {
+        None => remark.to_owned(),
+        // More than once.
+        Some(note) if note.ends_with(remark) => note.clone(),
+        Some(note) => format!("{note}; {remark}"),
+    };
+    let options = BackupOptions { note: Some(note), covers: base.covers.clone(), ..BackupOptions::default() };
     tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), None, control))
 }
 

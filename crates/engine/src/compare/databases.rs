@@ -17,7 +17,7 @@ use crate::vault::durable;
 use crate::vault::item::{Content, Item, JournalMode, SIDES};
 use crate::vault::list;
 use crate::vault::reader::Reader;
-use crate::{Error, Result};
+use crate::{Error, Result, space};
 
 /// The tables that differ, and what could not be compared.
 pub type Tables = (Vec<TableDiff>, Option<String>);
@@ -192,9 +192,9 @@ fn room_for(bytes: u64) -> Result<(), String> {
     match crate::space::free(&folder) {
         Some(free) if free < bytes => Err(format!(
             "comparing its tables needs {} in {}, where {} are free (set TMPDIR to use another disk)",
-            bytesize::ByteSize(bytes),
+            space::said(bytes),
             folder.display(),
-            bytesize::ByteSize(free)
+            space::said(free)
         )),
         _ => Ok(()),
     }

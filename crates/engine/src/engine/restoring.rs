@@ -34,6 +34,7 @@ impl Engine {
     /// Takes the last restore in place back: exactly what it replaced and removed comes back, and what it made goes. That
     /// is a restore, too, with a safety backup of its own, and can be taken back.
     pub fn undo_restore(&self, options: &UndoOptions, control: &Control) -> Result<RestoreResult> {
+        self.refuse_missing_root()?;
         let vault = self.vault()?;
         self.in_place(&vault, "undo", &options.as_restore(), control, |control| {
             restore::undo(&vault, &self.config, options, control)
@@ -63,6 +64,10 @@ impl Engine {
         let root = &self.config.root;
         if root.is_dir() {
             return Ok(());
+        }
+        if root.exists() {
+            let message = format!("{} is no folder. Name the folder of the app (`root`, --root DIR).", root.display());
+            return Err(Error::Source { message, source: None });
         }
         Err(Error::Source {
             message: format!(

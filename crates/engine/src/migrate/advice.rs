@@ -4,14 +4,15 @@ use std::path::Path;
 
 use super::origin::Origin;
 use super::place::same_place;
+use super::settings::Settings;
 use super::survey::Survey;
 use super::{Migration, Source};
-use crate::Error;
-use crate::config::DEFAULT_FILE;
+use crate::config::{DEFAULT_FILE, PASSPHRASE_FILE};
 use crate::owner;
 use crate::path::in_shell;
 use crate::report::*;
 use crate::vault::name::BackupName;
+use crate::{Config, Error};
 
 impl Migration<'_> {
     /// What does not fit on this machine, or is not as good as it might seem.
@@ -40,7 +41,8 @@ impl Migration<'_> {
         }
         if source.snapshot.degraded {
             let what = source.snapshot.warnings.first();
-            let what = what.map_or(String::new(), |first| format!(" (first: {}: {})", first.path, first.message));
+            let what =
+                what.map_or(String::new(), |first| format!(" (first: {})", first.in_words().trim_end_matches('.')));
             warn(name, format!("Not everything could be stored as it should be when it was made{what}."));
         }
         let vault_is_source = report.vault.as_deref().is_some_and(|vault| same_place(vault, origin.path()));
@@ -74,9 +76,22 @@ impl Migration<'_> {
 }
 
 /// What the owner has to do now, in this order.
-pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport) -> Vec<NextStep> {
+pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport, config: &Config) -> Vec<NextStep> {
     let mut steps = Vec::new();
     let mut step = |command: &str, why: &str| steps.push(NextStep { command: command.into(), why: why.into() });
+    let is_opened = survey.settings.as_ref().is_some_and(Settings::opens) || report.root.join(PASSPHRASE_FILE).exists();
+    // A key file needs no passphrase, and there may be none.
+    if source.vault.is_encrypted() && !is_opened && config.environment.key_file.is_none() {
+        // With what this command was given, and the bot is not, `init` would make no file.
+        let init = match config.environment.passphrase {
+            Some(_) => "env -u BACKUP_PASSPHRASE lifeboat init",
+            None => "lifeboat init",
+        };
+        let why = format!(
+            "keeps the passphrase in {PASSPHRASE_FILE}, which is in no backup; or set BACKUP_PASSPHRASE for the bot"
+        );
+        step(init, &why);
+    }
     for lost in survey.dependencies.iter().filter(|dependency| !dependency.is_there(&report.root)) {
         let (old, new) = (lost.place(Path::new(&source.snapshot.root)), lost.place(&report.root));
         let folder = new.parent().unwrap_or(&new);

@@ -18,6 +18,7 @@ mod survey;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::config::PASSPHRASE_FILE;
 use crate::report::*;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
@@ -61,6 +62,8 @@ impl Migration<'_> {
         let around = Some(from.as_path()).filter(|from| origin.path().starts_with(from));
         let places = [Some(config.backup_dir.as_path()), Some(origin.path()), around];
         let places = places.into_iter().flatten().filter_map(|place| inside(place, &config.root));
+        // What opens the vault may have been put there first: no backup holds it.
+        let places = places.chain([PathBuf::from(PASSPHRASE_FILE)]);
         let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
         let resumed = root.note.is_some();
         let source = self.open(&origin, &mut root)?;
@@ -105,7 +108,7 @@ impl Migration<'_> {
         }
         self.give(&source, &root, &survey, owner, &report)?;
         report.warnings.extend(self.warnings(&source, &survey, &origin, &report, owner.is_some()));
-        report.next = next_steps(&survey, &source, &report);
+        report.next = next_steps(&survey, &source, &report, self.engine.config());
         root.finish()?;
         report.duration_ms = started.elapsed().as_millis() as u64;
         Ok(report)

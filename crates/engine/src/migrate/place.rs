@@ -90,8 +90,8 @@ pub fn check_space(root: &Path, snapshot: &Snapshot, place: &Path, missing: u64)
                     "{} has {} free, and the migration needs {}. Free some space, or leave the history out \
                      (--no-history).",
                     folder.display(),
-                    bytesize::ByteSize(free),
-                    bytesize::ByteSize(need)
+                    space::said(free),
+                    space::said(need)
                 ),
             });
         }

@@ -19,6 +19,7 @@ pub struct Settings {
     backup_dir: Option<String>,
     key_file: Option<String>,
     passphrase_file: Option<String>,
+    has_passphrase: bool,
 }
 
 impl Settings {
@@ -32,7 +33,13 @@ impl Settings {
             backup_dir: place("backupDir"),
             key_file: place("keyFile"),
             passphrase_file: place("passphraseFile"),
+            has_passphrase: place("passphrase").is_some(),
         })
+    }
+
+    /// Do they say what opens the vault?
+    pub fn opens(&self) -> bool {
+        self.has_passphrase || self.passphrase_file.is_some() || self.key_file.is_some()
     }
 
     /// Where the vault of a root at `root` lies. `was`: where that root was when these settings were written.

@@ -141,6 +141,13 @@ pub struct Warning {
     pub message: String,
 }
 
+impl Warning {
+    /// With what it is about, where it is about a path.
+    pub fn in_words(&self) -> String {
+        if self.path.is_empty() { self.message.clone() } else { format!("{}: {}", self.path, self.message) }
+    }
+}
+
 /// Which backup: by name, or the newest good one at or before an instant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]

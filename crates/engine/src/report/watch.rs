@@ -217,7 +217,6 @@ pub struct Status {
     /// A restore waits for the next start of the app.
     pub pending_restore: bool,
     pub storage: StorageStatus,
-    pub cloud: Vec<serde_json::Value>,
     pub schedule: ScheduleStatus,
 }
 

@@ -24,6 +24,9 @@ use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup};
 
+/// What tells this safety backup from the one that it completes.
+const COMPLETED: &str = "completed with what the app wrote meanwhile";
+
 /// So often an app may write to what was displaced, because it still has it open, while that is stored.
 const ROUNDS: usize = 3;
 /// What the name of a log gets that was displaced without its database.
@@ -76,7 +79,7 @@ pub fn store(
         for tree in &trees {
             let new = not_in(vault, &base, tree)?;
             if !new.is_empty() {
-                let name = backup::amend(vault, config, &base, &new, control)?.backup;
+                let name = backup::amend(vault, config, &base, &new, COMPLETED, control)?.backup;
                 base = Snapshot::read(vault, &name.parse()?)?;
                 stored = Some(name);
             }

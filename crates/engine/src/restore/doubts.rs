@@ -15,7 +15,7 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
     let mut doubts = Vec::new();
     if snapshot.degraded {
         let lacks = snapshot.warnings.iter().take(TOLD);
-        let mut lacks: Vec<String> = lacks.map(|warning| format!("{}: {}", warning.path, warning.message)).collect();
+        let mut lacks: Vec<String> = lacks.map(|warning| warning.in_words().trim_end_matches('.').to_owned()).collect();
         if snapshot.warnings.len() > TOLD {
             lacks.push(format!("and {} more", snapshot.warnings.len() - TOLD));
         }
@@ -37,15 +37,14 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
             .map(|info| info.backup)
             .collect();
         if let Some(newest) = passed.first() {
-            let many = match passed.len() {
-                1 => "A newer one was".into(),
-                many => format!("{many} newer ones were"),
+            let (many, which) = match passed.len() {
+                1 => ("A newer one was".into(), "it (degraded). To take it"),
+                many => (format!("{many} newer ones were"), "them (degraded). To take the newest of them all"),
             };
             doubts.push(Warning {
                 path: snapshot.backup.clone(),
                 message: format!(
-                    "{many} passed over, because something is missing in them (degraded). To take the newest of them all \
-                     the same, name it: {newest}."
+                    "{many} passed over, because something is missing in {which} the same, name it: {newest}."
                 ),
             });
         }

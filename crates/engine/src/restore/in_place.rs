@@ -7,7 +7,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::afterwards::{Asked, Asking, Placed};
@@ -76,7 +75,8 @@ impl InPlace<'_> {
     /// `waiting`: the workspace of a restore that waited for this start, with what was staged for it.
     pub fn run(&self, backup: &BackupRef, waiting: Option<Workspace>) -> Result<Restored> {
         let started = Instant::now();
-        let (sources, mut plan) = self.plan(backup)?;
+        let (sources, mut plan) =
+            self.plan(backup).map_err(|error| permission::unreadable(error, &self.config.root))?;
         let hosts = presence::processes(self.vault.dir());
         let Choice { mode, reason, app_runs, astray, .. } =
             mode::choose(self.options.mode, &plan, self.config, &hosts)?;
@@ -134,7 +134,8 @@ impl InPlace<'_> {
             if self.options.create_backup_first && !plan.is_empty() {
                 let safety = backup::likely_size(self.vault, self.config, self.control.now())?;
                 result.warnings.extend(self.too_little_for_safety(safety, plan.report.bytes));
-                result.safety_bytes = Some(safety);
+                // What any backup takes at least is kept free, and is no news.
+                result.safety_bytes = Some(safety.saturating_sub(backup::LEAST_ROOM));
             }
         } else if mode == RestoreMode::OnRestart {
             self.stage_for_restart(&sources, &plan)?;
@@ -292,8 +293,8 @@ impl InPlace<'_> {
             message: format!(
                 "Its disk has {} free, and the safety backup may need {} of it, with what is staged. Free some space, or \
                  restore without a safety backup (--no-safety).",
-                ByteSize(free),
-                ByteSize(needed)
+                space::said(free),
+                space::said(needed)
             ),
         })
     }

@@ -165,9 +165,9 @@ impl Journal {
         Journal::parse(&durable::read_small(file, MAX_LEN)?).map_err(|why| Error::Restore {
             message: format!(
                 "A restore was cut off, and its journal {} cannot be used: {why}. What it replaced lies in the folder \
-                 \"old\" beside it. Move what you need out of the root, remove the folder that the journal lies in, and \
-                 restore again.",
-                file.display()
+                 \"old\" beside it. Stop the bot, move the folder {} to a place out of the root, keep it, and restore again.",
+                file.display(),
+                file.parent().unwrap_or(file).display()
             ),
         })
     }

@@ -145,6 +145,12 @@ pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Resul
     Ok(Some(restored.result))
 }
 
+/// Why the journal of a restore that was cut off cannot be used, where it cannot. Only looks.
+pub fn unusable(root: &Path) -> Option<Error> {
+    let journal = root.join(WORKSPACE).join("journal");
+    if journal.exists() { journal::Journal::read(&journal).err() } else { None }
+}
+
 /// Since when a restore waits for the next start of the app, in milliseconds since the epoch; `None`: none does.
 pub fn pending_since(config: &Config) -> Result<Option<i64>> {
     let Some(Waiting { workspace, .. }) = in_place::waiting(config)? else { return Ok(None) };

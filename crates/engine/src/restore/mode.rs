@@ -60,7 +60,7 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host])
                 return Err(Error::Restore {
                     message: format!(
                         "{}. A database that is swapped under it would go on being written where nobody finds it. Stop it \
-                         first, or restore with the mode `live` or `on-restart`.",
+                         first, or restore with the mode `live` or `on-restart` (--mode live).",
                         user
                     ),
                 });
@@ -71,7 +71,9 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host])
             None => (wanted, "It was asked for.".into()),
             Some(why) => {
                 return Err(Error::Restore {
-                    message: format!("{why} Stop the app and restore with the mode `offline`, or use `on-restart`."),
+                    message: format!(
+                        "{why} Stop the app and restore with the mode `offline` (--mode offline), or use `on-restart`."
+                    ),
                 });
             }
         },
@@ -123,6 +125,10 @@ fn for_databases(stranger: Option<String>, plan: &Plan, seen: &Seen, root: &Path
         (Some(user), _) => user.clone(),
         (None, _) if !seen.is_sure => "It cannot be told whether another process has a database open".into(),
         (None, Some(stranger)) => stranger,
+        // What it writes to that file is lost with it: only its start opens what is restored.
+        (None, None) if !seen.astray.is_empty() => {
+            return (RestoreMode::Offline, format!("{}.", seen.astray[0].sentence(root)));
+        }
         (None, None) if databases(plan).next().is_none() => {
             return (RestoreMode::Offline, "No running app is known to use any of it.".into());
         }

@@ -47,6 +47,25 @@ pub fn check(plan: &Plan, mode: RestoreMode, root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What of the root could not even be looked at, with what mends it.
+pub fn unreadable(error: Error, root: &Path) -> Error {
+    match error {
+        Error::Io { path, source, .. }
+            if source.kind() == io::ErrorKind::PermissionDenied && path.starts_with(root) =>
+        {
+            Error::Source {
+                message: format!(
+                    "{} cannot be read, so it is not known what a restore would replace: {source}. Nothing was changed. \
+                     Restore as the user that the app runs as, or let this user read it (chown, chmod).",
+                    path.display()
+                ),
+                source: Some(source),
+            }
+        }
+        other => other,
+    }
+}
+
 /// Folders that were asked about: thousands of files may be in one.
 struct Folders<'a> {
     root: &'a Path,

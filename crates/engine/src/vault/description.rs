@@ -55,7 +55,8 @@ impl Description {
         if !path.is_file() {
             return Err(Error::NotFound {
                 message: format!(
-                    "There is no vault in {}. The first backup makes one, and so does `lifeboat init`.",
+                    "There is no vault in {}. The first backup makes one, and so does `lifeboat init`; `lifeboat migrate --from COPY` \
+                     brings back another server's.",
                     dir.display()
                 ),
             });

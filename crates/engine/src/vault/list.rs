@@ -3,6 +3,7 @@
 //! Where a chunk ends depends on the path of its last line alone, so that among a million items ten changes touch ten
 //! chunks, and every chunk can be read by itself, forwards or backwards.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::item::Item;
@@ -10,6 +11,7 @@ use super::reader::Reader;
 use super::snapshot::ItemList;
 use super::writer::{Scratch, Writer};
 use crate::chunk::ChunkId;
+use crate::path::in_shell;
 use crate::{Error, Result};
 
 /// One line in this many ends a chunk.
@@ -119,7 +121,7 @@ pub fn nearest(reader: &mut Reader, list: &ItemList, wanted: &str) -> Result<Vec
         nearest.insert(at, (score, path));
         nearest.truncate(3);
     }
-    Ok(nearest.into_iter().map(|(_, path)| format!("{path:?}")).collect())
+    Ok(nearest.into_iter().map(|(_, path)| in_shell(Path::new(&path))).collect())
 }
 
 /// The items of one chunk of an item list. `attributes`: the list tells them, so an item without any has none.

@@ -12,7 +12,7 @@ use super::durable;
 use crate::error::IoContext;
 use crate::mutex::lock as locked;
 use crate::report::{Progress, Running};
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, space};
 
 pub const FILE: &str = "lock";
 const POLL: Duration = Duration::from_millis(20);
@@ -129,7 +129,7 @@ fn how_far(progress: &Progress) -> String {
     let part = match (progress.total_bytes, progress.total_items) {
         (Some(total), _) if total > 0 => format!("{} %", (progress.bytes.min(total) * 100) / total),
         (_, Some(total)) if total > 0 => format!("{} of {total} items", progress.items),
-        _ => format!("{} items, {}", progress.items, bytesize::ByteSize(progress.bytes)),
+        _ => format!("{} items, {}", progress.items, space::said(progress.bytes)),
     };
     format!(", and is {}: {part}", progress.phase)
 }

@@ -9,7 +9,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use bytesize::ByteSize;
 use rusqlite::Connection;
 
 use super::{Logbook, fact};
@@ -90,7 +89,7 @@ fn rehearse(
         return Err(Error::Restore {
             message: format!(
                 "the disk has too little room to rehearse it in: {} are free, and half of that may be taken. Free some.",
-                ByteSize(room * 2)
+                space::said(room * 2)
             ),
         });
     };

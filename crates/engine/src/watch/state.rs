@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bytesize::ByteSize;
-
 use super::{Logbook, fact, newest_good};
 use crate::presence::{self, Host};
 use crate::report::{
@@ -33,15 +31,21 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
     let failure = logbook.as_ref().and_then(|logbook| logbook.last_failure().ok()).flatten();
     let newest = newest_good(dir, now)?;
     let mut problems = Problems(Vec::new());
-    if let Some(error) = unfinished {
-        problems.add(error.code(), format!("A restore was cut off, and it cannot be carried on yet: {error}"));
+    let unfinished = unfinished.map(|error| (error.code(), error.to_string()));
+    if let Some((code, message)) = &unfinished {
+        // Some say themselves what it is about.
+        let message = match message.starts_with("A restore was cut off") {
+            true => message.clone(),
+            false => format!("A restore was cut off, and it cannot be carried on yet: {message}"),
+        };
+        problems.add(code, message);
     }
     problems.of_age(config, newest.map(|newest| now - newest), backups.is_empty());
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
     }
     if let Some(logbook) = &logbook {
-        problems.of_degraded(logbook);
+        problems.of_degraded(logbook, unfinished.as_ref().map(|(_, message)| message.as_str()));
         problems.of_damage(logbook.fact(fact::DAMAGE).unwrap_or_default(), "Reading back what is stored found damage");
         problems.of_damage(logbook.fact(fact::REHEARSAL).unwrap_or_default(), "The rehearsal of a restore failed");
     }
@@ -65,7 +69,6 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
             source_bytes: catalog.and_then(|catalog| catalog.total_size().ok()).unwrap_or(0),
             stored_bytes: stored,
         },
-        cloud: Vec::new(),
         schedule,
     })
 }
@@ -151,13 +154,18 @@ impl Problems {
         }
     }
 
-    /// What the newest backup could not store is still missing.
-    fn of_degraded(&mut self, logbook: &Logbook) {
+    /// What the newest backup could not store is still missing. `told`: the message of a problem that is told already.
+    fn of_degraded(&mut self, logbook: &Logbook, told: Option<&str>) {
         let filter =
             HistoryFilter { operation: Some("BACKUP".into()), limit: Some(NEWEST), ..HistoryFilter::default() };
         let is_backup = |run: &Run| matches!(run.result, RunResult::Success | RunResult::Degraded);
         let newest = logbook.runs(&filter).unwrap_or_default().into_iter().find(is_backup);
-        let Some(run) = newest.filter(|run| run.result == RunResult::Degraded) else { return };
+        let Some(mut run) = newest.filter(|run| run.result == RunResult::Degraded) else { return };
+        let many = run.warnings.len();
+        run.warnings.retain(|warning| told != Some(warning.message.as_str()));
+        if many > 0 && run.warnings.is_empty() {
+            return;
+        }
         let first = run.warnings.first().map_or(String::new(), |first| match first.path.as_str() {
             "" => format!(" {}", first.message),
             path => format!(" {path}: {}", first.message),
@@ -194,8 +202,8 @@ impl Problems {
                 format!(
                     "The vault uses {} of {} (maxLocalStorage). Older backups will go to make room; raise the limit, or \
                      delete or unpin what is not needed.",
-                    ByteSize(used),
-                    ByteSize(limit)
+                    space::said(used),
+                    space::said(limit)
                 ),
             );
         }

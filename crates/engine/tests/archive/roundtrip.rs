@@ -104,9 +104,10 @@ fn some_items_make_a_smaller_archive_and_what_is_not_there_is_named() {
     let paths: Vec<_> =
         other.engine().list_items(&info.backup, &[]).unwrap().into_iter().map(|item| item.path).collect();
     assert_eq!(paths, ["config.json", "database.sqlite"]);
+    assert!(info.note.unwrap().contains("only part of a backup"));
     let error = bot.try_export(&backup, "none.tar.gz", only(&["confg.json"])).unwrap_err();
     assert_eq!(error.code(), "E_NOT_FOUND");
-    assert!(error.to_string().contains("\"config.json\""), "{error}");
+    assert!(error.to_string().contains("nearest are config.json"), "{error}");
     assert!(!bot.dir.path().join("none.tar.gz").exists());
 }
 

@@ -55,7 +55,7 @@ fn an_item_that_the_backup_does_not_have_is_told_with_the_nearest_names() {
     let wrecked = tree(&bot.root());
     let error = restore(&bot, &backup, items(&["config.json", "confg.json"])).unwrap_err();
     assert_eq!(error.code(), "E_NOT_FOUND");
-    assert!(error.to_string().contains("\"config.json\""), "{error}");
+    assert!(error.to_string().contains("nearest are config.json"), "{error}");
     assert_same_tree(&wrecked, &tree(&bot.root()));
 }
 

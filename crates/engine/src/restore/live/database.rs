@@ -225,7 +225,7 @@ pub fn in_use(path: &Path) -> Error {
 pub fn cannot(path: &Path, why: &str) -> Error {
     Error::Restore {
         message: format!(
-            "{} cannot be replaced through SQLite: {why}. Restore it with the mode `on-restart`, or `offline` while \
+            "{} cannot be replaced through SQLite: {why}. Restore it with the mode `on-restart` (--mode on-restart), or `offline` while \
              the app is stopped.",
             path.display()
         ),
