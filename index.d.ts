@@ -431,8 +431,10 @@ export interface Change {
   category: Category
   before: Item
   after: Item
-  /** Only its mode, owner or time differ. */
+  /** Only what it is besides its content differs. */
   metadataOnly: boolean
+  /** What differs of that: `attributes` are extended attributes and ACLs, `names` the other names of the same file. */
+  besides?: ('mode' | 'owner' | 'time' | 'attributes' | 'names')[]
   /** Of a SQLite database: the tables whose rows or definition differ. */
   tables?: TableDiff[]
   /** Of a SQLite database: why not all of it could be compared, or what differs where no row does. */
@@ -512,6 +514,7 @@ export interface RestoreResult {
   undo?: string
   /** Of `undoRestore()`: the backup whose restore was taken back, when that was made, and whether it was an undo itself. */
   takesBack?: { backup: string; at: number; undo: boolean }
+  /** `.` in `replace` is the root folder itself: its owner, mode or attributes. */
   plan: { create: string[]; replace: string[]; remove: string[]; unchanged: number; bytes: number }
   dryRun: boolean
   /** Of a dry run: bytes that the safety backup will probably add to the vault. */

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use console::{StyledObject, style};
 use indicatif::HumanCount;
 use lifeboat_engine::Result;
-use lifeboat_engine::report::{BackupRef, Change, DiffReport, ItemInfo, ItemType, TableDiff};
+use lifeboat_engine::report::{Aspect, BackupRef, Change, DiffReport, ItemInfo, ItemType, TableDiff};
 
 use crate::args::DiffArgs;
 use crate::output::{count, escaped, size, warnings};
@@ -42,7 +42,9 @@ impl Line<'_> {
 
 fn show(out: &mut dyn Write, report: &DiffReport) -> io::Result<()> {
     // Whatever was written in a folder gave it another time: that is no news.
-    let is_news = |change: &&Change| !(change.metadata_only && change.after.kind == ItemType::Dir);
+    let is_news = |change: &&Change| {
+        !change.metadata_only || change.after.kind != ItemType::Dir || change.besides != [Aspect::Time]
+    };
     let mut lines: Vec<Line<'_>> = report.changed.iter().filter(is_news).map(Line::Changed).collect();
     lines.extend(report.added.iter().map(Line::Added));
     lines.extend(report.removed.iter().map(Line::Removed));
@@ -96,7 +98,7 @@ fn sized(item: &ItemInfo) -> StyledObject<String> {
 fn changed(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     let (before, after) = (&change.before, &change.after);
     let what = match (before.kind, after.kind) {
-        _ if change.metadata_only => "only its mode, owner or time".into(),
+        _ if change.metadata_only => format!("only its {}", besides(&change.besides)),
         (ItemType::File, ItemType::File) if size(before.size) == size(after.size) => size(after.size),
         (ItemType::File, ItemType::File) => format!("{} → {}", size(before.size), size(after.size)),
         (ItemType::Symlink, ItemType::Symlink) => "leads elsewhere".into(),
@@ -109,6 +111,22 @@ fn changed(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     match &change.note {
         Some(note) => writeln!(out, "    {}", escaped(note)),
         None => Ok(()),
+    }
+}
+
+/// "mode, owner and time".
+fn besides(aspects: &[Aspect]) -> String {
+    let name = |aspect: &Aspect| match aspect {
+        Aspect::Mode => "mode",
+        Aspect::Owner => "owner",
+        Aspect::Time => "time",
+        Aspect::Attributes => "attributes",
+        Aspect::Names => "other names",
+    };
+    let names: Vec<&str> = aspects.iter().map(name).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 

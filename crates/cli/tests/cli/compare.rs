@@ -140,3 +140,15 @@ fn a_difference_is_no_longer_than_a_screen_can_hold() {
     let all = document(&mut bot.lifeboat(["diff", "latest", "--json"]), 0);
     assert_eq!(all["added"].as_array().unwrap().len(), 501);
 }
+
+#[test]
+fn a_folder_that_differs_in_more_than_its_time_is_told_with_what_differs() {
+    use std::os::unix::fs::PermissionsExt;
+    let bot = Bot::new();
+    bot.backup();
+    fs::set_permissions(bot.root().join("uploads"), fs::Permissions::from_mode(0o700)).unwrap();
+    let (out, _) = texts(&mut bot.lifeboat(["diff", "latest"]), 0);
+    assert!(out.starts_with("~ uploads/  only its mode\n"), "{out}");
+    let report = document(&mut bot.lifeboat(["diff", "latest", "--json"]), 0);
+    assert_eq!(report["changed"][0]["besides"], serde_json::json!(["mode"]));
+}

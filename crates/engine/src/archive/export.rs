@@ -162,7 +162,7 @@ impl Export<'_> {
         line.item.sha256 = Some(contents.file(item, |_| self.control.check())?);
         for side in &item.sides {
             let sha256 = contents.side(item, side, |_| self.control.check())?;
-            line.sides.push(SideLine { suffix: side.suffix.clone(), size: side.size, sha256 });
+            line.sides.push(SideLine { suffix: side.suffix.clone(), size: side.size, sha256, besides: side.besides });
         }
         let mut hashes = self.hashes.borrow_mut();
         if hashes.len() < REMEMBERED {

@@ -180,7 +180,7 @@ impl Import<'_> {
                     line.item.sha256.as_ref()
                 }
                 Some(side) => {
-                    intake.side(&side.suffix, side.size, read)?;
+                    intake.side(side, read)?;
                     Some(&side.sha256)
                 }
             };

@@ -8,6 +8,7 @@ use std::thread::Scope;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::manifest::SideLine;
 use crate::chunk::ChunkId;
 use crate::chunk::cut::Cutter;
 use crate::vault::Vault;
@@ -155,13 +156,10 @@ impl Intake {
     }
 
     /// A file that belongs to the database that was just taken.
-    pub fn side(
-        &mut self,
-        suffix: &str,
-        size: u64,
-        mut read: impl FnMut(&mut Vec<u8>, usize) -> Result<()>,
-    ) -> Result<()> {
-        let mut side = Side { suffix: suffix.into(), size, chunks: Vec::new() };
+    pub fn side(&mut self, line: &SideLine, mut read: impl FnMut(&mut Vec<u8>, usize) -> Result<()>) -> Result<()> {
+        let SideLine { suffix, size, besides, .. } = line;
+        let (size, besides) = (*size, *besides);
+        let mut side = Side { suffix: suffix.clone(), size, chunks: Vec::new(), besides };
         let block = self.cutter.params().block;
         let (mut rest, mut buffer) = (size, Vec::new());
         while rest > 0 {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::besides;
 use super::member::{Kind, Member};
 use crate::report::{BackupType, Category, CategoryTotals, ItemType, Warning};
-use crate::vault::item::{Item, SIDES};
+use crate::vault::item::{Besides, Item, SIDES};
 use crate::vault::name::BackupName;
 use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::Snapshot;
@@ -129,6 +129,8 @@ pub struct SideLine {
     pub suffix: String,
     pub size: u64,
     pub sha256: String,
+    #[serde(flatten)]
+    pub besides: Option<Besides>,
 }
 
 /// The item without what only its own vault knows.
@@ -177,7 +179,11 @@ impl Line {
         let mut members = vec![own];
         for side in &self.sides {
             let path = [&members[0].path, side.suffix.as_bytes()].concat();
-            members.push(Member { path, size: side.size, besides: Vec::new(), ..members[0].clone() });
+            let mut member = Member { path, size: side.size, besides: Vec::new(), ..members[0].clone() };
+            if let Some(Besides { mode, uid, gid, mtime }) = side.besides {
+                (member.mode, member.uid, member.gid, member.mtime) = (mode & 0o7777, uid, gid, mtime);
+            }
+            members.push(member);
         }
         Ok(members)
     }
@@ -189,9 +195,11 @@ impl Line {
             return Err("it names places in a vault");
         }
         // What counts milliseconds must not overflow.
-        let (seconds, nanos) = item.mtime;
-        if item.mode > 0o7777 || nanos >= 1_000_000_000 || seconds.unsigned_abs() >= i64::MAX as u64 / 1000 {
-            return Err("its mode or its time is none");
+        let sides = self.sides.iter().filter_map(|side| side.besides).map(|besides| (besides.mode, besides.mtime));
+        for (mode, (seconds, nanos)) in sides.chain([(item.mode, item.mtime)]) {
+            if mode > 0o7777 || nanos >= 1_000_000_000 || seconds.unsigned_abs() >= i64::MAX as u64 / 1000 {
+                return Err("its mode or its time is none");
+            }
         }
         let is_hash = |hash: &str| hash.len() == 64 && hex::decode(hash).is_ok();
         match item.kind {

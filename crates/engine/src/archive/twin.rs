@@ -19,8 +19,9 @@ impl<'a> Twin<'a> {
     pub fn compare(&mut self, line: &Line) {
         let Some(items) = &mut self.items else { return };
         let same = |item: &Item| {
-            let sides = item.sides.iter().map(|side| (side.suffix.as_str(), side.size));
-            bare(item) == line.item && sides.eq(line.sides.iter().map(|side| (side.suffix.as_str(), side.size)))
+            let sides = item.sides.iter().map(|side| (side.suffix.as_str(), side.size, side.besides));
+            let told = line.sides.iter().map(|side| (side.suffix.as_str(), side.size, side.besides));
+            bare(item) == line.item && sides.eq(told)
         };
         if !matches!(items.next(), Some(Ok(item)) if same(&item)) {
             self.items = None;

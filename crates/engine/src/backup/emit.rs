@@ -90,11 +90,8 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
         while let Some(outcome) = waiting.remove(&next) {
             next += 1;
             if let Outcome::Item { mut item, changed } = outcome {
-                if let Err(other) = links.number(&mut item) {
-                    shared.warn_item(
-                        &item,
-                        format!("It is the same file as {other:?}, which was written to between the readings of the two; they come back as two files."),
-                    );
+                if let Err(why) = links.number(&mut item) {
+                    shared.warn_item(&item, why);
                 }
                 totals.add(&item, changed);
                 list.push(&item)?;

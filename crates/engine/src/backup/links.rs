@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::compare::same_content;
+use crate::compare::Fingerprint;
 use crate::path::RelPath;
 use crate::vault::item::Item;
 
@@ -18,12 +18,14 @@ pub struct Links {
 
 struct Met {
     number: u64,
-    first: Item,
+    first: Fingerprint,
+    path: String,
+    is_alone: bool,
     names_left: u64,
 }
 
 impl Links {
-    /// Gives an item its number, in path order. `Err`: the other name, whose content was another when that was read.
+    /// Gives an item its number, in path order. `Err`: it comes back as a file of its own, and why.
     pub fn number(&mut self, item: &mut Item) -> Result<(), String> {
         let Some(identity) = item.identity.take() else { return Ok(()) };
         match self.met.entry((identity.dev, identity.ino)) {
@@ -31,23 +33,46 @@ impl Links {
                 let Ok(path) = item.rel_path() else { return Ok(()) };
                 let number = number(&path);
                 item.hardlink = Some(number);
-                place.insert(Met { number, first: item.clone(), names_left: identity.names.saturating_sub(1) });
+                place.insert(Met {
+                    number,
+                    first: Fingerprint::of(item),
+                    path: item.display_path().to_owned(),
+                    is_alone: is_alone(item),
+                    names_left: identity.names.saturating_sub(1),
+                });
                 Ok(())
             }
             Entry::Occupied(mut met) => {
-                let same = same_content(&met.get().first, item);
-                let other = met.get().first.display_path().to_owned();
-                if same {
+                let same = met.get().first.is_same(&Fingerprint::of(item));
+                // A database with a log goes by its own name, and by one only.
+                let alone = met.get().is_alone && is_alone(item);
+                let other = met.get().path.clone();
+                if same && alone {
                     item.hardlink = Some(met.get().number);
                 }
                 met.get_mut().names_left = met.get().names_left.saturating_sub(1);
                 if met.get().names_left == 0 {
                     met.remove();
                 }
-                if same { Ok(()) } else { Err(other) }
+                match (same, alone) {
+                    (true, true) => Ok(()),
+                    (_, false) => Err(format!(
+                        "It is the same file as {other:?}, and a database that has a log beside it; each name is stored with \
+                         what lies beside it, and they come back as two files."
+                    )),
+                    (false, true) => Err(format!(
+                        "It is the same file as {other:?}, which was written to between the readings of the two; they come \
+                         back as two files."
+                    )),
+                }
             }
         }
     }
+}
+
+/// Is all of it in this one file?
+fn is_alone(item: &Item) -> bool {
+    item.sides.is_empty() && item.db.as_ref().and_then(|db| db.wal).is_none_or(|(size, _)| size == 0)
 }
 
 /// Every JSON reader holds an integer of 53 bits.

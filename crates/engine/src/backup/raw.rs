@@ -18,7 +18,7 @@ use crate::capture::stat::{Kind, Stat, open_file};
 use crate::chunk::ChunkId;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Database, Item, JournalMode, SIDES, Side};
+use crate::vault::item::{Besides, Database, Item, JournalMode, SIDES, Side};
 
 /// How long a database may go on changing.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -78,9 +78,10 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
         (item.size, item.sha256) = (file.size, Some(file.sha256));
         content.set(file.chunks);
     }
-    for (suffix, file) in SIDES.iter().zip(files) {
+    for ((suffix, file), stat) in SIDES.iter().zip(files).zip(sides) {
         if let Some(File { size, chunks, .. }) = file {
-            item.sides.push(Side { suffix: (*suffix).into(), size, chunks });
+            let besides = stat.map(|Stat { mode, uid, gid, mtime, .. }| Besides { mode, uid, gid, mtime });
+            item.sides.push(Side { suffix: (*suffix).into(), size, chunks, besides });
         }
     }
     let changed = is_changed(&item, task.previous.as_deref());

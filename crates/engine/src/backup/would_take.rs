@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::capture::databases::{is_database, sides_among};
 use crate::capture::left::Left;
 use crate::capture::rules::Rules;
 use crate::capture::stat::{Kind, Purpose, may};
@@ -28,6 +29,13 @@ struct Looker<'a> {
 impl Visitor for Looker<'_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         let can_be_read = || entry.stat.kind != Kind::File || may(&entry.absolute, Purpose::Read).is_ok();
+        let sides = match entry.stat.kind {
+            Kind::File => sides_among(&entry.path, self.paths),
+            _ => Vec::new(),
+        };
+        if !sides.is_empty() && can_be_read() && (entry.is_set || is_database(&entry.absolute)) {
+            self.taken.extend(sides);
+        }
         if self.paths.contains(&entry.path) && can_be_read() {
             self.taken.insert(entry.path);
         }

@@ -1,20 +1,30 @@
-//! What a database is, whoever can read it: one that SQLite cannot open, because it is encrypted for instance, has a log and
-//! a writer all the same. So the name tells, and what lies beside it. Such a file and the files that belong to it are one
-//! set, in a backup and in a restore.
+//! What a database is, whoever can read it, and what belongs to it: for the capture and for the restore the same.
+//!
+//! One that SQLite cannot open, because it is encrypted for instance, has a log and a writer all the same. So a database is
+//! known by how it begins, by its name, or by a log beside it that begins as SQLite's logs do. Such a file and the files that
+//! belong to it are one set. What is only called like a log is a file of its own: it may be somebody's notes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::sqlite;
 use super::stat::{Kind, Stat, open_file};
 use crate::path::RelPath;
+use crate::vault::durable::read_at;
 
 /// How the names of databases end, in any case.
 const ENDINGS: [&str; 8] = ["db", "db3", "sqlite", "sqlite3", "sqlitedb", "s3db", "sdb", "sl3"];
-/// What SQLite adds to a database's name for the files that belong to it. They are never items of their own.
-const SIDES: [&str; 3] = ["-journal", "-shm", "-wal"];
-/// What only a database has beside it.
-const TELLING: [&str; 2] = ["-journal", "-wal"];
+/// What SQLite adds to a database's name for the files that belong to it. A stale one is replayed over a database that is put
+/// in its place.
+pub const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// Those that hold content.
+const LOGS: [&str; 2] = ["-journal", "-wal"];
+/// How a write-ahead log, in either byte order, and a rollback journal begin. They do so beside an encrypted database, too.
+/// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
+const LOG_MAGIC: [&[u8]; 3] =
+    [&[0x37, 0x7f, 0x06, 0x82], &[0x37, 0x7f, 0x06, 0x83], &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]];
+/// How the index of a write-ahead log begins, in the machine's byte order. <https://www.sqlite.org/walformat.html>
+const INDEX_VERSION: u32 = 3_007_000;
 
 /// A path of a folder, and whether it looks like a database.
 pub struct Listed {
@@ -23,26 +33,41 @@ pub struct Listed {
     pub is_set: bool,
 }
 
-/// The sorted content of a folder, without the files that belong to databases: they are captured with them.
-pub fn listed(listing: Vec<(RelPath, PathBuf)>) -> Vec<Listed> {
-    // In the order of their names, so that a search finds them.
-    let is_there = |absolute: &Path| {
-        listing.binary_search_by(|(_, other)| other.as_path().as_os_str().cmp(absolute.as_os_str())).is_ok()
+/// The sorted content of a folder, without the files that belong to databases: they are captured with them. `takes`: is such
+/// a file taken? What lies beside a database that is left out has nobody to be captured with.
+pub fn listed(listing: Vec<(RelPath, PathBuf)>, takes: impl Fn(&RelPath) -> bool) -> Vec<Listed> {
+    // In the order of their names, so that a search finds them; and so a database comes before what lies beside it.
+    let find = |absolute: &Path| {
+        listing.binary_search_by(|(_, other)| other.as_path().as_os_str().cmp(absolute.as_os_str())).ok()
     };
     let (mut sides, mut sets) = (HashSet::new(), HashSet::new());
-    for (_, absolute) in &listing {
+    for (path, absolute) in &listing {
         for suffix in SIDES {
-            let Some(base) = strip_suffix(absolute, suffix).filter(|base| is_there(base)) else { continue };
-            if !is_file(absolute) || !is_file(&base) {
+            let Some(base) = strip_suffix(absolute, suffix) else { continue };
+            let Some(at) = find(&base).filter(|_| !sides.contains(&base)) else { continue };
+            if !is_file(absolute) || !is_file(&base) || !takes(&listing[at].0) {
                 continue;
             }
-            let has_log = || TELLING.iter().any(|suffix| is_there(&beside(&base, suffix)));
-            if TELLING.contains(&suffix) {
-                sets.insert(base);
-                sides.insert(absolute.clone());
-            } else if is_named_as_one(&base) || is_database(&base) || has_log() {
+            let is_log = LOGS.contains(&suffix);
+            let is_known = is_database(&base) || is_named_as_one(&base);
+            let is_side = match is_log {
+                true => is_known || (is_log_of_sqlite(absolute) && takes(path)),
+                // It holds nothing, and is made anew.
+                false => is_database(&base) || ((is_known || sets.contains(&base)) && is_index(absolute)),
+            };
+            if is_side {
                 sides.insert(absolute.clone());
             }
+            if is_side && is_log {
+                sets.insert(base);
+            }
+        }
+    }
+    // A `-shm` comes before the `-wal` that tells what its database is.
+    for (_, absolute) in &listing {
+        let base = strip_suffix(absolute, "-shm").filter(|base| sets.contains(base));
+        if base.is_some() && is_file(absolute) && is_index(absolute) {
+            sides.insert(absolute.clone());
         }
     }
     let kept = listing.into_iter().filter(|(_, absolute)| !sides.contains(absolute));
@@ -53,23 +78,44 @@ pub fn listed(listing: Vec<(RelPath, PathBuf)>) -> Vec<Listed> {
     .collect()
 }
 
-/// Does a file look like a database by its name, or by what lies beside it?
+/// Is it a database, though it may not begin as one? `path`: its name, which the file at `absolute` need not have.
 pub fn looks_like_one(path: &RelPath, absolute: &Path) -> bool {
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
-    is_named_as_one(Path::new(&name)) || TELLING.iter().any(|suffix| is_file(&beside(absolute, suffix)))
+    is_named_as_one(Path::new(&name)) || has_log(absolute)
 }
 
-fn is_named_as_one(path: &Path) -> bool {
+/// Has it the name of a database?
+pub fn is_named_as_one(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 /// Does the file begin as SQLite's databases do?
 pub fn is_database(path: &Path) -> bool {
-    let mut magic = [0; 16];
-    open_file(path).is_ok_and(|(file, _)| {
-        crate::vault::durable::read_at(&file, &mut magic, 0).is_ok() && sqlite::is_database(&magic)
-    })
+    begins(path, |head: &[u8; 16]| sqlite::is_database(head))
+}
+
+/// Lies a log beside it that SQLite has written?
+pub fn has_log(path: &Path) -> bool {
+    LOGS.iter().any(|suffix| is_log_of_sqlite(&beside(path, suffix)))
+}
+
+/// Has SQLite written it for a database, whatever became of that?
+pub fn is_of_sqlite(path: &Path) -> bool {
+    is_log_of_sqlite(path) || is_index(path)
+}
+
+fn is_log_of_sqlite(path: &Path) -> bool {
+    begins(path, |head: &[u8; 8]| LOG_MAGIC.iter().any(|magic| head.starts_with(magic)))
+}
+
+fn is_index(path: &Path) -> bool {
+    begins(path, |head: &[u8; 4]| *head == INDEX_VERSION.to_ne_bytes())
+}
+
+fn begins<const LENGTH: usize>(path: &Path, is_so: impl FnOnce(&[u8; LENGTH]) -> bool) -> bool {
+    let mut head = [0; LENGTH];
+    open_file(path).is_ok_and(|(file, _)| read_at(&file, &mut head, 0).is_ok() && is_so(&head))
 }
 
 /// The place of a file that belongs to another one by its name.
@@ -77,6 +123,18 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.to_path_buf().into_os_string();
     path.push(suffix);
     path.into()
+}
+
+/// Which of `paths` belong to the database `path` by their names.
+pub fn sides_among(path: &RelPath, paths: &BTreeSet<RelPath>) -> Vec<RelPath> {
+    let named = |suffix: &&str| RelPath::parse(&[path.as_bytes(), suffix.as_bytes()].concat()).ok();
+    SIDES.iter().filter_map(named).filter(|side| paths.contains(side)).collect()
+}
+
+/// The database that a path belongs to by its name.
+pub fn database_of(path: &RelPath) -> Option<RelPath> {
+    let name = |suffix: &&str| path.as_bytes().strip_suffix(suffix.as_bytes());
+    SIDES.iter().find_map(name).and_then(|name| RelPath::parse(name).ok())
 }
 
 fn is_file(path: &Path) -> bool {

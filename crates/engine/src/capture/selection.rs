@@ -49,10 +49,14 @@ enum Wanted {
 }
 
 impl Selection {
-    /// `items` empty: everything. `kind_of`: what a path is in the backup that is selected from.
-    pub fn new(items: &[String], mut kind_of: impl FnMut(&RelPath) -> Result<Option<ItemType>>) -> Result<Selection> {
+    /// `items` empty: everything. `find`: the item that a path names in the backup that is selected from, and what it is. What
+    /// lies beside a database names the database.
+    pub fn new(
+        items: &[String],
+        mut find: impl FnMut(&RelPath) -> Result<Option<(RelPath, ItemType)>>,
+    ) -> Result<Selection> {
         let wish = |item: &String| {
-            let wanted = Wanted::of(item, &mut kind_of)?;
+            let wanted = Wanted::of(item, &mut find)?;
             Ok(Wish { text: item.clone(), wanted, met: AtomicBool::new(false), met_category: AtomicBool::new(false) })
         };
         Ok(Selection { wishes: items.iter().map(wish).collect::<Result<_>>()? })
@@ -110,7 +114,7 @@ impl Wish {
 }
 
 impl Wanted {
-    fn of(word: &str, kind_of: &mut impl FnMut(&RelPath) -> Result<Option<ItemType>>) -> Result<Wanted> {
+    fn of(word: &str, find: &mut impl FnMut(&RelPath) -> Result<Option<(RelPath, ItemType)>>) -> Result<Wanted> {
         if let Some(name) = word.strip_prefix(CATEGORY) {
             return match category(name) {
                 Some(category) => Ok(Wanted::Category(category)),
@@ -126,9 +130,9 @@ impl Wanted {
         let also = if is_path { None } else { category(word) };
         let path = RelPath::typed(word);
         if let Ok(path) = &path
-            && let Some(kind) = kind_of(path)?
+            && let Some((path, kind)) = find(path)?
         {
-            return Ok(Wanted::Path { path: path.clone(), is_folder: kind == ItemType::Dir, category: also });
+            return Ok(Wanted::Path { path, is_folder: kind == ItemType::Dir, category: also });
         }
         if let Some(category) = also {
             return Ok(Wanted::Category(category));
@@ -162,8 +166,9 @@ mod tests {
 
     /// What of these paths the words take, from a backup that has them.
     fn taken(words: &[&str], paths: &[(&str, ItemType, Category)]) -> (Vec<String>, Vec<Warning>) {
-        let kind_of =
-            |wanted: &RelPath| Ok(paths.iter().find(|(known, ..)| path(known) == *wanted).map(|(_, kind, _)| *kind));
+        let kind_of = |wanted: &RelPath| {
+            Ok(paths.iter().find(|(known, ..)| path(known) == *wanted).map(|(_, kind, _)| (wanted.clone(), *kind)))
+        };
         let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
         let selection = Selection::new(&words, kind_of).unwrap();
         let taken = paths.iter().filter(|(known, _, category)| selection.takes(&path(known), *category));
@@ -211,7 +216,7 @@ mod tests {
     fn a_path_that_is_not_utf8_is_named_by_its_bytes_or_as_it_is_shown() {
         let odd = RelPath::parse(b"a\xff").unwrap();
         for word in ["//Yf8=", "a\u{fffd}"] {
-            let kind_of = |wanted: &RelPath| Ok((*wanted == odd).then_some(ItemType::File));
+            let kind_of = |wanted: &RelPath| Ok((*wanted == odd).then_some((odd.clone(), ItemType::File)));
             let selection = Selection::new(&[word.into()], kind_of).unwrap();
             assert!(selection.takes(&odd, Category::Data) && !selection.takes(&path("a"), Category::Data), "{word}");
         }

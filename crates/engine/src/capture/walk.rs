@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
 
     /// `pending`: folders above whose own entry waits for something in them to be taken.
     fn folder(&self, listing: Listing, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
-        for Listed { path, absolute, is_set } in databases::listed(listing) {
+        for Listed { path, absolute, is_set } in databases::listed(listing, |path| self.takes(path, way)) {
             let mut found = match self.look(path, absolute, way) {
                 Look::Gone => continue,
                 Look::Left(left) => {
@@ -187,6 +187,12 @@ impl<'a> Walk<'a> {
             pending.truncate(waiting);
         }
         Ok(())
+    }
+
+    /// Do the rules take this file?
+    fn takes(&self, path: &RelPath, way: &Way) -> bool {
+        let is_named = self.rules.class(path).is_some() && (way.remaking.is_none() || self.rules.is_included(path));
+        is_named && !self.rules.is_excluded(path)
     }
 
     /// Decides on one path.
@@ -312,7 +318,7 @@ impl<'a> Walk<'a> {
             }),
         }
         while let Some((listing, way)) = folders.pop() {
-            for Listed { path, absolute, is_set } in databases::listed(listing) {
+            for Listed { path, absolute, is_set } in databases::listed(listing, |path| self.takes(path, &way)) {
                 match self.look(path, absolute, &way) {
                     Look::Gone => {}
                     Look::Left(left) => set.left.push(left),

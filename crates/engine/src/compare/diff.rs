@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::databases::Databases;
 use super::merge::{Cursor, blame, skip_shared};
-use super::{Ticker, live, same_content, same_metadata};
+use super::{Ticker, differing, live, same_content};
 use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
 use crate::vault::Vault;
 use crate::vault::item::Item;
@@ -88,7 +88,8 @@ fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control
 
 /// `None` where nothing differs.
 pub fn change(old: &Item, new: &Item, same_content: bool) -> Option<Change> {
-    if same_content && same_metadata(old, new) {
+    let besides = differing(old, new);
+    if same_content && besides.is_empty() {
         return None;
     }
     Some(Change {
@@ -97,6 +98,7 @@ pub fn change(old: &Item, new: &Item, same_content: bool) -> Option<Change> {
         before: old.info(),
         after: new.info(),
         metadata_only: same_content,
+        besides,
         tables: Vec::new(),
         note: None,
     })

@@ -21,8 +21,8 @@ mod versions;
 
 use std::time::{Duration, Instant};
 
-use crate::report::{ItemType, Progress};
-use crate::vault::item::Item;
+use crate::report::{Aspect, ItemType, Progress};
+use crate::vault::item::{Item, Side};
 use crate::{Control, Result};
 
 pub use diff::diff;
@@ -38,7 +38,7 @@ pub(crate) fn same_content(a: &Item, b: &Item) -> bool {
             ItemType::File => {
                 let named = |item: &Item| item.named_chunks().collect::<Vec<_>>();
                 a.size == b.size
-                    && a.sides == b.sides
+                    && a.sides.iter().map(Side::content).eq(b.sides.iter().map(Side::content))
                     && match (&a.sha256, &b.sha256) {
                         (Some(a), Some(b)) => a == b,
                         _ => a.size == 0 || (a.bundle == b.bundle && named(a) == named(b)),
@@ -47,11 +47,46 @@ pub(crate) fn same_content(a: &Item, b: &Item) -> bool {
         }
 }
 
-fn same_metadata(a: &Item, b: &Item) -> bool {
+/// What tells the content of a file from that of another one, without the files that belong to it. It takes little room.
+pub(crate) struct Fingerprint {
+    size: u64,
+    sha256: Option<blake3::Hash>,
+    named: blake3::Hash,
+}
+
+impl Fingerprint {
+    pub(crate) fn of(item: &Item) -> Fingerprint {
+        let mut named = blake3::Hasher::new();
+        for id in item.bundle.iter().map(|(id, _)| id).chain(&item.chunks).chain(&item.lists) {
+            named.update(id.to_string().as_bytes());
+        }
+        named.update(&item.bundle.map_or(0, |(_, at)| at).to_be_bytes());
+        let sha256 = item.sha256.as_ref().map(|sha256| blake3::hash(sha256.as_bytes()));
+        Fingerprint { size: item.size, sha256, named: named.finalize() }
+    }
+
+    /// As [`same_content`] has it.
+    pub(crate) fn is_same(&self, other: &Fingerprint) -> bool {
+        self.size == other.size
+            && match (self.sha256, other.sha256) {
+                (Some(a), Some(b)) => a == b,
+                _ => self.size == 0 || self.named == other.named,
+            }
+    }
+}
+
+/// What differs, whatever the content is.
+fn differing(a: &Item, b: &Item) -> Vec<Aspect> {
     // An earlier Lifeboat told neither attributes nor links.
     let told = a.xattrs.is_some() && b.xattrs.is_some();
-    (a.mode, a.uid, a.gid, a.mtime) == (b.mode, b.uid, b.gid, b.mtime)
-        && (!told || (&a.xattrs, a.hardlink) == (&b.xattrs, b.hardlink))
+    let aspects = [
+        (Aspect::Mode, a.mode != b.mode),
+        (Aspect::Owner, (a.uid, a.gid) != (b.uid, b.gid)),
+        (Aspect::Time, a.mtime != b.mtime),
+        (Aspect::Attributes, told && a.xattrs != b.xattrs),
+        (Aspect::Names, told && a.hardlink != b.hardlink),
+    ];
+    aspects.into_iter().filter(|(_, differs)| *differs).map(|(aspect, _)| aspect).collect()
 }
 
 /// Tells how it goes, and hears whether to stop.

@@ -45,6 +45,19 @@ pub struct DiffReport {
     pub duration_ms: u64,
 }
 
+/// What a file, folder or link is besides its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aspect {
+    Mode,
+    Owner,
+    Time,
+    /// Extended attributes and ACLs.
+    Attributes,
+    /// Which other names it has.
+    Names,
+}
+
 /// One path that is there on both sides, and differs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,8 +66,11 @@ pub struct Change {
     pub category: Category,
     pub before: ItemInfo,
     pub after: ItemInfo,
-    /// Only its mode, owner or time differ.
+    /// Only what it is besides its content differs.
     pub metadata_only: bool,
+    /// What differs of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub besides: Vec<Aspect>,
     /// For a database: the tables whose rows or definition differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableDiff>,

@@ -37,7 +37,7 @@ const GLANCE: Duration = Duration::from_millis(500);
 
 /// A plain file that a restore puts into the root, as it will lie there.
 pub struct Placed {
-    path: RelPath,
+    pub path: RelPath,
     size: u64,
     mtime: (i64, u32),
     sha256: Option<String>,

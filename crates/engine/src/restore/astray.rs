@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::holders::Holder;
+use crate::capture::databases::{is_database, looks_like_one};
 use crate::capture::sqlite::{self, beside};
 use crate::error::IoContext;
 use crate::path::{RelPath, in_shell};
@@ -30,13 +31,22 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
         let Some(path) = path_of(&holder.path, &config.root).filter(|_| !done.contains(&holder.path.as_path())) else {
             continue;
         };
+        let files = files(holder);
+        if !files.iter().any(|(part, _)| part.is_empty()) {
+            let message = format!(
+                "{} has only a log of this database open, and not the database: what is in the log alone is in no backup.",
+                holder.who()
+            );
+            warnings.push(Warning { path: holder.what(&config.root), message });
+            continue;
+        }
         let tmp = vault.dir().join("tmp");
         fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
         let folder = tempfile::Builder::new().prefix("astray-").tempdir_in(&tmp).at("making a folder in", &tmp)?;
         // By another name an app would not find the files that belong to it.
         let copy = folder.path().join(holder.path.file_name().unwrap_or_default());
         let what = holder.what(&config.root);
-        let at_rest = match sqlite::copy_nameless(&files(holder), &copy, control) {
+        let at_rest = match sqlite::copy_nameless(&files, &copy, control) {
             Ok(at_rest) => at_rest,
             Err(error) => {
                 control.check()?;
@@ -48,8 +58,8 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
         // Another connection of the same app has the same file open.
         done.push(&holder.path);
         let mut taken = BTreeMap::from([(path.clone(), copy.clone())]);
-        if !crate::capture::walk::is_database(&copy) {
-            // SQLite cannot read it, so it is no set to the capture.
+        if !is_database(&copy) && !looks_like_one(&path, &copy) {
+            // It is no set to the capture, which takes each of its files by itself.
             for part in &CONTENT[1..] {
                 if beside(&copy, part).exists() {
                     taken.insert(RelPath::parse(&[path.as_bytes(), part.as_bytes()].concat())?, beside(&copy, part));

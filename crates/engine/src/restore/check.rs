@@ -126,19 +126,24 @@ pub fn has_content(file: &File, place: &Path, item: &Item, reader: &mut Reader) 
     }
     let (mut offset, mut zeros) = (0, ZeroChunks::default());
     let mut same = |ids: &[ChunkId], reader: &Reader| -> Result<bool> {
-        for id in ids {
-            let length = reader.expect(*id)?;
-            let range = offset..offset + u64::from(length);
-            if zeros.has(*id, length, reader) && holes::is_hole(file, range) {
-                offset += u64::from(length);
+        for run in ids.chunk_by(|a, b| a == b) {
+            let (id, length) = (run[0], reader.expect(run[0])?);
+            let whole = u64::from(length) * run.len() as u64;
+            let is_zero = zeros.has(id, length, reader);
+            if is_zero && holes::is_hole(file, offset..offset + whole) {
+                offset += whole;
                 continue;
             }
-            let mut bytes = vec![0; length as usize];
-            let read = durable::read_at(file, &mut bytes, offset);
-            if read.is_err() || reader.id_of(&bytes) != *id {
-                return Ok(false);
+            for _ in run {
+                if !(is_zero && holes::is_hole(file, offset..offset + u64::from(length))) {
+                    let mut bytes = vec![0; length as usize];
+                    let read = durable::read_at(file, &mut bytes, offset);
+                    if read.is_err() || reader.id_of(&bytes) != id {
+                        return Ok(false);
+                    }
+                }
+                offset += u64::from(length);
             }
-            offset += bytes.len() as u64;
         }
         Ok(true)
     };

@@ -131,7 +131,7 @@ impl<'a> Consumer<'a> {
         for side in &item.sides {
             let mut beside = place.to_path_buf().into_os_string();
             beside.push(side_suffix(&side.suffix, item)?);
-            self.file(Path::new(&beside), item, &side.chunks, side.size, None)?;
+            self.file(Path::new(&beside), &item.of_side(side), &side.chunks, side.size, None)?;
         }
         Ok(())
     }
@@ -184,15 +184,19 @@ impl<'a> Consumer<'a> {
     /// The bytes that were written.
     fn write_part(&mut self, large: &LargeFile, ids: &[ChunkId], mut offset: u64) -> Result<u64> {
         let start = offset;
-        for id in ids {
+        for run in ids.chunk_by(|a, b| a == b) {
             self.shared.check()?;
-            // The file has its length already: what is all zeros can stay a hole.
-            let length = self.reader.expect(*id)?;
-            if !self.zeros.has(*id, length, &self.reader) {
-                let chunk = self.reader.get(*id)?;
-                sparse::write(&large.file, &chunk, offset).at("writing", &large.path)?;
+            // The file has its length already: what is all zeros can stay a hole, however long that is.
+            let length = self.reader.expect(run[0])?;
+            if self.zeros.has(run[0], length, &self.reader) {
+                offset += u64::from(length) * run.len() as u64;
+                continue;
             }
-            offset += u64::from(length);
+            let chunk = self.reader.get(run[0])?;
+            for _ in run {
+                sparse::write(&large.file, &chunk, offset).at("writing", &large.path)?;
+                offset += u64::from(length);
+            }
         }
         Ok(offset - start)
     }

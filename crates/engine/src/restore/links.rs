@@ -7,15 +7,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::unset::{Unset, What};
-use crate::compare::same_content;
+use crate::compare::Fingerprint;
 use crate::error::IoContext;
+use crate::path::RelPath;
 use crate::vault::item::Item;
 use crate::{Error, Result};
 
 /// What was met of one backup.
 #[derive(Default)]
 pub struct Links {
-    first: HashMap<u64, (PathBuf, Item)>,
+    first: HashMap<u64, (PathBuf, Fingerprint)>,
     /// The others, each with the name that it is a link to.
     pub others: Vec<Other>,
 }
@@ -23,22 +24,24 @@ pub struct Links {
 pub struct Other {
     pub first: PathBuf,
     pub place: PathBuf,
-    pub item: Item,
+    pub path: RelPath,
+    pub bytes: u64,
 }
 
 impl Links {
     /// Gives the item back where it has to be written: it is the first of its file. What a list says is not trusted: names
     /// with different content are different files.
-    pub fn take(&mut self, place: &Path, item: Item) -> Option<Item> {
+    pub fn take(&mut self, path: &RelPath, place: &Path, item: Item) -> Option<Item> {
         let Some(number) = item.hardlink.filter(|_| item.sides.is_empty()) else { return Some(item) };
         match self.first.get(&number) {
-            Some((first, other)) if same_content(other, &item) && other.sides.is_empty() => {
-                self.others.push(Other { first: first.clone(), place: place.to_path_buf(), item });
+            Some((first, other)) if other.is_same(&Fingerprint::of(&item)) => {
+                let (first, place) = (first.clone(), place.to_path_buf());
+                self.others.push(Other { first, place, path: path.clone(), bytes: item.on_disk() });
                 None
             }
             Some(_) => Some(item),
             None => {
-                self.first.insert(number, (place.to_path_buf(), item.clone()));
+                self.first.insert(number, (place.to_path_buf(), Fingerprint::of(&item)));
                 Some(item)
             }
         }
@@ -59,12 +62,12 @@ impl Other {
         match fs::hard_link(&self.first, &self.place) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(super::stage::creating(&self.item.rel_path()?, &self.place, error))
+                Err(super::stage::creating(&self.path, &self.place, error))
             }
             // A salvage has lost it: then the others are lost for the same reason, and that is told.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => {
-                unset.note(What::HardLink, self.item.display_path(), &error);
+                unset.note(What::HardLink, &self.path.display(), &error);
                 Ok(false)
             }
         }

@@ -8,6 +8,7 @@ mod besides;
 mod databases;
 mod links;
 mod mirror;
+mod rejoin;
 pub mod take_back;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -18,12 +19,13 @@ use super::afterwards::Placed;
 use super::journal::Step;
 use super::metadata::Meta;
 use super::mounts;
-use super::nature::{Nature, may_have_sides};
+use super::nature::Nature;
 use super::session::Sessions;
 use super::source::{self, Source, Survey};
 use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
+use crate::capture::databases::SIDES;
 use crate::capture::sqlite::HEADER;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::Entry;
@@ -36,9 +38,6 @@ use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
 use besides::Besides;
 use links::Groups;
-
-/// What SQLite may have beside a database. A stale one is replayed over a database that is put in its place.
-const DATABASE_SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// What is to be done to the root.
 #[derive(Default)]
@@ -84,8 +83,8 @@ pub struct Plan {
     pub unset: Unset,
     /// Links that go, and where they lead.
     links: BTreeMap<RelPath, Vec<u8>>,
-    /// Links that are put into the root and are in no backup.
-    pub new_links: BTreeMap<RelPath, Vec<u8>>,
+    /// Links that are put into the root and are in no backup, and names of files that are there.
+    pub new_links: BTreeMap<RelPath, rejoin::NewLink>,
 }
 
 /// A live database that is replaced.
@@ -288,6 +287,8 @@ struct Planner<'a> {
     sides_met: HashSet<RelPath>,
     /// What lies beside databases that look unchanged and are none that SQLite can read.
     unmet_sides: Vec<RelPath>,
+    /// What lies where a database comes to lie beside it.
+    strangers: Vec<RelPath>,
 }
 
 impl<'a> Planner<'a> {
@@ -314,6 +315,7 @@ impl<'a> Planner<'a> {
             headers: vault.reader()?,
             sides_met: HashSet::new(),
             unmet_sides: Vec::new(),
+            strangers: Vec::new(),
         })
     }
 }
@@ -339,7 +341,7 @@ impl Planner<'_> {
             self.keep(path, item)?;
             return Ok(false);
         }
-        if DATABASE_SIDES.iter().any(|side| path.as_bytes().ends_with(side.as_bytes())) {
+        if SIDES.iter().any(|side| path.as_bytes().ends_with(side.as_bytes())) {
             self.sides_met.insert(path.clone());
         }
         let mut item = item.clone();
@@ -490,6 +492,9 @@ impl Planner<'_> {
         if item.db.is_none() {
             self.may_be_in_memory(path, item.category);
             self.plan.placed.push(Placed::of(path, item));
+        }
+        if !(is_there && nature.is_database()) {
+            self.tell_strangers(&sides)?;
         }
         self.put_file(path, item, stat.filter(|_| is_there), nature, sides, brings)?;
         Ok(true)
@@ -659,12 +664,12 @@ fn link_target(path: &Path) -> Option<Vec<u8>> {
 
 /// What may lie beside a database, as far as such names are possible.
 fn sides_of(path: &RelPath) -> Vec<RelPath> {
-    DATABASE_SIDES.iter().filter_map(|suffix| beside(path, suffix).ok()).collect()
+    SIDES.iter().filter_map(|suffix| beside(path, suffix).ok()).collect()
 }
 
 /// The path of a file beside a database.
 fn beside(path: &RelPath, suffix: &str) -> Result<RelPath> {
-    if !DATABASE_SIDES.contains(&suffix) {
+    if !SIDES.contains(&suffix) {
         return Err(Error::UnsafePath {
             path: format!("{}{suffix}", path.display()),
             reason: "no database has such a file",

@@ -71,7 +71,7 @@ impl Producer<'_> {
             }
             ItemType::File => {}
         }
-        let Some(item) = self.links.take(&place, item) else { return Ok(()) };
+        let Some(item) = self.links.take(path, &place, item) else { return Ok(()) };
         if let Some(parent) = place.parent().filter(|parent| *parent != self.parent) {
             make_folder(parent)?;
             self.parent = parent.to_path_buf();
@@ -119,12 +119,13 @@ impl Producer<'_> {
         let lists = item.lists.clone();
         let parts = AtomicUsize::new(lists.len());
         let file = Arc::new(LargeFile { path: place, file, item, parts });
-        let mut offset = 0;
+        let mut offset = 0_u64;
         for id in lists {
             let ids = list::ids(&self.lists.get(id)?)?;
             let start = offset;
-            for id in &ids {
-                offset += u64::from(self.lists.expect(*id)?);
+            // A hole is one chunk again and again.
+            for run in ids.chunk_by(|a, b| a == b) {
+                offset = offset.saturating_add(u64::from(self.lists.expect(run[0])?).saturating_mul(run.len() as u64));
             }
             if offset > file.item.size {
                 return Err(wrong_length(&file.item));

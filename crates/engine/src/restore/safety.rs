@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::capture::databases::{database_of, sides_among};
 use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
 use crate::vault::Vault;
@@ -18,20 +19,21 @@ pub fn covers(vault: &Vault, backup: &str, replaced: &BTreeSet<RelPath>, root: &
     let snapshot = Snapshot::read(vault, &name)?;
     let mut reader = vault.reader()?;
     let mut wanted = replaced.iter().peekable();
-    let mut missing = Vec::new();
-    let mut miss = |path: &RelPath| {
-        if !is_beside(path, replaced) && std::fs::symlink_metadata(path.under(root)).is_ok() {
-            missing.push(path.display());
-        }
-    };
+    let (mut absent, mut held) = (Vec::new(), BTreeSet::new());
     for item in ListReader::forwards(&mut reader, &snapshot.list) {
-        let path = item?.rel_path()?;
-        while wanted.peek().is_some_and(|next| **next < path) {
-            wanted.next().into_iter().for_each(&mut miss);
+        let item = item?;
+        let path = item.rel_path()?;
+        if item.db.is_some() {
+            held.extend(sides_among(&path, replaced));
+        }
+        while let Some(missed) = wanted.next_if(|next| **next < path) {
+            absent.push(missed);
         }
         wanted.next_if(|next| **next == path);
     }
-    wanted.for_each(&mut miss);
+    absent.extend(wanted);
+    let is_missing = |path: &&RelPath| !held.contains(*path) && std::fs::symlink_metadata(path.under(root)).is_ok();
+    let missing: Vec<String> = absent.into_iter().filter(is_missing).map(RelPath::display).collect();
     if missing.is_empty() { Ok(()) } else { Err(not_covered(backup, &missing)) }
 }
 
@@ -51,7 +53,7 @@ pub fn cannot_be_made(vault: &Vault) -> Option<String> {
 pub fn foresee(vault: &Vault, config: &Config, replaced: &BTreeSet<RelPath>) -> Result<()> {
     let taken = backup::would_take(vault, config, replaced)?;
     let is_there = |path: &RelPath| std::fs::symlink_metadata(path.under(&config.root)).is_ok();
-    let is_missing = |path: &&RelPath| !taken.contains(*path) && !is_beside(path, replaced) && is_there(path);
+    let is_missing = |path: &&RelPath| !taken.contains(*path) && is_there(path);
     let missing: Vec<String> = replaced.iter().filter(is_missing).map(|path| path.display()).collect();
     if missing.is_empty() { Ok(()) } else { Err(not_covered("that is made first", &missing)) }
 }
@@ -71,8 +73,5 @@ fn not_covered(which: &str, missing: &[String]) -> Error {
 
 /// Does a path name what SQLite has beside one of these?
 pub fn is_beside(path: &RelPath, bases: &BTreeSet<RelPath>) -> bool {
-    ["-wal", "-shm", "-journal"].iter().any(|suffix| {
-        let base = path.as_bytes().strip_suffix(suffix.as_bytes()).and_then(|base| RelPath::parse(base).ok());
-        base.is_some_and(|base| bases.contains(&base))
-    })
+    database_of(path).is_some_and(|base| bases.contains(&base))
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::capture::databases::database_of;
 use crate::capture::selection::Selection;
 use crate::path::RelPath;
 use crate::report::{BackupRef, BackupType, ItemType, RestoreOptions, Warning};
@@ -79,13 +80,18 @@ impl Wanted {
 
 /// What of a backup the words mean.
 pub fn selection(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Selection> {
+    let find = |path: &RelPath| match Finder::new(vault.reader()?, path.clone()).find(&snapshot.list) {
+        // Whoever reads the whole list comes to the damage, and knows what it is to them.
+        Err(error) if is_loss(&error) => Ok(None),
+        found => found,
+    };
     Selection::new(items, |path| {
-        match Finder::new(vault.reader()?, path.clone()).find(&snapshot.list) {
-            Ok(found) => Ok(found.map(|item| item.kind)),
-            // Whoever reads the whole list comes to the damage, and knows what it is to them.
-            Err(error) if is_loss(&error) => Ok(None),
-            Err(error) => Err(error),
+        if let Some(item) = find(path)? {
+            return Ok(Some((path.clone(), item.kind)));
         }
+        let Some(base) = database_of(path) else { return Ok(None) };
+        let has_side = |item: &Item| item.sides.iter().any(|side| path.as_bytes().ends_with(side.suffix.as_bytes()));
+        Ok(find(&base)?.filter(|item| has_side(item)).map(|item| (base, item.kind)))
     })
 }
 
@@ -302,8 +308,9 @@ fn check_presence(item: &Item, reader: &mut Reader) -> Result<()> {
     }
     if let Content::Lists(lists) = item.content() {
         for list in lists {
-            for id in list::ids(&reader.get(*list)?)? {
-                reader.expect(id)?;
+            // A hole is one chunk again and again.
+            for run in list::ids(&reader.get(*list)?)?.chunk_by(|a, b| a == b) {
+                reader.expect(run[0])?;
             }
         }
     }

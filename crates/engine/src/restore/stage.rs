@@ -3,6 +3,7 @@
 //! Folders and files first, then links, then the folders' own times and modes from the inside out, then one sync of
 //! the whole file system. Memory holds a few files' chunks and one chunk of the item list, whatever the backup's size.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -71,7 +72,9 @@ impl Order<'_> {
             let found = item.and_then(|item| Ok((item.rel_path()?, item)));
             match found {
                 Ok((path, mut item)) => self.source.wanted.takes(&path, &item).then(|| {
-                    (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
+                    if let Some(owner) = self.owner {
+                        item.give_to(owner);
+                    }
                     Ok((path, item))
                 }),
                 // The survey noted it.
@@ -160,12 +163,21 @@ impl<'a> Stage<'a> {
             None => produced?,
         };
         let mut consumer = Consumer::new(self.reader.another(), &self.shared);
+        let mut apart = HashSet::new();
         for other in others {
             self.shared.check()?;
             other.make_folder()?;
             match other.make(self.order.reuse, self.order.unset)? {
-                true => self.shared.wrote(1, other.item.on_disk()),
-                false => consumer.whole(&other.place, &other.item)?,
+                true => self.shared.wrote(1, other.bytes),
+                false => drop(apart.insert(other.path)),
+            }
+        }
+        if !apart.is_empty() {
+            for item in order.taken(ListReader::forwards(&mut self.reader, &order.source.snapshot.list)) {
+                let (path, item) = item?;
+                if apart.contains(&path) {
+                    consumer.whole(&order.places.place(&path), &item)?;
+                }
             }
         }
         Ok(symlinks)

@@ -114,6 +114,25 @@ pub struct Side {
     pub suffix: String,
     pub size: u64,
     pub chunks: Vec<ChunkId>,
+    /// `None`: the backup does not know, because an earlier Lifeboat made it.
+    #[serde(flatten)]
+    pub besides: Option<Besides>,
+}
+
+/// What a file beside a database is besides its content.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Besides {
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: Time,
+}
+
+impl Side {
+    /// What it holds, as far as it can be told without reading it.
+    pub fn content(&self) -> (&str, u64, &[ChunkId]) {
+        (&self.suffix, self.size, &self.chunks)
+    }
 }
 
 /// Where an item's bytes are.
@@ -209,6 +228,28 @@ impl Item {
         let own =
             self.bundle.iter().map(|(id, _)| *id).chain(self.chunks.iter().copied()).chain(self.lists.iter().copied());
         own.chain(self.sides.iter().flat_map(|side| side.chunks.iter().copied()))
+    }
+
+    /// A file beside it, as an item without content. Where the backup does not know what that is, it is as the database, but
+    /// for its owner alone: it may hold what nobody else may read.
+    pub fn of_side(&self, side: &Side) -> Item {
+        let mut item =
+            Item { kind: ItemType::File, size: side.size, ..Item::new(&RelPath::root(), self.kind, self.category) };
+        (item.path, item.raw) = (format!("{}{}", self.path, side.suffix), None);
+        (item.mode, item.uid, item.gid, item.mtime) = match side.besides {
+            Some(Besides { mode, uid, gid, mtime }) => (mode, uid, gid, mtime),
+            None => (self.mode & 0o600, self.uid, self.gid, self.mtime),
+        };
+        item.xattrs = self.xattrs.as_ref().map(|_| Vec::new());
+        item
+    }
+
+    /// All of it belongs to this owner.
+    pub fn give_to(&mut self, (uid, gid): (u32, u32)) {
+        (self.uid, self.gid) = (uid, gid);
+        for besides in self.sides.iter_mut().filter_map(|side| side.besides.as_mut()) {
+            (besides.uid, besides.gid) = (uid, gid);
+        }
     }
 
     /// Bytes that it takes on a disk, without the files that belong to it.

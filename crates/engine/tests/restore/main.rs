@@ -21,6 +21,7 @@ mod refused;
 mod salvage;
 mod selective;
 mod sessions;
+mod sets;
 mod under_app;
 mod undo;
 mod waiting;

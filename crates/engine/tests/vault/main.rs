@@ -2,6 +2,7 @@
 //! and nothing that goes wrong takes an earlier backup with it.
 
 mod attributes;
+mod beside;
 mod damage;
 mod failure;
 mod forged;

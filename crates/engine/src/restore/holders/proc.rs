@@ -36,8 +36,8 @@ type Part = (usize, &'static str);
 /// Everything that is looked for, by each way in which it can be found.
 #[derive(Default)]
 struct Wanted {
-    /// What lies there now.
-    here: HashMap<Identity, Part>,
+    /// What lies there now. One file may have several of the names that are asked about.
+    here: HashMap<Identity, Vec<Part>>,
     /// By its true name.
     names: HashMap<PathBuf, Part>,
     /// By the inode that a backup has seen, and the device of its folder.
@@ -55,7 +55,7 @@ impl Wanted {
             let parts = if one.is_database { &PARTS[..] } else { &PARTS[..1] };
             for part in parts {
                 if let Ok(metadata) = fs::metadata(beside(&one.path, part)) {
-                    wanted.here.insert(identity_of(&metadata), (index, part));
+                    wanted.here.entry(identity_of(&metadata)).or_default().push((index, part));
                 }
                 wanted.names.insert(beside(&real.join(name), part), (index, part));
             }
@@ -68,12 +68,16 @@ impl Wanted {
         wanted
     }
 
-    /// What an open file is of what is looked for, and whether it lies there. `link`: what the kernel calls it.
-    fn find(&self, link: &Path, open: &Metadata) -> Option<(Part, bool)> {
-        let identity = identity_of(open);
-        if let Some(part) = self.here.get(&identity) {
-            return Some((*part, true));
+    /// What an open file is of all that is looked for, and whether it lies there. `link`: what the kernel calls it.
+    fn find(&self, link: &Path, open: &Metadata) -> Vec<(Part, bool)> {
+        match self.here.get(&identity_of(open)) {
+            Some(parts) => parts.iter().map(|part| (*part, true)).collect(),
+            None => self.find_by_name(link, open).into_iter().collect(),
         }
+    }
+
+    fn find_by_name(&self, link: &Path, open: &Metadata) -> Option<(Part, bool)> {
+        let identity = identity_of(open);
         let bytes = link.as_os_str().as_bytes();
         let name = bytes.strip_suffix(DELETED).map_or(link, |name| Path::new(OsStr::from_bytes(name)));
         if let Some(part) = self.names.get(&*out_of_workspace(name)) {
@@ -141,7 +145,7 @@ fn hold(asked: &Asked, pid: u32, name: &str, process: &Path, files: Vec<OpenFile
 fn open_in(process: &Path, wanted: &Wanted) -> io::Result<HashMap<usize, Vec<OpenFile>>> {
     let mut open: HashMap<usize, Vec<OpenFile>> = HashMap::new();
     for_each_file(process, |through, link, metadata| {
-        if let Some(((index, part), is_here)) = wanted.find(link, metadata) {
+        for ((index, part), is_here) in wanted.find(link, metadata) {
             let identity = identity_of(metadata);
             // A journal is closed and removed at each commit: what is not open any more has lost nothing.
             if !is_here && self::identity(through) != Some(identity) {

@@ -71,8 +71,11 @@ impl Planner<'_> {
         (item.uid, item.gid) = self.owner.unwrap_or((item.uid, item.gid));
         item.mtime = stat.mtime;
         // What a link leads to is the root.
-        let (_, meta) = self.besides(&path, &item, &self.config.root.join("."));
+        let (differs, meta) = self.besides(&path, &item, &self.config.root.join("."));
         let was = Meta::of(stat);
+        if differs || meta.differs_from(&was) {
+            self.plan.report.replace.insert(0, ".".into());
+        }
         if meta.differs_from(&was) {
             self.plan.describes.insert(path, (Some(was), Some(meta)));
         }

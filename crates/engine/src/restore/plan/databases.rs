@@ -1,8 +1,9 @@
 //! Databases in a plan: what lies beside them goes with them, and what lies there now decides how they are replaced.
 
-use super::{DATABASE_SIDES, Database, Planner, Swapped, beside, may_have_sides, stat};
 use std::io::ErrorKind;
 
+use super::{Database, Planner, Swapped, beside, stat};
+use crate::capture::databases::{SIDES, database_of, has_log, is_named_as_one, is_of_sqlite};
 use crate::capture::sqlite::{HEADER, is_database};
 use crate::capture::stat::{Kind, Stat};
 use crate::path::RelPath;
@@ -72,7 +73,7 @@ impl Planner<'_> {
     /// What SQLite may have beside a database, also between now and the swap.
     pub(super) fn sides(&self, path: &RelPath) -> Result<Vec<RelPath>> {
         let mut possible = Vec::new();
-        for suffix in DATABASE_SIDES {
+        for suffix in SIDES {
             let side = beside(path, suffix)?;
             let there = match stat(&side.under(&self.config.root)) {
                 // No file can have that name: there is none, and there will be none.
@@ -90,7 +91,7 @@ impl Planner<'_> {
     pub(super) fn sides_there(&self, path: &RelPath, item: &Item, there: Option<Stat>) -> Result<Vec<RelPath>> {
         let live = path.under(&self.config.root);
         let mut found = Vec::new();
-        if item.db.is_none() && !(there.is_some() && may_have_sides(&live) && item.size > 0) {
+        if item.db.is_none() && !(there.is_some() && item.size > 0 && (is_named_as_one(&live) || has_log(&live))) {
             return Ok(found);
         }
         for side in self.sides(path)? {
@@ -104,6 +105,18 @@ impl Planner<'_> {
             found.clear();
         }
         Ok(found)
+    }
+
+    /// What lies there beside no database, and would be taken for the log of the one that comes: it goes, and is told. A log
+    /// that SQLite has written is of a database that is gone.
+    pub(super) fn tell_strangers(&mut self, sides: &[RelPath]) -> Result<()> {
+        for side in sides {
+            let live = side.under(&self.config.root);
+            if stat(&live)?.is_some() && !is_of_sqlite(&live) {
+                self.strangers.push(side.clone());
+            }
+        }
+        Ok(())
     }
 
     /// How a database begins in the backup.
@@ -127,10 +140,13 @@ impl Planner<'_> {
     /// At the end, when all items are known. What lies beside a database is replayed over it, unless the backup has it, too.
     pub(super) fn settle_sides(&mut self) -> Result<()> {
         let unmet = std::mem::take(&mut self.unmet_sides);
-        for side in unmet.into_iter().filter(|side| !self.sides_met.contains(side)) {
+        // In a backup of now they are part of their database: with it they come back when this is taken back.
+        self.plan.replaced.extend(unmet.iter().filter_map(database_of));
+        self.plan.removes.extend(unmet.iter().cloned());
+        let strangers = std::mem::take(&mut self.strangers);
+        for side in unmet.into_iter().chain(strangers).filter(|side| !self.sides_met.contains(side)) {
             self.plan.report.remove.push(side.display());
-            self.plan.replaced.insert(side.clone());
-            self.plan.removes.push(side);
+            self.plan.replaced.insert(side);
         }
         let met = &self.sides_met;
         // What is an item of its own is put there, or is right already.

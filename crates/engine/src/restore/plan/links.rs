@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Placed, Planner};
 use crate::capture::stat::Stat;
-use crate::compare::same_content;
+use crate::compare::Fingerprint;
 use crate::path::RelPath;
+use crate::report::Category;
 use crate::vault::item::Item;
 
 /// The files that have several names, in the backup or here.
@@ -15,8 +16,10 @@ use crate::vault::item::Item;
 pub struct Groups(Vec<Member>);
 
 struct Member {
-    path: RelPath,
-    item: Item,
+    placed: Placed,
+    category: Category,
+    number: Option<u64>,
+    content: Fingerprint,
     /// Which file it is here, where it has the right content already.
     stays: Option<(u64, u64)>,
 }
@@ -28,7 +31,13 @@ impl Groups {
         let is_told = item.db.is_none() && item.sides.is_empty() && item.xattrs.is_some();
         if is_told && (item.hardlink.is_some() || stays.is_some_and(|stat| stat.nlink > 1)) {
             let stays = stays.map(|stat| (stat.dev, stat.ino));
-            self.0.push(Member { path: path.clone(), item: item.clone(), stays });
+            self.0.push(Member {
+                placed: Placed::of(path, item),
+                category: item.category,
+                number: item.hardlink,
+                content: Fingerprint::of(item),
+                stays,
+            });
         }
     }
 
@@ -37,10 +46,10 @@ impl Groups {
         let mut put = HashSet::new();
         let mut files: HashMap<u64, Vec<usize>> = HashMap::new();
         for (at, member) in self.0.iter().enumerate() {
-            let Some(number) = member.item.hardlink else { continue };
+            let Some(number) = member.number else { continue };
             let names = files.entry(number).or_default();
             // What a list says is not trusted: names with different content are different files.
-            if names.first().is_none_or(|first| same_content(&self.0[*first].item, &member.item)) {
+            if names.first().is_none_or(|first| self.0[*first].content.is_same(&member.content)) {
                 names.push(at);
             }
         }
@@ -55,7 +64,7 @@ impl Groups {
         for (at, member) in self.0.iter().enumerate() {
             let Some(file) = member.stays.filter(|_| !put.contains(&at)) else { continue };
             let first = *here.entry(file).or_insert(at);
-            let number = |at: usize| self.0[at].item.hardlink;
+            let number = |at: usize| self.0[at].number;
             if first != at && (number(at).is_none() || number(first) != number(at)) {
                 put.insert(at);
             }
@@ -68,15 +77,16 @@ impl Groups {
 impl Planner<'_> {
     /// All names of the source are known: those of a file that changes are staged with it.
     pub(super) fn put_groups(&mut self, groups: Groups, staged: &mut HashSet<RelPath>) {
-        for Member { path, item, .. } in groups.into_puts() {
+        for Member { placed, category, .. } in groups.into_puts() {
+            let path = placed.path.clone();
             self.plan.attributes.remove(&path);
             if self.plan.describes.remove(&path).is_none() {
                 self.plan.report.unchanged -= 1;
                 self.plan.report.replace.push(path.display());
             }
             self.plan.replaced.insert(path.clone());
-            self.may_be_in_memory(&path, item.category);
-            self.plan.placed.push(Placed::of(&path, &item));
+            self.may_be_in_memory(&path, category);
+            self.plan.placed.push(placed);
             self.plan.puts.push((path.clone(), true));
             staged.insert(path);
         }

@@ -8,12 +8,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::rejoin::{NewLink, Torn};
 use super::{Here, Plan, Planner, link_target, stat};
 use crate::capture::stat::{Kind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{BackupRef, Category, ItemType, RestoreOptions, Warning};
-use crate::restore::metadata::{Meta, make_link};
+use crate::restore::metadata::Meta;
 use crate::restore::source::{Source, Survey, Wanted};
 use crate::restore::stage::make_folder;
 use crate::restore::workspace::Workspace;
@@ -92,7 +93,7 @@ pub fn plan(
     let links: BTreeMap<RelPath, Vec<u8>> =
         record.links.iter().map(|link| Ok((link.path.clone(), link.target()?))).collect::<Result<_>>()?;
     let mut links = links.into_iter().peekable();
-    let mut staged = HashSet::new();
+    let (mut staged, mut torn) = (HashSet::new(), Torn::default());
     let surveyed = Survey { vault, allows: &|_, _| true, lost: None }.run(source, |path, item| {
         // A link that backups follow is there as what it leads to: the record alone knows the link.
         if links.peek().is_some_and(|(link, _)| link == path) && item.kind == ItemType::Symlink {
@@ -108,12 +109,14 @@ pub fn plan(
         if planner.item(path, &item)? {
             staged.insert(path.clone());
         }
+        torn.note(path, &item);
         Ok(())
     });
     surveyed.map_err(|error| source.blame(error))?;
     links.try_for_each(|(link, target)| planner.link_back(&link, target))?;
     let groups = std::mem::take(&mut planner.groups);
     planner.put_groups(groups, &mut staged);
+    planner.join_again(vault, source, torn, &mut staged)?;
     planner.describe_made(source);
     if record.is_root_changed
         && let Some(folder) = &source.snapshot.root_folder
@@ -140,14 +143,14 @@ pub fn plan(
     Ok(plan)
 }
 
-/// Stages links that are in no backup.
-pub fn stage_links(links: &BTreeMap<RelPath, Vec<u8>>, workspace: &Workspace) -> Result<()> {
+/// Stages links that are in no backup, and names of files that are in the root.
+pub fn stage_links(links: &BTreeMap<RelPath, NewLink>, workspace: &Workspace) -> Result<()> {
     for (path, target) in links {
         let place = workspace.new_place(path);
         make_folder(place.parent().unwrap_or(&place))?;
         match fs::remove_file(&place) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("removing", place, error)),
-            _ => make_link(target, &place).at("making the link", place)?,
+            _ => target.make(&place)?,
         }
     }
     Ok(())
@@ -210,7 +213,7 @@ impl Planner<'_> {
         list.push(path.display());
         self.plan.puts.push((path.clone(), replaces));
         self.may_be_in_memory(path, Category::Data);
-        self.plan.new_links.insert(path.clone(), target);
+        self.plan.new_links.insert(path.clone(), NewLink::Symbolic(target));
         Ok(())
     }
 

@@ -404,7 +404,8 @@ function recover(packs, snapshot, output) {
     late[item.type]?.push(item)
     for (const side of (item.sides ?? []).filter(({ suffix }) => SIDES.includes(suffix))) {
       const beside = { path: item.path + side.suffix, bytes: Buffer.concat([item.bytes, Buffer.from(side.suffix)]) }
-      attempt(file, { ...item, sha256: null, lists: [], bundle: null, ...side, ...beside })
+      // An earlier Lifeboat did not tell what it is besides its content: then it is for the owner alone.
+      attempt(file, { ...item, mode: item.mode & 0o600, sha256: null, lists: [], bundle: null, ...side, ...beside })
     }
   }
   // First all folders that links lie in, while there is no link yet that could lead out.
