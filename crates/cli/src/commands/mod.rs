@@ -14,6 +14,7 @@ mod pin;
 mod preview;
 mod prune;
 mod restore;
+pub mod restore_args;
 mod restored;
 mod schedule;
 mod status;

@@ -6,8 +6,8 @@ use lifeboat_engine::report::{BackupRef, RestoreOptions};
 use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Config, Engine, Error, Result};
 
+use super::restore_args::RestoreArgs;
 use super::restored;
-use crate::args::RestoreArgs;
 use crate::session::{Session, Vault, absolute};
 use crate::{exit, shell};
 

@@ -4,8 +4,8 @@ use clap::Args;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::UndoOptions;
 
+use super::restore_args::Mode;
 use super::restored;
-use crate::args::Mode;
 use crate::exit;
 use crate::session::{Session, Vault};
 

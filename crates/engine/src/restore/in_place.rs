@@ -21,7 +21,9 @@ use super::swap::Swap;
 use super::workspace::{State, Workspace};
 use super::{astray, displaced, doubts, permission, recovery, safety};
 use crate::capture::stat::Stat;
-use crate::report::{BackupOptions, BackupRef, BackupType, RestoreMode, RestoreOptions, RestoreResult, Warning};
+use crate::report::{
+    BackupOptions, BackupRef, BackupType, Progress, RestoreMode, RestoreOptions, RestorePlan, RestoreResult, Warning,
+};
 use crate::vault::last_restore::{self, LastRestore};
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result, backup, owner, presence, space};
@@ -226,7 +228,7 @@ impl InPlace<'_> {
             // It may be there all the same; then it is undone, and nothing was done yet.
             return Err(self.give_up(workspace, &journal, error));
         }
-        plan::announce(self.control, "replacing", &plan.report);
+        announce(self.control, "replacing", &plan.report);
         let swap = Swap::new(&workspace, &journal);
         let done = swap.apply_databases(self.control).and_then(|()| self.put_files(&swap, plan, asked));
         if let Err(error) = done {
@@ -327,7 +329,7 @@ impl InPlace<'_> {
 
     /// What is about to be put in place is on the disk.
     fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
-        plan::announce(self.control, "verifying", &plan.report);
+        announce(self.control, "verifying", &plan.report);
         let threads = self.config.worker.effective_threads();
         sources.iter().try_for_each(|source| {
             Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control: self.control }
@@ -422,4 +424,15 @@ pub fn left_behind(removed: Result<()>) -> Option<Warning> {
 
 pub fn elapsed(since: Instant) -> u64 {
     Duration::as_millis(&since.elapsed()) as u64
+}
+
+/// Tells that a phase has begun.
+fn announce(control: &Control, phase: &str, plan: &RestorePlan) {
+    let total = (plan.create.len() + plan.replace.len() + plan.remove.len()) as u64;
+    control.report(&Progress {
+        phase: phase.into(),
+        total_items: Some(total),
+        total_bytes: Some(plan.bytes),
+        ..Progress::default()
+    });
 }
