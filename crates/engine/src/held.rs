@@ -16,7 +16,7 @@ const TAKES_BACK: &str = "it takes the last restore back";
 pub fn held(vault: &Vault, config: &Config) -> HashMap<String, &'static str> {
     let mut held = HashMap::new();
     held.extend(safety(vault).map(|name| (name, TAKES_BACK)));
-    held.extend(restore::pending_backup(&config.root).map(|name| (name, WAITS)));
+    held.extend(restore::pending_backups(&config.root).into_iter().map(|name| (name, WAITS)));
     held
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<Prun
 
 /// Removes one backup, whatever the rules say; but not one that waits to be restored.
 pub fn delete(vault: &Vault, config: &Config, name: &BackupName, control: &Control) -> Result<PruneReport> {
-    if restore::pending_backup(&config.root).as_deref() == Some(name.as_str()) {
+    if restore::pending_backups(&config.root).iter().any(|waits| waits == name.as_str()) {
         return Err(Error::Restore {
             message: format!(
                 "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` forgets that restore.",

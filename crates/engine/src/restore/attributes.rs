@@ -12,6 +12,8 @@ use super::metadata;
 use super::unset::{Unset, What};
 use crate::Result;
 use crate::capture::attributes::{On, of_file, of_place};
+#[cfg(unix)]
+use crate::capture::stat::Stat;
 use crate::error::IoContext;
 use crate::vault::attribute::{self, Attribute};
 use crate::vault::item::Item;
@@ -22,7 +24,8 @@ pub fn finish_file(file: &File, place: &Path, item: &Item, unset: &Unset) -> Res
     #[cfg(unix)]
     {
         use std::os::unix::fs::{PermissionsExt, fchown};
-        if metadata::may_chown() {
+        let now = Stat::of_file(file).at("reading", place)?;
+        if (item.uid, item.gid) != (now.uid, now.gid) {
             tolerate(fchown(file, Some(item.uid), Some(item.gid)), What::Owner, item, unset)
                 .at("setting the owner of", place)?;
         }

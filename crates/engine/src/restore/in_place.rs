@@ -37,6 +37,9 @@ const UNDO: &str = "lifeboat undo";
 #[derive(Serialize, Deserialize)]
 struct Pending {
     backup: String,
+    /// Where each item may come from a backup of its own: the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
     options: RestoreOptions,
     /// The restore that is to be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +84,7 @@ impl InPlace<'_> {
             self.plan(backup).map_err(|error| permission::unreadable(error, &self.config.root))?;
         let hosts = presence::processes(self.vault.dir());
         let Choice { mode, reason, app_runs, astray, .. } =
-            mode::choose(self.options.mode, &plan, self.config, &hosts)?;
+            mode::choose(self.options.mode, &plan, self.config, &hosts, waiting.is_some())?;
         permission::check(&plan, mode, &self.config.root)?;
         for (area, bytes, names) in plan.needs(mode == RestoreMode::Live) {
             space::check(&area.under(&self.config.root), bytes, names)?;
@@ -205,7 +208,7 @@ impl InPlace<'_> {
             return Err(error);
         }
         let mode = result.mode.unwrap_or(RestoreMode::Offline);
-        match self.still_fits(plan, mode) {
+        match self.still_fits(plan, mode, has_waited) {
             Ok(opened) => held.extend(opened),
             Err(error) => {
                 if !has_waited {
@@ -247,7 +250,7 @@ impl InPlace<'_> {
                 result.safety_backup = stored.or(result.safety_backup);
                 result.warnings.extend(left_behind(workspace.remove()));
             }
-            Err(error) => result.warnings.push(not_stored(&error)),
+            Err(error) => result.warnings.push(not_stored(&error, result.safety_backup.is_some())),
         }
         Ok(result)
     }
@@ -347,9 +350,9 @@ impl InPlace<'_> {
 
     /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name. Who has
     /// other files open that are replaced now is the answer.
-    fn still_fits(&self, plan: &Plan, chosen: RestoreMode) -> Result<Vec<Holder>> {
+    fn still_fits(&self, plan: &Plan, chosen: RestoreMode, has_waited: bool) -> Result<Vec<Holder>> {
         let hosts = presence::processes(self.vault.dir());
-        let now = mode::choose(self.options.mode, plan, self.config, &hosts)?;
+        let now = mode::choose(self.options.mode, plan, self.config, &hosts, has_waited)?;
         if chosen != RestoreMode::Offline || now.mode == chosen {
             return Ok(now.opened);
         }
@@ -365,7 +368,9 @@ impl InPlace<'_> {
     fn stage_for_restart(&self, sources: &[Source], plan: &Plan) -> Result<()> {
         let workspace = Workspace::create(&self.config.root, &plan.areas)?;
         let undo = self.undo.cloned();
-        let pending = Pending { backup: sources[0].name.to_string(), options: self.options.clone(), undo };
+        let mut names = sources.iter().map(|source| source.name.to_string());
+        let backup = names.next().unwrap_or_default();
+        let pending = Pending { backup, others: names.collect(), options: self.options.clone(), undo };
         let staged = self.stage(sources, plan, &workspace).and_then(|()| {
             self.control.check()?;
             let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
@@ -408,11 +413,16 @@ pub fn discard_pending(config: &Config) -> Result<bool> {
 }
 
 /// The restore is done, and nothing is lost.
-fn not_stored(error: &Error) -> Warning {
-    let message = format!(
-        "What the app wrote during the restore could not be added to the safety backup ({error}). It lies in this folder, and \
-         the next backup stores it."
-    );
+fn not_stored(error: &Error, has_safety_backup: bool) -> Warning {
+    let message = match has_safety_backup {
+        true => format!(
+            "What the app wrote during the restore could not be added to the safety backup ({error}). It lies in this folder, \
+             and the next backup stores it."
+        ),
+        false => {
+            format!("That this restore was made could not be noted in the vault ({error}). The next backup does so.")
+        }
+    };
     Warning { path: super::WORKSPACE.into(), message }
 }
 

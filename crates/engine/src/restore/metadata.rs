@@ -75,7 +75,7 @@ impl Meta {
             }
             done => done.at(action, place),
         };
-        let gives = may_chown() && (self.uid, self.gid) != (now.uid, now.gid);
+        let gives = (self.uid, self.gid) != (now.uid, now.gid);
         if gives {
             set("owner", "setting the owner of", chown(&handle.path, Some(self.uid), Some(self.gid)))?;
         }

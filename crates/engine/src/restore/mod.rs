@@ -123,18 +123,21 @@ pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Con
     Ok(restored)
 }
 
-/// The backup that waits for the next start of the app. Only to keep it: whose the folder is does not matter for that, for
+/// The backups that wait for the next start of the app. Only to keep it: whose the folder is does not matter for that, for
 /// root may have staged it for the app's user.
-pub fn pending_backup(root: &Path) -> Option<String> {
+pub fn pending_backups(root: &Path) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Pending {
         backup: String,
+        #[serde(default)]
+        others: Vec<String>,
     }
     if unfinished(root) != Some(Unfinished::Waits) {
-        return None;
+        return Vec::new();
     }
-    let (file, _) = open_file(&root.join(WORKSPACE).join("pending")).ok()?;
-    serde_json::from_reader::<_, Pending>(std::io::BufReader::new(file)).ok().map(|pending| pending.backup)
+    let Ok((file, _)) = open_file(&root.join(WORKSPACE).join("pending")) else { return Vec::new() };
+    let pending = serde_json::from_reader::<_, Pending>(std::io::BufReader::new(file)).ok();
+    pending.map_or_else(Vec::new, |Pending { backup, others }| [vec![backup], others].concat())
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.

@@ -43,8 +43,9 @@ struct Seen {
     opened: Vec<Holder>,
 }
 
-/// `hosts`: the processes of apps that are there. `E_RESTORE` where the mode that was asked for cannot be had.
-pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host]) -> Result<Choice> {
+/// `hosts`: the processes of apps that are there. `is_start`: the app starts, and applies a restore that waited. `E_RESTORE`
+/// where the mode that was asked for cannot be had.
+pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host], is_start: bool) -> Result<Choice> {
     let root = config.root.as_path();
     let apps: Vec<&Host> = hosts.iter().filter(|host| host.is_app()).collect();
     let seen = look(plan, root)?;
@@ -59,9 +60,12 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host])
             Some(user) => {
                 return Err(Error::Restore {
                     message: format!(
-                        "{}. A database that is swapped under it would go on being written where nobody finds it. Stop it \
-                         first, or restore with the mode `live` or `on-restart` (--mode live).",
-                        user
+                        "{user}. A database that is swapped under it would go on being written where nobody finds it. {}",
+                        if is_start {
+                            "Stop it, and start the app again."
+                        } else {
+                            "Stop it first, or restore with the mode `live` or `on-restart` (--mode live)."
+                        }
                     ),
                 });
             }

@@ -519,8 +519,23 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// What cannot be removed or renamed, at `path` or in it.
+    fn mount_at_or_below(&self, path: &RelPath) -> Option<RelPath> {
+        self.mounts.iter().find(|mount| mount.starts_with(path)).cloned()
+    }
+
     fn folder_goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         self.refuse_ours(path)?;
+        if let Some(mount) = self.mount_at_or_below(path) {
+            return Err(Error::Restore {
+                message: format!(
+                    "{:?} has to go, since the backup has something else there; but something is mounted at {:?}. Unmount \
+                     it and restore again, or use another folder (--to DIR).",
+                    path.display(),
+                    mount.display()
+                ),
+            });
+        }
         let mut folders = vec![(path.clone(), Meta::of(stat))];
         while let Some((folder, meta)) = folders.pop() {
             for inner in durable::list(&folder.under(&self.config.root))? {

@@ -12,7 +12,7 @@ use lifeboat_engine::{Config, Control, Engine, Result};
 use crate::in_place::{restore, wreck};
 use crate::support::*;
 
-fn undo(bot: &Bot) -> Result<RestoreResult> {
+pub fn undo(bot: &Bot) -> Result<RestoreResult> {
     let options = UndoOptions { mode: RestoreMode::Offline, ..UndoOptions::default() };
     bot.engine().undo_restore(&options, &Control::silent())
 }
@@ -193,6 +193,23 @@ fn the_safety_backup_of_the_last_restore_and_the_backup_that_waits_outlive_every
     assert_eq!(why(&first), (true, "it is restored at the next start of the app".into()));
     let refused = bot.engine().delete_backup(&first, &Control::silent()).unwrap_err();
     assert!(refused.to_string().contains("--discard-pending"), "{refused}");
+}
+
+#[test]
+fn no_backup_can_be_deleted_that_a_waiting_restore_takes_an_item_from() {
+    let bot = Bot::new();
+    bot.write("gone.json", b"{}");
+    let old = bot.backup(BackupType::Manual).backup;
+    fs::remove_file(bot.path("gone.json")).unwrap();
+    let new = bot.backup(BackupType::Manual).backup;
+    bot.write("config.json", b"[1]");
+    let items = vec!["gone.json".into(), "config.json".into()];
+    let options = RestoreOptions { mode: RestoreMode::OnRestart, per_item: true, items, ..RestoreOptions::default() };
+    restore(&bot, &new, options).unwrap();
+    for name in [&old, &new] {
+        let refused = bot.engine().delete_backup(name, &Control::silent()).unwrap_err();
+        assert!(refused.to_string().contains("--discard-pending"), "{refused}");
+    }
 }
 
 #[test]

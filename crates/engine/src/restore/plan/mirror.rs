@@ -1,12 +1,12 @@
 //! What a mirror removes: what the root has in mirrored categories, and the backup has not.
 
-use super::{Planner, stat};
+use super::Planner;
 use crate::capture::left::Left;
 use crate::capture::rules::Rules;
 use crate::capture::selection::Selection;
 use crate::capture::stat::Kind;
 use crate::capture::walk::{Entry, Visitor, Walk};
-use crate::report::Category;
+use crate::report::{Category, Warning};
 use crate::restore::metadata::Meta;
 use crate::{Result, vault};
 
@@ -15,6 +15,7 @@ impl Planner<'_> {
     pub(super) fn mirror(&mut self, vault: &vault::Vault, selection: Selection) -> Result<()> {
         // A category of which the backup has nothing at all was not part of it.
         self.mirror.retain(|category| self.mirror_met.contains(category));
+        self.known.truncate(1);
         if self.mirror.is_empty() {
             return Ok(());
         }
@@ -43,12 +44,7 @@ impl Planner<'_> {
             self.may_be_in_memory(&path, category);
         }
         // Its folder stays as a rule: its time is for an undo to set back.
-        if let Some(parent) = path.parent()
-            && let Some(stat) = stat(&parent.under(&self.config.root))?
-        {
-            self.plan.describes.entry(parent).or_insert((Some(Meta::of(&stat)), None));
-        }
-        Ok(())
+        self.parent(&path).map(drop)
     }
 }
 
@@ -78,6 +74,16 @@ impl Visitor for Unknown<'_, '_, '_> {
                 self.planner.sessions.differs(&entry.path, &self.planner.backup, false);
                 return Ok(());
             }
+        }
+        if goes && let Some(mount) = self.planner.mount_at_or_below(&entry.path) {
+            // A folder above it is left without a word: that of the mount says why.
+            if mount == entry.path {
+                let message =
+                    "It is not in the backup, and stays: something is mounted here. Unmount it, if it is to go.";
+                let warning = Warning { path: mount.display(), message: message.into() };
+                self.planner.plan.warnings.push(warning);
+            }
+            return Ok(());
         }
         match entry.stat.kind {
             _ if !goes => Ok(()),
