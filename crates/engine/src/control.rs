@@ -11,6 +11,8 @@ use crate::{Error, Result};
 pub struct Control {
     progress: Arc<dyn Fn(&Progress) + Send + Sync>,
     cancelled: Arc<AtomicBool>,
+    /// Of the operations that this one is a part of.
+    above: Vec<Arc<AtomicBool>>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
@@ -18,7 +20,7 @@ impl Control {
     /// `progress` is called from engine threads, a few times a second at most, and must not block for long.
     pub fn new(progress: impl Fn(&Progress) + Send + Sync + 'static) -> Control {
         let clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
-        Control { progress: Arc::new(progress), cancelled: Arc::default(), clock }
+        Control { progress: Arc::new(progress), cancelled: Arc::default(), above: Vec::new(), clock }
     }
 
     /// The same operation under another clock, which gives milliseconds since the epoch: for simulations.
@@ -43,6 +45,19 @@ impl Control {
         Control { progress: Arc::new(progress), ..self.clone() }
     }
 
+    /// A part of this operation that goes on beside another one, and can be cancelled by itself. It tells how far it is only
+    /// where `tells`.
+    pub fn beside(&self, tells: Arc<AtomicBool>) -> Control {
+        let first = self.progress.clone();
+        let progress = move |progress: &Progress| {
+            if tells.load(Ordering::Relaxed) {
+                first(progress);
+            }
+        };
+        let above = self.above.iter().chain([&self.cancelled]).cloned().collect();
+        Control { progress: Arc::new(progress), cancelled: Arc::default(), above, clock: self.clock.clone() }
+    }
+
     /// Nobody watches and nobody cancels.
     pub fn silent() -> Control {
         Control::new(|_| ())
@@ -54,7 +69,7 @@ impl Control {
     }
 
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.above.iter().chain([&self.cancelled]).any(|cancelled| cancelled.load(Ordering::Relaxed))
     }
 
     /// `E_ABORTED` once [`Control::cancel`] was called.

@@ -1,10 +1,12 @@
 //! A restore in place: all of it or nothing, under an app that may be running.
 //!
-//! plan → check → safety backup → stage → sync → verify → journal → swap → done. Up to the journal nothing of the root
+//! plan → check → safety backup, and beside it stage → sync → verify → journal → swap → done. Up to the journal nothing of the root
 //! is touched, and an error removes what was staged. From the journal on the restore is finished, or undone after an
 //! error; a crash in between leaves the journal, and the next operation of Lifeboat on that root finishes it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -187,25 +189,24 @@ impl InPlace<'_> {
         asked: &mut Option<Asked>,
         held: &mut Vec<Holder>,
     ) -> Result<RestoreResult> {
-        if self.options.create_backup_first {
-            result.safety_backup = Some(self.safety_backup(sources, plan)?);
-        }
         let has_waited = waiting.is_some();
         let mut workspace = match waiting {
             Some(workspace) => workspace,
             None => Workspace::create(&self.config.root, &[])?,
         };
-        let staged = workspace
+        let ready = workspace
             .prepare(&plan.areas)
-            .and_then(|()| self.stage(sources, plan, &workspace))
-            .and_then(|()| self.verify(sources, plan, &workspace))
-            .and_then(|()| self.control.check());
-        if let Err(error) = staged {
-            // What waits goes on waiting. What cannot be removed now, the next operation removes.
-            if !has_waited {
-                let _ = workspace.remove();
+            .and_then(|()| self.save_and_stage(sources, plan, &workspace))
+            .and_then(|safety| self.control.check().map(|()| safety));
+        match ready {
+            Ok(safety) => result.safety_backup = safety,
+            Err(error) => {
+                // What waits goes on waiting. What cannot be removed now, the next operation removes.
+                if !has_waited {
+                    let _ = workspace.remove();
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let mode = result.mode.unwrap_or(RestoreMode::Offline);
         match self.still_fits(plan, mode, has_waited) {
@@ -277,12 +278,46 @@ impl InPlace<'_> {
         }
     }
 
+    /// The safety backup is made while what comes back is staged: the one reads the root, and the other the vault. Both are
+    /// whole before anything is replaced; where one fails, the other is given up. The name of the safety backup.
+    fn save_and_stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<Option<String>> {
+        if !self.options.create_backup_first {
+            return self.stage_and_verify(sources, plan, workspace, self.control).map(|()| None);
+        }
+        let is_saved = Arc::new(AtomicBool::new(false));
+        let (saving, staging) = (self.control.beside(Arc::new(true.into())), self.control.beside(is_saved.clone()));
+        let (saved, staged) = std::thread::scope(|scope| {
+            let stage = scope.spawn(|| {
+                let staged = self.stage_and_verify(sources, plan, workspace, &staging);
+                staged.inspect_err(|_| saving.cancel())
+            });
+            let saved = self.safety_backup(sources, plan, &saving).inspect_err(|_| staging.cancel());
+            is_saved.store(true, Ordering::Relaxed);
+            (saved, stage.join().unwrap_or_else(|_| Err(Error::internal("staging has ended in the middle"))))
+        });
+        match (saved, staged) {
+            (Err(Error::Aborted), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(safety), Ok(())) => Ok(Some(safety)),
+        }
+    }
+
+    /// What comes back lies in the workspace, and is on the disk.
+    fn stage_and_verify(
+        &self,
+        sources: &[Source],
+        plan: &Plan,
+        workspace: &Workspace,
+        control: &Control,
+    ) -> Result<()> {
+        self.stage(sources, plan, workspace, control)?;
+        self.verify(sources, plan, workspace, control)
+    }
+
     /// Everything that is going to be replaced is in the backup that is returned.
-    fn safety_backup(&self, sources: &[Source], plan: &Plan) -> Result<String> {
+    fn safety_backup(&self, sources: &[Source], plan: &Plan, control: &Control) -> Result<String> {
         let options = self.note(sources);
-        let safety =
-            backup::run(self.vault, self.config, BackupType::Safety, &options, &self.control.in_phase("saving"))?
-                .backup;
+        let control = control.in_phase("saving");
+        let safety = backup::run(self.vault, self.config, BackupType::Safety, &options, &control)?.backup;
         safety::covers(self.vault, &safety, &plan.replaced, &self.config.root)?;
         Ok(safety)
     }
@@ -312,7 +347,7 @@ impl InPlace<'_> {
         BackupOptions { note: Some(note), ..BackupOptions::default() }
     }
 
-    fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
+    fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
         for source in sources {
             let order = Order {
                 source,
@@ -325,18 +360,17 @@ impl InPlace<'_> {
                 unset: &plan.unset,
             };
             let threads = self.config.worker.effective_threads();
-            Stage::new(self.vault, order, threads, self.control)?.run().map_err(|error| source.blame(error))?;
+            Stage::new(self.vault, order, threads, control)?.run().map_err(|error| source.blame(error))?;
         }
         take_back::stage_links(&plan.new_links, workspace)
     }
 
     /// What is about to be put in place is on the disk.
-    fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<()> {
-        announce(self.control, "verifying", &plan.report);
+    fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
+        announce(control, "verifying", &plan.report);
         let threads = self.config.worker.effective_threads();
         sources.iter().try_for_each(|source| {
-            Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control: self.control }
-                .run()
+            Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control }.run()
         })
     }
 
@@ -371,7 +405,7 @@ impl InPlace<'_> {
         let mut names = sources.iter().map(|source| source.name.to_string());
         let backup = names.next().unwrap_or_default();
         let pending = Pending { backup, others: names.collect(), options: self.options.clone(), undo };
-        let staged = self.stage(sources, plan, &workspace).and_then(|()| {
+        let staged = self.stage(sources, plan, &workspace, self.control).and_then(|()| {
             self.control.check()?;
             let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
             durable::write_private(&workspace.file("pending"), &text)
