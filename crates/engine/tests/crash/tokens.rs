@@ -32,6 +32,8 @@ const FILES: u64 = 12;
 const STILL: u64 = 6;
 /// Cases of a sample.
 const SAMPLE: u64 = 24;
+/// How often one case is run that was asked for.
+const AGAIN: usize = 100;
 
 /// How an app uses its databases.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,6 +165,8 @@ struct Found {
     /// Files that the app was just writing in place.
     torn: BTreeSet<u64>,
     keys: BTreeSet<u64>,
+    /// Where rows were found: a line each.
+    places: Vec<String>,
 }
 
 impl Found {
@@ -173,7 +177,9 @@ impl Found {
             assert_eq!(check, "ok", "{what}: {name}");
             let mut rows = db.prepare("SELECT n FROM token").unwrap();
             let rows = rows.query_map([], |row| row.get::<_, i64>(0)).unwrap();
-            self.rows.extend(rows.map(|row| (name.to_owned(), row.unwrap() as u64)));
+            let rows: BTreeSet<u64> = rows.map(|row| row.unwrap() as u64).collect();
+            self.places.push(format!("{}: {name}: {rows:?}", root.display()));
+            self.rows.extend(rows.into_iter().map(|row| (name.to_owned(), row)));
         }
         let number = |text: String| text.strip_prefix("{\"n\":")?.strip_suffix('}')?.parse::<u64>().ok();
         for n in 0..FILES {
@@ -225,6 +231,9 @@ fn play(mode: RestoreMode, role: Role, habit: Habit) {
         true => (0..4 * (calls - first)).map(|number| case(number, first + 1 + number / 4)).collect(),
         false => (0..SAMPLE).map(|number| case(number, first + 1 + number * (calls - first) / SAMPLE)).collect(),
     };
+    // One case again and again: what it finds may depend on the moment.
+    let only: Option<usize> = std::env::var("LIFEBOAT_CASE").ok().and_then(|number| number.parse().ok());
+    let cases = only.map_or(cases.clone(), |number| vec![cases[number]; AGAIN]);
     each(&cases, |case| {
         let [number, at, pause, choice] = *case;
         let what =
@@ -301,7 +310,10 @@ fn check(engine: &Engine, root: &Path, said: &[(String, u64)], what: &str) {
         match kind.as_str() {
             "file" => drop(last.insert(n % FILES, *n)),
             "key" => assert!(found.keys.contains(n), "{what}: the new file {n} is nowhere"),
-            name => assert!(found.rows.contains(&(name.to_owned(), *n)), "{what}: row {n} of {name} is nowhere"),
+            name => {
+                let places = found.places.join("\n");
+                assert!(found.rows.contains(&(name.to_owned(), *n)), "{what}: row {n} of {name} is nowhere\n{places}");
+            }
         }
     }
     for (file, n) in last {
