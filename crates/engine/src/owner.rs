@@ -98,8 +98,19 @@ pub fn give_open(_file: &std::fs::File, _ids: Ids) -> std::io::Result<()> {
 #[cfg(unix)]
 pub fn of_folder_of_another(folder: &Path) -> Option<Ids> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = folder.metadata().ok().filter(|metadata| may_give() && metadata.uid() != 0)?;
+    if !may_give() {
+        return None;
+    }
+    let metadata = folder.metadata().ok().filter(|metadata| metadata.uid() != 0)?;
     Some((metadata.uid(), metadata.gid()))
+}
+
+/// What was just made in a folder of somebody else's becomes theirs: after one `sudo lifeboat backup` the app's own user must
+/// be able to go on. By the open file, so that no link is followed. A disk that has no owners is no error.
+pub fn give_to_owner_of(folder: &Path, made: &std::fs::File) {
+    if let Some(ids) = of_folder_of_another(folder) {
+        let _ = give_open(made, ids);
+    }
 }
 
 #[cfg(not(unix))]

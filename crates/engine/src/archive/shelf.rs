@@ -9,7 +9,7 @@ use crate::report::{Damage, ExportOptions, Warning};
 use crate::seal::keyring::Credentials;
 use crate::vault::name::BackupName;
 use crate::vault::shelf::{self, FOLDER};
-use crate::vault::{self, Vault};
+use crate::vault::{self, Vault, durable};
 use crate::{Config, Control, Error, Result, room, space};
 
 /// Writes the archive of a backup, if it fits; otherwise says why not. The caller holds the vault's lock.
@@ -21,7 +21,7 @@ pub fn put(
     control: &Control,
 ) -> Result<Option<Warning>> {
     let folder = vault.dir().join(FOLDER);
-    fs::create_dir_all(&folder).at("making the folder", &folder)?;
+    durable::make_folder(&folder)?;
     let size = room::size_of(vault, name)?;
     // A tar has a little around each item.
     let needed = size + size / 20 + (1 << 20);
@@ -43,6 +43,7 @@ pub fn put(
         Err(error) => return Ok(Some(refuse(error.to_string()))),
         Ok(written) => written,
     };
+    durable::give(&written.file);
     // It was larger than it seemed.
     if vault_is_full(vault, config)? {
         fs::remove_file(&written.file).at("removing", &written.file)?;

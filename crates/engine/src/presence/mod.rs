@@ -213,8 +213,7 @@ fn path(folder: &Path, id: &str) -> PathBuf {
 /// Writes what a host says into a locked file, and only then gives it its name: whoever finds it finds it locked.
 fn say(folder: &Path, host: &Host) -> Result<File> {
     let text = serde_json::to_vec(host).map_err(|error| Error::internal(error.to_string()))?;
-    let mut temporary =
-        tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
+    let mut temporary = durable::temporary_in(folder)?;
     temporary.as_file().try_lock().map_err(|error| match error {
         TryLockError::Error(error) => Error::io("locking", temporary.path(), error),
         TryLockError::WouldBlock => Error::internal("a new file is locked by somebody else"),
@@ -250,7 +249,10 @@ fn make_private(folder: &Path) -> Result<bool> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(folder) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            durable::give(folder);
+            Ok(true)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(Error::io("making the folder", folder, error)),
     }

@@ -5,7 +5,6 @@
 //! that file holds goes into a safety backup of its own, read through the bot's own descriptors.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::holders::Holder;
@@ -14,8 +13,8 @@ use crate::capture::sqlite::{self, beside};
 use crate::error::IoContext;
 use crate::path::{RelPath, in_shell};
 use crate::report::Warning;
-use crate::vault::Vault;
 use crate::vault::snapshot::Snapshot;
+use crate::vault::{Vault, durable};
 use crate::{Config, Control, Result, backup};
 
 /// The files that hold a database's content.
@@ -41,7 +40,7 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
             continue;
         }
         let tmp = vault.dir().join("tmp");
-        fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
+        durable::make_folder(&tmp)?;
         let folder = tempfile::Builder::new().prefix("astray-").tempdir_in(&tmp).at("making a folder in", &tmp)?;
         // By another name an app would not find the files that belong to it.
         let copy = folder.path().join(holder.path.file_name().unwrap_or_default());

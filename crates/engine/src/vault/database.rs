@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
 
+use super::durable;
 use crate::{Error, Result};
 
 pub struct Database {
@@ -23,6 +24,11 @@ impl Database {
         prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
     ) -> Result<Database> {
         let (path, writes) = (path.to_path_buf(), flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE));
+        if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.as_os_str().is_empty() {
+            // For the owner of the vault, and nobody else. SQLite gives its -wal and -shm to whom the database belongs. Where
+            // it cannot be made, SQLite says why.
+            let _ = durable::create_new(&path);
+        }
         let opened = Connection::open_with_flags(&path, flags);
         let mut database = Database { db: opened.map_err(|error| failure(&path, error, None, writes))?, path, writes };
         let prepared = prepare(&mut database.db);

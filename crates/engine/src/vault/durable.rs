@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::IoContext;
-use crate::{Error, Result};
+use crate::{Error, Result, owner};
 
 /// How temporary files beside their destination are called.
 pub const TEMPORARY: &str = ".lifeboat-";
@@ -28,10 +28,48 @@ pub fn is_temporary(name: &[u8]) -> bool {
 
 /// Writes a file that only its owner can read, all or nothing.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent).at("writing in", parent)?;
+    let mut temporary = temporary_in(parent_of(path))?;
     temporary.write_all(bytes).at("writing", path)?;
     persist(temporary, path)
+}
+
+/// A file with a temporary name that only its owner can read. As everything that is made here, it belongs to the folder's
+/// owner, where root makes it.
+pub fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
+    let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
+    owner::give_to_owner_of(folder, temporary.as_file());
+    Ok(temporary)
+}
+
+/// Makes a folder, and those above it that are not there.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = parent_of(folder);
+    make_folder(parent)?;
+    match fs::create_dir(folder) {
+        // At the same moment by somebody else.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => return Ok(()),
+        made => made.at("making the folder", folder)?,
+    }
+    give(folder);
+    Ok(())
+}
+
+/// Gives a file or folder that was just made to whom the folder belongs that it lies in.
+pub fn give(made: &Path) {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    if let Ok(file) = options.open(made) {
+        owner::give_to_owner_of(parent_of(made), &file);
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// fsync, rename to `path`, fsync of the folder.
@@ -59,7 +97,9 @@ pub fn create_new(path: &Path) -> Result<File> {
     options.write(true).read(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).at("creating", path)
+    let file = options.open(path).at("creating", path)?;
+    owner::give_to_owner_of(parent_of(path), &file);
+    Ok(file)
 }
 
 /// Reads a file of at most `max` bytes; a larger one is not what it claims to be.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Vault, durable};
 use crate::path::RelPath;
 use crate::seal::random;
-use crate::{Error, Result, owner};
+use crate::{Error, Result};
 
 /// Its name in the vault, and in the workspace of the restore.
 pub const FILE: &str = "last-restore";
@@ -84,9 +84,13 @@ impl LastRestore {
             return Ok(());
         }
         let place = dir.join(FILE);
-        durable::write_private(&place, &durable::read_small(file, MAX_LEN)?)?;
-        // Whose the vault is undoes it.
-        owner::of_folder_of_another(dir).map_or(Ok(()), |ids| owner::give(&place, ids))
+        durable::write_private(&place, &durable::read_small(file, MAX_LEN)?)
+    }
+
+    /// When its record came into the vault, which is when it was put in place; milliseconds since the epoch.
+    pub fn put_at(vault: &Vault) -> Option<i64> {
+        let changed = vault.dir().join(FILE).metadata().and_then(|metadata| metadata.modified()).ok()?;
+        Some(changed.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis() as i64)
     }
 
     /// The record of the last restore; `None`: none has left one here.

@@ -86,6 +86,10 @@ impl Lock {
 
 /// On a disk that is mounted read-only the lock is taken on what is there: a lock needs no writing.
 fn open(vault: &Path, path: &Path) -> std::io::Result<File> {
+    // The first one makes it, for the owner of the vault.
+    if let Ok(file) = durable::create_new(path) {
+        return Ok(file);
+    }
     match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
             File::open(path).or_else(|_| File::open(vault.join(super::description::FILE)))

@@ -278,7 +278,7 @@ impl OpenPack {
         let path = self.cipher.id.path(dir);
         let folder = path.parent().unwrap_or(dir).to_path_buf();
         if !folder.exists() {
-            std::fs::create_dir_all(&folder).at("making the folder", &folder)?;
+            durable::make_folder(&folder)?;
             durable::sync_dir(&dir.join("packs"))?;
         }
         std::fs::rename(&self.temporary, &path).at("writing", &path)?;
