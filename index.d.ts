@@ -13,6 +13,8 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_ABORTED`: the AbortSignal asked for it.
  * - `E_CORRUPT`: an object of the vault is damaged; the message names it and the backups that it hurts.
  * - `E_FORMAT`: the vault was made by a newer version.
+ * - `E_VAULT`: the vault is another root's, or is not where this root had it, or the root is not what the last backup saw (its
+ *   disk is not mounted); also pruning while a backup is suspicious. The message says what to do.
  * - `E_STORAGE_LIMIT`, `E_NO_SPACE`: `maxLocalStorage` or the disk is full; earlier backups are whole.
  * - `E_SOURCE`: the root, a file in it, or an archive cannot be read.
  * - `E_UNSAFE_PATH`: a path of a backup leads out of the target.
@@ -30,6 +32,7 @@ export type ErrorCode =
   | 'E_ABORTED'
   | 'E_CORRUPT'
   | 'E_FORMAT'
+  | 'E_VAULT'
   | 'E_STORAGE_LIMIT'
   | 'E_NO_SPACE'
   | 'E_SOURCE'
@@ -202,7 +205,8 @@ export class BackupScheduler {
 /**
  * Removes the backups that no rule keeps, and what only they needed. Kept are the newest of each type (`keep` in
  * `schedules`), the newest `keepManual` made by hand, those from before a restore for `localRetentionDays`, what is pinned,
- * and always the newest good one. A backup that is being read stays until the next time.
+ * and always the newest good one. A backup that is being read stays until the next time. While a backup is suspicious nothing
+ * goes, and this is E_VAULT: see {@link acceptBackup}.
  */
 export function prune(options?: PruneOptions): Promise<PruneReport>
 
@@ -213,6 +217,19 @@ export function deleteBackup(backup: string): Promise<void>
 export function pin(backup: string): Promise<void>
 /** Leaves a pinned backup to the rules again. */
 export function unpin(backup: string): Promise<void>
+
+/**
+ * Says that a suspicious backup is right after all, so that pruning goes on. Those before it, and later ones with the same
+ * doubt, are accepted with it. Of one that is wrong: restore `suspicious.against`, and delete it.
+ * @param backup a backup's name, or `'latest'`: the newest suspicious one
+ */
+export function acceptBackup(backup: string): Promise<void>
+
+/**
+ * Says that this root and this vault belong together. The first backup does so, too, and `migrate`. Where a root meets another's
+ * vault, every backup is E_VAULT, because the rules would count the backups of both together.
+ */
+export function adoptVault(): Promise<void>
 
 /** An engine of one's own: the same methods, for tests and for hosts with several roots. */
 export class BackupEngine {
@@ -240,6 +257,8 @@ export class BackupEngine {
   deleteBackup(backup: string): Promise<void>
   pin(backup: string): Promise<void>
   unpin(backup: string): Promise<void>
+  acceptBackup(backup: string): Promise<void>
+  adoptVault(): Promise<void>
   /**
    * A listener takes an event by returning, or by fulfilling the promise that it returns. One that throws or rejects
    * (WhatsApp is not connected), or whose promise is not settled within a minute, harms no operation: the event is kept in
@@ -290,8 +309,23 @@ export interface BackupResult {
   durationMs: number
   /** Something could not be stored as it should be: the first of `warnings` say what, and what to do. */
   degraded: boolean
+  suspicious?: Suspicion
   warnings: Warning[]
   cloud: 'off' | 'queued' | 'synced'
+}
+
+/**
+ * The backup has lost most of what the newest one had that nobody doubts (more than half of the items, of a database, or all of a
+ * category), or most files have changed at once and do not compress any more. It takes no other's place, and nothing is pruned
+ * until it is accepted or deleted.
+ */
+export interface Suspicion {
+  /** Sentences without their ends. */
+  reasons: string[]
+  /** The backup that it was compared with. */
+  against: string
+  /** The first backup with this doubt: itself, or an earlier one. */
+  since: string
 }
 
 /** Everything is told by its largest first. */
@@ -376,6 +410,8 @@ export interface BackupInfo {
   categories: Partial<Record<Category, { items: number; size: number }>>
   full: boolean
   degraded: boolean
+  /** Until it is accepted. */
+  suspicious?: Suspicion
   pinned: boolean
   verifiedAt?: number
   location: 'local'[]
@@ -620,6 +656,8 @@ export interface PruneOptions extends Watched {
   dryRun?: boolean
   /** Wait for a running operation instead of failing with E_BUSY. */
   wait?: boolean
+  /** Prune although a backup is suspicious. */
+  despiteSuspicion?: boolean
 }
 
 export interface PruneReport {
@@ -772,6 +810,8 @@ export interface Events {
       | 'exportBackup'
       | 'importBackup'
       | 'prune'
+      | 'acceptBackup'
+      | 'adoptVault'
       | 'runScheduled'
       | 'inspect'
       | 'previewBackup'
@@ -780,6 +820,8 @@ export interface Events {
   'backup:success': BackupResult
   /** A backup was made, and not everything could be stored: `warnings` say what, and what to do. Instead of `backup:success`. */
   'backup:degraded': BackupResult
+  /** A backup was made that does not look as it should: see {@link Suspicion}. Once for each doubt, instead of `backup:success`. */
+  'backup:suspicious': { backup: string; reasons: string[] }
   /** Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY): that is no bad news. */
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult

@@ -162,9 +162,14 @@ class BackupEngine {
     const url = this.#native.pingUrl()
     try {
       const result = await this.#run(request, options)
-      this.#emit(result.degraded ? 'backup:degraded' : 'backup:success', result)
-      // A degraded one is not good: the watchman hears nothing, and then asks.
-      if (url && type !== 'SAFETY' && !result.degraded) ping(url)
+      const { backup, degraded, suspicious } = result
+      // The same doubt is told once, when it begins.
+      const isNews = suspicious?.since === backup
+      if (isNews) this.#emit('backup:suspicious', { backup, reasons: suspicious.reasons })
+      if (degraded) this.#emit('backup:degraded', result)
+      else if (!isNews) this.#emit('backup:success', result)
+      // Only a good one counts: else the watchman hears nothing, and then asks.
+      if (url && type !== 'SAFETY' && !degraded && !suspicious) ping(url)
       return result
     } catch (error) {
       if (isBadNews(error)) {
@@ -361,6 +366,14 @@ class BackupEngine {
 
   async unpin(backup) {
     await this.#run(call.pin(backup, false))
+  }
+
+  async acceptBackup(backup) {
+    await this.#run(call.acceptBackup(backup))
+  }
+
+  async adoptVault() {
+    await this.#run({ op: 'adoptVault' })
   }
 
   async history(filter = {}) {
@@ -580,6 +593,8 @@ module.exports = {
   deleteBackup: async (backup) => theEngine().deleteBackup(backup),
   pin: async (backup) => theEngine().pin(backup),
   unpin: async (backup) => theEngine().unpin(backup),
+  acceptBackup: async (backup) => theEngine().acceptBackup(backup),
+  adoptVault: async () => theEngine().adoptVault(),
   history: async (filter) => theEngine().history(filter),
   status: async () => theEngine().status(),
   on,

@@ -1,6 +1,8 @@
 // A user of the types: `tsc` proves that right calls are right, and that wrong ones are not.
 
 import {
+  acceptBackup,
+  adoptVault,
   applyPendingRestore,
   BackupEngine,
   BackupError,
@@ -71,6 +73,7 @@ await exportBackup({ at: new Date() }, '/mnt/usb')
 
 const engine = new BackupEngine({})
 engine
+  .on('backup:suspicious', ({ backup, reasons }) => acceptBackup(reasons.length > 0 ? backup : 'latest'))
   .on('backup:failure', ({ code, message }) => console.log(code === 'E_NO_SPACE', message))
   .on('restore:reload', ({ paths }) => console.log(paths.length))
   .on('progress', ({ operation, phase }) => console.log(operation, phase))
@@ -82,6 +85,8 @@ try {
 } catch (error) {
   if (error instanceof BackupError && error.code === 'E_NOT_FOUND') console.log(error.message)
 }
+
+await adoptVault()
 
 scheduler.start()
 for (const { type, at } of scheduler.next(3)) console.log(type, at.toISOString())

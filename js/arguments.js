@@ -147,12 +147,16 @@ function diff(from, to, options) {
 }
 
 function prune(options) {
-  const kinds = { dryRun: 'boolean', wait: 'boolean', ...WATCHED }
+  const kinds = { dryRun: 'boolean', wait: 'boolean', despiteSuspicion: 'boolean', ...WATCHED }
   return { op: 'prune', options: withoutWatchers(checkAll('The options of prune', options, kinds)) }
 }
 
 function deleteBackup(backup) {
   return { op: 'deleteBackup', backup: check('The backup', backup, 'path') }
+}
+
+function acceptBackup(backup) {
+  return { op: 'acceptBackup', backup: check('The backup', backup, 'path') }
 }
 
 function pin(backup, pinned) {
@@ -229,6 +233,7 @@ function whichBackup(backup) {
 }
 
 module.exports = {
+  acceptBackup,
   configText,
   count,
   createBackup,

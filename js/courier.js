@@ -18,6 +18,7 @@ const RESTART = 'restore:restart'
 const BAD_NEWS = new Set([
   'backup:failure',
   'backup:degraded',
+  'backup:suspicious',
   'backup:stale',
   'storage:warning',
   'integrity:failure',

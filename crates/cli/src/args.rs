@@ -236,7 +236,7 @@ Examples:
     ///
     /// Kept are the newest 24 hourly, 7 daily, 4 weekly and 12 monthly backups (`keep` in the configuration's schedules), the
     /// newest 10 made by hand, what is pinned, and always the newest good one. A backup that is being read stays until the
-    /// next time.
+    /// next time. While a backup is suspicious nothing goes: see `lifeboat accept`.
     #[command(after_help = "\
 Examples:
   lifeboat prune --dry-run                          what would go, and why
@@ -268,6 +268,29 @@ Examples:
 Examples:
   lifeboat unpin backup_MONTHLY_2026-11-01T04-00-00-000Z")]
     Unpin(PinArgs),
+
+    /// Say that a suspicious backup is right, so that pruning goes on.
+    ///
+    /// A backup is suspicious that has lost most of what the one before had, or whose files look as if somebody had encrypted
+    /// them. It is a backup as any other, but nothing is pruned until somebody accepts it or deletes it. Those before it, and
+    /// later ones with the same doubt, are accepted with it; `latest` is the newest suspicious one.
+    #[command(after_help = "\
+Examples:
+  lifeboat status
+  lifeboat accept latest
+  lifeboat accept backup_HOURLY_2026-11-23T02-00-00-000Z")]
+    Accept(PinArgs),
+
+    /// Say that this root and this vault belong together.
+    ///
+    /// Each vault is one root's. The first backup joins them, and so do init and migrate. Where a root meets another's vault, or
+    /// a copy of a root meets the vault of the original, no backup is made, because the rules would count the backups of both
+    /// together. This gives the vault to this root; the other one then needs another.
+    #[command(after_help = "\
+Examples:
+  lifeboat adopt
+  lifeboat --root /srv/bot --vault /mnt/backups/bot adopt")]
+    Adopt,
 
     /// Show what happened: every backup, restore, verification and pruning, newest first.
     ///
@@ -492,6 +515,9 @@ pub struct PruneArgs {
     /// Wait for a running operation instead of failing with exit code 3.
     #[arg(long)]
     pub wait: bool,
+    /// Prune although a backup is suspicious.
+    #[arg(long)]
+    pub despite_suspicion: bool,
 }
 
 #[derive(Debug, Args)]

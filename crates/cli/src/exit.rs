@@ -13,7 +13,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 pub const BUSY: u8 = 3;
 pub const DAMAGED: u8 = 4;
-/// A backup was made, and something is not in it.
+/// A backup was made, and something is not in it, or it does not look as it should.
 pub const DEGRADED: u8 = 5;
 
 pub fn code_of(error: &Error) -> u8 {

@@ -20,8 +20,8 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 /// Tells him. What somebody cancelled, or what another one is at, is no bad news.
 pub fn tell(url: &str, result: &Result<BackupResult>) -> std::result::Result<(), String> {
     let failure = result.as_ref().err();
-    // A degraded one is not good: he hears nothing, and then asks.
-    if result.as_ref().is_ok_and(|result| result.degraded) {
+    // A degraded or suspicious one is not good: he hears nothing, and then asks.
+    if result.as_ref().is_ok_and(|result| result.degraded || result.suspicious.is_some()) {
         return Ok(());
     }
     if matches!(failure, Some(Error::Aborted | Error::Busy { .. })) {

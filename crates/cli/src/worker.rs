@@ -80,6 +80,8 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::Prune { options } => json(&engine.prune(&options, control)?),
         Operation::DeleteBackup { backup } => json(&engine.delete_backup(&backup, control)?),
         Operation::Pin { backup, pinned } => json(&engine.pin(&backup, pinned)?),
+        Operation::AcceptBackup { backup } => json(&engine.accept_backup(&backup)?),
+        Operation::AdoptVault => json(&engine.adopt_vault()?),
         Operation::PreviewBackup => json(&engine.preview_backup(control)?),
         Operation::Doctor => json(&engine.doctor(None, control)?),
         Operation::Status => json(&engine.status()?),

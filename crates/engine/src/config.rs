@@ -278,7 +278,7 @@ impl Config {
     /// With the vault's folder as it is to be used now. Whoever begins something asks anew: an app may have put something
     /// of its own into the folder since.
     pub fn placed(mut self) -> Config {
-        self.backup_dir = place::of(&self.backup_dir);
+        self.backup_dir = place::of(&place::real(&self.backup_dir, &self.root));
         self
     }
 

@@ -9,7 +9,7 @@ use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
 use crate::vault::{self, Vault, place};
 use crate::watch::{self, newest_good};
-use crate::{Config, Control, Engine, Error, Result, space};
+use crate::{Config, Control, Engine, Error, Result, marriage, space};
 
 /// So many things of a kind are named.
 const NAMED: usize = 5;
@@ -120,6 +120,13 @@ fn of_vault(config: &Config, exists: bool) -> Check {
             "vault",
             format!("Nothing can be written in {}: {error}.", place.display()),
             "Let this user write there (chown, chmod), mount its disk, or name another place (`backupDir`, --vault DIR).",
+        );
+    }
+    if let Err(error) = marriage::refuse_missing_vault(config) {
+        return Check::bad(
+            "vault",
+            error.to_string(),
+            "Mount its disk, or put the vault back; `lifeboat init` makes a new one.",
         );
     }
     let beside = place::beside(dir).unwrap_or_default();

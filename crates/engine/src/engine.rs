@@ -1,5 +1,6 @@
 //! The engine's front door: one method for each thing users ask for.
 
+mod keeping;
 mod restoring;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
+use crate::vault::place;
 use crate::vault::shelf;
 use crate::verify::Scope;
 use crate::watch::{Recorder, Watch};
-use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, owner, prune, restore, watch, zone};
+use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, marriage, prune, restore, watch, zone};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
 const A_MOMENT: i64 = 1_000;
@@ -40,7 +42,7 @@ pub struct Engine {
 impl Engine {
     /// Opens nothing yet. `config` comes from [`Config::of_root`], [`Config::from_file`] or [`Config::from_json`].
     pub fn new(config: Config) -> Engine {
-        let named = config.backup_dir.clone();
+        let named = place::real(&config.backup_dir, &config.root);
         Engine { config: config.placed(), named, key: None, opened: Mutex::default(), hosted: false }
     }
 
@@ -118,19 +120,10 @@ impl Engine {
                     credentials.passphrase.as_ref().map(passphrase::for_sealing).transpose()?;
                     credentials.key_file = Some(keyring::make_key_file(path)?);
                 }
-                let mut report = report(&self.make_vault(&credentials)?, true);
-                report.warnings.extend(self.give_new_vault().err().map(|error| error.to_string()));
-                Ok(report)
+                let vault = self.make_vault(&credentials)?;
+                self.marry_new(&vault)?;
+                Ok(report(&vault, true))
             }
-        }
-    }
-
-    /// Root has made it in the folder of somebody else, whose app has to write to it.
-    fn give_new_vault(&self) -> Result<()> {
-        let Config { root, backup_dir, .. } = &self.config;
-        match owner::of_folder_of_another(root).filter(|_| backup_dir.starts_with(root)) {
-            Some(ids) => owner::give_new(backup_dir, ids),
-            None => Ok(()),
         }
     }
 
@@ -209,6 +202,7 @@ impl Engine {
         let work = || {
             let (vault, place) = self.vault_for_backup()?;
             let lock = held.insert(self.lock(&format!("BACKUP {kind}"), options.wait, control)?);
+            let married = marriage::settle(&vault, &self.config)?;
             recorder.started();
             let control = &lock.told(control);
             // One that cannot be ended now is no reason to have no backup.
@@ -217,7 +211,7 @@ impl Engine {
             control.check()?;
             let options = BackupOptions { unfinished, ..options.clone() };
             let mut result = backup::run(&vault, &self.config, kind, &options, control)?;
-            result.warnings.extend(place);
+            result.warnings.extend(place.into_iter().chain(married));
             let warning = |error: Error| Warning { path: restore::WORKSPACE.into(), message: error.to_string() };
             result.warnings.extend(not_stored.filter(|_| options.unfinished.is_none()).map(warning));
             then(&vault, result, control)
@@ -261,7 +255,10 @@ impl Engine {
         }
         let (vault, place) = match Vault::exists(&self.config.backup_dir) {
             true => (self.vault()?, None),
-            false => (self.make_vault(&self.credentials(None)?)?, self.moved()),
+            false => {
+                marriage::refuse_missing_vault(&self.config)?;
+                (self.make_vault(&self.credentials(None)?)?, self.moved())
+            }
         };
         // A key in the clear may also have been put there by somebody who wants to read what comes next.
         if self.config.encryption && !vault.is_encrypted() {
@@ -392,7 +389,10 @@ impl Engine {
         let archive = Archive::open(file, &opening)?;
         let vault = match Vault::exists(&self.config.backup_dir) {
             true => self.vault()?,
-            false => self.make_vault(&credentials)?,
+            false => {
+                marriage::refuse_missing_vault(&self.config)?;
+                self.make_vault(&credentials)?
+            }
         };
         let lock = self.lock("IMPORT", true, control)?;
         let mut recorder = self.recorder("IMPORT", None, control);
@@ -416,6 +416,7 @@ impl Engine {
     pub fn prune(&self, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
         let vault = self.vault()?;
         let lock = self.lock("PRUNE", options.wait, control)?;
+        marriage::refuse_another(&vault, &self.config)?;
         let control = &lock.told(control);
         if options.dry_run {
             return self.prune_with(&vault, options, control);
@@ -423,6 +424,7 @@ impl Engine {
         let mut recorder = self.recorder("PRUNE", None, control);
         recorder.started();
         let work = || {
+            prune::refuse_frozen(&vault, options, control.now())?;
             vault.clean_up()?;
             self.prune_with(&vault, options, control)
         };

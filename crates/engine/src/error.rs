@@ -51,6 +51,14 @@ pub enum Error {
     #[error("{message}")]
     Format { message: String },
 
+    /// The vault is not the one that was meant, or is not there.
+    #[error("{message}")]
+    Vault { message: String },
+
+    /// The vault is another root's: nothing of this is written down there.
+    #[error("{message}")]
+    AnotherRoot { message: String },
+
     #[error("{message}")]
     StorageLimit { message: String },
 
@@ -135,6 +143,7 @@ impl Error {
             Error::Aborted => "E_ABORTED",
             Error::Corrupt { .. } => "E_CORRUPT",
             Error::Format { .. } => "E_FORMAT",
+            Error::Vault { .. } | Error::AnotherRoot { .. } => "E_VAULT",
             Error::StorageLimit { .. } => "E_STORAGE_LIMIT",
             Error::NoSpace { .. } => "E_NO_SPACE",
             Error::Source { .. } => "E_SOURCE",

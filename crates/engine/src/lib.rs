@@ -21,6 +21,7 @@
 //! | [`mod@verify`] | reading back what is stored |
 //! | [`doctor`] | everything that a backup needs, looked at from the root to the vault |
 //! | [`watch`] | noticing what goes wrong, and remembering what happened |
+//! | [`marriage`] | which root and which vault belong together |
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
@@ -41,6 +42,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 mod held;
+pub mod marriage;
 pub mod migrate;
 pub mod mutex;
 pub mod owner;

@@ -37,7 +37,35 @@ pub fn run(
             (verdict.keep, verdict.why) = (true, (*why).into());
         }
     }
-    remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)
+    let frozen = frozen(&infos).filter(|_| !options.despite_suspicion);
+    if frozen.is_some() {
+        for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
+            (verdict.keep, verdict.why) = (true, format!("a backup is suspicious, else it would go: {}", verdict.why));
+        }
+    }
+    let mut report = remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)?;
+    report.warnings.extend(frozen.map(|message| Warning { path: String::new(), message }));
+    Ok(report)
+}
+
+/// Why nothing may be pruned now, if so: a backup is suspicious, and nobody has said what is right.
+pub(crate) fn frozen(infos: &[BackupInfo]) -> Option<String> {
+    let doubted = infos.iter().find(|info| info.suspicious.is_some())?;
+    let name = &doubted.backup;
+    Some(format!(
+        "Nothing is pruned while {name} is suspicious, for the backups before it may be the good ones. If it is right after all, \
+         `lifeboat accept {name}` says so; if not, `lifeboat delete {name}` removes it."
+    ))
+}
+
+/// For whoever prunes by hand.
+pub fn refuse_frozen(vault: &Vault, options: &PruneOptions, now: i64) -> Result<()> {
+    match frozen(&backups(vault, now)?).filter(|_| !options.despite_suspicion) {
+        None => Ok(()),
+        Some(message) => Err(Error::Vault {
+            message: format!("{message} `lifeboat prune --despite-suspicion` does it all the same."),
+        }),
+    }
 }
 
 pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<PruneVerdict> {
@@ -91,6 +119,7 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
             full: false,
             degraded: true,
             covers: Vec::new(),
+            suspicious: None,
             pinned: pins.contains(name.as_str()),
             verified_at: None,
             location: vec!["local".into()],
@@ -151,6 +180,7 @@ pub(crate) fn remove(
                 continue;
             }
             shelf::remove(vault, &verdict.backup)?;
+            vault.forget_acceptance(&verdict.backup)?;
             // A cache: what it does not learn now, it finds out by itself.
             let _ = catalog.remove_backup(&verdict.backup);
         }

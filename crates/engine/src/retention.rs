@@ -10,6 +10,7 @@
 //! | by hand | the newest [`Rules::manual`] that people and programs asked for, and all that are younger than the local days |
 //! | safety | those from before a restore that are younger than the local days |
 //!
+//! A backup that is suspicious stays, takes nobody's place, and is no good one; while there is one, nothing is pruned at all.
 //! A clock that was wrong harms nothing: what is dated in the future is kept, and counts for nothing.
 //!
 //! A larger type that ran in the place of a smaller one counts for it. A *good* backup is one that is not degraded; a
@@ -74,6 +75,9 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
             return keep("dated in the future: the clock was wrong when it was made, or is wrong now");
         }
         let young = now - info.timestamp < rules.local;
+        if info.suspicious.is_some() {
+            return keep("suspicious, until somebody accepts or deletes it");
+        }
         let scheduled = counts.schedule(info, rules);
         let by_hand = counts.by_hand(info, rules);
         if Some(index) == newest {
@@ -100,12 +104,18 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
     backups.iter().enumerate().map(judge_one).collect()
 }
 
-/// The newest that is not degraded; the newest of all where every one is. What a restore replaced (SAFETY) is a state that its
+/// The newest that is neither degraded nor suspicious; the newest of all where every one is. What a restore replaced (SAFETY) is a state that its
 /// owner did not want: it comes after the others. Those that are dated in the future come last.
 pub fn newest_good(backups: &[BackupInfo], now: i64) -> Option<usize> {
     (0..backups.len()).min_by_key(|index| {
         let info = &backups[*index];
-        (is_ahead(info.timestamp, now), info.degraded, info.kind == BackupType::Safety, *index)
+        (
+            is_ahead(info.timestamp, now),
+            info.suspicious.is_some(),
+            info.degraded,
+            info.kind == BackupType::Safety,
+            *index,
+        )
     })
 }
 

@@ -58,6 +58,9 @@ impl Room<'_> {
     fn make(&self) -> Result<Vec<Warning>> {
         let now = self.control.now();
         let infos = prune::backups(self.vault, now)?;
+        if let Some(frozen) = prune::frozen(&infos) {
+            return self.make_from_archives(&frozen);
+        }
         let verdicts = retention::judge(&infos, &Rules::of(self.config), now);
         let mut verdicts = prune::verdicts(&infos, verdicts);
         // The most valuable first: those that never go, then the last that would.
@@ -125,6 +128,18 @@ impl Room<'_> {
         let report = prune::remove(self.vault, verdicts, false, dead, HashSet::new(), self.control)?;
         warnings.extend(report.warnings);
         Ok(warnings)
+    }
+
+    /// While a backup is suspicious no backup goes; archives only repeat what the vault has.
+    fn make_from_archives(&self, frozen: &str) -> Result<Vec<Warning>> {
+        let missing = self.needed.saturating_sub(left(self.vault, self.config)?);
+        let archives: u64 = shelf::expendable(self.vault)?.iter().map(|(.., size)| size).sum();
+        match self.refused(None) {
+            Error::StorageLimit { message } if archives < missing => {
+                Err(Error::StorageLimit { message: format!("{message} {frozen}") })
+            }
+            _ => self.clear_archives(missing),
+        }
     }
 
     /// Removes archives until `bytes` are free.

@@ -27,6 +27,8 @@ pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
         session.output.result(result, |out| show(out, result))?;
         if result.degraded {
             session.output.alarms(&format!("{} is not whole.", result.backup), &result.warnings);
+        } else if result.suspicious.is_some() {
+            session.output.alarms(&format!("{} is suspicious.", result.backup), &result.warnings);
         }
     }
     if let Some(url) = &config.monitor.ping_url
@@ -34,11 +36,15 @@ pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
     {
         session.output.remark(&format!("monitor.pingUrl could not be reached: {why}."));
     }
-    result.map(|result| if result.degraded { exit::DEGRADED } else { exit::DONE })
+    result.map(|result| if is_good(&result) { exit::DONE } else { exit::DEGRADED })
+}
+
+fn is_good(result: &BackupResult) -> bool {
+    !result.degraded && result.suspicious.is_none()
 }
 
 fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {
-    let mark = if result.degraded { style("!").yellow().bold() } else { style("✓").green().bold() };
+    let mark = if is_good(result) { style("✓").green().bold() } else { style("!").yellow().bold() };
     writeln!(out, "{mark} {}", style(&result.backup).bold())?;
     let items = count(result.items, "item", "items");
     let news = match result.changed {

@@ -69,6 +69,9 @@ fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone
 
 fn remarks(backup: &BackupInfo) -> String {
     let mut remarks = Vec::new();
+    if backup.suspicious.is_some() {
+        remarks.push("suspicious".to_string());
+    }
     if backup.degraded {
         remarks.push("degraded".to_string());
     }

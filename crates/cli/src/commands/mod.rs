@@ -1,5 +1,7 @@
 //! The commands: one file each, which calls the engine and shows what it said.
 
+mod accept;
+mod adopt;
 mod backup;
 mod diff;
 mod doctor;
@@ -47,6 +49,8 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Delete(args) => prune::delete(args, session),
         Command::Pin(args) => pin::run(args, true, session),
         Command::Unpin(args) => pin::run(args, false, session),
+        Command::Accept(args) => accept::run(args, session),
+        Command::Adopt => adopt::run(session),
         Command::History(args) => history::run(args, session),
         Command::Schedule(args) => schedule::run(args, session),
         Command::Status => status::run(session),

@@ -12,7 +12,7 @@ use crate::session::{Session, Vault};
 use crate::{exit, time};
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
-    let options = PruneOptions { dry_run: args.dry_run, wait: args.wait };
+    let options = PruneOptions { dry_run: args.dry_run, wait: args.wait, despite_suspicion: args.despite_suspicion };
     let report = session.long(Vault::MustExist, |engine, control| engine.prune(&options, control))?;
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)

@@ -6,6 +6,7 @@ mod commands;
 mod compare;
 mod credentials;
 mod exit_codes;
+mod keeping;
 #[cfg(target_os = "linux")]
 mod left_alone;
 #[cfg(target_os = "linux")]

@@ -219,6 +219,8 @@ impl Import<'_> {
             root: facts.root,
             full: facts.full,
             degraded: facts.degraded,
+            root_id: None,
+            suspicious: None,
             covers: Vec::new(),
             items: totals.items,
             changed: totals.items,

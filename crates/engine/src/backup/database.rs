@@ -74,6 +74,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
         Outcome::Consistent(captured) => captured,
         Outcome::Raw { reason } => return raw::store(reader, task, Some(&reason)),
     };
+    let free = sink.free;
     let (content, sha256) = sink.finished(&captured, &task.entry)?;
     for problem in &captured.problems {
         shared.warn_degraded(&task.entry.path, problem.clone());
@@ -84,7 +85,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     };
     item.size = captured.size;
     item.sha256 = sha256;
-    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)) });
+    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)), free });
     // The image is not the file as it lies on the disk: what that looks like proves nothing to the next backup. A WAL's
     // pages may make it larger, and a recovery on a copy left the file itself unrecovered.
     item.racy |= captured.size != stat.size || captured.recovered.is_some();
@@ -105,6 +106,8 @@ struct Sink<'a> {
     blocks: u64,
     /// Over the blocks in order; `None` once a block was put a second time.
     sha256: Option<Sha256>,
+    /// Bytes of free pages, as the header has them.
+    free: Option<u64>,
     /// In a full backup, the image, for `PRAGMA quick_check` without a lock on the live database.
     image: Option<tempfile::NamedTempFile>,
 }
@@ -118,7 +121,7 @@ impl<'a> Sink<'a> {
             None
         };
         let content = Pending::new(seq);
-        Ok(Sink { shared, scratch, seq, content, blocks: 0, sha256: Some(Sha256::new()), image })
+        Ok(Sink { shared, scratch, seq, content, blocks: 0, sha256: Some(Sha256::new()), free: None, image })
     }
 
     /// The content, and its hash where it is known.
@@ -141,6 +144,9 @@ impl BlockSink for Sink<'_> {
         self.shared.check()?;
         if let Some(image) = &self.image {
             durable::write_at(image.as_file(), &block, index * BLOCK as u64).at("writing", image.path())?;
+        }
+        if index == 0 {
+            self.free = sqlite::free_bytes(&block);
         }
         if index == self.blocks {
             self.blocks += 1;

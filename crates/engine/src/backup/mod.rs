@@ -20,6 +20,7 @@ mod raw;
 mod set;
 mod settle;
 mod stream;
+mod suspicion;
 mod useless;
 mod walker;
 mod would_take;
@@ -33,13 +34,14 @@ pub use would_take::would_take;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
 use crate::capture::walk::Walk;
 use crate::config::Config;
+use crate::mutex::lock;
 use crate::path::RelPath;
 use crate::report::{BackupOptions, BackupResult, BackupType, Warning};
 use crate::restore::WORKSPACE;
@@ -47,9 +49,10 @@ use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::writer::Writer;
-use crate::{Control, Error, Result, retention, room};
+use crate::{Control, Error, Result, marriage, retention, room};
 
 use estimate::Estimate;
+use suspicion::Bases;
 use walker::Late;
 
 /// A snapshot keeps at most this many warnings; the last one then says how many more there were.
@@ -217,7 +220,7 @@ fn make(
         // What the committer died of is the cause; what the others noticed only follows from it.
         Err(error) => return Err(writer.abandon().unwrap_or(error)),
     };
-    let (added, mut catalog) = writer.finish()?;
+    let (added, catalog) = writer.finish()?;
     if !is_amended {
         captured.add_nameless(config, vault.dir());
     }
@@ -242,6 +245,8 @@ fn make(
         root: config.root.display().to_string(),
         full,
         degraded: captured.degraded,
+        root_id: marriage::root_of(vault),
+        suspicious: None,
         covers: options.covers.clone(),
         items: captured.totals.items,
         changed: captured.totals.changed,
@@ -254,9 +259,19 @@ fn make(
         root_folder: captured.root_folder,
         lease: None,
     };
+    let catalog = Arc::new(Mutex::new(catalog));
+    // What a restore replaces is in doubt already, or it would not be replaced.
+    if kind != BackupType::Safety
+        && let Some(bases) = Bases::of(vault, snapshot.root_id.as_deref(), control.now())
+    {
+        snapshot.suspicious = bases.judge(vault, &catalog, &snapshot);
+    }
+    let told = snapshot.suspicious.as_ref().map(|doubt| doubt.advice(&snapshot.backup));
+    snapshot.warnings.extend(told.map(|message| Warning { path: String::new(), message }));
     control.check()?;
     snapshot.size += snapshot.write(vault.dir(), vault.keys())?;
     // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
+    let mut catalog = lock(&catalog);
     let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_complete(Some(&snapshot.backup)));
     Ok(BackupResult {
         success: true,
@@ -270,6 +285,7 @@ fn make(
         full,
         duration_ms: started.elapsed().as_millis() as u64,
         degraded: snapshot.degraded,
+        suspicious: snapshot.suspicious,
         warnings: snapshot.warnings,
         cloud: "off".into(),
     })

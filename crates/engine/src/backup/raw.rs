@@ -71,7 +71,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
     shared.give_attributes(&mut item, attributes::of_place(&task.entry.absolute));
     item.racy = !at_rest || own.is_racy(reading);
     let wal = sides[1].map(|stat| (stat.size, stat.mtime));
-    item.db = Some(Database { journal: JournalMode::Raw, wal });
+    item.db = Some(Database { journal: JournalMode::Raw, wal, free: None });
     let content = Pending::new(task.seq);
     let mut files = files.into_iter();
     if let Some(Some(file)) = files.next() {

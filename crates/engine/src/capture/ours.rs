@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::stat::{Kind, Stat};
 use crate::config::Config;
+use crate::marriage::marker;
 use crate::path::RelPath;
 use crate::restore::WORKSPACE;
-use crate::vault::durable;
+use crate::vault::{durable, place};
 
 /// Device and inode: a file is the same by whatever name it is reached.
 type Identity = (u64, u64);
@@ -16,6 +17,7 @@ type Identity = (u64, u64);
 pub struct Ours {
     vault: PathBuf,
     vault_identity: Option<Identity>,
+    marker: RelPath,
     secrets: Vec<(PathBuf, Option<Identity>)>,
 }
 
@@ -25,7 +27,13 @@ impl Ours {
             let identity = identity(&path);
             (path, identity)
         });
-        Ours { vault: vault.to_path_buf(), vault_identity: identity(vault), secrets: secrets.collect() }
+        let marker = RelPath::root().join(marker::FILE.as_ref());
+        Ours { vault: vault.to_path_buf(), vault_identity: identity(vault), marker, secrets: secrets.collect() }
+    }
+
+    /// Whoever follows a link to this place is in the vault, or in another one.
+    pub fn is_in_vault(&self, real: &Path) -> bool {
+        real.ancestors().skip(1).any(|folder| self.is_vault(identity(folder)) || place::is_whole(folder))
     }
 
     /// What this is of ours; `None` where it is the app's.
@@ -33,10 +41,12 @@ impl Ours {
         let name = path.file_name();
         match stat.kind {
             Kind::Dir if absolute == self.vault || self.is_vault(identity_of(stat)) => Some("the vault"),
+            Kind::Dir if place::is_whole(absolute) => Some("another vault"),
             Kind::Dir if is_workspace(name) => Some("the folder that a restore works in"),
             // Who follows the link is in the vault.
             Kind::Symlink if absolute == self.vault || self.is_vault(identity(absolute)) => Some("a link to the vault"),
             Kind::File if durable::is_temporary(name) => Some("a temporary file of Lifeboat"),
+            Kind::File if *path == self.marker => Some("the file that says which vaults belong to this root"),
             Kind::File if self.is_secret(absolute, stat) => Some("a file that opens the vault"),
             _ => None,
         }

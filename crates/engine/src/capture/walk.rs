@@ -276,6 +276,9 @@ impl<'a> Walk<'a> {
                 if let Some(what) = self.ours.what(&found.path, &real, &stat) {
                     return Err(Why::Ours(what));
                 }
+                if self.ours.is_in_vault(&real) {
+                    return Err(Why::Ours("a link into a vault"));
+                }
                 if stat.kind == Kind::Other {
                     return Err(Why::Special);
                 }

@@ -14,7 +14,7 @@ mod databases;
 mod diff;
 mod image;
 mod live;
-mod merge;
+pub(crate) mod merge;
 mod rows;
 mod tables;
 mod versions;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::IoContext;
 use crate::report::Progress;
-use crate::vault::{Vault, durable};
+use crate::vault::{self, Vault, durable};
 use crate::{Control, Error, Result};
 
 /// Object by object, by its path inside the vault, with its length.
@@ -33,6 +33,7 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
         })
     };
     let rest = snapshots.into_iter().chain(within("archives")?).chain(within("keys")?).chain(within("pins")?);
+    let rest = rest.chain(within(vault::ACCEPTED)?);
     let pages = ["RECOVER.md", "recover.mjs"].map(PathBuf::from).into_iter().filter(|page| dir.join(page).is_file());
     for object in rest.chain(pages).chain([PathBuf::from("vault.json")]) {
         found.push(sized(object)?);

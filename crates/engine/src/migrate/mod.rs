@@ -25,7 +25,7 @@ use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Engine, Error, Result, owner, restore, verify, watch};
+use crate::{Config, Control, Engine, Error, Result, marriage, owner, restore, verify, watch};
 
 use advice::{advise, next_steps, unfinished};
 use origin::Origin;
@@ -107,6 +107,12 @@ impl Migration<'_> {
             self.set_up_vault(&source, &objects, &place, is_there, &mut report)?;
         }
         self.give(&source, &root, &survey, owner, &report)?;
+        if report.vault.is_some() {
+            // The new root is another one than the old, also where they share the vault.
+            let vault = self.reopen(&source, &place)?;
+            let _lock = Lock::acquire(&place, "MIGRATE", false, self.control)?;
+            marriage::adopt(&vault, &config)?;
+        }
         report.warnings.extend(self.warnings(&source, &survey, &origin, &report, owner.is_some()));
         report.next = next_steps(&survey, &source, &report, self.engine.config());
         root.finish()?;

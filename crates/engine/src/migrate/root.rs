@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::IoContext;
+use crate::marriage::marker;
 use crate::restore::WORKSPACE;
 use crate::vault::durable;
 use crate::{Error, Result};
@@ -18,7 +19,7 @@ use crate::{Error, Result};
 const NOTE: &str = ".lifeboat-migrate.json";
 const MAX_NOTE: u64 = 64 << 10;
 /// What is in a fresh root and in no backup: what a file system puts into its top, and what npm brings.
-const HARMLESS: [&str; 2] = ["lost+found", "node_modules"];
+const HARMLESS: [&str; 3] = ["lost+found", "node_modules", marker::FILE];
 
 /// Which migration a root is being set up by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -42,9 +42,36 @@ pub struct BackupResult {
     pub duration_ms: u64,
     /// Something could not be stored as it should be (a corrupt database, an unreadable file): see `warnings`.
     pub degraded: bool,
+    /// It has lost what it should not: pruning waits until somebody accepts it, or deletes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicious: Option<Suspicion>,
     pub warnings: Vec<Warning>,
     /// `off`, `queued` or `synced`.
     pub cloud: String,
+}
+
+/// Why a backup is probably not what its root should look like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Sentences without their ends.
+    pub reasons: Vec<String>,
+    /// The backup that it was compared with: the newest one that nobody doubts.
+    pub against: String,
+    /// The first backup with this doubt: itself, or an earlier one like it.
+    pub since: String,
+}
+
+impl Suspicion {
+    /// For people: what is wrong with `backup`, and what to do.
+    pub fn advice(&self, backup: &str) -> String {
+        format!(
+            "{backup} does not look as it should: {}. Nothing is pruned until somebody has looked. If it is right, `lifeboat \
+             accept {backup}` says so; if not, `lifeboat restore {}` brings back what was, and `lifeboat delete {backup}` removes \
+             it.",
+            self.reasons.join("; "),
+            self.against
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +98,9 @@ pub struct BackupInfo {
     /// Smaller scheduled types that it counts for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,
+    /// Until somebody accepts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicious: Option<Suspicion>,
     /// Kept until it is unpinned.
     #[serde(default)]
     pub pinned: bool,

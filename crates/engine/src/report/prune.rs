@@ -11,6 +11,8 @@ pub struct PruneOptions {
     pub dry_run: bool,
     /// Wait for a running operation instead of failing with `E_BUSY`.
     pub wait: bool,
+    /// Also while a backup is suspicious.
+    pub despite_suspicion: bool,
 }
 
 /// What becomes of one backup, and why.

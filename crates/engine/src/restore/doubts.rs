@@ -49,9 +49,25 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
             });
         }
     }
+    let is_named = matches!(asked, BackupRef::Name(name) if name != "latest");
+    let until = match asked {
+        BackupRef::At { at } => Some(*at),
+        BackupRef::Name(_) => None,
+    };
+    let is_passed = |info: &BackupInfo| info.suspicious.is_some() && info.timestamp > snapshot.timestamp && !is_named;
+    if let Some(passed) = vault.backups(&ListFilter { until, ..ListFilter::default() })?.into_iter().find(is_passed) {
+        doubts.push(Warning {
+            path: snapshot.backup.clone(),
+            message: format!(
+                "A newer one was passed over, because it does not look as it should (suspicious). To take it all the same, name \
+                 it: {}.",
+                passed.backup
+            ),
+        });
+    }
     Ok(doubts)
 }
 
 fn is_good(info: &BackupInfo) -> bool {
-    !info.degraded && info.kind != BackupType::Safety
+    !info.degraded && info.suspicious.is_none() && info.kind != BackupType::Safety
 }

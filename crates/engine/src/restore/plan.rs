@@ -30,6 +30,7 @@ use crate::capture::sqlite::HEADER;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::Entry;
 use crate::error::IoContext;
+use crate::marriage::marker;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, RestoreOptions, RestorePlan, Warning};
 use crate::vault::item::Item;
@@ -238,9 +239,12 @@ impl Planner<'_> {
     fn item(&mut self, path: &RelPath, item: &Item) -> Result<bool> {
         self.control.check()?;
         let live = path.under(&self.config.root);
-        if item.kind != ItemType::File && live == self.config.backup_dir && live.is_dir() {
+        let is_way = |live: &Path| live.is_symlink() && place::real(live, &self.config.root) == self.config.backup_dir;
+        let is_vaults =
+            item.kind != ItemType::File && (live == self.config.backup_dir || is_way(&live)) && live.is_dir();
+        if is_vaults || *path == RelPath::root().join(marker::FILE.as_ref()) {
             // Of a time when the vault lay elsewhere, and this folder was the app's, or when the way to the vault was taken for
-            // a link of the app: what it is now is the vault's to say.
+            // a link of the app: what it is now is the vault's to say. And which vault belongs to this root, no backup knows.
             self.parent(path)?;
             self.plan.report.unchanged += 1;
             return Ok(false);

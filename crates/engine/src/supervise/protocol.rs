@@ -86,6 +86,10 @@ pub enum Operation {
     DeleteBackup { backup: String },
     /// Result: the backup's name.
     Pin { backup: String, pinned: bool },
+    /// A suspicious backup is right. Result: the names of all that are accepted with it.
+    AcceptBackup { backup: String },
+    /// This root and this vault belong together. Result: null.
+    AdoptVault,
     /// What a backup would take, and what not. Result: `Preview`.
     PreviewBackup,
     /// Looks at everything that a backup needs. Result: `Diagnosis`.

@@ -94,6 +94,9 @@ pub struct Database {
     /// How the write-ahead log lay there, for finding out whether anything changed: size and modification time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal: Option<(u64, Time)>,
+    /// Bytes of its pages that are free: what a deletion leaves behind. `None`: nobody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,6 +35,7 @@ use crate::capture::stat::{Kind, Stat};
 use crate::chunk::ChunkerParams;
 use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
+use crate::marriage::record;
 use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, passphrase, random};
@@ -65,6 +66,9 @@ struct Inner {
     /// Not even SQLite may write beside its catalog.
     untouched: bool,
 }
+
+/// The folder with a file for each suspicious backup that somebody has accepted.
+pub const ACCEPTED: &str = "accepted";
 
 /// From here on two names are one with a slip of the pen.
 const ALIKE: f64 = 0.8;
@@ -122,7 +126,7 @@ impl Vault {
         if let Some(passphrase) = credentials.passphrase.as_ref().filter(|_| encryption) {
             passphrase::for_sealing(passphrase)?;
         }
-        fs::create_dir_all(dir).at("making the folder", dir)?;
+        durable::make_folder(dir)?;
         // Another process may be making it at this moment: then what lies there is a vault's.
         description::refuse_foreign(dir).or_else(|error| if Vault::exists(dir) { Ok(()) } else { Err(error) })?;
         restrict(dir)?;
@@ -131,7 +135,7 @@ impl Vault {
             return Vault::open(dir, credentials);
         }
         for folder in ["keys", "packs", "snapshots", "tmp"] {
-            fs::create_dir_all(dir.join(folder)).at("making the folder", dir.join(folder))?;
+            durable::make_folder(&dir.join(folder))?;
         }
         // A creation that was cut off left keys of a master key that nothing was ever sealed with.
         for leftover in durable::list(&dir.join("keys"))? {
@@ -270,7 +274,7 @@ impl Vault {
     /// Keeps a backup until it is unpinned, whatever the rules say.
     pub fn pin(&self, name: &BackupName) -> Result<()> {
         let pins = self.dir().join("pins");
-        fs::create_dir_all(&pins).at("making the folder", &pins)?;
+        durable::make_folder(&pins)?;
         durable::write_private(&pins.join(name.as_str()), b"")?;
         durable::sync_dir(self.dir())?;
         if self.dir().join("snapshots").join(name.as_str()).exists() {
@@ -285,13 +289,27 @@ impl Vault {
         self.dir().join("pins").join(backup).exists()
     }
 
+    /// Is it suspicious, and nobody has accepted it?
+    pub fn doubts(&self, snapshot: &Snapshot) -> bool {
+        snapshot.suspicious.is_some() && !is_accepted(self.dir(), &snapshot.backup)
+    }
+
+    /// Somebody says that a suspicious backup is right.
+    pub fn accept(&self, name: &BackupName) -> Result<()> {
+        let folder = self.dir().join(ACCEPTED);
+        durable::make_folder(&folder)?;
+        durable::write_private(&folder.join(name.as_str()), b"")?;
+        durable::sync_dir(self.dir())
+    }
+
+    /// The backup is gone: nothing is left of what was said about it.
+    pub fn forget_acceptance(&self, backup: &str) -> Result<()> {
+        forget(&self.dir().join(ACCEPTED).join(backup))
+    }
+
     /// Leaves a backup to the rules again.
     pub fn unpin(&self, name: &BackupName) -> Result<()> {
-        let pin = self.dir().join("pins").join(name.as_str());
-        match fs::remove_file(&pin) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", pin, error)),
-            _ => Ok(()),
-        }
+        forget(&self.dir().join("pins").join(name.as_str()))
     }
 
     /// The names of the backups that are pinned.
@@ -302,17 +320,19 @@ impl Vault {
     /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.
     ///
     /// A SAFETY backup is what a restore replaced: the root has not been like that since. It is taken by its name only,
-    /// or where there is nothing else.
+    /// or where there is nothing else; so is one that is suspicious.
     pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
         match reference {
             BackupRef::Name(text) if text == "latest" => {
                 let now = jiff::Timestamp::now().as_millisecond();
-                let names = self.list_snapshots()?;
+                let mut names = self.list_snapshots()?;
+                names.reverse();
                 // Stable: the newest of the best. What is dated in the future was made under a clock that was wrong.
-                let found = names
-                    .into_iter()
-                    .rev()
-                    .min_by_key(|name| (name.kind() == BackupType::Safety, retention::is_ahead(name.millis(), now)));
+                names.sort_by_key(|name| (name.kind() == BackupType::Safety, retention::is_ahead(name.millis(), now)));
+                let is_doubted =
+                    |name: &BackupName| Snapshot::read(self, name).is_ok_and(|snapshot| self.doubts(&snapshot));
+                let mut wanted = names.iter().filter(|name| name.kind() != BackupType::Safety);
+                let found = wanted.find(|name| !is_doubted(name)).or(names.first()).cloned();
                 found.ok_or_else(|| Error::NotFound {
                     message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
                 })
@@ -324,7 +344,7 @@ impl Vault {
             BackupRef::At { at } => {
                 let mut infos = self.backups(&ListFilter { until: Some(*at), ..ListFilter::default() })?;
                 // Stable: the newest of the best.
-                infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.degraded));
+                infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.suspicious.is_some(), info.degraded));
                 match infos.first() {
                     Some(info) => info.backup.parse(),
                     None => {
@@ -354,11 +374,16 @@ impl Vault {
     pub fn clean_up(&self) -> Result<()> {
         refuse_links(self.dir())?;
         let tmp = self.dir().join("tmp");
-        fs::create_dir_all(&tmp).at("making the folder", &tmp)?;
+        durable::make_folder(&tmp)?;
         for leftover in durable::list(&tmp)? {
-            match leftover.is_dir() && !leftover.is_symlink() {
-                true => durable::remove_tree(&leftover)?,
-                false => fs::remove_file(&leftover).at("removing", &leftover)?,
+            let removed = match leftover.is_dir() && !leftover.is_symlink() {
+                true => durable::remove_tree(&leftover),
+                false => fs::remove_file(&leftover).at("removing", &leftover),
+            };
+            match removed {
+                // Root was killed in the middle of something. It is in nobody's way.
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {}
+                removed => removed?,
             }
         }
         for folder in ["", "keys", "snapshots", shelf::FOLDER] {
@@ -394,11 +419,24 @@ pub fn backups(
         });
         let mut info = known.or_else(|| read(&name))?;
         info.pinned = pins.contains(name.as_str());
+        info.suspicious = info.suspicious.filter(|_| !is_accepted(dir, name.as_str()));
         Some(info)
     };
     let mut names = list_snapshots(dir)?;
     names.retain(|name| filter.takes(name.kind(), name.millis()));
     Ok(names.into_iter().rev().filter_map(info).take(filter.limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// Has somebody said that this backup is right? Asked of the folder, as a pin is.
+pub fn is_accepted(dir: &Path, backup: &str) -> bool {
+    dir.join(ACCEPTED).join(backup).exists()
+}
+
+fn forget(mark: &Path) -> Result<()> {
+    match fs::remove_file(mark) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", mark, error)),
+        _ => Ok(()),
+    }
 }
 
 /// The names of the backups that are pinned. Asked of the folder: a pin is a file.
@@ -494,8 +532,8 @@ fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
 /// Whoever may write to the vault's folder could put a link there, and root would write, or remove, what that leads to. A
 /// link of our own, or of root's, is somebody's wish.
 pub fn refuse_links(dir: &Path) -> Result<()> {
-    let files = [lock::FILE, catalog::FILE, "logbook.sqlite", last_restore::FILE];
-    let folders = ["tmp", "packs", "snapshots", "keys", "pins", "hosts", shelf::FOLDER];
+    let files = [lock::FILE, catalog::FILE, "logbook.sqlite", last_restore::FILE, record::FILE];
+    let folders = ["tmp", "packs", "snapshots", "keys", "pins", ACCEPTED, "hosts", shelf::FOLDER];
     let is_anothers = |place: &PathBuf| {
         let Ok(stat) = Stat::of(place) else { return false };
         #[cfg(unix)]

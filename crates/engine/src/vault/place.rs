@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::name::BackupName;
 use super::{catalog, description, durable, last_restore, lock, shelf};
 use crate::Result;
+use crate::marriage::record;
 use crate::presence;
 use crate::watch::logbook;
 
@@ -17,7 +18,7 @@ use crate::watch::logbook;
 pub const INNER: &str = "lifeboat";
 
 /// What a vault is made of, besides its two databases and what has a temporary name.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     description::FILE,
     "keys",
     "packs",
@@ -29,6 +30,8 @@ const NAMES: [&str; 13] = [
     presence::FOLDER,
     lock::FILE,
     last_restore::FILE,
+    record::FILE,
+    super::ACCEPTED,
     "recover.mjs",
     "RECOVER.md",
 ];
@@ -50,6 +53,19 @@ fn is_beside(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['-', '.'])
 }
 
+/// The place itself, whatever links lead from the root to it; what is not there yet lies where it will be. How the root
+/// itself is called stays.
+pub fn real(dir: &Path, root: &Path) -> PathBuf {
+    let real = |place: &Path| {
+        let (there, real) = place.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)))?;
+        // Put together anew: to join nothing would leave a slash at the end.
+        Some(real.join(place.strip_prefix(there).ok()?).components().collect::<PathBuf>())
+    };
+    let Some(place) = real(dir) else { return dir.to_path_buf() };
+    let inner = real(root).and_then(|root| Some(place.strip_prefix(root).ok()?.to_path_buf()));
+    inner.map_or(place, |inner| root.join(inner))
+}
+
 /// The vault's folder where `dir` is what somebody named for it.
 pub fn of(dir: &Path) -> PathBuf {
     if holds_vault(dir) || dir.file_name() == Some(INNER.as_ref()) {
@@ -58,6 +74,11 @@ pub fn of(dir: &Path) -> PathBuf {
     let inner = dir.join(INNER);
     // A folder that cannot be listed is somebody's, and whoever opens it says why it cannot be used.
     if holds_vault(&inner) || foreign(dir).is_ok_and(|foreign| foreign.is_some()) { inner } else { dir.to_path_buf() }
+}
+
+/// A vault with all that makes one. A file of the name alone proves nothing: anybody may upload it.
+pub fn is_whole(dir: &Path) -> bool {
+    dir.join(description::FILE).is_file() && ["keys", "packs", "snapshots"].iter().all(|part| dir.join(part).is_dir())
 }
 
 /// A vault, or what is left of one that has lost its description: that is told, and nothing new takes its place.

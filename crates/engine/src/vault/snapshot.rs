@@ -14,7 +14,7 @@ use super::root_folder::RootFolder;
 use super::{Vault, durable};
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
-use crate::report::{BackupInfo, BackupType, Category, CategoryTotals, Warning};
+use crate::report::{BackupInfo, BackupType, Category, CategoryTotals, Suspicion, Warning};
 use crate::seal::{Keys, random};
 use crate::{Error, Result};
 
@@ -40,6 +40,12 @@ pub struct Snapshot {
     pub root: String,
     pub full: bool,
     pub degraded: bool,
+    /// The id of the root; absent where an earlier Lifeboat made the backup, or where it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_id: Option<String>,
+    /// What spoke against it when it was made; somebody may have accepted it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicious: Option<Suspicion>,
     /// Smaller scheduled types that were due at the same time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,
@@ -92,6 +98,7 @@ impl Snapshot {
             full: self.full,
             degraded: self.degraded,
             covers: self.covers.clone(),
+            suspicious: self.suspicious.clone(),
             pinned: false,
             verified_at: None,
             location: vec!["local".into()],

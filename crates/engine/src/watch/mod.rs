@@ -220,9 +220,16 @@ fn newest(dir: &Path) -> Result<Vec<BackupInfo>> {
 pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
     let infos = newest(dir)?;
     let is_good = |info: &&BackupInfo| {
-        !info.degraded && info.kind != BackupType::Safety && !retention::is_ahead(info.timestamp, now)
+        let is_doubted = info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup);
+        !info.degraded && !is_doubted && info.kind != BackupType::Safety && !retention::is_ahead(info.timestamp, now)
     };
     Ok(infos.iter().find(is_good).map(|info| info.timestamp))
+}
+
+/// The newest backup that is suspicious, if there is one. Needs no key.
+pub(crate) fn doubted(dir: &Path) -> Option<BackupInfo> {
+    let is_doubted = |info: &BackupInfo| info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup);
+    newest(dir).ok()?.into_iter().find(is_doubted)
 }
 
 /// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.

@@ -76,10 +76,10 @@ impl Recorder {
         result
     }
 
-    /// How it ended, as far as is known; more may be noted later. What was refused because another operation is at work did
-    /// nothing: no history tells of it.
+    /// How it ended, as far as is known; more may be noted later. What was refused because another operation is at work, or
+    /// because the vault is another root's, did nothing: no history tells of it.
     pub fn note<T: Outcome>(&mut self, result: &Result<T>) {
-        if matches!(result, Err(Error::Busy { .. })) {
+        if matches!(result, Err(Error::Busy { .. } | Error::AnotherRoot { .. })) {
             if let Some(id) = self.id {
                 let _ = Logbook::open(&self.vault).and_then(|logbook| logbook.withdraw(id));
             }
@@ -153,9 +153,18 @@ impl Recorder {
     /// As the event of a backup. What somebody cancelled, or what met another operation, is no bad news.
     pub fn tell_backup(&self, result: &Result<BackupResult>) {
         match result {
-            Ok(result) if result.degraded => self.tell("backup:degraded", || json!(result)),
-            Ok(result) => self.tell("backup:success", || json!(result)),
-            Err(Error::Aborted | Error::Busy { .. }) => {}
+            Ok(result) => {
+                let news = result.suspicious.as_ref().filter(|doubt| doubt.since == result.backup);
+                if let Some(doubt) = news {
+                    self.tell("backup:suspicious", || json!({ "backup": result.backup, "reasons": doubt.reasons }));
+                }
+                if result.degraded {
+                    self.tell("backup:degraded", || json!(result));
+                } else if news.is_none() {
+                    self.tell("backup:success", || json!(result));
+                }
+            }
+            Err(Error::Aborted | Error::Busy { .. } | Error::AnotherRoot { .. }) => {}
             Err(error) => self.tell(
                 "backup:failure",
                 || json!({ "type": self.run.kind, "code": error.code(), "message": error.to_string() }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Logbook, fact, newest_good};
+use super::{Logbook, doubted, fact, newest_good};
 use crate::presence::{self, Host};
 use crate::report::{
     HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
@@ -40,6 +40,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         };
         problems.add(code, message);
     }
+    problems.of_doubt(dir);
     problems.of_age(config, newest.map(|newest| now - newest), backups.is_empty());
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
@@ -124,6 +125,14 @@ struct Problems(Vec<(String, String)>);
 impl Problems {
     fn add(&mut self, code: &str, message: String) {
         self.0.push((code.into(), message));
+    }
+
+    /// A backup looks wrong, and nobody has said that it is right.
+    fn of_doubt(&mut self, dir: &Path) {
+        let Some(doubted) = doubted(dir) else { return };
+        if let Some(doubt) = &doubted.suspicious {
+            self.add("E_SOURCE", doubt.advice(&doubted.backup));
+        }
     }
 
     fn of_age(&mut self, config: &Config, age: Option<i64>, is_empty: bool) {

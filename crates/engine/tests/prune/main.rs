@@ -10,3 +10,4 @@ mod healing;
 mod remembered;
 mod room;
 mod rules;
+mod suspicious;

@@ -172,6 +172,7 @@ impl World {
 
     fn made(&mut self, result: BackupResult, covers: &[BackupType]) {
         assert_eq!(result.warnings, []);
+        assert_eq!(result.suspicious, None, "an ordinary day is no alarm");
         let counts_for = covers.iter().copied().chain([result.kind]).collect();
         self.states.insert(result.backup.clone(), self.root.clone());
         // Where an hour comes twice, its second backup takes the next name that is free.

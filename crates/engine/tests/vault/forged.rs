@@ -38,6 +38,8 @@ pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value
         root: "/".into(),
         full: false,
         degraded: false,
+        root_id: None,
+        suspicious: None,
         covers: Vec::new(),
         items: 1,
         changed: 0,

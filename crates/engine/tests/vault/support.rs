@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lifeboat_engine::marriage::marker;
 use lifeboat_engine::report::*;
 use lifeboat_engine::{Config, Control, Engine, Result};
 use tempfile::TempDir;
@@ -147,7 +148,7 @@ pub struct Seen {
     pub link: Option<PathBuf>,
 }
 
-/// Everything below `root`, by relative path.
+/// Everything below `root`, by relative path, but for what says to which vault it belongs: no backup has that.
 pub fn tree(root: &Path) -> BTreeMap<PathBuf, Seen> {
     let mut out = BTreeMap::new();
     let mut folders = vec![root.to_path_buf()];
@@ -169,6 +170,7 @@ pub fn tree(root: &Path) -> BTreeMap<PathBuf, Seen> {
             }
         }
     }
+    out.remove(Path::new(marker::FILE));
     out
 }
 

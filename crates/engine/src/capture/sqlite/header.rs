@@ -21,6 +21,14 @@ pub struct Header {
     pub version: [u8; 16],
     /// Pages, where the header's own count is valid (a writer older than 3.7.0 does not maintain it).
     pub pages: Option<u32>,
+    /// Pages that hold nothing any more, and wait to be used again.
+    pub free: u32,
+}
+
+/// Bytes of free pages in the database that begins with `block`.
+pub fn free_bytes(block: &[u8]) -> Option<u64> {
+    let header = Header::parse(block).ok()?;
+    Some(u64::from(header.free) * u64::from(header.page_size))
 }
 
 impl Header {
@@ -47,7 +55,8 @@ impl Header {
         let (counter, pages, valid_for) = (number(24), number(28), number(92));
         let mut version = [0; 16];
         version.copy_from_slice(&bytes[24..40]);
-        Ok(Header { page_size, journal, version, pages: (pages > 0 && counter == valid_for).then_some(pages) })
+        let pages = (pages > 0 && counter == valid_for).then_some(pages);
+        Ok(Header { page_size, journal, version, pages, free: number(36) })
     }
 
     /// `Err` is why a file of `size` bytes cannot be a database of whole pages.

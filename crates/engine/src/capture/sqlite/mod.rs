@@ -33,8 +33,8 @@ use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
 pub use check::{check_library, open_copy, quick_check};
-pub use header::is_database;
 pub(crate) use header::{HEADER, Header};
+pub use header::{free_bytes, is_database};
 pub use nameless::copy as copy_nameless;
 pub(crate) use reader::uri;
 pub(crate) use source::{beside, open_plainly};

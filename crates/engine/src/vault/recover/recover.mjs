@@ -418,6 +418,14 @@ function recover(packs, snapshot, output) {
   process.exitCode = faults.length > 0 ? 1 : 0
 }
 
+function isDoubted(vault, key, name) {
+  try {
+    return readSnapshot(vault, key, name).suspicious && !fs.existsSync(path.join(vault, 'accepted', name))
+  } catch {
+    return false
+  }
+}
+
 async function main(args) {
   if (args[0] === '--archive' && args.length === 3) return openArchive(args[1], args[2])
   const at = args.indexOf('--vault')
@@ -435,9 +443,10 @@ async function main(args) {
   const all = namesIn(path.join(vault, 'snapshots'), /^backup_[A-Z]+_[0-9TZ-]+$/)
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
   if (args.length === 2) {
-    // What a restore replaced is not what anybody is looking for.
-    const latest = all.findLast((name) => !name.startsWith('backup_SAFETY_')) ?? all.at(-1)
-    const name = args[0] === 'latest' ? latest : args[0]
+    // What a restore replaced is not what anybody is looking for, nor what looked wrong and nobody has accepted.
+    const candidates = all.filter((name) => !name.startsWith('backup_SAFETY_'))
+    const latest = candidates.findLast((name) => !isDoubted(vault, subKey('snapshots'), name)) ?? candidates.at(-1)
+    const name = args[0] === 'latest' ? (latest ?? all.at(-1)) : args[0]
     if (!all.includes(name)) throw new Error(`There is no backup ${name}. Without arguments, this lists what there is.`)
     const snapshot = readSnapshot(vault, subKey('snapshots'), name)
     const packs = new Packs(vault, subKey('packs'))
@@ -445,8 +454,9 @@ async function main(args) {
   }
   for (const name of all) {
     try {
-      const { items, totalSize, degraded, note = '' } = readSnapshot(vault, subKey('snapshots'), name)
-      console.log(`${name}  ${items} items  ${(totalSize / 1e6).toFixed(1)} MB  ${degraded ? 'degraded  ' : ''}${note}`)
+      const { items, totalSize, degraded, suspicious, note = '' } = readSnapshot(vault, subKey('snapshots'), name)
+      const marks = `${suspicious ? 'suspicious  ' : ''}${degraded ? 'degraded  ' : ''}`
+      console.log(`${name}  ${items} items  ${(totalSize / 1e6).toFixed(1)} MB  ${marks}${note}`)
     } catch (error) {
       console.log(`${name}  CAN'T BE READ: ${error.message}`)
       process.exitCode = 1

@@ -1,0 +1,83 @@
+//! The root's half: `.lifeboat.json` in it, with an id of its own and the vaults that it is kept in.
+//!
+//! It is in no backup: in another root it would say something wrong. A copy of the root has it, too, and is found out by the
+//! vault's half. One that cannot be read is as good as none; nothing in it is secret, and nothing that it says opens anything.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::capture::stat::open_file;
+use crate::vault::{checked_json, durable};
+
+pub const FILE: &str = ".lifeboat.json";
+const FORMAT: &str = "lifeboat root";
+const MAX_LEN: u64 = 64 << 10;
+/// A root is kept in one vault, and in one on a stick or two.
+const MAX_VAULTS: usize = 16;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// What tells this root from any other.
+    pub root: String,
+    pub vaults: Vec<Known>,
+}
+
+/// A vault that the root is kept in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pub id: String,
+    /// Where it was last: see [`place`].
+    pub place: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    format: String,
+    root: String,
+    vaults: Vec<Known>,
+}
+
+impl Marker {
+    pub fn read(root: &Path) -> Option<Marker> {
+        // Opened as the files of a backup are: no link is followed, and a pipe does not block.
+        let (file, _) = open_file(&root.join(FILE)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(MAX_LEN).read_to_end(&mut bytes).ok()?;
+        let text: Text = checked_json::from_bytes(FILE, &bytes).ok()?;
+        (text.format == FORMAT).then_some(Marker { root: text.root, vaults: text.vaults })
+    }
+
+    pub fn write(&self, root: &Path) -> Result<()> {
+        let text = Text { format: FORMAT.into(), root: self.root.clone(), vaults: self.vaults.clone() };
+        durable::write_private(&root.join(FILE), &checked_json::to_bytes(&text)?)
+    }
+
+    /// Where this vault is, if it is one of the root's.
+    pub fn place_of(&self, vault: &str) -> Option<&str> {
+        self.vaults.iter().find(|known| known.id == vault).map(|known| known.place.as_str())
+    }
+
+    pub fn has_vault_at(&self, place: &str) -> bool {
+        self.vaults.iter().any(|known| known.place == place)
+    }
+
+    /// The same, with this vault in this place, which has no other any more.
+    pub fn with(mut self, vault: &str, place: &str) -> Marker {
+        let new = Known { id: vault.into(), place: place.into() };
+        if !self.vaults.contains(&new) {
+            self.vaults.retain(|known| known.id != new.id && known.place != new.place);
+            self.vaults.push(new);
+            let too_many = self.vaults.len().saturating_sub(MAX_VAULTS);
+            self.vaults.drain(..too_many);
+        }
+        self
+    }
+}
+
+/// A vault's place as a marker says it: what lies in the root moves with it.
+pub fn place(root: &Path, vault: &Path) -> String {
+    vault.strip_prefix(root).unwrap_or(vault).display().to_string()
+}
