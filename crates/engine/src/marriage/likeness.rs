@@ -10,8 +10,8 @@ use crate::vault::Vault;
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 
-/// In its own place it is enough that most of the names are there: an app rewrites its files. Elsewhere most files have to be the
-/// very same, because two apps of a kind have the same names. Without a record nobody knows whose the vault is: then it is
+/// In its own place it is enough that most of the names are there: an app rewrites its files. Elsewhere the place of
+/// before has to be empty, and most files the very same, because two apps of a kind have the same names. Without a record nobody knows whose the vault is: then it is
 /// whoever's asks, but for an empty folder in the place of the root.
 pub fn is_familiar(vault: &Vault, root: &Path, record: Option<&Record>) -> bool {
     let Some(last) = last(vault) else { return true };
@@ -19,12 +19,20 @@ pub fn is_familiar(vault: &Vault, root: &Path, record: Option<&Record>) -> bool 
     if record.is_none() && !in_place {
         return true;
     }
+    // Then this is another one, however alike they are.
+    if record.is_some_and(|record| !in_place && is_inhabited(Path::new(&record.path))) {
+        return false;
+    }
     match compare(vault, &last, root) {
         Ok(found) if in_place => found.there * 2 >= found.items,
         Ok(found) => found.files > 0 && found.same * 2 >= found.files,
         // Of what cannot be read nobody knows.
         Err(_) => in_place,
     }
+}
+
+fn is_inhabited(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
 }
 
 fn last(vault: &Vault) -> Option<Snapshot> {

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::report::Warning;
 use crate::seal::random;
-use crate::vault::Vault;
+use crate::vault::{Vault, place};
 use crate::{Config, Error, Result};
 
 use marker::Marker;
@@ -60,7 +60,8 @@ pub fn adopt(vault: &Vault, config: &Config) -> Result<()> {
 /// The root that was here has a vault in this place, and there is none: before a new one is made.
 pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     let dir = &config.backup_dir;
-    let Some(marker) = Marker::read(&config.root).filter(|_| !Vault::exists(dir)) else { return Ok(()) };
+    // What is left of a vault is told by whoever opens or makes one.
+    let Some(marker) = Marker::read(&config.root).filter(|_| !place::holds_vault(dir)) else { return Ok(()) };
     if !marker.has_vault_at(&marker::place(&config.root, dir)) {
         return Ok(());
     }

@@ -82,7 +82,7 @@ pub fn is_whole(dir: &Path) -> bool {
 }
 
 /// A vault, or what is left of one that has lost its description: that is told, and nothing new takes its place.
-fn holds_vault(dir: &Path) -> bool {
+pub fn holds_vault(dir: &Path) -> bool {
     let has = |folder, is_one: fn(&str) -> bool| {
         let names = durable::names(&dir.join(folder)).unwrap_or_default();
         names.iter().any(|name| name.to_str().is_some_and(is_one))

@@ -128,6 +128,7 @@ fn a_master_key_of_another_vault_is_never_used() {
     let key = engine.unlocked_key().unwrap();
     // The vault is thrown away and made anew while a host still holds the old key.
     fs::remove_dir_all(bot.vault()).unwrap();
+    bot.engine().init(None).unwrap();
     bot.backup(BackupType::Manual);
     let stale = bot.engine().with_key(key.clone());
     let backup = stale.create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap().backup;

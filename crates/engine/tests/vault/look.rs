@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use lifeboat_engine::marriage::marker;
 use rustix::fs::XattrFlags;
 
 /// Gives `path` an extended attribute.
@@ -65,6 +66,8 @@ pub fn besides(root: &Path) -> BTreeMap<PathBuf, Besides> {
         at += 1;
     }
     paths.sort();
+    // No backup has it.
+    paths.retain(|path| *path != root.join(marker::FILE));
     let mut first_names: BTreeMap<(u64, u64), PathBuf> = BTreeMap::new();
     let mut found = BTreeMap::new();
     for path in paths {
