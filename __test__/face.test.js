@@ -186,6 +186,8 @@ test('what is not built yet is not there', () => {
     'deleteBackup',
     'pin',
     'unpin',
+    'acceptBackup',
+    'adoptVault',
     'history',
     'status',
     'on',
