@@ -24,7 +24,6 @@ use crate::{Result, retention, space};
 
 /// Of a handful of files nothing is told by how many go.
 const FEW_ITEMS: u64 = 10;
-const FEW_OF_CATEGORY: u64 = 5;
 /// The tables of an empty database take so much.
 const SMALL_DATABASE: u64 = 32 << 10;
 /// So many files, or so many bytes, have to stop compressing.
@@ -212,7 +211,7 @@ impl Seen {
         for (category, had) in &base.categories {
             let has = new.categories.get(category).map_or(0, |totals| totals.items);
             let gone = self.gone.get(category).copied().unwrap_or(0);
-            if has == 0 && had.items >= FEW_OF_CATEGORY && gone * 2 > had.items {
+            if has == 0 && had.items >= FEW_ITEMS && gone * 2 > had.items {
                 reasons.push(format!("all {} items of {} are gone", had.items, category.as_str()));
             }
         }
