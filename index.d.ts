@@ -311,6 +311,8 @@ export interface BackupResult {
   degraded: boolean
   suspicious?: Suspicion
   warnings: Warning[]
+  /** What is worth knowing, and no fault: where another disk or folder is mounted in the root. Absent where there is nothing. */
+  notes?: Warning[]
   cloud: 'off' | 'queued' | 'synced'
 }
 
@@ -341,6 +343,8 @@ export interface Preview {
   useless: { path: string; why: string; items: number; size: number }[]
   /** What would not be taken; first what makes a backup degraded. */
   left: PreviewLeft[]
+  /** As in `BackupResult`. */
+  notes?: Warning[]
   durationMs: number
 }
 
@@ -890,14 +894,15 @@ export interface Config {
   /** How many MANUAL and API backups are kept, together; younger ones than `localRetentionDays` are, too. Default 10. */
   keepManual?: number
   /**
-   * What is taken and as what: exactly this. The first that fits decides. With `followLinks`, links that `include` names
-   * itself and that lead out of the root are followed, as with `followLinks` below.
+   * What is taken and as what: exactly this. The first that fits decides. With `followLinks`, what `include` names is in
+   * `followLinks` below, too. With `set`, each folder that `include` names itself is read until it is of one moment, as a
+   * WhatsApp session and the folder of a LevelDB always are; one that never rests makes the backup degraded.
    *
    * Default: everything but what can be made again, with raf-bot's categories; photos, sounds, films and databases
    * elsewhere are known by their content. Left out are the folders `node_modules` and `.git`, those with a valid
    * `CACHEDIR.TAG` (bford.info/cachedir; not in folders that have a category), and empty folders `x.lock` beside a file `x`.
    */
-  sources?: { category: Category; include: string[]; exclude?: string[]; followLinks?: boolean }[]
+  sources?: { category: Category; include: string[]; exclude?: string[]; followLinks?: boolean; set?: boolean }[]
   /** Globs that are taken although the default would leave them out: `['node_modules/patched']`. */
   include?: string[]
   /**

@@ -34,7 +34,7 @@ configure({ root: '.', schedules: { DAILY: { cron: '0 2 * * *', keep: 7 } }, max
 configure({
   followLinks: ['data'],
   include: ['node_modules/x'],
-  sources: [{ category: 'data', include: ['d'], followLinks: true }]
+  sources: [{ category: 'data', include: ['d'], followLinks: true, set: true }]
 })
 // @ts-expect-error a misspelt field
 configure({ encrytion: true })

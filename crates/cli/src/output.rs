@@ -252,6 +252,17 @@ pub fn warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
     Ok(())
 }
 
+/// What is worth knowing, and no fault.
+pub fn notes(out: &mut dyn Write, notes: &[Warning]) -> io::Result<()> {
+    for note in notes.iter().take(SHOWN) {
+        writeln!(out, "  note: {}", told(note))?;
+    }
+    match notes.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: see --json"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

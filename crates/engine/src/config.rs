@@ -194,9 +194,19 @@ pub struct Source {
     pub include: Vec<String>,
     #[serde(default)]
     pub exclude: Vec<String>,
-    /// Links that `include` names and that lead out of the root are followed.
+    /// Short for naming the links in `include` in the configuration's `followLinks`.
     #[serde(default)]
     pub follow_links: bool,
+    /// The folders that `include` names are each of one moment, as a WhatsApp session is.
+    #[serde(default)]
+    pub set: bool,
+}
+
+impl Source {
+    /// One that takes nothing yet.
+    pub fn of(category: Category) -> Source {
+        Source { category, include: Vec::new(), exclude: Vec::new(), follow_links: false, set: false }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -397,7 +407,9 @@ fn known_fields() -> Vec<String> {
         }
     }
     let mut out: Vec<String> =
-        ["cron", "keep", "enabled", "archive", "category", "include", "exclude", "level"].map(String::from).to_vec();
+        ["cron", "keep", "enabled", "archive", "category", "include", "exclude", "followLinks", "set", "level"]
+            .map(String::from)
+            .to_vec();
     keys(&serde_json::to_value(Config::default()).unwrap_or_default(), &mut out);
     out
 }

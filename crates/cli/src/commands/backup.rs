@@ -8,7 +8,7 @@ use lifeboat_engine::Result;
 use lifeboat_engine::report::{BackupOptions, BackupResult};
 
 use crate::args::BackupArgs;
-use crate::output::{count, ratio, size, warnings};
+use crate::output::{count, notes, ratio, size, warnings};
 use crate::session::{Session, Vault};
 use crate::{exit, ping, priority, time};
 
@@ -63,5 +63,6 @@ fn show(out: &mut dyn Write, result: &BackupResult) -> io::Result<()> {
     if result.degraded {
         writeln!(out, "  Not everything could be stored as it should be:")?;
     }
-    warnings(out, &result.warnings)
+    warnings(out, &result.warnings)?;
+    notes(out, &result.notes)
 }

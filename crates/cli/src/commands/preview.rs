@@ -7,7 +7,7 @@ use lifeboat_engine::Result;
 use lifeboat_engine::report::{Preview, PreviewLeft};
 
 use crate::exit;
-use crate::output::{count, escaped, size, table};
+use crate::output::{count, escaped, notes, size, table};
 use crate::session::{Session, Vault};
 
 /// So many rows of a list are shown; --json has all.
@@ -44,6 +44,7 @@ fn show(out: &mut dyn Write, preview: &Preview) -> io::Result<()> {
         more(out, preview.useless.len())?;
         writeln!(out, "  What is not needed: \"exclude\": [{:?}] in the configuration.", preview.useless[0].path)?;
     }
+    notes(out, &preview.notes)?;
     if preview.left.is_empty() {
         return writeln!(out, "\nNothing is left out.");
     }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::besides;
 use super::member::{Kind, Member};
+use crate::capture::databases::LOGS;
 use crate::report::{BackupType, Category, CategoryTotals, ItemType, Warning};
-use crate::vault::item::{Besides, Item, SIDES};
+use crate::vault::item::{Besides, Item};
 use crate::vault::name::BackupName;
 use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::Snapshot;
@@ -139,7 +140,7 @@ pub fn bare(item: &Item) -> Item {
     (bare.ctime, bare.ino, bare.racy) = (None, None, false);
     (bare.chunks, bare.lists, bare.bundle, bare.sides) = (Vec::new(), Vec::new(), None, Vec::new());
     if let Some(db) = &mut bare.db {
-        db.wal = None;
+        (db.wal, db.beside) = (None, None);
     }
     bare.identity = None;
     bare
@@ -211,10 +212,10 @@ impl Line {
         }
         let mut suffixes: Vec<&str> = self.sides.iter().map(|side| side.suffix.as_str()).collect();
         suffixes.dedup();
-        if suffixes.len() != self.sides.len() || suffixes.len() > SIDES.len() {
+        if suffixes.len() != self.sides.len() || suffixes.len() > LOGS.len() {
             return Err("it has a file beside it twice");
         }
-        if self.sides.iter().any(|side| !SIDES.contains(&side.suffix.as_str()) || !is_hash(&side.sha256)) {
+        if self.sides.iter().any(|side| !LOGS.contains(&side.suffix.as_str()) || !is_hash(&side.sha256)) {
             return Err("a file beside it is none of a database");
         }
         if !self.sides.is_empty() && item.db.is_none() {

@@ -110,7 +110,8 @@ fn beside(path: &Path) -> String {
 fn clear(folder: &Path, beside: &str) -> Result<()> {
     for name in durable::names(folder)?.iter().filter(|name| name.to_string_lossy().starts_with(beside)) {
         let leftover = folder.join(name);
-        if File::open(&leftover).is_ok_and(|file| file.try_lock().is_ok()) {
+        // For writing, because NFS locks it alone for nobody else.
+        if File::options().read(true).write(true).open(&leftover).is_ok_and(|file| file.try_lock().is_ok()) {
             fs::remove_file(&leftover).at("removing", &leftover)?;
         }
     }

@@ -10,16 +10,16 @@ use super::file::{FileReader, is_changed};
 use super::pool::{Pending, Shared, Task};
 use super::raw;
 use crate::capture::attributes;
-use crate::capture::databases::is_database;
+use crate::capture::databases::{LOGS, WAL, is_database};
 use crate::capture::sqlite::{self, BLOCK, BlockSink, Captured, Journal, Outcome};
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::Entry;
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Database, Item, JournalMode, SIDES};
+use crate::vault::item::{Database, Item, JournalMode};
 use crate::vault::writer::Scratch;
-use crate::{Error, Result};
+use crate::{Error, Result, space};
 
 /// Captures what looks like a database by its name, or by what lies beside it.
 pub fn store_set(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
@@ -35,7 +35,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     let path = &task.entry.absolute;
     let reading = SystemTime::now();
     // Before the capture: what changes from here on shows as a change to the next backup.
-    let (stat, wal) = match (Stat::of(path), Stat::of(&task.entry.beside("-wal"))) {
+    let (stat, wal) = match (Stat::of(path), Stat::of(&task.entry.beside(WAL))) {
         (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == Kind::File)),
         (Err(error), _) => {
             shared.warn_unreadable(&task.entry.path, &error);
@@ -44,15 +44,15 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
         }
     };
     // SQLite would open what has the name of its own files, and wait for ever for the other end of a pipe.
-    let odd =
-        SIDES.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != Kind::File));
+    let odd = LOGS.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != Kind::File));
     if let Some(suffix) = odd {
         let reason = format!("what is called like its {suffix} file is no file");
         return raw::store(reader, task, Some(&reason));
     }
     let mut options = sqlite::Options::new(shared.scratch_dir.clone());
     options.threads = shared.threads;
-    let mut sink = Sink::new(shared, &mut reader.scratch, task.seq)?;
+    let size = stat.size.saturating_add(wal.map_or(0, |wal| wal.size));
+    let mut sink = Sink::new(shared, &mut reader.scratch, &task.entry, task.seq, size)?;
     let outcome = match sqlite::capture(path, &options, &mut sink, &shared.control) {
         Ok(outcome) => outcome,
         Err(Error::Source { source: Some(error), .. }) if error.kind() == io::ErrorKind::NotFound => {
@@ -85,7 +85,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     };
     item.size = captured.size;
     item.sha256 = sha256;
-    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)), free });
+    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)), free, beside: None });
     // The image is not the file as it lies on the disk: what that looks like proves nothing to the next backup. A WAL's
     // pages may make it larger, and a recovery on a copy left the file itself unrecovered.
     item.racy |= captured.size != stat.size || captured.recovered.is_some();
@@ -96,55 +96,55 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     content.complete(shared, &mut reader.scratch, item, changed)
 }
 
-/// Takes a database's blocks into the pool.
+/// Takes a database's blocks: aside while the capture goes on, and into the vault when it is over.
+///
+/// A database that is written to without a pause changes many of its blocks between two looks at it. What is stored is
+/// stored, also where the next look replaces it; so nothing is, until all blocks are known to be of one moment.
 struct Sink<'a> {
     shared: &'a Shared,
     scratch: &'a mut Scratch,
     seq: u64,
     content: Arc<Pending>,
-    /// How many blocks were put, from the first on.
-    blocks: u64,
-    /// Over the blocks in order; `None` once a block was put a second time.
-    sha256: Option<Sha256>,
     /// Bytes of free pages, as the header has them.
     free: Option<u64>,
-    /// In a full backup, the image, for `PRAGMA quick_check` without a lock on the live database.
+    /// Where the blocks wait. `None`: the disk has no room for that, and each goes into the vault at once.
     image: Option<tempfile::NamedTempFile>,
+    /// How many blocks were stored, from the first on.
+    blocks: u64,
+    /// Over the blocks in order; `None` once a block was stored a second time.
+    sha256: Option<Sha256>,
 }
 
 impl<'a> Sink<'a> {
-    fn new(shared: &'a Shared, scratch: &'a mut Scratch, seq: u64) -> Result<Sink<'a>> {
-        let image = if shared.full {
-            let image = tempfile::NamedTempFile::new_in(&shared.scratch_dir);
-            Some(image.at("writing in", &shared.scratch_dir)?)
+    /// `size`: bytes that the database probably has.
+    fn new(shared: &'a Shared, scratch: &'a mut Scratch, entry: &Entry, seq: u64, size: u64) -> Result<Sink<'a>> {
+        let folder = &shared.scratch_dir;
+        // The app and the vault need room meanwhile, too.
+        let image = if space::free(folder).is_none_or(|free| size <= free / 2) {
+            Some(tempfile::NamedTempFile::new_in(folder).at("writing in", folder)?)
         } else {
+            if shared.full {
+                shared.warn(&entry.path, "SQLite could not check it: that takes twice its size on the vault's disk.");
+            }
             None
         };
         let content = Pending::new(seq);
-        Ok(Sink { shared, scratch, seq, content, blocks: 0, sha256: Some(Sha256::new()), free: None, image })
+        Ok(Sink { shared, scratch, seq, content, free: None, image, blocks: 0, sha256: Some(Sha256::new()) })
     }
 
     /// The content, and its hash where it is known.
     fn finished(self, captured: &Captured, entry: &Entry) -> Result<(Arc<Pending>, Option<String>)> {
-        let mut sha256 = self.sha256.filter(|_| captured.undisturbed).map(|sha256| hex::encode(sha256.finalize()));
-        if let Some(image) = &self.image {
-            if sha256.is_none() {
-                sha256 = Some(durable::sha256(image.as_file()).at("reading", image.path())?);
-            }
+        if let Some(image) = self.image.as_ref().filter(|_| self.shared.full) {
             for problem in sqlite::quick_check(image.path())? {
                 self.shared.warn_degraded(&entry.path, format!("The database is damaged at its source: {problem}"));
             }
         }
-        Ok((self.content, sha256))
+        let is_whole = self.image.is_some() || captured.undisturbed;
+        Ok((self.content, self.sha256.filter(|_| is_whole).map(|sha256| hex::encode(sha256.finalize()))))
     }
-}
 
-impl BlockSink for Sink<'_> {
-    fn put(&mut self, index: u64, block: Vec<u8>) -> Result<()> {
-        self.shared.check()?;
-        if let Some(image) = &self.image {
-            durable::write_at(image.as_file(), &block, index * BLOCK as u64).at("writing", image.path())?;
-        }
+    /// Puts a block into the vault.
+    fn store(&mut self, index: u64, block: Vec<u8>) -> Result<()> {
         if index == 0 {
             self.free = sqlite::free_bytes(&block);
         }
@@ -162,12 +162,35 @@ impl BlockSink for Sink<'_> {
         self.content.put(self.shared, self.scratch, index as usize, block)
     }
 
+    /// Stores what has waited.
+    fn store_image(&mut self, size: u64) -> Result<()> {
+        let Some(image) = self.image.take() else { return Ok(()) };
+        image.as_file().set_len(size).at("writing", image.path())?;
+        for index in 0..size.div_ceil(BLOCK as u64) {
+            self.shared.check()?;
+            let offset = index * BLOCK as u64;
+            let mut block = vec![0; (size - offset).min(BLOCK as u64) as usize];
+            durable::read_at(image.as_file(), &mut block, offset).at("reading", image.path())?;
+            self.store(index, block)?;
+        }
+        self.image = Some(image);
+        Ok(())
+    }
+}
+
+impl BlockSink for Sink<'_> {
+    fn put(&mut self, index: u64, block: Vec<u8>) -> Result<()> {
+        self.shared.check()?;
+        match &self.image {
+            Some(image) => durable::write_at(image.as_file(), &block, index * BLOCK as u64).at("writing", image.path()),
+            None => self.store(index, block),
+        }
+    }
+
     fn finish(&mut self, size: u64) -> Result<()> {
+        self.store_image(size)?;
         self.content.drain(self.shared, self.scratch)?;
         self.content.truncate(size.div_ceil(BLOCK as u64) as usize);
-        if let Some(image) = &self.image {
-            image.as_file().set_len(size).at("writing", image.path())?;
-        }
         Ok(())
     }
 

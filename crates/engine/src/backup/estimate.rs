@@ -73,13 +73,8 @@ impl Visitor for Estimator<'_, '_> {
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
-        let earlier = self.previous.take_under(&folder.path);
-        for entry in self.walk.set(&folder).entries {
-            self.paths += 1;
-            let earlier = earlier.get(&entry.path);
-            self.file(&entry, earlier);
-        }
-        Ok(())
+        let walk = self.walk;
+        walk.set(&folder, self)
     }
 
     fn left(&mut self, _: Left) -> Result<()> {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use super::database;
+use super::json::{self, Verdict};
 use super::pool::{Job, Shared, Task};
 use super::previous::is_held;
 use crate::capture::attributes::{self, Found};
@@ -25,9 +26,6 @@ pub const WHOLE: usize = 4 << 20;
 /// How often a file that changes while it is read is read again.
 pub const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(5);
-/// An app that truncates and writes leaves a torn `.json` for moments: one that nobody wrote to for longer than this
-/// is simply not JSON.
-const TORN_AGE: Duration = Duration::from_secs(10);
 
 /// One thread's way to read files, with its memory.
 pub struct FileReader<'a> {
@@ -46,6 +44,7 @@ pub enum Whole {
     /// JSON that was probably caught half-written.
     Torn {
         item: Item,
+        hot: bool,
     },
     Database,
     TooLarge,
@@ -78,16 +77,21 @@ impl<'a> FileReader<'a> {
         match self.read(&task.entry)? {
             Whole::Read { item, .. } if bundled => self.bundle(task, item),
             Whole::Read { item, .. } => self.store_whole(task, item),
-            Whole::Torn { .. } => {
-                self.shared.torn.send(task).map_err(|_| Error::internal("nobody waits for torn files"))
-            }
+            Whole::Torn { .. } => self.wait_for(task),
             Whole::Database => database::store(self, task),
-            Whole::TooLarge => self.stream(task),
+            Whole::TooLarge => match self.stream(task, false)? {
+                Some(task) => self.wait_for(task),
+                None => Ok(()),
+            },
             Whole::Gone => {
                 self.shared.gone(task.seq);
                 Ok(())
             }
         }
+    }
+
+    fn wait_for(&self, torn: Task) -> Result<()> {
+        self.shared.torn.send(torn).map_err(|_| Error::internal("nobody waits for torn files"))
     }
 
     /// Reads a file of at most [`WHOLE`] bytes into the buffer, as it was at one moment.
@@ -120,13 +124,15 @@ impl<'a> FileReader<'a> {
             item.racy = !steady || stat.is_racy(reading);
             item.size = self.buffer.len() as u64;
             item.sha256 = Some(hex::encode(Sha256::digest(&self.buffer)));
-            if is_json(entry) && !is_valid_json(&self.buffer) {
-                if age(&stat, reading) < TORN_AGE {
-                    return Ok(Whole::Torn { item });
+            let hot = stat.is_hot(reading);
+            if json::is_called_so(entry) {
+                match json::verdict(&self.buffer, &stat, reading) {
+                    Verdict::Sound => {}
+                    Verdict::Torn => return Ok(Whole::Torn { item, hot }),
+                    Verdict::NotJson => self.shared.warn(&entry.path, json::NOT_JSON),
                 }
-                self.shared.warn(&entry.path, "It is not valid JSON; it was stored as it is.");
             }
-            return Ok(Whole::Read { item, hot: age(&stat, reading) < HOT });
+            return Ok(Whole::Read { item, hot });
         }
     }
 
@@ -208,22 +214,6 @@ impl<'a> FileReader<'a> {
     }
 }
 
-/// A write within this time before the reading may hide another one behind the same time stamp.
-const HOT: Duration = Duration::from_millis(20);
-
-fn age(stat: &Stat, now: SystemTime) -> Duration {
-    let modified = SystemTime::UNIX_EPOCH + Duration::new(stat.mtime.0.max(0) as u64, stat.mtime.1);
-    now.duration_since(modified).unwrap_or_default()
-}
-
-fn is_json(entry: &Entry) -> bool {
-    entry.path.file_name().ends_with(b".json")
-}
-
-fn is_valid_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
-}
-
 /// Is it new, or other than in the backup before, in content or in what `stat` tells?
 pub fn is_changed(item: &Item, previous: Option<&Item>) -> bool {
     previous.is_none_or(|previous| {
@@ -249,6 +239,10 @@ impl<T> Default for Bundle<T> {
 impl<T> Bundle<T> {
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     pub fn add(&mut self, bytes: &[u8], member: T) {

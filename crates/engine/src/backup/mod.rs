@@ -11,6 +11,7 @@ mod database;
 mod emit;
 mod estimate;
 mod file;
+mod json;
 mod links;
 mod nameless;
 mod pool;
@@ -19,6 +20,7 @@ mod previous;
 mod raw;
 mod set;
 mod settle;
+mod spool;
 mod stream;
 mod suspicion;
 mod useless;
@@ -287,6 +289,7 @@ fn make(
         degraded: snapshot.degraded,
         suspicious: snapshot.suspicious,
         warnings: snapshot.warnings,
+        notes: captured.notes,
         cloud: "off".into(),
     })
 }

@@ -297,7 +297,19 @@ impl Pending {
             return Ok(());
         }
         // An attempt that was given up has no item.
-        let Some((mut item, changed)) = lock(&self.item).take() else { return Ok(()) };
+        let Some((item, changed)) = lock(&self.item).take() else { return Ok(()) };
+        let item = self.describe(shared, scratch, item)?;
+        shared.emit(self.seq, item, changed);
+        Ok(())
+    }
+
+    /// The item, once its chunks are in; nobody is told of it.
+    pub fn into_item(&self, shared: &Shared, scratch: &mut Scratch, item: Item) -> Result<Item> {
+        self.drain(shared, scratch)?;
+        self.describe(shared, scratch, item)
+    }
+
+    fn describe(&self, shared: &Shared, scratch: &mut Scratch, mut item: Item) -> Result<Item> {
         let ids = std::mem::take(&mut *lock(&self.ids));
         if ids.len() <= INLINE_CHUNKS {
             item.chunks = ids;
@@ -307,8 +319,7 @@ impl Pending {
                 item.lists.push(shared.writer.put(scratch, &bytes)?);
             }
         }
-        shared.emit(self.seq, item, changed);
-        Ok(())
+        Ok(item)
     }
 }
 

@@ -3,13 +3,14 @@
 //! The memory does not grow with the root: folders are told apart two levels deep, and less deep where there are too many;
 //! of what is left out the largest are named, and the rest is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use super::useless;
 use crate::capture::left::{Left, Why};
+use crate::capture::mounts;
 use crate::capture::rules::Rules;
 use crate::capture::stat::{Kind, Purpose, Stat, may};
 use crate::capture::walk::{Entry, Visitor, Walk};
@@ -41,6 +42,7 @@ pub fn preview(config: &Config, control: &Control) -> Result<Preview> {
         taken: BTreeMap::new(),
         useless: BTreeMap::new(),
         left: Leftovers::default(),
+        mounts: mounts::below(&config.root),
         sum: Preview { root: config.root.clone(), ..Preview::default() },
     };
     walk.run(&mut viewer)?;
@@ -64,6 +66,7 @@ struct Viewer<'a> {
     taken: BTreeMap<(String, Category), CategoryTotals>,
     useless: BTreeMap<String, PreviewUseless>,
     left: Leftovers,
+    mounts: HashSet<RelPath>,
     sum: Preview,
 }
 
@@ -81,6 +84,7 @@ impl Visitor for Viewer<'_> {
         }
         let size = if entry.stat.kind == Kind::File { entry.stat.size } else { 0 };
         let category = entry.looked_into();
+        self.sum.notes.extend(mounts::note(&self.mounts, &entry.path));
         self.sum.items += 1;
         self.sum.size += size;
         add(self.sum.categories.entry(category).or_default(), 1, size);
@@ -110,9 +114,8 @@ impl Visitor for Viewer<'_> {
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
-        let set = self.walk.set(&folder);
-        set.entries.into_iter().try_for_each(|entry| self.entry(entry))?;
-        set.left.into_iter().try_for_each(|left| self.left(left))
+        let walk = self.walk;
+        walk.set(&folder, self)
     }
 
     fn left(&mut self, left: Left) -> Result<()> {

@@ -1,14 +1,15 @@
 //! The backup before, read alongside the walk: both are in path order, so one line in memory is enough.
 
-use std::collections::HashMap;
 use std::iter::Peekable;
 
+use super::raw;
 use crate::Result;
+use crate::capture::databases::WAL;
 use crate::capture::stat::Stat;
 use crate::capture::walk::Entry;
 use crate::path::RelPath;
 use crate::report::Warning;
-use crate::vault::item::{Item, JournalMode};
+use crate::vault::item::{Database, Item, JournalMode};
 use crate::vault::list::ListReader;
 use crate::vault::writer::Writer;
 
@@ -54,14 +55,6 @@ impl<'a> Previous<'a> {
         self.next_if(|same| same == path).map(|(_, item)| item)
     }
 
-    /// All items in a folder that is next in order, the folder itself among them.
-    pub fn take_under(&mut self, folder: &RelPath) -> HashMap<RelPath, Item> {
-        while self.next_if(|earlier| earlier < folder).is_some() {
-            self.removed += 1;
-        }
-        std::iter::from_fn(|| self.next_if(|path| path.starts_with(folder))).collect()
-    }
-
     /// The walk is over: whatever is left was removed.
     pub fn finish(&mut self) {
         while self.next_if(|_| true).is_some() {
@@ -77,11 +70,14 @@ pub fn still_stands(item: &Item, entry: &Entry) -> bool {
     }
     match &item.db {
         None => true,
-        Some(db) if db.journal == JournalMode::Raw => false,
+        // Who can't read it can't tell a commit from a spill; so nothing of it may have changed.
+        Some(Database { journal: JournalMode::Raw, beside, .. }) => {
+            beside.as_ref().is_some_and(|digest| raw::is_beside(entry, digest))
+        }
         // A write-ahead log holds commits that the database file does not show. For a database in rollback mode a
         // log is none of ours, unless it changed its mode since, and that changes the file.
         Some(db) => {
-            let now = Stat::of(&entry.beside("-wal")).ok().filter(|wal| wal.size > 0);
+            let now = Stat::of(&entry.beside(WAL)).ok().filter(|wal| wal.size > 0);
             now.map(|wal| (wal.size, wal.mtime)) == db.wal.filter(|(size, _)| *size > 0)
         }
     }

@@ -13,12 +13,14 @@ use super::file::{FileReader, is_changed};
 use super::pool::{Pending, Task};
 use crate::Result;
 use crate::capture::attributes;
+use crate::capture::databases::LOGS;
 use crate::capture::sqlite::BLOCK;
 use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::walk::Entry;
 use crate::chunk::ChunkId;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Besides, Database, Item, JournalMode, SIDES, Side};
+use crate::vault::item::{Besides, Database, Item, JournalMode, Side};
 
 /// How long a database may go on changing.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -70,15 +72,16 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
     own.describe(&mut item);
     shared.give_attributes(&mut item, attributes::of_place(&task.entry.absolute));
     item.racy = !at_rest || own.is_racy(reading);
+    item.racy |= sides.iter().flatten().any(|side| side.is_racy(reading));
     let wal = sides[1].map(|stat| (stat.size, stat.mtime));
-    item.db = Some(Database { journal: JournalMode::Raw, wal, free: None });
+    item.db = Some(Database { journal: JournalMode::Raw, wal, free: None, beside: Some(digest(&sides)) });
     let content = Pending::new(task.seq);
     let mut files = files.into_iter();
     if let Some(Some(file)) = files.next() {
         (item.size, item.sha256) = (file.size, Some(file.sha256));
         content.set(file.chunks);
     }
-    for ((suffix, file), stat) in SIDES.iter().zip(files).zip(sides) {
+    for ((suffix, file), stat) in LOGS.iter().zip(files).zip(sides) {
         if let Some(File { size, chunks, .. }) = file {
             let besides = stat.map(|Stat { mode, uid, gid, mtime, .. }| Besides { mode, uid, gid, mtime });
             item.sides.push(Side { suffix: (*suffix).into(), size, chunks, besides });
@@ -110,15 +113,33 @@ impl Pass {
 
 /// The database, and what lies beside it.
 fn stats(task: &Task) -> [Option<Stat>; 3] {
-    let file = |stat: io::Result<Stat>| stat.ok().filter(|stat| stat.kind == Kind::File);
-    let beside = SIDES.map(|suffix| file(Stat::of(&task.entry.beside(suffix))));
-    [file(Stat::of(&task.entry.absolute)), beside[0], beside[1]]
+    let [journal, wal] = sides(&task.entry);
+    [Stat::of(&task.entry.absolute).ok().filter(|stat| stat.kind == Kind::File), journal, wal]
+}
+
+fn sides(entry: &Entry) -> [Option<Stat>; 2] {
+    LOGS.map(|suffix| Stat::of(&entry.beside(suffix)).ok().filter(|stat| stat.kind == Kind::File))
+}
+
+/// Lies beside the database what lay there when it had this digest? Told without reading it.
+pub fn is_beside(entry: &Entry, digest: &str) -> bool {
+    self::digest(&sides(entry)) == digest
+}
+
+fn digest(sides: &[Option<Stat>; 2]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (suffix, stat) in LOGS.iter().zip(sides) {
+        if let Some(Stat { size, mtime, ctime, ino, .. }) = stat {
+            hasher.update(format!("{suffix} {size} {mtime:?} {ctime:?} {ino}\n").as_bytes());
+        }
+    }
+    hex::encode(&hasher.finalize().as_bytes()[..16])
 }
 
 /// Reads all of it. The inner error is the file's, the outer one the vault's.
 fn pass(reader: &mut FileReader<'_>, task: &Task, stats: [Option<Stat>; 3]) -> Result<io::Result<Pass>> {
     let mut files = [None, None, None];
-    let places = [task.entry.absolute.clone(), task.entry.beside(SIDES[0]), task.entry.beside(SIDES[1])];
+    let places = [task.entry.absolute.clone(), task.entry.beside(LOGS[0]), task.entry.beside(LOGS[1])];
     for ((file, place), stat) in files.iter_mut().zip(places).zip(&stats) {
         if stat.is_none() {
             continue;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select, tick};
 
 use super::file::{FileReader, Whole};
+use super::json::STILL_TORN;
 use super::pool::{Shared, Task};
 use crate::Result;
 
 /// How long a file or folder that is being written is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-pub const STILL_TORN: &str = "It was empty or not valid JSON for 2 s; it was stored as it is.";
 const POLL: Duration = Duration::from_millis(25);
 
 /// Runs until `stop` is dropped.
@@ -46,12 +46,12 @@ pub fn run(shared: &Shared, torn: Receiver<Task>, stop: Receiver<()>) -> Result<
 fn look(reader: &mut FileReader<'_>, task: Task, last: bool) -> Result<Option<Task>> {
     match reader.read(&task.entry)? {
         Whole::Torn { .. } if !last => return Ok(Some(task)),
-        Whole::Torn { item } => {
+        Whole::Torn { item, .. } => {
             reader.shared.warn(&task.entry.path, STILL_TORN);
             reader.store_whole(task, item)?;
         }
         Whole::Read { item, .. } => reader.store_whole(task, item)?,
-        Whole::Database | Whole::TooLarge => reader.stream(task)?,
+        Whole::Database | Whole::TooLarge => return reader.stream(task, last),
         Whole::Gone => reader.shared.gone(task.seq),
     }
     Ok(None)

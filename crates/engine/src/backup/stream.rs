@@ -4,65 +4,124 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
 use super::database;
 use super::file::{ATTEMPTS, FileReader, WHOLE, is_changed};
+use super::json::{self, Verdict};
 use super::pool::{Pending, Task};
 use crate::Result;
 use crate::capture::attributes::{self, Found};
 use crate::capture::holes::{self, Extent};
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
+use crate::capture::walk::Entry;
 use crate::report::{Category, ItemType};
 use crate::vault::item::Item;
 
 /// A file with more bytes of holes than this has no hash, because hashing zeros by the gigabyte takes minutes: its pieces
 /// are known by their ids.
 const HASHED_HOLES: u64 = 256 << 20;
+/// Until the time stamp of what was just written tells it from what is written next.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// What became of a large file.
+pub enum Large {
+    /// Its chunks are under way.
+    Read {
+        item: Item,
+        content: Arc<Pending>,
+        hot: bool,
+        torn: bool,
+        /// It changed each time it was read.
+        is_mixture: bool,
+    },
+    /// JSON that is being written.
+    Torn,
+    Database,
+    Gone,
+}
 
 impl FileReader<'_> {
-    /// A file that is too large for one piece: read once through a window, cut by content, sealed by the whole pool.
-    pub fn stream(&mut self, task: Task) -> Result<()> {
+    /// Stores a large file and emits its item. Gives the task back where it is half-written, unless this is the `last` look.
+    pub fn stream(&mut self, task: Task, last: bool) -> Result<Option<Task>> {
+        match self.large(&task.entry, task.seq, last)? {
+            Large::Read { item, content, torn, is_mixture, .. } => {
+                if is_mixture {
+                    self.shared
+                        .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
+                }
+                if torn {
+                    self.shared.warn(&task.entry.path, json::STILL_TORN);
+                }
+                let changed = is_changed(&item, task.previous.as_deref());
+                content.complete(self.shared, &mut self.scratch, item, changed)?;
+            }
+            Large::Torn => return Ok(Some(task)),
+            Large::Database => database::store(self, task)?,
+            Large::Gone => self.shared.gone(task.seq),
+        }
+        Ok(None)
+    }
+
+    /// Reads a file that is too large for one piece. `torn`: also where it is JSON that is half-written.
+    pub fn large(&mut self, entry: &Entry, seq: u64, torn: bool) -> Result<Large> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             let reading = SystemTime::now();
-            let content = Pending::new(task.seq);
-            let streamed = match self.stream_once(&task, &content) {
+            let looked = json::is_called_so(entry).then(|| json::look(entry)).transpose();
+            let (verdict, sound) = match looked {
+                Ok(looked) => looked.unzip(),
+                Err(error) => return Ok(self.unreadable(entry, &error)),
+            };
+            if verdict == Some(Verdict::Torn) && !torn {
+                return Ok(Large::Torn);
+            }
+            let content = Pending::new(seq);
+            let streamed = match self.stream_once(entry, &content) {
                 Ok(Ok(Some(streamed))) => streamed,
-                Ok(Ok(None)) => return database::store(self, task),
-                Ok(Err(error)) => {
-                    self.shared.warn_unreadable(&task.entry.path, &error);
-                    self.shared.gone(task.seq);
-                    return Ok(());
-                }
+                Ok(Ok(None)) => return Ok(Large::Database),
+                Ok(Err(error)) => return Ok(self.unreadable(entry, &error)),
                 Err(error) => return Err(error),
             };
             let Streamed { stat, category, size, sha256, holes, steady, found } = streamed;
+            // What was looked at is what was stored.
+            let steady = steady && sound.is_none_or(|sound| sound == Some(stat) && !stat.is_hot(reading));
             if !steady && attempt < ATTEMPTS {
                 content.drain(self.shared, &mut self.scratch)?;
+                if sound.is_some() {
+                    std::thread::sleep(PAUSE);
+                }
                 continue;
             }
-            if !steady {
-                self.shared
-                    .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
+            if !steady && sound.is_some() && !torn {
+                content.drain(self.shared, &mut self.scratch)?;
+                return Ok(Large::Torn);
             }
-            let mut item = Item::new(&task.entry.path, ItemType::File, category);
+            if verdict == Some(Verdict::NotJson) {
+                self.shared.warn(&entry.path, json::NOT_JSON);
+            }
+            let mut item = Item::new(&entry.path, ItemType::File, category);
             stat.describe(&mut item);
             self.shared.give_attributes(&mut item, found);
             item.racy = !steady || stat.is_racy(reading);
             (item.size, item.sha256, item.holes) = (size, sha256, holes);
-            let changed = is_changed(&item, task.previous.as_deref());
-            return content.complete(self.shared, &mut self.scratch, item, changed);
+            let torn = verdict == Some(Verdict::Torn);
+            return Ok(Large::Read { item, content, hot: stat.is_hot(reading), torn, is_mixture: !steady });
         }
     }
 
+    fn unreadable(&self, entry: &Entry, error: &io::Error) -> Large {
+        self.shared.warn_unreadable(&entry.path, error);
+        Large::Gone
+    }
+
     /// The inner result is the file's, the outer one the vault's. `None`: it is a database.
-    fn stream_once(&mut self, task: &Task, content: &Arc<Pending>) -> Result<io::Result<Option<Streamed>>> {
-        let (file, before) = match open_file(&task.entry.absolute) {
+    fn stream_once(&mut self, entry: &Entry, content: &Arc<Pending>) -> Result<io::Result<Option<Streamed>>> {
+        let (file, before) = match open_file(&entry.absolute) {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
@@ -77,13 +136,13 @@ impl FileReader<'_> {
             index: 0,
             size: 0,
             sha256: (holes <= HASHED_HOLES).then(Sha256::new),
-            category: task.entry.category,
+            category: entry.category,
         };
         window.bytes.clear();
         let mut outcome = Ok(Ok(Progress::More));
         for extent in extents {
             outcome = match extent {
-                Extent::Data(range) => self.data(task, &file, range, &mut window),
+                Extent::Data(range) => self.data(entry, &file, range, &mut window),
                 Extent::Hole(range) => self.hole(range, &mut window).map(|()| Ok(Progress::More)),
             };
             if !matches!(outcome, Ok(Ok(Progress::More))) {
@@ -112,7 +171,7 @@ impl FileReader<'_> {
     /// Takes a run of data into the window, and cuts what is ripe.
     fn data(
         &mut self,
-        task: &Task,
+        entry: &Entry,
         file: &File,
         range: std::ops::Range<u64>,
         window: &mut Window<'_>,
@@ -136,7 +195,7 @@ impl FileReader<'_> {
                 if sqlite::is_database(&window.bytes) {
                     return Ok(Ok(Progress::Database));
                 }
-                window.category = task.entry.with_head(&window.bytes);
+                window.category = entry.with_head(&window.bytes);
             }
             if let Some(sha256) = &mut window.sha256 {
                 sha256.update(&window.bytes[from..]);

@@ -1,6 +1,6 @@
 //! The walk of a backup: decides for each path whether it is read, and starts and stops the threads around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +10,12 @@ use super::emit::{self, Message};
 use super::file::{FileReader, WHOLE};
 use super::pool::{self, Job as PoolJob, Shared, Task};
 use super::previous::{Previous, is_held, still_stands};
-use super::set::{self, Member};
+use super::set;
 use super::settle;
+use super::spool::{Member, Seen};
 use crate::capture::attributes;
 use crate::capture::left::Left;
+use crate::capture::mounts;
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Visitor, Walk};
 use crate::config::Config;
@@ -62,6 +64,7 @@ pub struct Captured {
     pub removed: u64,
     pub degraded: bool,
     pub warnings: Vec<Warning>,
+    pub notes: Vec<Warning>,
 }
 
 impl Job<'_> {
@@ -114,17 +117,17 @@ impl Job<'_> {
                 let _ = shared.emit.send(Message::Total(walker.next));
                 walker.previous.finish();
                 shared.add_warnings(walker.previous.damage.take());
-                Ok(walker.previous.removed)
+                Ok((walker.previous.removed, walker.notes))
             });
             (emitter.join().ok().flatten(), removed)
         });
-        let (Some((list, totals)), Some(removed)) = (emitted, removed) else { return Err(shared.failure()) };
+        let (Some((list, totals)), Some((removed, notes))) = (emitted, removed) else { return Err(shared.failure()) };
         let root_folder = match self.late {
             Some(late) => late.base.root_folder.clone(),
             None => Some(self.root_folder(&shared)?),
         };
         let (warnings, degraded) = shared.verdict();
-        Ok(Captured { list, root_folder, totals, removed, degraded, warnings })
+        Ok(Captured { list, root_folder, totals, removed, degraded, warnings, notes })
     }
 }
 
@@ -138,12 +141,17 @@ struct Walker<'a, 'p> {
     next: u64,
     batch: Vec<Task>,
     batch_bytes: u64,
+    /// What is mounted below the root.
+    mounts: HashSet<RelPath>,
+    notes: Vec<Warning>,
 }
 
 impl<'a, 'p> Walker<'a, 'p> {
     fn new(job: &'a Job<'a>, shared: &'a Shared, jobs: Sender<PoolJob>, previous: Previous<'p>) -> Walker<'a, 'p> {
         let reader = FileReader::new(shared);
-        Walker { job, shared, jobs, previous, reader, next: 0, batch: Vec::new(), batch_bytes: 0 }
+        let mounts = mounts::below(&job.config.root);
+        let (batch, notes) = (Vec::new(), Vec::new());
+        Walker { job, shared, jobs, previous, reader, next: 0, batch, batch_bytes: 0, mounts, notes }
     }
 
     /// Everything of an earlier backup, but some of its files from elsewhere.
@@ -233,33 +241,43 @@ impl<'a, 'p> Walker<'a, 'p> {
         }
     }
 
-    /// A folder or a link: nothing to read but the link's target.
-    fn plain(&mut self, seq: u64, entry: &Entry, previous: Option<&Item>) -> Result<()> {
-        let kind = if entry.stat.kind == Kind::Dir { ItemType::Dir } else { ItemType::Symlink };
-        let mut item = Item::new(&entry.path, kind, entry.category);
-        entry.stat.describe(&mut item);
-        if kind == ItemType::Dir {
-            self.shared.give_attributes(&mut item, attributes::of_place(&entry.absolute));
-        } else {
-            item.xattrs = Some(Vec::new());
-            match std::fs::read_link(&entry.absolute) {
-                Ok(target) => item.set_link(target.as_os_str().as_encoded_bytes()),
-                Err(error) => {
-                    self.shared.warn_unreadable(&entry.path, &error);
-                    self.shared.gone(seq);
-                    return Ok(());
-                }
-            }
+    fn plain(&mut self, seq: u64, entry: &Entry, previous: Option<&Item>) {
+        match plain(self.shared, entry) {
+            Some(item) => self.shared.emit(seq, item.clone(), previous.is_none_or(|previous| *previous != item)),
+            None => self.shared.gone(seq),
         }
-        let changed = previous.is_none_or(|previous| *previous != item);
-        self.shared.emit(seq, item, changed);
-        Ok(())
     }
+
+    /// Where something else is mounted the backup goes on, and says so.
+    fn note_mount(&mut self, entry: &Entry) {
+        self.notes.extend(mounts::note(&self.mounts, &entry.path));
+    }
+}
+
+/// A folder or a link: nothing to read but the link's target. `None`: it is gone.
+pub fn plain(shared: &Shared, entry: &Entry) -> Option<Item> {
+    let kind = if entry.stat.kind == Kind::Dir { ItemType::Dir } else { ItemType::Symlink };
+    let mut item = Item::new(&entry.path, kind, entry.category);
+    entry.stat.describe(&mut item);
+    if kind == ItemType::Dir {
+        shared.give_attributes(&mut item, attributes::of_place(&entry.absolute));
+        return Some(item);
+    }
+    item.xattrs = Some(Vec::new());
+    match std::fs::read_link(&entry.absolute) {
+        Ok(target) => item.set_link(target.as_os_str().as_encoded_bytes()),
+        Err(error) => {
+            shared.warn_unreadable(&entry.path, &error);
+            return None;
+        }
+    }
+    Some(item)
 }
 
 impl Visitor for Walker<'_, '_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         self.shared.check()?;
+        self.note_mount(&entry);
         let seq = self.next_seq()?;
         self.shared.count_found(if entry.stat.kind == Kind::File { entry.stat.size } else { 0 });
         if entry.stat.kind == Kind::Dir || entry.stat.size > WHOLE as u64 {
@@ -268,39 +286,34 @@ impl Visitor for Walker<'_, '_> {
         let previous = self.previous.take(&entry.path);
         match entry.stat.kind {
             Kind::File => self.file(seq, entry, previous),
-            _ => self.plain(seq, &entry, previous.as_ref()),
+            _ => {
+                self.plain(seq, &entry, previous.as_ref());
+                Ok(())
+            }
         }
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
         self.shared.set_current(&folder.path);
-        let previous = self.previous.take_under(&folder.path);
-        let (job, shared) = (self.job, self.shared);
-        let members = set::capture(&mut self.reader, &job.walk, &folder, &previous, |item| job.trusts(item))?;
-        let mut met = 0;
-        for member in members {
+        self.note_mount(&folder);
+        let job = self.job;
+        let trust = |item: &Item| job.trusts(item);
+        let mut members = set::capture(&mut self.reader, &job.walk, &folder, &mut self.previous, &trust)?;
+        while let Some(member) = members.next()? {
             let seq = self.next_seq()?;
             match member {
-                Member::File { item, changed } => {
-                    met += u64::from(item.rel_path().is_ok_and(|path| previous.contains_key(&path)));
-                    shared.count_found(item.size);
-                    shared.emit(seq, *item, changed);
+                Member::Seen(seen) => {
+                    let Seen { item, changed, .. } = *seen;
+                    self.shared.count_found(item.size);
+                    self.shared.emit(seq, item, changed);
                 }
-                Member::Other(entry) => {
-                    let earlier = previous.get(&entry.path);
-                    met += u64::from(earlier.is_some());
-                    shared.count_found(0);
-                    match entry.stat.kind {
-                        Kind::File => {
-                            let task = Task { seq, entry, previous: earlier.cloned().map(Box::new) };
-                            self.send(PoolJob::Large(task))?;
-                        }
-                        _ => self.plain(seq, &entry, earlier)?,
-                    }
+                Member::Database(database) => {
+                    let (entry, earlier) = *database;
+                    self.shared.count_found(entry.stat.size);
+                    self.file(seq, entry, earlier)?;
                 }
             }
         }
-        self.previous.removed += previous.len() as u64 - met;
         Ok(())
     }
 

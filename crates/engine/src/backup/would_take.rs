@@ -43,7 +43,8 @@ impl Visitor for Looker<'_> {
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
-        self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
+        let walk = self.walk;
+        walk.set(&folder, self)
     }
 
     fn left(&mut self, _: Left) -> Result<()> {

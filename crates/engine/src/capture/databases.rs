@@ -5,20 +5,29 @@
 //! belong to it are one set. What is only called like a log is a file of its own: it may be somebody's notes.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::sqlite;
 use super::stat::{Kind, Stat, open_file};
+use super::walk::Folder;
 use crate::path::RelPath;
 use crate::vault::durable::read_at;
 
 /// How the names of databases end, in any case.
 const ENDINGS: [&str; 8] = ["db", "db3", "sqlite", "sqlite3", "sqlitedb", "s3db", "sdb", "sl3"];
-/// What SQLite adds to a database's name for the files that belong to it. A stale one is replayed over a database that is put
-/// in its place.
-pub const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// What SQLite adds to a database's name for the files that belong to it.
+pub const JOURNAL: &str = "-journal";
+pub const WAL: &str = "-wal";
+/// The index of a write-ahead log: it holds nothing, and is made anew.
+pub const SHM: &str = "-shm";
+/// All of them. A stale one is replayed over a database that is put in its place.
+pub const SIDES: [&str; 3] = [JOURNAL, WAL, SHM];
 /// Those that hold content.
-const LOGS: [&str; 2] = ["-journal", "-wal"];
+pub const LOGS: [&str; 2] = [JOURNAL, WAL];
+/// A database and what holds its content, and all of its files.
+pub const WITH_LOGS: [&str; 3] = ["", JOURNAL, WAL];
+pub const WITH_SIDES: [&str; 4] = ["", JOURNAL, WAL, SHM];
 /// How a write-ahead log, in either byte order, and a rollback journal begin. They do so beside an encrypted database, too.
 /// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
 const LOG_MAGIC: [&[u8]; 3] =
@@ -26,37 +35,39 @@ const LOG_MAGIC: [&[u8]; 3] =
 /// How the index of a write-ahead log begins, in the machine's byte order. <https://www.sqlite.org/walformat.html>
 const INDEX_VERSION: u32 = 3_007_000;
 
-/// A path of a folder, and whether it looks like a database.
-pub struct Listed {
-    pub path: RelPath,
-    pub absolute: PathBuf,
-    pub is_set: bool,
+/// Which names in a folder belong to databases, and which are databases for what lies beside them.
+#[derive(Default)]
+pub struct Belonging {
+    /// They are captured with their databases.
+    pub sides: HashSet<OsString>,
+    pub sets: HashSet<OsString>,
 }
 
-/// The sorted content of a folder, without the files that belong to databases: they are captured with them. `takes`: is such
-/// a file taken? What lies beside a database that is left out has nobody to be captured with.
-pub fn listed(listing: Vec<(RelPath, PathBuf)>, takes: impl Fn(&RelPath) -> bool) -> Vec<Listed> {
-    // In the order of their names, so that a search finds them; and so a database comes before what lies beside it.
-    let find = |absolute: &Path| {
-        listing.binary_search_by(|(_, other)| other.as_path().as_os_str().cmp(absolute.as_os_str())).ok()
-    };
-    let (mut sides, mut sets) = (HashSet::new(), HashSet::new());
-    for (path, absolute) in &listing {
+/// Looks through a folder. `takes`: is such a file taken? What lies beside a database that is left out has nobody to be
+/// captured with.
+pub fn belonging(folder: &Folder, takes: impl Fn(&RelPath) -> bool) -> Belonging {
+    let Belonging { mut sides, mut sets } = Belonging::default();
+    let place = |name: &OsString| folder.absolute.join(name);
+    // A database comes before what lies beside it.
+    for name in &folder.names {
         for suffix in SIDES {
-            let Some(base) = strip_suffix(absolute, suffix) else { continue };
-            let Some(at) = find(&base).filter(|_| !sides.contains(&base)) else { continue };
-            if !is_file(absolute) || !is_file(&base) || !takes(&listing[at].0) {
+            let Some(base) = strip_suffix(name, suffix) else { continue };
+            if !folder.has(&base) || sides.contains(&base) {
+                continue;
+            }
+            let (absolute, database) = (place(name), place(&base));
+            if !is_file(&absolute) || !is_file(&database) || !takes(&folder.path.join(&base)) {
                 continue;
             }
             let is_log = LOGS.contains(&suffix);
-            let is_known = is_database(&base) || is_named_as_one(&base);
+            let is_known = is_database(&database) || is_named_as_one(&database);
             let is_side = match is_log {
-                true => is_known || (is_log_of_sqlite(absolute) && takes(path)),
+                true => is_known || (is_log_of_sqlite(&absolute) && takes(&folder.path.join(name))),
                 // It holds nothing, and is made anew.
-                false => is_database(&base) || ((is_known || sets.contains(&base)) && is_index(absolute)),
+                false => is_database(&database) || ((is_known || sets.contains(&base)) && is_index(&absolute)),
             };
             if is_side {
-                sides.insert(absolute.clone());
+                sides.insert(name.clone());
             }
             if is_side && is_log {
                 sets.insert(base);
@@ -64,18 +75,13 @@ pub fn listed(listing: Vec<(RelPath, PathBuf)>, takes: impl Fn(&RelPath) -> bool
         }
     }
     // A `-shm` comes before the `-wal` that tells what its database is.
-    for (_, absolute) in &listing {
-        let base = strip_suffix(absolute, "-shm").filter(|base| sets.contains(base));
-        if base.is_some() && is_file(absolute) && is_index(absolute) {
-            sides.insert(absolute.clone());
+    for name in &folder.names {
+        let base = strip_suffix(name, SHM).filter(|base| sets.contains(base));
+        if base.is_some() && is_file(&place(name)) && is_index(&place(name)) {
+            sides.insert(name.clone());
         }
     }
-    let kept = listing.into_iter().filter(|(_, absolute)| !sides.contains(absolute));
-    kept.map(|(path, absolute)| {
-        let is_set = is_named_as_one(&absolute) || sets.contains(&absolute);
-        Listed { path, absolute, is_set }
-    })
-    .collect()
+    Belonging { sides, sets }
 }
 
 /// Is it a database, though it may not begin as one? `path`: its name, which the file at `absolute` need not have.
@@ -141,12 +147,8 @@ fn is_file(path: &Path) -> bool {
     Stat::of(path).is_ok_and(|stat| stat.kind == Kind::File)
 }
 
-fn strip_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
-    let name = path.file_name()?.as_encoded_bytes().strip_suffix(suffix.as_bytes())?;
-    if name.is_empty() {
-        return None;
-    }
+fn strip_suffix(name: &OsStr, suffix: &str) -> Option<OsString> {
+    let name = name.as_encoded_bytes().strip_suffix(suffix.as_bytes()).filter(|name| !name.is_empty())?;
     // SAFETY: the bytes are those of a valid OsStr, cut before an ASCII suffix.
-    let name = unsafe { std::ffi::OsStr::from_encoded_bytes_unchecked(name) };
-    Some(path.with_file_name(name))
+    Some(unsafe { OsStr::from_encoded_bytes_unchecked(name) }.to_owned())
 }

@@ -71,8 +71,8 @@ impl Why {
         let path = path.display();
         match self {
             Why::LeadsOut(_) => Some(format!(
-                "Follow it (\"followLinks\": [{path:?}] in the configuration, or \"followLinks\": true in one of its \
-                 `sources`), or exclude it if it is not needed (\"exclude\": [{path:?}])."
+                "Follow it (\"followLinks\": [{path:?}] in the configuration), or exclude it if it is not needed (\"exclude\": \
+                 [{path:?}])."
             )),
             Why::Unmounted => {
                 Some("Mount the disk that it leads to, or take it out of the configuration's `followLinks`.".into())

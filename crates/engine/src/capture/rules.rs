@@ -1,12 +1,13 @@
 //! Which paths are taken, and as what: the configured sources, or raf-bot's layout without any configuration.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::stat::open_file;
-use crate::config::{Config, DEFAULT_EXCLUDE};
+use super::walk::Folder;
+use crate::config::{self, Config, DEFAULT_EXCLUDE};
 use crate::path::RelPath;
 use crate::report::Category;
 use crate::vault::durable;
@@ -31,15 +32,16 @@ pub struct Rules {
     layout: Vec<Source>,
     include: GlobSet,
     exclude: GlobSet,
+    /// Links of these very names are followed.
     follow: GlobSet,
+    /// Folders of these very names belong together.
+    sets: GlobSet,
 }
 
 struct Source {
     category: Category,
     include: GlobSet,
     exclude: GlobSet,
-    /// Links of these very names are followed.
-    follow: GlobSet,
 }
 
 /// What a path is taken as.
@@ -53,25 +55,25 @@ pub struct Class {
 impl Rules {
     pub fn new(config: &Config) -> Result<Rules> {
         let layout = LAYOUT.iter().map(|(category, include)| {
-            let (exclude, follow) = (GlobSet::empty(), GlobSet::empty());
-            Ok(Source { category: *category, include: globs(include)?, exclude, follow })
+            Ok(Source { category: *category, include: globs(include)?, exclude: GlobSet::empty() })
         });
         let sources = config.sources.iter().map(|source| {
-            let follow: &[String] = if source.follow_links { &source.include } else { &[] };
-            Ok(Source {
-                category: source.category,
-                include: globs(&source.include)?,
-                exclude: globs(&source.exclude)?,
-                follow: names(follow)?,
-            })
+            let (include, exclude) = (globs(&source.include)?, globs(&source.exclude)?);
+            Ok(Source { category: source.category, include, exclude })
         });
         let sources = sources.collect::<Result<Vec<_>>>()?;
+        // What a source names itself, and not what is in it.
+        let named = |wanted: fn(&config::Source) -> bool| {
+            config.sources.iter().filter(move |source| wanted(source)).flat_map(|source| &source.include).cloned()
+        };
+        let follow: Vec<String> = config.follow_links.iter().cloned().chain(named(|one| one.follow_links)).collect();
         Ok(Rules {
             sources: (!sources.is_empty()).then_some(sources),
             layout: layout.collect::<Result<_>>()?,
             include: globs(&anywhere(&config.include))?,
             exclude: globs(&anywhere(&config.exclude))?,
-            follow: names(&config.follow_links)?,
+            follow: names(&follow)?,
+            sets: names(&named(|one| one.set).collect::<Vec<_>>())?,
         })
     }
 
@@ -105,10 +107,12 @@ impl Rules {
 
     /// Is the link followed, if it leads out of the root?
     pub fn follows(&self, path: &RelPath) -> bool {
-        let path = candidate(path);
-        // A source may name what is behind the link, and not the link itself.
-        self.follow.is_match_candidate(&path)
-            || self.sources.iter().flatten().any(|source| source.follow.is_match_candidate(&path))
+        self.follow.is_match_candidate(&candidate(path))
+    }
+
+    /// Does the configuration say that what is in this folder belongs together?
+    pub fn is_set(&self, folder: &RelPath) -> bool {
+        !self.sets.is_empty() && self.sets.is_match_candidate(&candidate(folder))
     }
 
     /// Does raf-bot's layout know something that lies in this folder, such as `public/uploads`?
@@ -118,9 +122,9 @@ impl Rules {
         within.any(|rest| rest.first() == Some(&b'/'))
     }
 
-    /// How the content of a folder can be made again, for which the default `exclude` leaves it out. `listing`: what is
-    /// in the folder.
-    pub fn remaking(&self, path: &RelPath, absolute: &Path, listing: &[(RelPath, PathBuf)]) -> Option<&'static str> {
+    /// How the content of a folder can be made again, for which the default `exclude` leaves it out.
+    pub fn remaking(&self, folder: &Folder) -> Option<&'static str> {
+        let Folder { path, absolute, names } = folder;
         if self.sources.is_some() || self.is_included(path) {
             return None;
         }
@@ -132,13 +136,13 @@ impl Rules {
         // What rules know is the app's own, whatever somebody has put into it: a customer may upload such a file.
         if self.class(path).is_some_and(|class| class.by_default)
             && !self.leads_to_known(path)
-            && let Some((_, tag)) = listing.iter().find(|(inner, _)| inner.file_name() == CACHE_TAG.as_bytes())
-            && is_cache_tag(tag)
+            && folder.has(&CACHE_TAG.into())
+            && is_cache_tag(&absolute.join(CACHE_TAG))
         {
             return how(CACHE_TAG);
         }
         // proper-lockfile makes such a folder for as long as it holds the lock.
-        let is_lock = listing.is_empty() && name.ends_with(b".lock") && name.len() > b".lock".len();
+        let is_lock = names.is_empty() && name.ends_with(b".lock") && name.len() > b".lock".len();
         let locked = || fs::symlink_metadata(absolute.with_extension(""));
         if is_lock && locked().is_ok_and(|metadata| metadata.is_file()) { how("*.lock") } else { None }
     }
@@ -236,7 +240,16 @@ mod tests {
     }
 
     fn source(follow_links: bool, include: &str) -> Source {
-        Source { category: Category::Data, include: vec![include.into()], exclude: Vec::new(), follow_links }
+        Source { include: vec![include.into()], follow_links, ..Source::of(Category::Data) }
+    }
+
+    fn folder(path_of: &str, absolute: &Path, names: &[&str]) -> Folder {
+        let names = names.iter().map(Into::into).collect();
+        Folder { path: path(path_of), absolute: absolute.to_path_buf(), names }
+    }
+
+    fn remakes(rules: &Rules, path: &str) -> bool {
+        rules.remaking(&folder(path, Path::new("/nowhere"), &[])).is_some()
     }
 
     #[test]
@@ -272,7 +285,7 @@ mod tests {
         let rules = rules(Config { exclude: vec!["*.bak".into(), "uploads/old".into()], ..Config::default() });
         let excluded = |text: &str| rules.is_excluded(&path(text));
         assert!(excluded("deep/x.bak") && excluded("uploads/old/1.jpg") && !excluded("uploads/older"));
-        let remade = |text: &str| rules.remaking(&path(text), Path::new("/nowhere"), &[]).is_some();
+        let remade = |text: &str| remakes(&rules, text);
         assert!(remade("node_modules") && remade("a/.git"));
         assert!(!remade("tmp") && !remade("a/temp") && !remade("database/x.json.lock") && !remade(".lock"));
     }
@@ -280,22 +293,22 @@ mod tests {
     #[test]
     fn a_lock_folder_is_left_out_where_it_is_empty_and_beside_its_file() {
         let rules = rules(Config::default());
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("x.json"), "[]").unwrap();
-        let inner = [(path("x.json.lock/a"), PathBuf::from("a"))];
-        let remade = |name: &str, inner: &[_]| rules.remaking(&path(name), &folder.path().join(name), inner).is_some();
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("x.json"), "[]").unwrap();
+        let remade =
+            |name: &str, inner: &[&str]| rules.remaking(&folder(name, &root.path().join(name), inner)).is_some();
         assert!(remade("x.json.lock", &[]));
-        assert!(!remade("x.json.lock", &inner) && !remade("y.json.lock", &[]));
+        assert!(!remade("x.json.lock", &["a"]) && !remade("y.json.lock", &[]));
     }
 
     #[test]
     fn sources_and_include_override_the_default_exclude() {
         let sources = rules(Config { sources: vec![source(false, "**")], ..Config::default() });
-        assert!(sources.remaking(&path("node_modules"), Path::new("/nowhere"), &[]).is_none());
+        assert!(!remakes(&sources, "node_modules"));
         let include = rules(Config { include: vec!["node_modules".into()], ..Config::default() });
-        assert!(include.remaking(&path("a/node_modules"), Path::new("/nowhere"), &[]).is_none());
+        assert!(!remakes(&include, "a/node_modules"));
         assert!(include.is_included(&path("a/node_modules/b/.git/HEAD")));
-        assert!(include.remaking(&path("a/.git"), Path::new("/nowhere"), &[]).is_some());
+        assert!(remakes(&include, "a/.git"));
     }
 
     #[test]

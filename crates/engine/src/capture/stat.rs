@@ -5,14 +5,18 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::report::ItemType;
 use crate::vault::item::{Identity, Item, Time};
 
 /// Time stamps this close to the moment of reading prove nothing: file systems tick in up to 2 s (FAT), and a second
 /// write within a tick leaves no trace.
 const TICK: Duration = Duration::from_secs(2);
+/// The tick of nearly all of them, with a little more.
+const HOT: Duration = Duration::from_millis(20);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     File,
     Dir,
@@ -21,7 +25,7 @@ pub enum Kind {
     Other,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Stat {
     pub kind: Kind,
     pub size: u64,
@@ -78,6 +82,17 @@ impl Stat {
         let limit = limit.duration_since(UNIX_EPOCH).unwrap_or_default();
         let limit = (limit.as_secs() as i64, limit.subsec_nanos());
         self.mtime >= limit || self.ctime >= limit
+    }
+
+    /// For how long nobody wrote to it.
+    pub fn age(&self, now: SystemTime) -> Duration {
+        let modified = UNIX_EPOCH + Duration::new(self.mtime.0.max(0) as u64, self.mtime.1);
+        now.duration_since(modified).unwrap_or_default()
+    }
+
+    /// Was it written so shortly before `now` that a second write may hide behind the same time stamp?
+    pub fn is_hot(&self, now: SystemTime) -> bool {
+        self.age(now) < HOT
     }
 
     /// Bytes that its content takes on the disk: without holes.

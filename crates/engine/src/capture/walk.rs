@@ -1,17 +1,18 @@
 //! Walking the root: every path that is taken, in path order, one folder in memory at a time; and what is left out, with
 //! the reason. Links are taken as links, but for those that lead out of the root and are to be followed.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use super::databases::is_database;
-use super::databases::{self, Listed};
+use super::databases::{self, Belonging};
 use super::left::{Left, Why};
 use super::links::{self, Lead};
 use super::ours::Ours;
 use super::rules::{Class, Rules};
 use super::stat::{Kind, Stat};
+use super::stores;
 use crate::config::Config;
 use crate::path::RelPath;
 use crate::report::Category;
@@ -42,7 +43,7 @@ impl Entry {
 pub trait Visitor {
     /// Files, folders (before what is in them) and links, in path order.
     fn entry(&mut self, entry: Entry) -> Result<()>;
-    /// A folder that belongs together, such as a WhatsApp session: the visitor reads it itself.
+    /// A folder that belongs together, such as a WhatsApp session: what is in it is walked by [`Walk::set`].
     fn set(&mut self, folder: Entry) -> Result<()>;
     /// Something is left out; or, of a link that is taken as a link, what is behind it.
     fn left(&mut self, left: Left) -> Result<()>;
@@ -53,11 +54,25 @@ fn announce(pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> 
     pending.drain(..).try_for_each(|folder| visitor.entry(folder))
 }
 
-/// What is in a folder that belongs together.
-pub struct Set {
-    /// In path order, the folder itself first.
-    pub entries: Vec<Entry>,
-    pub left: Vec<Left>,
+/// A folder, and the names in it.
+pub struct Folder {
+    pub path: RelPath,
+    pub absolute: PathBuf,
+    /// Sorted.
+    pub names: Vec<OsString>,
+}
+
+impl Folder {
+    fn read(path: RelPath, absolute: PathBuf) -> io::Result<Folder> {
+        let names = fs::read_dir(&absolute)?.map(|entry| Ok(entry?.file_name()));
+        let mut names = names.collect::<io::Result<Vec<_>>>()?;
+        names.sort_unstable_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
+        Ok(Folder { path, absolute, names })
+    }
+
+    pub fn has(&self, name: &OsString) -> bool {
+        self.names.binary_search_by(|other| other.as_encoded_bytes().cmp(name.as_encoded_bytes())).is_ok()
+    }
 }
 
 /// So many links may lie behind one another, each in what the one before led to.
@@ -72,6 +87,8 @@ struct Way {
     walked: Vec<PathBuf>,
     /// The default `exclude` leaves this out, but for what `include` names.
     remaking: Option<&'static str>,
+    /// It is in a folder that belongs together, and so belongs to it.
+    in_set: bool,
 }
 
 /// What becomes of a path.
@@ -88,7 +105,7 @@ struct Found {
     /// `None`: a folder that nothing names, though something in it may be named.
     class: Option<Class>,
     /// Of a folder: what is in it, and the way there.
-    inner: Option<(Listing, Way)>,
+    inner: Option<(Folder, Way)>,
     /// A link that is taken as a link: what is behind it is not.
     behind: Option<Left>,
 }
@@ -101,8 +118,6 @@ impl Found {
         Entry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default, is_set }
     }
 }
-
-type Listing = Vec<(RelPath, PathBuf)>;
 
 /// One walk over a root.
 pub struct Walk<'a> {
@@ -118,9 +133,8 @@ impl<'a> Walk<'a> {
     }
 
     pub fn run(&self, visitor: &mut impl Visitor) -> Result<()> {
-        let root = RelPath::root();
-        match self.listing(&root, self.root) {
-            Ok(listing) => self.folder(listing, &self.start(self.root), &mut Vec::new(), visitor),
+        match Folder::read(RelPath::root(), self.root.to_path_buf()) {
+            Ok(folder) => self.folder(folder, &self.start(self.root), &mut Vec::new(), visitor),
             Err(error) => Err(Error::Source {
                 message: format!("The folder {} cannot be backed up: {error}.", self.root.display()),
                 source: Some(error),
@@ -138,7 +152,7 @@ impl<'a> Walk<'a> {
 
     fn start(&self, folder: &Path) -> Way {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let mut way = Way { folders: Vec::new(), walked: vec![real(self.root)], remaking: None };
+        let mut way = Way { folders: Vec::new(), walked: vec![real(self.root)], remaking: None, in_set: false };
         if !folder.starts_with(self.root) {
             way.walked.push(real(folder));
         }
@@ -148,8 +162,12 @@ impl<'a> Walk<'a> {
     }
 
     /// `pending`: folders above whose own entry waits for something in them to be taken.
-    fn folder(&self, listing: Listing, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
-        for Listed { path, absolute, is_set } in databases::listed(listing, |path| self.takes(path, way)) {
+    fn folder(&self, folder: Folder, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
+        let Belonging { sides, sets } = databases::belonging(&folder, |path| self.takes(path, way));
+        let Folder { path: above, absolute: place, names } = folder;
+        for name in names.into_iter().filter(|name| !sides.contains(name)) {
+            let is_set = databases::is_named_as_one(Path::new(&name)) || sets.contains(&name);
+            let (path, absolute) = (above.join(&name), place.join(&name));
             let mut found = match self.look(path, absolute, way) {
                 Look::Gone => continue,
                 Look::Left(left) => {
@@ -168,9 +186,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let folder = found.entry(false);
-            if class.is_some_and(|class| class.category == Category::Session)
-                && inner.iter().any(|(_, path)| path.is_file())
-            {
+            if !way.in_set && self.belongs_together(class, &inner) {
                 announce(pending, visitor)?;
                 visitor.set(folder)?;
                 continue;
@@ -187,6 +203,15 @@ impl<'a> Walk<'a> {
             pending.truncate(waiting);
         }
         Ok(())
+    }
+
+    /// Must what is in this folder be of one moment?
+    fn belongs_together(&self, class: Option<Class>, folder: &Folder) -> bool {
+        let is_session = || {
+            class.is_some_and(|class| class.category == Category::Session)
+                && folder.names.iter().any(|name| folder.absolute.join(name).is_file())
+        };
+        class.is_some() && (self.rules.is_set(&folder.path) || stores::is_one(folder) || is_session())
     }
 
     /// Do the rules take this file?
@@ -245,8 +270,8 @@ impl<'a> Walk<'a> {
         if way.folders.contains(&identity(&found.stat)) && found.stat.ino != 0 {
             return left(found.path, found.absolute, Why::Loop);
         }
-        let listing = match self.listing(&found.path, &found.absolute) {
-            Ok(listing) => listing,
+        let folder = match Folder::read(found.path.clone(), found.absolute.clone()) {
+            Ok(folder) => folder,
             Err(error) => return unreadable(found.path, found.absolute, error),
         };
         let mut way = way.clone();
@@ -254,14 +279,14 @@ impl<'a> Walk<'a> {
         if self.rules.is_included(&found.path) {
             way.remaking = None;
         }
-        if let Some(how) = self.rules.remaking(&found.path, &found.absolute, &listing) {
+        if let Some(how) = self.rules.remaking(&folder) {
             if !self.rules.includes_some() {
                 return left(found.path, found.absolute, Why::Default(how));
             }
             (way.remaking, found.class) = (Some(how), None);
         }
         way.folders.push(identity(&found.stat));
-        found.inner = Some((listing, way));
+        found.inner = Some((folder, way));
         Look::Taken(Box::new(found))
     }
 
@@ -295,48 +320,20 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// What is in a folder, sorted.
-    fn listing(&self, path: &RelPath, absolute: &Path) -> io::Result<Listing> {
-        let mut inner = Vec::new();
-        for entry in fs::read_dir(absolute)? {
-            let name = entry?.file_name();
-            inner.push((path.join(&name), absolute.join(&name)));
-        }
-        inner.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
-        Ok(inner)
-    }
-
-    /// Everything below a folder that belongs together. What vanishes meanwhile is left out: the caller asks again
-    /// until two answers agree.
-    pub fn set(&self, folder: &Entry) -> Set {
-        let mut set = Set { entries: vec![folder.clone()], left: Vec::new() };
-        let mut folders = Vec::new();
-        match self.listing(&folder.path, &folder.absolute) {
-            Ok(listing) => folders.push((listing, self.start(&folder.absolute))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => set.left.push(Left {
-                path: folder.path.clone(),
-                absolute: folder.absolute.clone(),
-                why: Why::Unreadable(error),
-            }),
-        }
-        while let Some((listing, way)) = folders.pop() {
-            for Listed { path, absolute, is_set } in databases::listed(listing, |path| self.takes(path, &way)) {
-                match self.look(path, absolute, &way) {
-                    Look::Gone => {}
-                    Look::Left(left) => set.left.push(left),
-                    Look::Taken(mut found) => {
-                        set.left.extend(found.behind.take());
-                        folders.extend(found.inner.take());
-                        if found.class.is_some() {
-                            set.entries.push(found.entry(is_set));
-                        }
-                    }
-                }
+    /// Walks a folder that belongs together, itself first, in path order. What vanishes meanwhile is left out: the caller walks
+    /// again until two walks agree.
+    pub fn set(&self, folder: &Entry, visitor: &mut impl Visitor) -> Result<()> {
+        let inner = match Folder::read(folder.path.clone(), folder.absolute.clone()) {
+            Ok(inner) => inner,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                let (path, absolute) = (folder.path.clone(), folder.absolute.clone());
+                return visitor.left(Left { path, absolute, why: Why::Unreadable(error) });
             }
-        }
-        set.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        set
+        };
+        visitor.entry(folder.clone())?;
+        let way = Way { in_set: true, ..self.start(&folder.absolute) };
+        self.folder(inner, &way, &mut Vec::new(), visitor)
     }
 }
 

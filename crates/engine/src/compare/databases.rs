@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::image::{Image, private_folder};
 use super::{Ticker, tables};
+use crate::capture::databases::LOGS;
 use crate::capture::sqlite::{self, BLOCK, Outcome};
 use crate::capture::stat::open_file;
 use crate::capture::walk::Entry;
@@ -14,7 +15,7 @@ use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::report::TableDiff;
 use crate::vault::durable;
-use crate::vault::item::{Content, Item, JournalMode, SIDES};
+use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list;
 use crate::vault::reader::Reader;
 use crate::{Error, Result, space};
@@ -115,7 +116,7 @@ impl Databases {
         let is_new = |suffix: &str| {
             item.sides.iter().all(|side| side.suffix != suffix) && entry.beside(suffix).symlink_metadata().is_ok()
         };
-        Ok(!SIDES.into_iter().any(is_new))
+        Ok(!LOGS.into_iter().any(is_new))
     }
 
     /// Is what `read` gives what was stored in these blocks? By their ids: nothing is fetched.

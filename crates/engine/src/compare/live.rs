@@ -104,9 +104,8 @@ impl Visitor for Comparison<'_> {
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
-        let set = self.walk.set(&folder);
-        set.left.into_iter().try_for_each(|left| self.left(left))?;
-        set.entries.into_iter().try_for_each(|entry| self.entry(entry))
+        let walk = self.walk;
+        walk.set(&folder, self)
     }
 
     fn left(&mut self, left: Left) -> Result<()> {

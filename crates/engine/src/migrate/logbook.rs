@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::capture::databases::WAL;
 use crate::error::IoContext;
 use crate::report::Warning;
 use crate::vault::durable;
@@ -71,7 +72,7 @@ fn without(error: &Error) -> Warning {
 
 /// The database and its log as they were at one moment.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let files = ["", "-wal"].map(|suffix| format!("{}{suffix}", logbook::FILE));
+    let files = ["", WAL].map(|suffix| format!("{}{suffix}", logbook::FILE));
     for _ in 0..TRIES {
         let before = looks(from, &files)?;
         for (file, look) in files.iter().zip(&before) {

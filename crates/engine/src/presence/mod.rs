@@ -235,7 +235,8 @@ fn remove_dead(folder: &Path) {
         let held = if name.starts_with(stillness::PREFIX) { path.with_extension("") } else { path.clone() };
         if name != BELL
             && is_host(&name)
-            && let Ok(file) = File::open(if held.exists() { &held } else { &path })
+            // For writing, because NFS locks it alone for nobody else.
+            && let Ok(file) = File::options().read(true).write(true).open(if held.exists() { &held } else { &path })
             && file.try_lock().is_ok()
         {
             let _ = fs::remove_file(&path);

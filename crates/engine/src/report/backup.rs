@@ -46,6 +46,9 @@ pub struct BackupResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
     pub warnings: Vec<Warning>,
+    /// What is worth knowing, and no fault: where something else is mounted in the root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Warning>,
     /// `off`, `queued` or `synced`.
     pub cloud: String,
 }

@@ -21,6 +21,9 @@ pub struct Preview {
     pub useless: Vec<PreviewUseless>,
     /// The largest first.
     pub left: Vec<PreviewLeft>,
+    /// What is worth knowing, and no fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Warning>,
     pub duration_ms: u64,
 }
 

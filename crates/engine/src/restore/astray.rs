@@ -8,17 +8,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::holders::Holder;
-use crate::capture::databases::{is_database, looks_like_one};
-use crate::capture::sqlite::{self, beside};
+use crate::capture::databases::{WITH_LOGS, beside, is_database, looks_like_one};
+use crate::capture::sqlite;
 use crate::error::IoContext;
 use crate::path::{RelPath, in_shell};
 use crate::report::Warning;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Result, backup};
-
-/// The files that hold a database's content.
-const CONTENT: [&str; 3] = ["", "-wal", "-journal"];
 
 /// Keeps what these processes have open, in a backup that is otherwise as `base`. The warnings name it, and say of what could
 /// not be read why. The caller holds the vault's lock.
@@ -59,7 +56,7 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
         let mut taken = BTreeMap::from([(path.clone(), copy.clone())]);
         if !is_database(&copy) && !looks_like_one(&path, &copy) {
             // It is no set to the capture, which takes each of its files by itself.
-            for part in &CONTENT[1..] {
+            for part in &WITH_LOGS[1..] {
                 if beside(&copy, part).exists() {
                     taken.insert(RelPath::parse(&[path.as_bytes(), part.as_bytes()].concat())?, beside(&copy, part));
                 }
@@ -82,7 +79,7 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
 /// The database as its holder sees it: what is astray, and what lies there of the rest only where it belongs to that.
 fn files(holder: &Holder) -> Vec<(&'static str, PathBuf)> {
     let mut files: Vec<(&'static str, PathBuf)> = Vec::new();
-    for part in CONTENT {
+    for part in WITH_LOGS {
         let mut open: Vec<_> = holder.files.iter().filter(|file| file.part == part).collect();
         // Of two, the one without a place.
         open.sort_by_key(|file| file.is_here);

@@ -12,10 +12,11 @@ use super::attributes::finish_file;
 use super::sparse::{self, ZeroChunks};
 use super::stage::{Shared, creating};
 use super::unset::Unset;
+use crate::capture::databases::LOGS;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::vault::durable;
-use crate::vault::item::{Content, Item, SIDES};
+use crate::vault::item::{Content, Item};
 use crate::vault::list;
 use crate::vault::reader::Reader;
 use crate::{Error, Result};
@@ -225,7 +226,7 @@ fn next(queues: &[Receiver<Job>]) -> (usize, Option<Job>) {
 
 /// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.
 pub fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
-    if SIDES.contains(&suffix) {
+    if LOGS.contains(&suffix) {
         Ok(suffix)
     } else {
         Err(Error::UnsafePath {

@@ -13,7 +13,7 @@ use super::journal::{Journal, Staged, Step};
 use super::plan::take_back;
 use super::safety::is_beside;
 use super::workspace::{State, Tree, Workspace, look};
-use crate::capture::sqlite::beside;
+use crate::capture::databases::{JOURNAL, SHM, WAL, beside};
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::error::IoContext;
 use crate::path::RelPath;
@@ -133,7 +133,7 @@ fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPat
         // one. What SQLite shares in memory is nothing.
         let alone: Vec<RelPath> = tree.keys().filter(|path| is_beside(path, &databases)).cloned().collect();
         for path in alone {
-            if let Some(place) = tree.remove(&path).filter(|_| !path.as_bytes().ends_with(b"-shm")) {
+            if let Some(place) = tree.remove(&path).filter(|_| !path.as_bytes().ends_with(SHM.as_bytes())) {
                 tree.insert(RelPath::parse(&[path.as_bytes(), ALONE].concat())?, place);
             }
         }
@@ -191,13 +191,13 @@ fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
 }
 
 fn same_log(db: &Database, old: &Path) -> Result<bool> {
-    let log = log_of(old, "-wal")?.map(|stat| (stat.size, stat.mtime));
-    Ok(log == db.wal && log_of(old, "-journal")?.is_none())
+    let log = log_of(old, WAL)?.map(|stat| (stat.size, stat.mtime));
+    Ok(log == db.wal && log_of(old, JOURNAL)?.is_none())
 }
 
 /// Is part of a database's content beside it?
 fn has_log(old: &Path) -> Result<bool> {
-    Ok(log_of(old, "-wal")?.is_some() || log_of(old, "-journal")?.is_some())
+    Ok(log_of(old, WAL)?.is_some() || log_of(old, JOURNAL)?.is_some())
 }
 
 fn log_of(old: &Path, suffix: &str) -> Result<Option<Stat>> {

@@ -13,7 +13,7 @@ mod proc;
 use std::path::{Path, PathBuf};
 
 /// What SQLite may have beside a database, after the database itself.
-pub const PARTS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+pub use crate::capture::databases::WITH_SIDES as PARTS;
 
 /// A file that somebody may have open.
 #[derive(Clone, Debug)]

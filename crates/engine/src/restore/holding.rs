@@ -17,7 +17,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::holders::holders;
 use super::live::{in_use, resolve};
-use crate::capture::sqlite::{beside, uri};
+use crate::capture::databases::{LOGS, beside, is_database};
+use crate::capture::sqlite::uri;
 use crate::capture::stat::{Kind, Stat};
 use crate::{Control, Error, Result};
 
@@ -103,12 +104,12 @@ fn hold(path: &Path, give_up: Instant, control: &Control) -> Result<Option<File>
 }
 
 fn has_log(path: &Path) -> bool {
-    ["-wal", "-journal"].iter().any(|suffix| Stat::of(&beside(path, suffix)).is_ok_and(|log| log.size > 0))
+    LOGS.iter().any(|suffix| Stat::of(&beside(path, suffix)).is_ok_and(|log| log.size > 0))
 }
 
 /// Is it a database that SQLite itself can bring in order?
 fn is_readable(path: &Path) -> bool {
-    crate::capture::walk::is_database(path)
+    is_database(path)
 }
 
 /// Lets SQLite put what is in a log, or left of a commit that a crash has cut off, into the file. What it cannot read is

@@ -10,7 +10,7 @@
 //! | `in_place` | a restore of the root itself: staged, verified, journaled, swapped, or undone |
 //! | `afterwards` | a running app and what was restored under it |
 //! | `workspace`, `journal`, `swap`, `check`, `safety` | the parts of that |
-//! | `spot`, `mounts`, `overwrite` | places of the root: without following links, and where no rename leads |
+//! | `spot`, `overwrite` | places of the root: without following links, and where no rename leads |
 //! | `displaced` | what was replaced is in the vault before it goes |
 //! | `recovery` | after a crash |
 //! | `mode`, `holders`, `holding`, `live` | an app that is running: who has what open, and databases through SQLite |
@@ -36,7 +36,6 @@ mod links;
 pub mod live;
 mod metadata;
 mod mode;
-mod mounts;
 mod nature;
 mod overwrite;
 mod permission;

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use super::plan::Plan;
-use crate::capture::sqlite::beside;
+use crate::capture::databases::{WAL, beside};
 use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
 use crate::report::RestoreMode;
@@ -40,7 +40,7 @@ pub fn check(plan: &Plan, mode: RestoreMode, root: &Path) -> Result<()> {
         let place = database.path.under(root);
         may_write_file(&place).or_else(|error| refuse(&database.path, &place, &error))?;
         // SQLite makes its journal beside it.
-        if !beside(&place, "-wal").exists() {
+        if !beside(&place, WAL).exists() {
             folders.may_change_around(&database.path)?;
         }
     }

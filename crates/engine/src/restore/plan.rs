@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 use super::afterwards::Placed;
 use super::metadata::Meta;
-use super::mounts;
 use super::nature::Nature;
 use super::session::Sessions;
 use super::source::{self, Source, Survey};
@@ -26,6 +25,7 @@ use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
 use crate::capture::databases::SIDES;
+use crate::capture::mounts;
 use crate::capture::sqlite::HEADER;
 use crate::capture::stat::{Kind, Stat, open_file};
 use crate::capture::walk::Entry;

@@ -15,6 +15,7 @@ use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
 use super::{Vault, needs};
+use crate::capture::databases::WITH_SIDES;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::report::BackupInfo;
@@ -82,7 +83,7 @@ impl Catalog {
 
     /// Removes it from the disk: it will be rebuilt.
     pub fn remove(vault: &Path) -> Result<()> {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
+        for suffix in WITH_SIDES {
             let file = vault.join(format!("{FILE}{suffix}"));
             match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

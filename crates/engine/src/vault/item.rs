@@ -97,6 +97,9 @@ pub struct Database {
     /// Bytes of its pages that are free: what a deletion leaves behind. `None`: nobody has looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free: Option<u64>,
+    /// How the files beside a raw database lay there, for the same: a digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,10 +111,7 @@ pub enum JournalMode {
     Raw,
 }
 
-/// Files that hold part of a database's state, by what their names add to its own.
-pub const SIDES: [&str; 2] = ["-journal", "-wal"];
-
-/// A file that belongs to a raw database: one of [`SIDES`].
+/// A file that belongs to a raw database: one of [`LOGS`](crate::capture::databases::LOGS).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     pub suffix: String,

@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// What is written into the file, filled up with spaces: each time the same block, also on a full disk.
 const LENGTH: usize = 1024;
+/// The system's `EBADF`: a lock that the way in which the file was opened does not allow.
+const NOT_FOR_WRITING: i32 = 9;
 /// How often it says how far it is.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -46,7 +48,7 @@ impl Lock {
         let file = open(vault, &path).at("opening", &path)?;
         let started = Instant::now();
         loop {
-            match file.try_lock() {
+            match lock_alone(&file) {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if wait || started.elapsed() < GRACE => {
                     control.check()?;
@@ -81,6 +83,15 @@ impl Lock {
                 let _ = write(&file, &Running { progress, ..holder.clone() });
             }
         })
+    }
+}
+
+/// NFS locks a file alone only for who may write to it. Where nobody can, as on a disk that is mounted read-only, a shared lock
+/// is enough.
+fn lock_alone(file: &File) -> Result<(), TryLockError> {
+    match file.try_lock() {
+        Err(TryLockError::Error(error)) if error.raw_os_error() == Some(NOT_FOR_WRITING) => file.try_lock_shared(),
+        other => other,
     }
 }
 

@@ -108,7 +108,9 @@ impl Snapshot {
     /// Removes the backup of that name, unless somebody reads it: false. From then on it does not exist.
     pub fn remove(vault: &Vault, name: &BackupName) -> Result<bool> {
         let path = vault.dir().join("snapshots").join(name.as_str());
-        let file = match File::open(&path) {
+        // For writing, because NFS locks it alone for nobody else; a record that may only be read is locked elsewhere.
+        let opened = File::options().read(true).write(true).open(&path);
+        let file = match opened.or_else(|_| File::open(&path)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
             other => other.at("reading", &path)?,
         };

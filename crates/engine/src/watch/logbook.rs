@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fact;
+use crate::capture::databases::SIDES;
 use crate::report::{BackupType, HistoryFilter, NextRun, Run, RunResult};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
@@ -75,7 +76,7 @@ impl Logbook {
     pub(super) fn set_aside(vault: &Path) -> Result<()> {
         let path = vault.join(FILE);
         let with = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-        for suffix in ["-wal", "-shm", "-journal"] {
+        for suffix in SIDES {
             let _ = std::fs::remove_file(with(suffix));
         }
         std::fs::rename(&path, with(".damaged")).map_err(|error| Error::io("setting aside", &path, error))

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use lifeboat_engine::capture::sqlite::{Outcome, capture, is_database, quick_check};
 use lifeboat_engine::{Control, Error};
@@ -58,6 +59,49 @@ fn a_damaged_page_is_found_by_the_check_of_the_image() {
     let path = stage.scratch.join("image");
     fs::write(&path, image.bytes()).unwrap();
     assert_ne!(quick_check(&path).unwrap(), Vec::<String>::new());
+}
+
+/// A database whose schema names what only its app has: `set_up` runs in the app.
+fn of_an_app(stage: &Stage, name: &str, set_up: &str) -> PathBuf {
+    let path = stage.root.join(name);
+    let app = rusqlite::Connection::open(&path).unwrap();
+    app.create_collation("by_name", |a: &str, b: &str| b.cmp(a)).unwrap();
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    app.create_scalar_function("slug", 1, flags, |_| Ok("slug".to_string())).unwrap();
+    app.execute_batch(set_up).unwrap();
+    app.execute_batch(
+        "CREATE TABLE plain (x);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+         INSERT INTO plain SELECT hex(zeroblob(200)) FROM n",
+    )
+    .unwrap();
+    path
+}
+
+/// A table, its values, and what only the app can run. What a schema of an app of today has.
+const OF_APPS: [&str; 5] = [
+    "CREATE TABLE t (x TEXT COLLATE by_name PRIMARY KEY, y); INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)",
+    "CREATE TABLE t (x TEXT COLLATE by_name PRIMARY KEY, y) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1), ('b', 2)",
+    "CREATE TABLE t (x, g TEXT NOT NULL AS (slug(x)) VIRTUAL); CREATE INDEX i ON t (slug(x));
+     CREATE INDEX k ON t (x) WHERE slug(x) = 'a'; INSERT INTO t VALUES (1), (2)",
+    "CREATE VIRTUAL TABLE f USING fts5 (a); INSERT INTO f VALUES ('halo'); PRAGMA writable_schema = ON;
+     UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE f USING fts5 (a, tokenize = mine)' WHERE name = 'f'",
+    "CREATE VIRTUAL TABLE f USING fts5 (a); PRAGMA writable_schema = ON;
+     UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE f USING of_the_app (a)' WHERE name = 'f'",
+];
+
+#[test]
+fn what_only_the_sql_of_an_app_can_judge_is_no_damage() {
+    for (number, set_up) in OF_APPS.iter().enumerate() {
+        let stage = Stage::new();
+        let sound = of_an_app(&stage, &format!("{number}.db"), set_up);
+        assert_eq!(quick_check(&sound).unwrap(), Vec::<String>::new(), "{set_up}");
+        // And a page that is damaged is found beside it.
+        let pages = fs::metadata(&sound).unwrap().len() / 4096;
+        let file = OpenOptions::new().write(true).open(&sound).unwrap();
+        file.write_all_at(&[0xee; 4096], (pages - 4) * 4096).unwrap();
+        assert_ne!(quick_check(&sound).unwrap(), Vec::<String>::new(), "{set_up}");
+    }
 }
 
 #[test]

@@ -203,6 +203,7 @@ fn a_source_follows_the_links_that_it_names() {
         include: vec!["data".into()],
         exclude: vec!["data/*.json".into()],
         follow_links: true,
+        set: false,
     }];
     let result = bot.backup(BackupType::Manual);
     assert_eq!(paths(&bot, &result.backup), ["data", "data/photos", "data/photos/1.jpg"]);
@@ -273,6 +274,7 @@ fn sources_that_name_what_is_behind_a_link_follow_it_or_say_that_it_is_missing()
         include: vec!["data/**".into()],
         exclude: Vec::new(),
         follow_links,
+        set: false,
     };
     bot.config.sources = vec![source(false)];
     let told = bot.backup(BackupType::Manual);

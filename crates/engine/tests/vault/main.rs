@@ -3,6 +3,7 @@
 
 mod attributes;
 mod beside;
+mod busy;
 mod damage;
 mod failure;
 mod forged;
@@ -20,5 +21,7 @@ mod place;
 mod raw_sets;
 mod roundtrip;
 mod shared;
+mod stores;
 mod support;
 mod taken;
+mod torn;

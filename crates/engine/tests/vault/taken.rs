@@ -79,7 +79,7 @@ fn what_can_be_made_again_is_left_out_until_something_names_it() {
 
     (bot.config.include, bot.config.exclude) = (Vec::new(), Vec::new());
     let include = vec!["node_modules/a".into(), "web".into()];
-    bot.config.sources = vec![Source { category: Category::Data, include, exclude: Vec::new(), follow_links: false }];
+    bot.config.sources = vec![Source { include, ..Source::of(Category::Data) }];
     let fourth = bot.backup(BackupType::Manual).backup;
     let named = ["node_modules/a/index.js", "web/cache/CACHEDIR.TAG", "web/cache/page", "web/other/CACHEDIR.TAG"];
     assert_eq!(files(&bot, &fourth), named);
@@ -179,7 +179,7 @@ fn sources_decide_alone_what_a_file_is() {
     let mut bot = Bot::empty();
     bot.write("temp/1.jpg", PNG);
     let include = vec!["temp".into()];
-    bot.config.sources = vec![Source { category: Category::Logs, include, exclude: Vec::new(), follow_links: false }];
+    bot.config.sources = vec![Source { include, ..Source::of(Category::Logs) }];
     let backup = bot.backup(BackupType::Manual).backup;
     assert_eq!(category(&bot, &backup, "temp/1.jpg"), Category::Logs);
 }

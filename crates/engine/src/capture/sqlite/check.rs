@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::reader::{connect, trouble, uri};
-use super::{Attempt, Trouble};
+use super::{Attempt, Trouble, stand_in};
 use crate::{Error, Result};
 
 /// At most so many findings: one is enough to know, and a broken file can have millions.
@@ -46,9 +46,21 @@ fn findings(image: &Path) -> Attempt<Vec<String>> {
     let connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // A CHECK constraint may call a function that only the app has. Its absence says nothing about the file.
     connection.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(trouble)?;
-    let mut check = connection.prepare(&format!("PRAGMA quick_check({FINDINGS})")).map_err(trouble)?;
-    let findings = check.query_map([], |row| row.get::<_, String>(0)).map_err(trouble)?;
-    let mut findings = findings.collect::<Result<Vec<_>, _>>().map_err(trouble)?;
+    match run(&connection, None) {
+        Err(error) if stand_in::is_about_sql(&error) => stand_in::findings(&connection).map_err(trouble),
+        outcome => outcome.map_err(trouble),
+    }
+}
+
+/// The check, of all or of one table.
+pub(super) fn run(connection: &Connection, table: Option<&str>) -> rusqlite::Result<Vec<String>> {
+    let argument = match table {
+        None => FINDINGS.to_string(),
+        Some(table) => format!("'{}'", table.replace('\'', "''")),
+    };
+    let mut check = connection.prepare(&format!("PRAGMA quick_check({argument})"))?;
+    let findings = check.query_map([], |row| row.get::<_, String>(0))?;
+    let mut findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
     findings.retain(|finding| finding != "ok");
     Ok(findings)
 }

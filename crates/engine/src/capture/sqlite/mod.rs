@@ -24,11 +24,13 @@ mod scan;
 mod scratch;
 mod settled;
 mod source;
+mod stand_in;
 mod wal;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::capture::databases::WAL;
 use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
@@ -37,7 +39,7 @@ pub(crate) use header::{HEADER, Header};
 pub use header::{free_bytes, is_database};
 pub use nameless::copy as copy_nameless;
 pub(crate) use reader::uri;
-pub(crate) use source::{beside, open_plainly};
+pub(crate) use source::open_plainly;
 
 /// Bytes of a block. Every page size of SQLite divides it, so no page is cut in two.
 pub const BLOCK: usize = 64 * 1024;
@@ -221,7 +223,7 @@ impl Way {
             return Ok(Way::Empty);
         }
         // SQLite uses a `-wal` that exists, whatever the header says.
-        Ok(match (source::content_of(&source.path, "-wal")?, source.header()?.journal) {
+        Ok(match (source::content_of(&source.path, WAL)?, source.header()?.journal) {
             (1.., _) => Way::Wal,
             (0, Journal::Wal) => Way::Settled,
             (0, Journal::Rollback) => Way::Rollback,

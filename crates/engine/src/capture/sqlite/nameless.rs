@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::source::{Stamp, beside};
+use super::source::Stamp;
+use crate::capture::databases::beside;
 use crate::error::IoContext;
 use crate::{Control, Error, Result};
 

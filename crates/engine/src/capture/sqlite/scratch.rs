@@ -12,13 +12,12 @@ use std::time::Duration;
 use rusqlite::OpenFlags;
 
 use super::reader::{connect, trouble, uri};
-use super::source::{self, Source, Stamp, beside, content_of, is_not_there, journal_in_use, open_plainly};
+use super::source::{self, Source, Stamp, content_of, is_not_there, journal_in_use, open_plainly};
 use super::{Attempt, BlockSink, Captured, Options, Trouble, guard, settled};
+use crate::capture::databases::{LOGS, WAL, beside};
 use crate::error::IoContext;
 use crate::{Control, Error};
 
-/// What a database consists of. Never the `-shm`: it is made anew, and closing it would drop locks.
-const COMPANIONS: [&str; 2] = ["-wal", "-journal"];
 /// Attempts to find the files holding still for the time of a copy.
 const ATTEMPTS: u32 = 8;
 /// Bytes that are copied between two looks at the control.
@@ -56,7 +55,7 @@ fn finish_transactions(copy: &Path, folder: &Path) -> Attempt<()> {
     run("PRAGMA schema_version")?;
     run("PRAGMA wal_checkpoint(TRUNCATE)")?;
     connection.close().map_err(|(_, error)| final_(trouble(error)))?;
-    if content_of(copy, "-wal")? > 0 || journal_in_use(copy)? {
+    if content_of(copy, WAL)? > 0 || journal_in_use(copy)? {
         return Err(Trouble::Unreadable("SQLite could not finish its transactions".into()));
     }
     Ok(())
@@ -77,7 +76,8 @@ fn copy_while_still(path: &Path, copy: &Path, control: &Control) -> Attempt<()> 
         let before = stamps(&source)?;
         std::thread::sleep(before.iter().flatten().map(Stamp::unsettled).max().unwrap_or(Duration::ZERO));
         copy_file(&source.file, copy, control)?;
-        for suffix in COMPANIONS {
+        // Never the `-shm`: it is made anew, and closing it would drop locks.
+        for suffix in LOGS {
             let companion = beside(path, suffix);
             match open_plainly(&companion) {
                 Ok(file) => copy_file(&file, &beside(copy, suffix), control)?,
@@ -97,7 +97,7 @@ fn copy_while_still(path: &Path, copy: &Path, control: &Control) -> Attempt<()> 
 /// The state of all files of a database.
 fn stamps(source: &Source) -> Attempt<[Option<Stamp>; 3]> {
     let mut stamps = [Some(source.stamp_now()?), None, None];
-    for (stamp, suffix) in stamps[1..].iter_mut().zip(COMPANIONS) {
+    for (stamp, suffix) in stamps[1..].iter_mut().zip(LOGS) {
         let companion = beside(&source.path, suffix);
         *stamp = match std::fs::symlink_metadata(&companion) {
             Ok(metadata) => Some(Stamp::of(&metadata)),

@@ -7,6 +7,7 @@
 use super::source::{Source, content_of, journal_in_use};
 use super::{Attempt, BLOCK, BlockSink, Captured, Trouble};
 use crate::Control;
+use crate::capture::databases::WAL;
 
 pub(super) fn capture(source: &Source, sink: &mut dyn BlockSink, control: &Control) -> Attempt<Captured> {
     let before = source.stamp_now()?;
@@ -16,7 +17,7 @@ pub(super) fn capture(source: &Source, sink: &mut dyn BlockSink, control: &Contr
         return Err(Trouble::Recover("its journal holds a transaction that was never finished".into()));
     }
     let captured = read(source, sink, control)?;
-    let quiet = content_of(&source.path, "-wal")? == 0 && !journal_in_use(&source.path)?;
+    let quiet = content_of(&source.path, WAL)? == 0 && !journal_in_use(&source.path)?;
     source.check_place()?;
     if !quiet || source.stamp_now()? != before {
         return Err(Trouble::Again("it was written to while it was read".into()));

@@ -12,6 +12,7 @@ use super::claim::Claim;
 use super::header::{HEADER, Header};
 use super::{Attempt, BLOCK, Trouble};
 use crate::Error;
+use crate::capture::databases::{JOURNAL, beside};
 
 #[derive(Debug)]
 pub(super) struct Source {
@@ -91,13 +92,6 @@ pub(super) fn trouble(path: &Path, error: io::Error) -> Trouble {
     }
 }
 
-/// The path of a database's companion: `-wal`, `-shm`, `-journal`.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// There is none, or there cannot be: the name of the database is so long that no companion's name fits.
 pub(super) fn is_not_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename)
@@ -116,7 +110,7 @@ pub(super) fn content_of(path: &Path, suffix: &str) -> Attempt<u64> {
 /// Whether the rollback journal holds a transaction. Its header is zeroed, or the file cut to nothing or deleted, at
 /// the instant of a commit.
 pub(super) fn journal_in_use(path: &Path) -> Attempt<bool> {
-    let path = beside(path, "-journal");
+    let path = beside(path, JOURNAL);
     let mut first = [0];
     match open_plainly(&path).and_then(|file| read_at(&file, &mut first, 0)) {
         Ok(length) => Ok(length > 0 && first[0] != 0),

@@ -7,6 +7,7 @@ use super::reader::{Reader, trouble};
 use super::source::{Source, content_of};
 use super::{Attempt, BLOCK, BlockSink, Captured, Journal, Options, Trouble};
 use crate::Control;
+use crate::capture::databases::WAL;
 
 /// Blocks between two looks at the WAL.
 const LOOK: u64 = 64;
@@ -28,7 +29,7 @@ pub(super) fn capture(
     let (pages, page_size) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
     let size = u64::from(pages) * u64::from(page_size);
     let growth = options.wal_growth_limit.unwrap_or(size.max(GROWTH));
-    let limit = content_of(&source.path, "-wal")?.saturating_add(growth);
+    let limit = content_of(&source.path, WAL)?.saturating_add(growth);
 
     let mut read = connection.prepare("SELECT data FROM sqlite_dbpage('main') ORDER BY pgno").map_err(trouble)?;
     let mut rows = read.query([]).map_err(trouble)?;
@@ -42,7 +43,7 @@ pub(super) fn capture(
             control.check()?;
             sink.put(index, std::mem::replace(&mut block, Vec::with_capacity(BLOCK)))?;
             index += 1;
-            if !last && index % LOOK == 0 && content_of(&source.path, "-wal")? > limit {
+            if !last && index % LOOK == 0 && content_of(&source.path, WAL)? > limit {
                 return Err(Trouble::Again(format!("its -wal grew by more than {growth} bytes while it was read")));
             }
         }

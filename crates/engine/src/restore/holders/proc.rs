@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Asked, Hold, Holder, Holders, OpenFile, PARTS};
-use crate::capture::sqlite::{self, beside};
+use crate::capture::databases::{SHM, WAL, beside};
+use crate::capture::sqlite;
 use crate::restore::WORKSPACE;
 use crate::vault::durable;
 
@@ -128,7 +129,7 @@ fn hold(asked: &Asked, pid: u32, name: &str, process: &Path, files: Vec<OpenFile
         (true, _) => holds.push(Hold::Here),
         // Only SQLite opens a `-shm`, and never without the database: that one has been moved away. Any other file beside
         // it may be read by anybody.
-        (false, _) if !has(true, false) && !files.iter().any(|file| file.part == "-shm") && asked.path.exists() => {
+        (false, _) if !has(true, false) && !files.iter().any(|file| file.part == SHM) && asked.path.exists() => {
             holds.push(Hold::Here);
         }
         _ => {}
@@ -241,9 +242,9 @@ fn part_of_database(path: &Path, through: &Path) -> Option<&'static str> {
     let file = fs::File::open(through).ok()?;
     durable::read_at(&file, &mut head, 0).ok()?;
     let is_log =
-        path.as_os_str().as_bytes().ends_with(b"-wal") && WAL_MAGIC.iter().any(|magic| head.starts_with(magic));
+        path.as_os_str().as_bytes().ends_with(WAL.as_bytes()) && WAL_MAGIC.iter().any(|magic| head.starts_with(magic));
     match is_log {
-        true => Some("-wal"),
+        true => Some(WAL),
         false => sqlite::is_database(&head).then_some(""),
     }
 }

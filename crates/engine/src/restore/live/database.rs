@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
-use crate::capture::sqlite::{beside, uri};
+use crate::capture::databases::{JOURNAL, WAL, beside};
+use crate::capture::sqlite::uri;
 use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
@@ -59,7 +60,7 @@ impl Database {
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let had_wal = std::fs::symlink_metadata(beside(&path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        let had_wal = std::fs::symlink_metadata(beside(&path, WAL)).is_ok_and(|wal| wal.len() > 0);
         let uri = uri(&path, "psow=1").map_err(|why| cannot(&path, &why))?;
         let mut connection = Connection::open_with_flags(uri, flags).map_err(|error| failure(&path, error))?;
         let mut set_up = || {
@@ -93,7 +94,7 @@ impl Database {
             Err(error) => return Err(self.failure(error)),
         }
         // Whoever keeps a journal between transactions finds it again. In WAL mode this is refused, and means nothing.
-        if beside(&self.path, "-journal").exists() {
+        if beside(&self.path, JOURNAL).exists() {
             let _ = self.connection.query_row("PRAGMA journal_mode = TRUNCATE", [], |_| Ok(()));
         }
         Ok(true)

@@ -25,7 +25,8 @@ mod page_one;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::capture::sqlite::{HEADER, Header, Journal, beside, open_plainly};
+use crate::capture::databases::{JOURNAL, beside};
+use crate::capture::sqlite::{HEADER, Header, Journal, open_plainly};
 use crate::vault::durable;
 use crate::{Control, Error, Result};
 
@@ -126,14 +127,14 @@ pub fn put_back(live: &Path, image: &Path, undone: &Path, patience: Duration) ->
 /// Whether a live file can be replaced through SQLite at all; `Err` is the rest of the sentence "it cannot, because ...".
 /// It is read, never while this process has it open through SQLite.
 pub fn check(live: &Path) -> std::result::Result<(), String> {
-    if live.file_name().is_some_and(|name| name.len() + "-journal".len() > LONGEST_NAME) {
+    if live.file_name().is_some_and(|name| name.len() + JOURNAL.len() > LONGEST_NAME) {
         return Err("its name is too long for a journal beside it".into());
     }
     let Some(header) = header_of(live)? else { return Ok(()) };
     let header = Header::parse(&header)?;
     let size = |path: &Path| std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len());
     // With a journal that a crash has left, or a WAL, the file alone says little.
-    let is_alone = header.journal == Journal::Rollback && size(&beside(live, "-journal")) == 0;
+    let is_alone = header.journal == Journal::Rollback && size(&beside(live, JOURNAL)) == 0;
     match header.problems(size(live)).into_iter().next() {
         Some(problem) if is_alone => Err(problem),
         _ => Ok(()),

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{Database, Planner, Swapped, beside, stat};
-use crate::capture::databases::{SIDES, database_of, has_log, is_named_as_one, is_of_sqlite};
+use crate::capture::databases::{SHM, SIDES, database_of, has_log, is_named_as_one, is_of_sqlite};
 use crate::capture::sqlite::{HEADER, is_database};
 use crate::capture::stat::{Kind, Stat};
 use crate::path::RelPath;
@@ -100,7 +100,7 @@ impl Planner<'_> {
             }
         }
         // A `-shm` holds nothing.
-        let tells = |side: &RelPath| !side.as_bytes().ends_with(b"-shm");
+        let tells = |side: &RelPath| !side.as_bytes().ends_with(SHM.as_bytes());
         if item.db.is_none() && !found.iter().any(tells) {
             found.clear();
         }

@@ -96,7 +96,8 @@ impl Visitor for Unknown<'_, '_, '_> {
     }
 
     fn set(&mut self, folder: Entry) -> Result<()> {
-        self.walk.set(&folder).entries.into_iter().try_for_each(|entry| self.entry(entry))
+        let walk = self.walk;
+        walk.set(&folder, self)
     }
 
     /// What is in no backup is left alone.

@@ -1,9 +1,19 @@
-//! What is mounted inside a root: a rename does not lead from one mount to another, also where both are of one disk.
+//! What is mounted inside a root: other disks, other folders, file systems of FUSE. A backup takes it, and says so. A rename
+//! does not lead from one mount to another, also where both are of one disk.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use crate::path::RelPath;
+use crate::report::Warning;
+
+const TAKEN: &str =
+    "Another disk or folder is mounted here. What is in it is taken; where it is not mounted, it is missing.";
+
+/// What to say of a path.
+pub fn note(mounts: &HashSet<RelPath>, path: &RelPath) -> Option<Warning> {
+    mounts.contains(path).then(|| Warning { path: path.display(), message: TAKEN.into() })
+}
 
 /// The places below `root` where something is mounted, files among them. Empty where the system does not tell.
 #[cfg(target_os = "linux")]
