@@ -15,7 +15,7 @@ use crate::vault::item::Item;
 use crate::{Error, Result};
 
 /// So many are held in memory: the whole of most sessions.
-const HELD: usize = 8192;
+const HELD: usize = 4096;
 
 /// A file, folder or link, as it was read.
 #[derive(Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::support::*;
 
 const PATH: &str = "BUSY_DATABASE";
-const ROWS: u64 = 12_000;
+const ROWS: i64 = 12_000;
 
 /// Not a test: another process, which changes rows all over the database until it is killed.
 #[test]

