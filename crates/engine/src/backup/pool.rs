@@ -304,7 +304,7 @@ impl Pending {
     }
 
     /// The item, once its chunks are in; nobody is told of it.
-    pub fn into_item(&self, shared: &Shared, scratch: &mut Scratch, item: Item) -> Result<Item> {
+    pub fn settled(&self, shared: &Shared, scratch: &mut Scratch, item: Item) -> Result<Item> {
         self.drain(shared, scratch)?;
         self.describe(shared, scratch, item)
     }

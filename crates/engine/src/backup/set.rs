@@ -194,7 +194,7 @@ impl Pass<'_, '_, '_> {
     fn large(&mut self, entry: Entry, known: Option<Box<Seen>>, earlier: Option<Item>) -> Result<()> {
         match self.reader.large(&entry, 0, true)? {
             Large::Read { item, content, hot, torn, is_mixture } => {
-                let item = content.into_item(self.reader.shared, &mut self.reader.scratch, item)?;
+                let item = content.settled(self.reader.shared, &mut self.reader.scratch, *item)?;
                 let seen = Seen { stat: entry.stat, item, changed: false, hot: hot || is_mixture, torn };
                 let seen = self.compare(seen, known, earlier);
                 self.seen(seen, &entry.path)

@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub enum Large {
     /// Its chunks are under way.
     Read {
-        item: Item,
+        item: Box<Item>,
         content: Arc<Pending>,
         hot: bool,
         torn: bool,
@@ -57,7 +57,7 @@ impl FileReader<'_> {
                     self.shared.warn(&task.entry.path, json::STILL_TORN);
                 }
                 let changed = is_changed(&item, task.previous.as_deref());
-                content.complete(self.shared, &mut self.scratch, item, changed)?;
+                content.complete(self.shared, &mut self.scratch, *item, changed)?;
             }
             Large::Torn => return Ok(Some(task)),
             Large::Database => database::store(self, task)?,
@@ -110,7 +110,13 @@ impl FileReader<'_> {
             item.racy = !steady || stat.is_racy(reading);
             (item.size, item.sha256, item.holes) = (size, sha256, holes);
             let torn = verdict == Some(Verdict::Torn);
-            return Ok(Large::Read { item, content, hot: stat.is_hot(reading), torn, is_mixture: !steady });
+            return Ok(Large::Read {
+                item: Box::new(item),
+                content,
+                hot: stat.is_hot(reading),
+                torn,
+                is_mixture: !steady,
+            });
         }
     }
 
