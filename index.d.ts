@@ -662,6 +662,11 @@ export interface PruneOptions extends Watched {
   wait?: boolean
   /** Prune although a backup is suspicious. */
   despiteSuspicion?: boolean
+  /**
+   * Free all room now. By default a pack goes a day after nothing needs it any more, so that a copy of the vault that is being
+   * made misses nothing; the report warns of what went at once.
+   */
+  atOnce?: boolean
 }
 
 export interface PruneReport {
@@ -674,6 +679,8 @@ export interface PruneReport {
   packsRewritten: number
   /** Bytes that the vault is smaller now; of a dry run, to within a few hundred bytes a pack. */
   freed: number
+  /** Bytes that nothing needs any more, and that a later pruning removes, a day after they were found so. */
+  waiting: number
   /** Bytes that were written again, because they lay among what went. */
   copied: number
   durationMs: number

@@ -119,7 +119,7 @@ async function enter(name, folder, root) {
   place.scratch = join(folder, 'cost')
   if (name === 'lifeboat') {
     const run = (...args) => [program, '--root', root, '--vault', place.vault, '--quiet', ...args]
-    const commands = { list: run('list'), prune: run('prune'), verify: run('verify') }
+    const commands = { list: run('list'), prune: run('prune', '--at-once'), verify: run('verify') }
     return { name, place, commands, ...age(root, place.vault, join(place.home, 'key')) }
   }
   for (const command of phases.prepare) await measure(command, place)

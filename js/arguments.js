@@ -147,7 +147,7 @@ function diff(from, to, options) {
 }
 
 function prune(options) {
-  const kinds = { dryRun: 'boolean', wait: 'boolean', despiteSuspicion: 'boolean', ...WATCHED }
+  const kinds = { dryRun: 'boolean', wait: 'boolean', despiteSuspicion: 'boolean', atOnce: 'boolean', ...WATCHED }
   return { op: 'prune', options: withoutWatchers(checkAll('The options of prune', options, kinds)) }
 }
 

@@ -518,6 +518,9 @@ pub struct PruneArgs {
     /// Prune although a backup is suspicious.
     #[arg(long)]
     pub despite_suspicion: bool,
+    /// Frees all room now, and not after a day. Only while nobody copies the vault.
+    #[arg(long)]
+    pub at_once: bool,
 }
 
 #[derive(Debug, Args)]

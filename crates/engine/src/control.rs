@@ -14,13 +14,16 @@ pub struct Control {
     /// Of the operations that this one is a part of.
     above: Vec<Arc<AtomicBool>>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Is the lock, under which it runs, still the vault's?
+    guard: Arc<dyn Fn() -> Result<()> + Send + Sync>,
 }
 
 impl Control {
     /// `progress` is called from engine threads, a few times a second at most, and must not block for long.
     pub fn new(progress: impl Fn(&Progress) + Send + Sync + 'static) -> Control {
         let clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
-        Control { progress: Arc::new(progress), cancelled: Arc::default(), above: Vec::new(), clock }
+        let guard = Arc::new(|| Ok(()));
+        Control { progress: Arc::new(progress), cancelled: Arc::default(), above: Vec::new(), clock, guard }
     }
 
     /// The same operation under another clock, which gives milliseconds since the epoch: for simulations.
@@ -55,7 +58,17 @@ impl Control {
             }
         };
         let above = self.above.iter().chain([&self.cancelled]).cloned().collect();
-        Control { progress: Arc::new(progress), cancelled: Arc::default(), above, clock: self.clock.clone() }
+        Control { progress: Arc::new(progress), cancelled: Arc::default(), above, ..self.clone() }
+    }
+
+    /// The same operation under a lock: `guard` fails once that is not the vault's any more.
+    pub fn guarded_by(&self, guard: impl Fn() -> Result<()> + Send + Sync + 'static) -> Control {
+        Control { guard: Arc::new(guard), ..self.clone() }
+    }
+
+    /// The same operation, which nobody watches and nobody cancels from here on.
+    pub fn to_the_end(&self) -> Control {
+        Control { progress: Arc::new(|_| ()), cancelled: Arc::default(), above: Vec::new(), ..self.clone() }
     }
 
     /// Nobody watches and nobody cancels.
@@ -75,6 +88,12 @@ impl Control {
     /// `E_ABORTED` once [`Control::cancel`] was called.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// Fails where somebody else may be writing to the vault by now. Asked before each step that cannot be taken back: a
+    /// backup that begins to exist, and whatever is removed.
+    pub fn hold(&self) -> Result<()> {
+        (self.guard)()
     }
 
     /// Milliseconds since the epoch.

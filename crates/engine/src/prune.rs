@@ -1,7 +1,7 @@
 //! Removing the backups that no rule keeps, and what only they needed.
 //!
 //! The record of a backup goes first: from then on it does not exist, and no other backup has ever needed it. What only it
-//! needed is swept afterwards, see [`crate::vault::sweep`]. So a kill at any moment leaves whole backups, and at worst
+//! needed is swept afterwards, in two steps, see [`crate::vault::sweep`]. So a kill at any moment leaves whole backups, and at worst
 //! packs that the next pruning removes. A backup that somebody reads at this moment is left for the next time.
 
 use std::collections::HashSet;
@@ -13,12 +13,14 @@ use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerd
 use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
+use crate::vault::mark::{Marker, Marks};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::vault::shelf;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::sweep::{MOSTLY, Marker, Marks, Sweep, Swept};
-use crate::{Config, Control, Error, Result, restore};
+use crate::vault::strangers;
+use crate::vault::sweep::{MOSTLY, Pace, Sweep, Swept};
+use crate::{Config, Control, Error, Result, restore, room, watch};
 
 /// Applies the rules of the configuration. The caller holds the vault's lock. `damaged`: packs in which a verification
 /// has found damage; they are written anew where all that is needed of them is whole.
@@ -30,7 +32,7 @@ pub fn run(
     control: &Control,
 ) -> Result<PruneReport> {
     let infos = backups(vault, control.now())?;
-    let mut verdicts = verdicts(&infos, retention::judge(&infos, &Rules::of(config), control.now()));
+    let mut verdicts = verdicts(&infos, retention::judge(&infos, &rules(vault, config), control.now()));
     let held = held(vault, config);
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if let Some(why) = held.get(&verdict.backup) {
@@ -43,7 +45,9 @@ pub fn run(
             (verdict.keep, verdict.why) = (true, format!("a backup is suspicious, else it would go: {}", verdict.why));
         }
     }
-    let mut report = remove(vault, verdicts, options.dry_run, MOSTLY, damaged, control)?;
+    let pace = if options.at_once { Pace::AtOnce } else { gently(vault, config, control)? };
+    let how = How { dry_run: options.dry_run, dead: MOSTLY, pace, damaged };
+    let mut report = remove(vault, verdicts, how, control)?;
     report.warnings.extend(frozen.map(|message| Warning { path: String::new(), message }));
     Ok(report)
 }
@@ -66,6 +70,25 @@ pub fn refuse_frozen(vault: &Vault, options: &PruneOptions, now: i64) -> Result<
             message: format!("{message} `lifeboat prune --despite-suspicion` does it all the same."),
         }),
     }
+}
+
+/// The rules of the configuration, with the days that this vault has seen.
+pub(crate) fn rules(vault: &Vault, config: &Config) -> Rules {
+    Rules::of(config).seeing(watch::days(vault.dir()))
+}
+
+fn gently(vault: &Vault, config: &Config, control: &Control) -> Result<Pace<'static>> {
+    Ok(Pace::Gently { now: control.now(), room: room::left(vault, config)? })
+}
+
+/// How what backups leave behind is swept.
+pub(crate) struct How<'a> {
+    pub dry_run: bool,
+    /// From how many percent of dead bytes on a pack is written anew.
+    pub dead: u64,
+    pub pace: Pace<'a>,
+    /// Packs in which damage is known.
+    pub damaged: HashSet<PackId>,
 }
 
 pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<PruneVerdict> {
@@ -97,7 +120,8 @@ pub fn delete(vault: &Vault, config: &Config, name: &BackupName, control: &Contr
     };
     let verdicts = backups(vault, control.now())?.iter().map(verdict).collect();
     vault.unpin(name)?;
-    remove(vault, verdicts, false, MOSTLY, HashSet::new(), control)
+    let pace = gently(vault, config, control)?;
+    remove(vault, verdicts, How { dry_run: false, dead: MOSTLY, pace, damaged: HashSet::new() }, control)
 }
 
 /// All backups, newest first. One that cannot be read is known by its name, and no good one.
@@ -153,23 +177,22 @@ fn distrust(vault: &Vault, infos: &mut [BackupInfo], now: i64) -> Result<()> {
     Ok(())
 }
 
-/// Removes the backups that their verdict does not keep. `dead`: from how many percent of dead bytes on a pack is written
-/// anew.
+/// Removes the backups that their verdict does not keep.
 pub(crate) fn remove(
     vault: &Vault,
     mut verdicts: Vec<PruneVerdict>,
-    dry_run: bool,
-    dead: u64,
-    damaged: HashSet<PackId>,
+    how: How<'_>,
     control: &Control,
 ) -> Result<PruneReport> {
     let started = Instant::now();
+    let How { dry_run, dead, pace, damaged } = how;
     let mut warnings = Vec::new();
     let (catalog, unreadable) = catalog(vault)?;
     let mut removed = 0;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if !dry_run {
             control.check()?;
+            control.hold()?;
             // Pinned meanwhile: that takes no lock.
             if vault.is_pinned(&verdict.backup) {
                 (verdict.keep, verdict.why) = (true, "pinned".into());
@@ -196,8 +219,14 @@ pub(crate) fn remove(
             "{error} While it is kept, nothing is removed that it may need. Delete it to get the room back."
         ),
     }));
-    let sweep = Sweep { vault, marks: &marks, unreadable: &unreadable, dead, control };
-    let swept = match (warnings.is_empty(), dry_run) {
+    warnings.extend(strangers::in_records(vault)?.into_iter().map(|(object, error)| Warning {
+        path: object,
+        message: format!("{error} While it is there, nothing is removed that it may need."),
+    }));
+    let sweep = Sweep { vault, marks: &marks, unreadable: &unreadable, dead, pace, control };
+    let is_known = warnings.is_empty();
+    let archives = if is_known && !dry_run { shelf::remove_orphans(vault, control)? } else { 0 };
+    let swept = match (is_known, dry_run) {
         (false, _) => Swept::default(),
         (true, true) => sweep.plan(&catalog)?,
         (true, false) => sweep.run(catalog)?,
@@ -212,27 +241,45 @@ pub(crate) fn remove(
             ),
         });
     }
+    if swept.hurried > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "Room was needed, so {} went at once that nothing needs any more, and not after a day. If the vault was being \
+                 copied at this moment, the copy may miss some of what it needs: make it again.",
+                if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
+            ),
+        });
+    }
     Ok(PruneReport {
         dry_run,
         backups: verdicts,
         removed,
         packs_removed: swept.removed,
         packs_rewritten: swept.rewritten,
-        freed: swept.freed,
+        freed: swept.freed + archives,
+        waiting: swept.waiting,
         copied: swept.copied,
         duration_ms: started.elapsed().as_millis() as u64,
         warnings,
     })
 }
 
-/// Removes the packs in which nothing is needed by these backups, which are all that there are.
-pub(crate) fn sweep_unused(vault: &Vault, kept: &[BackupName], control: &Control) -> Result<()> {
+/// Removes the packs in which nothing is needed by these backups, which are all that there are, and that are not among the
+/// `earlier` ones.
+pub(crate) fn sweep_new(
+    vault: &Vault,
+    kept: &[BackupName],
+    earlier: &HashSet<PackId>,
+    control: &Control,
+) -> Result<()> {
     let (catalog, _) = catalog(vault)?;
     let (mut marks, catalog, unknown) = mark_surely(vault, catalog, kept, true, control)?;
     // Nothing is written here.
     marks.damaged.clear();
-    if unknown.is_empty() {
-        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, control }.run(catalog)?;
+    if unknown.is_empty() && strangers::in_records(vault)?.is_empty() {
+        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, pace: Pace::Back { earlier }, control }
+            .run(catalog)?;
     }
     Ok(())
 }
@@ -280,12 +327,18 @@ fn mark_surely(
 /// `are_all`: there are no other backups.
 fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], are_all: bool, control: &Control) -> Result<Marked> {
     let catalog = Arc::new(Mutex::new(catalog));
-    let mut marker = Marker::new(vault, catalog.clone());
+    let damaged = watch::inspection::damaged_packs(vault.dir());
+    let mut marker = Marker::new(vault, catalog.clone()).doubting(damaged);
     for name in kept {
         control.check()?;
         marker.backup(name)?;
     }
     if are_all {
+        // Somebody may just have put back records from a copy.
+        let known: HashSet<&BackupName> = kept.iter().collect();
+        for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name)) {
+            marker.backup(name)?;
+        }
         marker.forget_others();
     }
     let (marks, unreadable) = marker.finish();

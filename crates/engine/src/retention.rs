@@ -11,13 +11,15 @@
 //! | safety | those from before a restore that are younger than the local days |
 //!
 //! A backup that is suspicious stays, takes nobody's place, and is no good one; while there is one, nothing is pruned at all.
-//! A clock that was wrong harms nothing: what is dated in the future is kept, and counts for nothing.
+//! A clock that was wrong harms nothing: what is dated in the future is kept, and counts for nothing. And no backup is older in
+//! days than there were days since on which anything ran: where a clock is a month ahead for an hour, or a server was off for
+//! a month, nothing is a month older.
 //!
 //! A larger type that ran in the place of a smaller one counts for it. A *good* backup is one that is not degraded; a
 //! degraded one never takes the place of a good one. Where a cloud target has a copy, the local one goes after the
 //! local days, if it is neither the newest nor pinned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::report::{BackupInfo, BackupType};
@@ -46,6 +48,8 @@ pub struct Rules {
     pub manual: u32,
     /// Milliseconds that a local copy lives of what a cloud target holds, too.
     pub local: i64,
+    /// Days since the epoch on which anything ran, besides those of the backups themselves.
+    pub days: BTreeSet<i64>,
 }
 
 impl Rules {
@@ -54,7 +58,14 @@ impl Rules {
             keep: BackupType::SCHEDULED.map(|kind| (kind, config.schedule(kind).keep)).into(),
             manual: config.keep_manual,
             local: i64::from(config.local_retention_days) * DAY,
+            days: BTreeSet::new(),
         }
+    }
+
+    /// With the days on which anything ran.
+    pub fn seeing(mut self, days: BTreeSet<i64>) -> Rules {
+        self.days = days;
+        self
     }
 }
 
@@ -69,12 +80,18 @@ pub struct Verdict {
 pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
     let newest = newest_good(backups, now);
     let mut counts = Counts::default();
+    let days: BTreeSet<i64> =
+        backups.iter().map(|info| day(info.timestamp)).chain(rules.days.iter().copied()).collect();
+    let age = |info: &BackupInfo| {
+        let seen = days.range(day(info.timestamp) + 1..=day(now).max(day(info.timestamp) + 1)).count() as i64;
+        (now - info.timestamp).min(seen * DAY)
+    };
     let judge_one = |(index, info): (usize, &BackupInfo)| {
         if is_ahead(info.timestamp, now) {
             // It takes no place of one whose time is right.
             return keep("dated in the future: the clock was wrong when it was made, or is wrong now");
         }
-        let young = now - info.timestamp < rules.local;
+        let young = age(info) < rules.local;
         if info.suspicious.is_some() {
             return keep("suspicious, until somebody accepts or deletes it");
         }
@@ -86,7 +103,7 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
         if info.pinned {
             return keep("pinned");
         }
-        if !young && info.location.iter().any(|place| place != "local") {
+        if now - info.timestamp >= rules.local && info.location.iter().any(|place| place != "local") {
             return go("older than the local days, and a cloud target has it");
         }
         match info.kind {
@@ -102,6 +119,11 @@ pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
         }
     };
     backups.iter().enumerate().map(judge_one).collect()
+}
+
+/// Whole days since the epoch.
+pub fn day(millis: i64) -> i64 {
+    millis.div_euclid(DAY)
 }
 
 /// The newest that is neither degraded nor suspicious; the newest of all where every one is. What a restore replaced (SAFETY) is a state that its

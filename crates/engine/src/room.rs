@@ -2,17 +2,24 @@
 //!
 //! Room for a new backup is made in this order: what no rule keeps; archives, which only repeat what the vault has; then
 //! backups before their time, those from before a restore first, then the smallest tier, and in it the oldest ([`retention::sacrifices`]). Never the newest
-//! good backup, never a pinned one, and none that a restore leans on ([`crate::held`]). All is reckoned before anything is removed: where it would not be enough, nothing
-//! is removed.
+//! good backup, never a pinned one, and none that a restore leans on ([`crate::held`]). All is reckoned before anything is
+//! removed: where it would not be enough, nothing is removed. What goes for the sake of room goes at once.
 
 use std::collections::HashSet;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use crate::report::{BackupInfo, PruneVerdict, Warning};
-use crate::retention::{self, Rules};
+use crate::mutex::lock;
+use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
+use crate::retention;
+use crate::vault::list::{self, ListReader};
+use crate::vault::mark::Marker;
 use crate::vault::name::BackupName;
-use crate::vault::sweep::Marker;
+use crate::vault::pack::PackId;
+use crate::vault::reader::Reader;
+use crate::vault::snapshot::Snapshot;
+use crate::vault::strangers;
+use crate::vault::sweep::Pace;
 use crate::vault::{self, Vault, durable, shelf};
 use crate::{Config, Control, Error, Result, held, prune, space};
 
@@ -36,7 +43,46 @@ pub fn make(vault: &Vault, config: &Config, needed: u64, control: &Control) -> R
         return Ok(Vec::new());
     }
     let room = Room { vault, config, needed, control };
-    let mut warnings = room.make()?;
+    if let Some(frozen) = room.frozen()? {
+        return room.make_from_archives(&frozen);
+    }
+    let reckoned = room.reckon()?;
+    finish(room, reckoned)
+}
+
+/// As [`make`], for a guess that may be too low. No backup goes before its time for a guess unless there would be room for
+/// the `most` that it can be, too: else it would have gone for nothing.
+pub fn make_for_guess(
+    vault: &Vault,
+    config: &Config,
+    likely: u64,
+    most: u64,
+    control: &Control,
+) -> Result<Vec<Warning>> {
+    if left(vault, config)? >= likely {
+        return Ok(Vec::new());
+    }
+    let room = Room { vault, config, needed: likely, control };
+    if let Some(frozen) = room.frozen()? {
+        return room.make_from_archives(&frozen);
+    }
+    let reckoned = room.reckon()?;
+    let at_most = Room { needed: most.max(likely), ..room };
+    match reckoned.goes.is_empty() || at_most.reckon().is_ok() {
+        true => finish(room, reckoned),
+        false => Ok(by_the_rules(vault, config, control)?.warnings),
+    }
+}
+
+/// Removes at once what no rule keeps: that would go anyway.
+pub fn by_the_rules(vault: &Vault, config: &Config, control: &Control) -> Result<PruneReport> {
+    let options = PruneOptions { at_once: true, ..PruneOptions::default() };
+    prune::run(vault, config, &options, HashSet::new(), control)
+}
+
+fn finish(room: Room<'_>, reckoned: Reckoned) -> Result<Vec<Warning>> {
+    let Room { vault, config, needed, .. } = room;
+    let mut warnings = room.act(reckoned)?;
     if left(vault, config)? < needed {
         warnings.extend(room.clear_archives(u64::MAX)?);
     }
@@ -47,6 +93,7 @@ pub fn make(vault: &Vault, config: &Config, needed: u64, control: &Control) -> R
     }
 }
 
+#[derive(Clone, Copy)]
 struct Room<'a> {
     vault: &'a Vault,
     config: &'a Config,
@@ -54,14 +101,26 @@ struct Room<'a> {
     control: &'a Control,
 }
 
+/// What has to go, so that there is room.
+struct Reckoned {
+    infos: Vec<BackupInfo>,
+    verdicts: Vec<PruneVerdict>,
+    /// Before their time.
+    goes: Vec<usize>,
+    /// Bytes of archives.
+    archives: u64,
+    /// From how many percent of dead bytes on packs are written anew.
+    dead: u64,
+}
+
 impl Room<'_> {
-    fn make(&self) -> Result<Vec<Warning>> {
+    fn reckon(&self) -> Result<Reckoned> {
+        if let Some((_, error)) = strangers::in_records(self.vault)?.into_iter().next() {
+            return Err(self.unreadable(&error));
+        }
         let now = self.control.now();
         let infos = prune::backups(self.vault, now)?;
-        if let Some(frozen) = prune::frozen(&infos) {
-            return self.make_from_archives(&frozen);
-        }
-        let verdicts = retention::judge(&infos, &Rules::of(self.config), now);
+        let verdicts = retention::judge(&infos, &prune::rules(self.vault, self.config), now);
         let mut verdicts = prune::verdicts(&infos, verdicts);
         // The most valuable first: those that never go, then the last that would.
         let held = held::held(self.vault, self.config);
@@ -110,24 +169,29 @@ impl Room<'_> {
                 goes.push(index);
             }
         }
-        let mut warnings = Vec::new();
-        if marker.live() <= tight {
-            // Archives make room for the rest, as many as it takes.
-            warnings.extend(self.clear_archives((marker.live() + archives).saturating_sub(tight))?);
-        } else {
-            warnings.extend(self.clear_archives(u64::MAX)?);
-        }
+        // Archives make room for the rest, as many as it takes.
+        let archives = if marker.live() <= tight { (marker.live() + archives).saturating_sub(tight) } else { u64::MAX };
         // Where it is tight to the last, packs are written anew for whatever is dead in them.
         let dead = if least > tight { 0 } else { TIGHT };
-        drop(marker);
+        Ok(Reckoned { infos, verdicts, goes, archives, dead })
+    }
+
+    fn act(&self, reckoned: Reckoned) -> Result<Vec<Warning>> {
+        let Reckoned { infos, mut verdicts, goes, archives, dead } = reckoned;
+        let mut warnings = self.clear_archives(archives)?;
         warnings.extend(goes.iter().map(|index| went(&infos[*index])));
         for index in goes {
             let verdict: &mut PruneVerdict = &mut verdicts[index];
             (verdict.keep, verdict.why) = (false, "room was needed".into());
         }
-        let report = prune::remove(self.vault, verdicts, false, dead, HashSet::new(), self.control)?;
+        let how = prune::How { dry_run: false, dead, pace: Pace::AtOnce, damaged: HashSet::new() };
+        let report = prune::remove(self.vault, verdicts, how, self.control)?;
         warnings.extend(report.warnings);
         Ok(warnings)
+    }
+
+    fn frozen(&self) -> Result<Option<String>> {
+        Ok(prune::frozen(&prune::backups(self.vault, self.control.now())?))
     }
 
     /// While a backup is suspicious no backup goes; archives only repeat what the vault has.
@@ -149,6 +213,7 @@ impl Room<'_> {
             if freed >= bytes {
                 break;
             }
+            self.control.hold()?;
             fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
             freed += size;
             let message = "This archive was removed to stay within maxLocalStorage. The backup in it is still there.";
@@ -201,18 +266,42 @@ fn went(info: &BackupInfo) -> Warning {
     }
 }
 
-/// Where a backup was refused in its middle: what it had written already goes again.
-pub fn give_back(vault: &Vault, control: &Control) {
+/// Where a backup was refused in its middle: what it had written already goes again. `earlier`: the packs that were there
+/// before it.
+pub fn give_back(vault: &Vault, earlier: &HashSet<PackId>, control: &Control) {
     // Where nobody can say which backups there are, none of their packs may go.
     if let Ok(kept) = vault.list_snapshots() {
-        let _ = prune::sweep_unused(vault, &kept, control);
+        let _ = prune::sweep_new(vault, &kept, earlier, &control.to_the_end());
     }
 }
 
-/// Bytes that one backup needs in the vault, which is about the size of an archive of it.
+/// Bytes that an archive of one backup will have, told from what its content takes in the vault. What several files share
+/// there, an archive has once for each of them.
 pub fn size_of(vault: &Vault, name: &BackupName) -> Result<u64> {
-    let catalog = vault.catalog_for_reading()?;
-    let mut marker = Marker::new(vault, Arc::new(Mutex::new(catalog)));
-    marker.backup(name)?;
-    Ok(marker.live())
+    let snapshot = Snapshot::read(vault, name)?;
+    let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
+    let mut reader = Reader::new(vault.clone(), catalog.clone());
+    let mut lists = reader.another();
+    let sealed = |id| -> Result<(u64, u64)> {
+        let places = lock(&catalog).places(id)?;
+        Ok(places.first().map_or((0, 1), |place| (place.entry.sealed.into(), u64::from(place.entry.plain).max(1))))
+    };
+    let mut sum = snapshot.list.size / 4;
+    for item in ListReader::forwards(&mut reader, &snapshot.list) {
+        let item = item?;
+        let mut chunks = item.chunks.clone();
+        chunks.extend(item.sides.iter().flat_map(|side| &side.chunks));
+        for ids in &item.lists {
+            chunks.extend(list::ids(&lists.get(*ids)?)?);
+        }
+        for id in chunks {
+            sum += sealed(id)?.0;
+        }
+        if let Some((id, _)) = item.bundle {
+            // A share of what all in the bundle take together.
+            let (bytes, plain) = sealed(id)?;
+            sum += item.size.saturating_mul(bytes) / plain;
+        }
+    }
+    Ok(sum)
 }

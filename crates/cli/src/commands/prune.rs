@@ -12,7 +12,8 @@ use crate::session::{Session, Vault};
 use crate::{exit, time};
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
-    let options = PruneOptions { dry_run: args.dry_run, wait: args.wait, despite_suspicion: args.despite_suspicion };
+    let PruneArgs { dry_run, wait, despite_suspicion, at_once } = *args;
+    let options = PruneOptions { dry_run, wait, despite_suspicion, at_once };
     let report = session.long(Vault::MustExist, |engine, control| engine.prune(&options, control))?;
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)
@@ -51,6 +52,14 @@ fn summary(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
     } else {
         let took = time::took(report.duration_ms);
         writeln!(out, "{} {backups} gone, {} freed, in {took}.", style("✓").green().bold(), size(report.freed))?;
+    }
+    if report.waiting > 0 {
+        writeln!(
+            out,
+            "{} more that nothing needs {} after a day, so that a copy which is being made misses nothing.",
+            size(report.waiting),
+            if report.dry_run { "would go" } else { "go" }
+        )?;
     }
     warnings(out, &report.warnings)
 }

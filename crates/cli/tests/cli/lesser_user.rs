@@ -58,3 +58,27 @@ fn attributes_and_acls_come_back_to_a_lesser_user_and_capabilities_are_one_warni
     let inode = |path: &str| std::os::unix::fs::MetadataExt::ino(&out.join(path).metadata().unwrap());
     assert_eq!(inode("one"), inode("three"));
 }
+
+#[test]
+fn the_folder_around_a_vault_need_not_be_readable() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: nothing can be given to another user here, so this is not tested");
+        return;
+    }
+    let bot = Bot::new();
+    let around = bot.beside("around");
+    std::fs::create_dir_all(around.join("vault")).unwrap();
+    let folder = bot.key_file().parent().unwrap().to_path_buf();
+    let chown = |args: &[&str], path: &std::path::Path| {
+        assert!(Command::new("chown").args(args).arg(path).status().unwrap().success())
+    };
+    chown(&["-R", &format!("{NOBODY}:{NOBODY}")], &folder);
+    chown(&["-R", &format!("{NOBODY}:{NOBODY}")], &around);
+    chown(&["0:0"], &around);
+    std::fs::set_permissions(&around, std::fs::Permissions::from_mode(0o711)).unwrap();
+    let mut backup = Command::new("setpriv");
+    backup.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".into()]);
+    backup.arg(cargo_bin!("lifeboat")).args(["backup", "--json", "--vault"]).arg(around.join("vault"));
+    backup.current_dir(bot.root()).env_remove("BACKUP_PASSPHRASE").env("BACKUP_KEY_FILE", bot.key_file());
+    assert_eq!(document(&mut assert_cmd::Command::from_std(backup), 0)["success"], true);
+}

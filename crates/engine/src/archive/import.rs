@@ -29,13 +29,15 @@ const MAX_END: u64 = 1 << 20;
 /// what is imported takes the next one that is free.
 pub fn import(vault: &Vault, config: &Config, archive: &Archive, control: &Control) -> Result<BackupInfo> {
     vault.clean_up()?;
+    let earlier = vault.list_packs()?.into_iter().map(|(pack, _)| pack).collect();
     let result = Import { vault, config, archive, control }.run();
-    if result.is_err() {
+    // Where the lock is lost, what lies there may be another's.
+    if result.is_err() && control.hold().is_ok() {
         // On a full disk every byte counts; what cannot be removed now, the next backup removes.
         let _ = vault.clean_up();
     }
     if matches!(result, Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
-        room::give_back(vault, &Control::silent());
+        room::give_back(vault, &earlier, control);
     }
     result
 }
@@ -84,6 +86,7 @@ impl Import<'_> {
         }
         let mut snapshot = self.snapshot(taken, added)?;
         self.control.check()?;
+        self.control.hold()?;
         snapshot.size += snapshot.write(self.vault.dir(), self.vault.keys())?;
         // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
         let _ = catalog.add_backup(&snapshot.info());

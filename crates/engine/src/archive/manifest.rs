@@ -21,7 +21,7 @@ pub const FOLDER: &str = ".lifeboat";
 pub const FILE: &str = "manifest.ndjson";
 const FORMAT: &str = "lifeboat archive";
 const MAJOR: u32 = 1;
-const MINOR: u32 = 1;
+const MINOR: u32 = 2;
 /// The first line has up to a thousand warnings.
 const MAX_FACTS: u64 = 16 << 20;
 /// A path and a link target, both as text and as base64, are far below this.

@@ -51,8 +51,10 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     }
     let mut options = sqlite::Options::new(shared.scratch_dir.clone());
     options.threads = shared.threads;
+    // What was damaged is looked at again until it is not.
+    let checks = shared.full || task.previous.as_ref().is_some_and(|previous| previous.unsound.is_some());
     let size = stat.size.saturating_add(wal.map_or(0, |wal| wal.size));
-    let mut sink = Sink::new(shared, &mut reader.scratch, &task.entry, task.seq, size)?;
+    let mut sink = Sink::new(shared, &mut reader.scratch, &task.entry, task.seq, size, checks)?;
     let outcome = match sqlite::capture(path, &options, &mut sink, &shared.control) {
         Ok(outcome) => outcome,
         Err(Error::Source { source: Some(error), .. }) if error.kind() == io::ErrorKind::NotFound => {
@@ -75,10 +77,8 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
         Outcome::Raw { reason } => return raw::store(reader, task, Some(&reason)),
     };
     let free = sink.free;
-    let (content, sha256) = sink.finished(&captured, &task.entry)?;
-    for problem in &captured.problems {
-        shared.warn_degraded(&task.entry.path, problem.clone());
-    }
+    let (content, sha256, damage) = sink.finished(&captured)?;
+    item.unsound = joined(captured.problems.iter().cloned().chain(damage));
     let journal = match captured.journal {
         Journal::Rollback => JournalMode::Rollback,
         Journal::Wal => JournalMode::Wal,
@@ -96,6 +96,12 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     content.complete(shared, &mut reader.scratch, item, changed)
 }
 
+/// As one text, where there are any.
+pub fn joined(problems: impl IntoIterator<Item = String>) -> Option<String> {
+    let problems: Vec<String> = problems.into_iter().collect();
+    (!problems.is_empty()).then(|| problems.join(" "))
+}
+
 /// Takes a database's blocks: aside while the capture goes on, and into the vault when it is over.
 ///
 /// A database that is written to without a pause changes many of its blocks between two looks at it. What is stored is
@@ -105,6 +111,8 @@ struct Sink<'a> {
     scratch: &'a mut Scratch,
     seq: u64,
     content: Arc<Pending>,
+    /// SQLite is asked whether the image is sound.
+    checks: bool,
     /// Bytes of free pages, as the header has them.
     free: Option<u64>,
     /// Where the blocks wait. `None`: the disk has no room for that, and each goes into the vault at once.
@@ -117,30 +125,38 @@ struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     /// `size`: bytes that the database probably has.
-    fn new(shared: &'a Shared, scratch: &'a mut Scratch, entry: &Entry, seq: u64, size: u64) -> Result<Sink<'a>> {
+    fn new(
+        shared: &'a Shared,
+        scratch: &'a mut Scratch,
+        entry: &Entry,
+        seq: u64,
+        size: u64,
+        checks: bool,
+    ) -> Result<Sink<'a>> {
         let folder = &shared.scratch_dir;
         // The app and the vault need room meanwhile, too.
         let image = if space::free(folder).is_none_or(|free| size <= free / 2) {
             Some(tempfile::NamedTempFile::new_in(folder).at("writing in", folder)?)
         } else {
-            if shared.full {
+            if checks {
                 shared.warn(&entry.path, "SQLite could not check it: that takes twice its size on the vault's disk.");
             }
             None
         };
         let content = Pending::new(seq);
-        Ok(Sink { shared, scratch, seq, content, free: None, image, blocks: 0, sha256: Some(Sha256::new()) })
+        Ok(Sink { shared, scratch, seq, content, checks, free: None, image, blocks: 0, sha256: Some(Sha256::new()) })
     }
 
-    /// The content, and its hash where it is known.
-    fn finished(self, captured: &Captured, entry: &Entry) -> Result<(Arc<Pending>, Option<String>)> {
-        if let Some(image) = self.image.as_ref().filter(|_| self.shared.full) {
-            for problem in sqlite::quick_check(image.path())? {
-                self.shared.warn_degraded(&entry.path, format!("The database is damaged at its source: {problem}"));
-            }
+    /// The content, its hash where it is known, and what a check found.
+    fn finished(self, captured: &Captured) -> Result<(Arc<Pending>, Option<String>, Vec<String>)> {
+        let mut damage = Vec::new();
+        if let Some(image) = self.image.as_ref().filter(|_| self.checks) {
+            let problems = sqlite::quick_check(image.path())?.into_iter();
+            damage.extend(problems.map(|problem| format!("The database is damaged at its source: {problem}")));
         }
         let is_whole = self.image.is_some() || captured.undisturbed;
-        Ok((self.content, self.sha256.filter(|_| is_whole).map(|sha256| hex::encode(sha256.finalize()))))
+        let sha256 = self.sha256.filter(|_| is_whole).map(|sha256| hex::encode(sha256.finalize()));
+        Ok((self.content, sha256, damage))
     }
 
     /// Puts a block into the vault.

@@ -93,6 +93,9 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
                 if let Err(why) = links.number(&mut item) {
                     shared.warn_item(&item, why);
                 }
+                if let Some(why) = &item.unsound {
+                    shared.warn_degraded_item(&item, why.clone());
+                }
                 totals.add(&item, changed);
                 list.push(&item)?;
             }

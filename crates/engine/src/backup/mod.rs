@@ -51,6 +51,7 @@ use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::writer::Writer;
+use crate::watch::inspection;
 use crate::{Control, Error, Result, marriage, retention, room};
 
 use estimate::Estimate;
@@ -71,10 +72,16 @@ pub fn run(
     control: &Control,
 ) -> Result<BackupResult> {
     let mut warnings = Vec::new();
-    let mut result = with_room(vault, config, kind, options, &mut warnings, Guess::Likely, control);
-    if matches!(result, Err(Error::StorageLimit { .. })) {
-        // It needs more than was reckoned: once more, with room for the most that it can be.
-        result = with_room(vault, config, kind, options, &mut warnings, Guess::Most, control);
+    let attempt = Attempt { vault, config, kind, options, control };
+    let mut result = attempt.within_limit(&mut warnings);
+    if matches!(result, Err(Error::NoSpace { .. })) && kind != BackupType::Safety {
+        // Backups do not give way to whatever fills the disk; but what no rule keeps goes anyway.
+        if let Ok(pruned) = room::by_the_rules(vault, config, control)
+            && pruned.freed > 0
+        {
+            warnings.extend(pruned.warnings);
+            result = attempt.within_limit(&mut warnings);
+        }
     }
     result.map(|result| {
         warnings.extend(result.warnings);
@@ -82,46 +89,76 @@ pub fn run(
     })
 }
 
-/// For how much room is made.
-#[derive(Clone, Copy, PartialEq)]
-enum Guess {
-    Likely,
-    Most,
+struct Attempt<'a> {
+    vault: &'a Vault,
+    config: &'a Config,
+    kind: BackupType,
+    options: &'a BackupOptions,
+    control: &'a Control,
 }
 
-/// Makes room for what it reckons to need, and then the backup. Beyond the limit it fails, and leaves nothing behind.
-fn with_room(
-    vault: &Vault,
-    config: &Config,
-    kind: BackupType,
-    options: &BackupOptions,
-    warnings: &mut Vec<Warning>,
-    guess: Guess,
-    control: &Control,
-) -> Result<BackupResult> {
-    vault.clean_up()?;
-    if kind == BackupType::Safety {
-        // Before a restore nothing goes to make room: the disk is its limit.
-        let result = tidy(vault, make(vault, config, kind, options, None, None, control));
-        if matches!(result, Err(Error::NoSpace { .. })) {
-            room::give_back(vault, &Control::silent());
+/// What became of a backup.
+enum Made {
+    Backup(BackupResult),
+    /// It has no room, and this is how many bytes it would take.
+    Needs(u64),
+}
+
+impl Attempt<'_> {
+    /// Makes room for what it reckons to need, and then the backup. Beyond the limit it only measures how much it would be,
+    /// and with that is tried once more. Where it fails it leaves nothing behind.
+    fn within_limit(&self, warnings: &mut Vec<Warning>) -> Result<BackupResult> {
+        let Attempt { vault, config, kind, control, .. } = *self;
+        vault.clean_up()?;
+        if kind == BackupType::Safety {
+            // Before a restore nothing goes to make room: the disk is its limit.
+            return self.make(None).and_then(Made::for_certain);
         }
-        return result;
+        let Estimate { likely, most } = estimate(vault, config, control.now())?;
+        match room::make_for_guess(vault, config, likely, most, control) {
+            Ok(gone) => warnings.extend(gone),
+            // Nobody knows yet how much of it the vault has already, under other names: it is tried with what is left.
+            Err(Error::StorageLimit { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match self.make(Some(self.left()?))? {
+            Made::Backup(result) => Ok(result),
+            Made::Needs(bytes) => {
+                // The root goes on changing meanwhile.
+                let needed = bytes + bytes / 20 + estimate::LEAST;
+                warnings.extend(room::make(vault, config, needed, control)?);
+                self.make(Some(self.left()?))?.for_certain()
+            }
+        }
     }
-    let Estimate { likely, most } = estimate(vault, config, guess, control.now())?;
-    let needed = if guess == Guess::Likely { likely } else { most };
-    match room::make(vault, config, needed, control) {
-        Ok(gone) => warnings.extend(gone),
-        // Nobody knows yet how much of it the vault has already, under other names: it is tried with what is left.
-        Err(Error::StorageLimit { .. }) if guess == Guess::Likely => {}
-        Err(error) => return Err(error),
+
+    fn left(&self) -> Result<u64> {
+        Ok(room::left(self.vault, self.config)?.saturating_sub(estimate::LEAST / 2))
     }
-    let room = room::left(vault, config)?.saturating_sub(estimate::LEAST / 2);
-    let result = tidy(vault, make(vault, config, kind, options, None, Some(room), control));
-    if matches!(result, Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
-        room::give_back(vault, &Control::silent());
+
+    fn make(&self, room: Option<u64>) -> Result<Made> {
+        let Attempt { vault, config, kind, options, control } = *self;
+        let earlier = vault.list_packs()?.into_iter().map(|(pack, _)| pack).collect();
+        let made = tidy(vault, make(vault, config, kind, options, None, room, control), control);
+        if matches!(made, Ok(Made::Needs(_)) | Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
+            room::give_back(vault, &earlier, control);
+        }
+        made
     }
-    result
+}
+
+impl Made {
+    fn for_certain(self) -> Result<BackupResult> {
+        match self {
+            Made::Backup(result) => Ok(result),
+            Made::Needs(_) => Err(Error::StorageLimit {
+                message:
+                    "The vault would pass maxLocalStorage. Raise it, or delete backups that are not needed; earlier \
+                          backups are whole."
+                        .into(),
+            }),
+        }
+    }
 }
 
 /// Bytes that a backup would probably add now. Reads no file of the root.
@@ -132,9 +169,9 @@ pub fn likely_size(vault: &Vault, config: &Config, now: i64) -> Result<u64> {
 }
 
 /// Where there is plenty of room, nobody walks through the root to find out how much is needed.
-fn estimate(vault: &Vault, config: &Config, guess: Guess, now: i64) -> Result<Estimate> {
+fn estimate(vault: &Vault, config: &Config, now: i64) -> Result<Estimate> {
     let (previous, _) = previous_snapshot(vault, now);
-    if let Some(previous) = previous.as_ref().filter(|_| guess == Guess::Likely) {
+    if let Some(previous) = &previous {
         let all = previous.total_size + previous.total_size / 10 + PLENTY;
         if room::left(vault, config)? > all {
             return Ok(Estimate { likely: estimate::LEAST, most: all });
@@ -161,11 +198,13 @@ pub fn amend(
         Some(note) => format!("{note}; {remark}"),
     };
     let options = BackupOptions { note: Some(note), covers: base.covers.clone(), ..BackupOptions::default() };
-    tidy(vault, make(vault, config, base.kind, &options, Some(Late { base, files }), None, control))
+    let late = Some(Late { base, files });
+    tidy(vault, make(vault, config, base.kind, &options, late, None, control), control)?.for_certain()
 }
 
-fn tidy(vault: &Vault, result: Result<BackupResult>) -> Result<BackupResult> {
-    if result.is_err() {
+fn tidy(vault: &Vault, result: Result<Made>, control: &Control) -> Result<Made> {
+    // Where the lock is lost, what lies there may be another's.
+    if !matches!(result, Ok(Made::Backup(_))) && control.hold().is_ok() {
         // On a full disk every byte counts; what cannot be removed now, the next backup removes.
         let _ = vault.clean_up();
     }
@@ -180,7 +219,7 @@ fn make(
     late: Option<Late<'_>>,
     room: Option<u64>,
     control: &Control,
-) -> Result<BackupResult> {
+) -> Result<Made> {
     let started = Instant::now();
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
@@ -188,18 +227,20 @@ fn make(
     if late.is_none() {
         vault.clean_up()?;
     }
-    let (catalog, damaged) = vault.catalog_for_writing()?;
+    let (catalog, unreadable) = vault.catalog_for_writing()?;
     let full = options.full.unwrap_or(kind.is_full());
     let complete = catalog.complete()?;
     let name = new_name(vault, kind, control.now())?;
 
-    let writer = Arc::new(Writer::new(vault, catalog, full, room)?);
+    let damaged = inspection::damaged_packs(vault.dir());
+    let are_doubts = !damaged.is_empty();
+    let writer = Arc::new(Writer::new(vault, catalog, full, room)?.measuring().doubting(vault, damaged));
     let is_amended = late.is_some();
     let captured = {
         // The backup before is read while this one is written, so it has a catalog of its own.
         let mut reader = vault.reader()?;
         let (previous, mut warnings) = previous_snapshot(vault, control.now());
-        warnings.extend(damaged.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
+        warnings.extend(unreadable.iter().map(|error| Warning { path: String::new(), message: error.to_string() }));
         let walk = Walk::new(config, &rules, vault.dir());
         // An amended backup leans on what its base says, and on nothing before.
         let previous = previous.filter(|_| late.is_none());
@@ -211,7 +252,7 @@ fn make(
             late,
             writer: &writer,
             full,
-            check_holes: !is_complete || full,
+            check_holes: !is_complete || full || are_doubts,
             control,
         };
         job.run(&mut reader, previous.as_ref(), warnings)
@@ -222,6 +263,9 @@ fn make(
         // What the committer died of is the cause; what the others noticed only follows from it.
         Err(error) => return Err(writer.abandon().unwrap_or(error)),
     };
+    if let Some(bytes) = writer.lacks() {
+        return writer.abandon().map_or(Ok(Made::Needs(bytes)), Err);
+    }
     let (added, catalog) = writer.finish()?;
     if !is_amended {
         captured.add_nameless(config, vault.dir());
@@ -271,11 +315,12 @@ fn make(
     let told = snapshot.suspicious.as_ref().map(|doubt| doubt.advice(&snapshot.backup));
     snapshot.warnings.extend(told.map(|message| Warning { path: String::new(), message }));
     control.check()?;
+    control.hold()?;
     snapshot.size += snapshot.write(vault.dir(), vault.keys())?;
     // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
     let mut catalog = lock(&catalog);
     let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_complete(Some(&snapshot.backup)));
-    Ok(BackupResult {
+    Ok(Made::Backup(BackupResult {
         success: true,
         backup: snapshot.backup,
         kind,
@@ -291,7 +336,7 @@ fn make(
         warnings: snapshot.warnings,
         notes: captured.notes,
         cloud: "off".into(),
-    })
+    }))
 }
 
 /// The name of a backup that begins now. Two within a millisecond, or a clock that went back, take the next free one.

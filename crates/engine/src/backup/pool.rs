@@ -131,6 +131,12 @@ impl Shared {
         lock(&self.warnings).push(Noted { degrades: false, warning });
     }
 
+    /// As [`Shared::warn_degraded`], of an item.
+    pub fn warn_degraded_item(&self, item: &Item, message: String) {
+        let warning = Warning { path: item.display_path().to_owned(), message };
+        lock(&self.warnings).push(Noted { degrades: true, warning });
+    }
+
     fn note(&self, degrades: bool, path: &RelPath, message: String) {
         lock(&self.warnings).push(Noted { degrades, warning: Warning { path: path.display(), message } });
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
+use super::database::joined;
 use super::file::{FileReader, is_changed};
 use super::pool::{Pending, Task};
 use crate::Result;
@@ -56,13 +57,6 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
-    if let Some(reason) = reason {
-        let message = format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal.");
-        shared.warn_degraded(&task.entry.path, message);
-    }
-    if !at_rest {
-        shared.warn_degraded(&task.entry.path, NEVER_AT_REST);
-    }
     let Pass { stats: [own, sides @ ..], files } = pass;
     let Some(own) = own else {
         shared.gone(task.seq);
@@ -71,6 +65,11 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
     let mut item = Item::new(&task.entry.path, ItemType::File, task.entry.with_database());
     own.describe(&mut item);
     shared.give_attributes(&mut item, attributes::of_place(&task.entry.absolute));
+    let reason = reason
+        .map(|reason| format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal."))
+        .into_iter()
+        .chain((!at_rest).then(|| NEVER_AT_REST.into()));
+    item.unsound = joined(reason);
     item.racy = !at_rest || own.is_racy(reading);
     item.racy |= sides.iter().flatten().any(|side| side.is_racy(reading));
     let wal = sides[1].map(|stat| (stat.size, stat.mtime));

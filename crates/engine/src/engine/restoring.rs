@@ -136,7 +136,8 @@ impl Engine {
         }
         // Another process may be in the middle of one: it is waited for, and what it has left is what counts.
         let exists = Vault::exists(&self.config.backup_dir);
-        let _lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
+        let lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
+        let control = &lock.as_ref().map_or_else(|| control.clone(), |lock| lock.told(control));
         control.check()?;
         let finished = restore::recover(&self.config, control)?;
         let stored =
@@ -180,9 +181,9 @@ impl Engine {
         if restore::displaced_waits(&self.config)?
             && Vault::exists(&self.config.backup_dir)
             && let Ok(vault) = self.vault()
-            && let Ok(_lock) = self.lock("RESTORE", false, control)
+            && let Ok(lock) = self.lock("RESTORE", false, control)
         {
-            let _ = self.store_displaced(&vault, control);
+            let _ = self.store_displaced(&vault, &lock.told(control));
         }
         Ok(finished)
     }

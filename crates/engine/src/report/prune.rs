@@ -13,6 +13,8 @@ pub struct PruneOptions {
     pub wait: bool,
     /// Also while a backup is suspicious.
     pub despite_suspicion: bool,
+    /// Packs that nothing needs any more go now, and not a day later: room is needed, and nobody copies the vault.
+    pub at_once: bool,
 }
 
 /// What becomes of one backup, and why.
@@ -38,6 +40,10 @@ pub struct PruneReport {
     pub packs_rewritten: u64,
     /// Bytes that the vault is smaller now.
     pub freed: u64,
+    /// Bytes of packs that nothing needs any more, and that go a day after they were found so: a copy of the vault may be
+    /// under way.
+    #[serde(default)]
+    pub waiting: u64,
     /// Bytes that were read and written again, because they lay among what went.
     pub copied: u64,
     pub duration_ms: u64,

@@ -258,7 +258,7 @@ impl InPlace<'_> {
 
     /// Stores what was displaced, and says that nothing of the workspace is needed any more.
     fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
-        let stored = displaced::store(self.vault, self.config, workspace, journal, &Control::silent())?;
+        let stored = displaced::store(self.vault, self.config, workspace, journal, &self.control.to_the_end())?;
         take_back::hand_over(self.vault, self.config, workspace, stored.as_deref())?;
         workspace.mark_done()?;
         Ok(stored)

@@ -1,12 +1,13 @@
 //! The catalog: a local SQLite index of the vault. A cache: whatever happens to it, it is rebuilt from the vault.
 //!
 //! It knows which chunk lies where in which pack, the facts of each backup that a list shows, and what pieces of item lists
-//! need ([`super::needs`]). It knows no paths.
+//! need ([`super::needs`]), and since when packs are unneeded. It knows no paths.
 //! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
 //! that it does not know are read. Readers open it read-only and never wait.
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
-use super::{Vault, needs};
+use super::{Vault, lock, needs};
 use crate::capture::databases::WITH_SIDES;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
@@ -23,7 +24,7 @@ use crate::{Error, Result};
 
 pub const FILE: &str = "catalog.sqlite";
 /// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 const SCHEMA: &str = "
     CREATE TABLE packs (pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
     CREATE TABLE chunks (
@@ -35,6 +36,7 @@ const SCHEMA: &str = "
         name TEXT PRIMARY KEY, timestamp INTEGER NOT NULL, total_size INTEGER NOT NULL, info TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX backups_by_time ON backups (timestamp, total_size);
+    CREATE TABLE unneeded (pack BLOB PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
@@ -148,7 +150,7 @@ impl Catalog {
         match self.access {
             // Nobody prunes beside whoever holds the lock.
             Access::Write => {}
-            Access::Read => *self = vault.catalog_for_reading()?,
+            Access::Read => *self = vault.catalog_compared()?,
             Access::Temporary => drop(self.reconcile_packs(vault)?),
         }
         Ok(())
@@ -156,9 +158,22 @@ impl Catalog {
 
     /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
     pub fn reconcile(&mut self, vault: &Vault) -> Result<Vec<Error>> {
+        if self.is_in_line(vault) {
+            return Ok(Vec::new());
+        }
         let mut damaged = self.reconcile_packs(vault)?;
         damaged.extend(self.reconcile_backups(vault)?);
+        // What is damaged is told each time.
+        if let Some(tenure) = lock::tenure(vault.dir()).filter(|_| damaged.is_empty()) {
+            self.db.run("INSERT OR REPLACE INTO meta VALUES ('tenure', ?1)", params![tenure])?;
+        }
         Ok(damaged)
+    }
+
+    /// Was it compared with the folder since this process holds the lock? A restore would else look at every pack ten times.
+    pub fn is_in_line(&self, vault: &Vault) -> bool {
+        let compared = self.db.get::<i64>("SELECT value FROM meta WHERE key = 'tenure'", params![]).ok().flatten();
+        compared.is_some() && compared == lock::tenure(vault.dir())
     }
 
     /// As [`Catalog::reconcile`], for the packs alone.
@@ -286,6 +301,27 @@ impl Catalog {
         }
     }
 
+    /// The packs in which nothing is needed any more, and since when, in milliseconds since the epoch. Where this is lost
+    /// their time begins anew.
+    pub fn unneeded(&self) -> Result<HashMap<PackId, i64>> {
+        let sql = "SELECT pack, since FROM unneeded";
+        let rows = self.db.query(sql, params![], |row| Ok((PackId(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// These are all of them.
+    pub fn set_unneeded(&self, packs: &HashMap<PackId, i64>) -> Result<()> {
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
+            transaction.execute("DELETE FROM unneeded", [])?;
+            {
+                let mut insert = transaction.prepare_cached("INSERT INTO unneeded VALUES (?1, ?2)")?;
+                packs.iter().try_for_each(|(pack, since)| insert.execute(params![pack.0, since]).map(drop))?;
+            }
+            transaction.commit()
+        })
+    }
+
     pub fn contains(&self, id: ChunkId) -> Result<bool> {
         Ok(self.db.get::<i64>("SELECT 1 FROM chunks WHERE id = ?1 LIMIT 1", params![id.0])?.is_some())
     }
@@ -342,11 +378,20 @@ impl Catalog {
         Ok(rows.into_iter().collect())
     }
 
-    /// So many backups, the newest first.
-    pub fn newest(&self, count: u32) -> Result<Vec<BackupInfo>> {
-        let sql = "SELECT info FROM backups ORDER BY timestamp DESC, name LIMIT ?1";
-        let texts = self.db.query(sql, params![count], |row| row.get::<_, String>(0))?;
-        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    /// All backups but what restores have replaced, the newest first, until `visit` has seen enough.
+    pub fn newest_first(&self, mut visit: impl FnMut(BackupInfo) -> ControlFlow<()>) -> Result<()> {
+        let sql = "SELECT info FROM backups WHERE name NOT GLOB 'backup_SAFETY_*' ORDER BY timestamp DESC, name";
+        self.db.with(|db| {
+            let mut select = db.prepare_cached(sql)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let info = serde_json::from_str(&row.get::<_, String>(0)?);
+                if info.is_ok_and(|info| visit(info).is_break()) {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Bytes of all backups' items, as if each were a plain copy.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
 
-use super::durable;
-use crate::{Error, Result};
+use crate::{Error, Result, owner};
 
 pub struct Database {
     path: PathBuf,
@@ -24,10 +23,8 @@ impl Database {
         prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
     ) -> Result<Database> {
         let (path, writes) = (path.to_path_buf(), flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE));
-        if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.as_os_str().is_empty() {
-            // For the owner of the vault, and nobody else. SQLite gives its -wal and -shm to whom the database belongs. Where
-            // it cannot be made, SQLite says why.
-            let _ = durable::create_new(&path);
+        if writes {
+            keep_private(&path, flags.contains(OpenFlags::SQLITE_OPEN_CREATE));
         }
         let opened = Connection::open_with_flags(&path, flags);
         let mut database = Database { db: opened.map_err(|error| failure(&path, error, None, writes))?, path, writes };
@@ -68,6 +65,49 @@ impl Database {
         failure(&self.path, error, Some(errno).filter(|errno| *errno != 0), self.writes)
     }
 }
+
+/// Paths and notes stand in it in the clear: nobody but its owner reads it, whatever becomes of the folder around it. SQLite
+/// gives what it lays beside a database the same mode. Where this cannot be had, as on FAT, the folder has to do.
+#[cfg(unix)]
+fn keep_private(path: &Path, may_make: bool) {
+    use std::os::unix::fs::PermissionsExt;
+    if path.as_os_str().is_empty() {
+        return;
+    }
+    if may_make {
+        make_private(path);
+    }
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut place = path.as_os_str().to_owned();
+        place.push(suffix);
+        let is_open = |metadata: &std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;
+        if std::fs::symlink_metadata(&place).is_ok_and(|metadata| is_open(&metadata)) {
+            let _ = std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o600));
+        }
+    }
+}
+
+/// Makes the file where there is none, without opening it: to close it would drop all locks that this process has on it.
+#[cfg(target_os = "linux")]
+fn make_private(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let made = mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0);
+    // For the owner of the vault; SQLite gives what lies beside a database to its owner.
+    if made.is_ok()
+        && let Some(ids) = path.parent().and_then(owner::of_folder_of_another)
+    {
+        let _ = owner::give(path, ids);
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn make_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+}
+
+#[cfg(not(unix))]
+fn keep_private(_path: &Path, _may_make: bool) {}
 
 /// `errno`: what the operating system said last. `writes`: whether it may be asked once more, by writing beside it.
 fn failure(path: &Path, error: rusqlite::Error, errno: Option<i32>, writes: bool) -> Error {

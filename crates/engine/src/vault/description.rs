@@ -9,7 +9,7 @@ use crate::chunk::ChunkerParams;
 use crate::{Error, Result};
 
 const MAJOR: u32 = 1;
-const MINOR: u32 = 1;
+const MINOR: u32 = 2;
 /// Its path inside the vault.
 pub const FILE: &str = "vault.json";
 

@@ -85,6 +85,15 @@ pub fn sync_dir(dir: &Path) -> Result<()> {
     File::open(dir).and_then(|dir| dir.sync_all()).at("syncing the folder", dir)
 }
 
+/// As [`sync_dir`], for a folder around the vault, which one may only be allowed to pass through.
+pub fn sync_parent(dir: &Path) -> Result<()> {
+    match sync_dir(dir) {
+        // Then the system itself sees to it, a little later.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
 /// Windows keeps names in its journal; a folder cannot be flushed there.
 #[cfg(not(unix))]
 pub fn sync_dir(_dir: &Path) -> Result<()> {

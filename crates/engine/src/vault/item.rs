@@ -62,6 +62,10 @@ pub struct Item {
     /// `None`: the backup does not know, because an earlier Lifeboat made it.
     #[serde(default, skip_serializing_if = "has_no_attributes")]
     pub xattrs: Option<Vec<Attribute>>,
+    /// What is wrong with the content itself, wherever it came from: a database that is damaged at its source. A backup is
+    /// degraded as long as it lists such an item, whether it has read the file again or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsound: Option<String>,
     /// Device, inode and number of names of a file that has several: what `hardlink` is made of.
     #[serde(skip)]
     pub identity: Option<Identity>,
@@ -175,6 +179,7 @@ impl Item {
             hardlink: None,
             holes: 0,
             xattrs: None,
+            unsound: None,
             identity: None,
         }
     }

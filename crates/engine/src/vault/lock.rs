@@ -1,10 +1,13 @@
 //! One operation at a time, by a lock of the operating system that dies with its holder: it can never be stale.
 //!
 //! The file's content only says who holds it and how far it is, for the message that others get; the lock itself is what
-//! counts.
+//! counts. A lock belongs to a file and not to its name: somebody who removes or replaces the file lets a second writer in.
+//! So the file behind the descriptor is compared with the one behind the name, once it is locked and before each step that
+//! cannot be taken back ([`Control::hold`]).
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,7 @@ use super::durable;
 use crate::error::IoContext;
 use crate::mutex::lock as locked;
 use crate::report::{Progress, Running};
+use crate::seal::random;
 use crate::{Control, Error, Result, space};
 
 pub const FILE: &str = "lock";
@@ -26,14 +30,26 @@ const NOT_FOR_WRITING: i32 = 9;
 /// How often it says how far it is.
 const TELL: Duration = Duration::from_secs(1);
 
+/// The locks that this process holds, by the folder of the vault, each with a number that no other one has had.
+static TENURES: Mutex<BTreeMap<PathBuf, i64>> = Mutex::new(BTreeMap::new());
+
+/// A number for the time during which this process holds the lock of a vault; `None` where it does not. What was compared with
+/// the folder in this time is still so: nobody else changes it.
+pub fn tenure(vault: &Path) -> Option<i64> {
+    locked(&TENURES).get(vault).copied()
+}
+
 /// Held as long as it lives.
 pub struct Lock {
     file: File,
+    path: PathBuf,
+    vault: PathBuf,
     holder: Running,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        locked(&TENURES).remove(&self.vault);
         // Closing alone is not enough where a child process is just being started: it has a copy of the descriptor
         // until it runs its own program.
         let _ = self.file.unlock();
@@ -45,11 +61,16 @@ impl Lock {
     pub fn acquire(vault: &Path, operation: &str, wait: bool, control: &Control) -> Result<Lock> {
         super::refuse_links(vault)?;
         let path = vault.join(FILE);
-        let file = open(vault, &path).at("opening", &path)?;
+        let mut file = open(vault, &path).at("opening", &path)?;
         let started = Instant::now();
         loop {
             match lock_alone(&file) {
-                Ok(()) => break,
+                Ok(()) if is_still_at(&file, &path) => break,
+                // Another file has taken its place before it was locked.
+                Ok(()) => {
+                    control.check()?;
+                    file = open(vault, &path).at("opening", &path)?;
+                }
                 Err(TryLockError::WouldBlock) if wait || started.elapsed() < GRACE => {
                     control.check()?;
                     std::thread::sleep(POLL);
@@ -66,14 +87,16 @@ impl Lock {
         };
         // Only a courtesy to others: where it cannot be written the lock is held all the same.
         let _ = file.set_len(LENGTH as u64);
-        let lock = Lock { file, holder };
+        let lock = Lock { file, path, vault: vault.to_path_buf(), holder };
+        locked(&TENURES).insert(lock.vault.clone(), i64::from_le_bytes(random()?));
         let _ = write(&lock.file, &lock.holder);
         Ok(lock)
     }
 
-    /// The same operation, which also tells others how far it is.
+    /// The same operation, which also tells others how far it is, and stops where the lock is not the vault's any more.
     pub fn told(&self, control: &Control) -> Control {
         let Ok(file) = self.file.try_clone() else { return control.clone() };
+        let control = self.guarding(&file, control);
         let (holder, last) = (self.holder.clone(), Mutex::new(Instant::now()));
         control.watched_by(move |progress| {
             let mut last = locked(&last);
@@ -84,6 +107,47 @@ impl Lock {
             }
         })
     }
+
+    fn guarding(&self, file: &File, control: &Control) -> Control {
+        let Ok(file) = file.try_clone() else { return control.clone() };
+        let path = self.path.clone();
+        control.guarded_by(move || match is_still_at(&file, &path) {
+            true => Ok(()),
+            false => Err(lost(&path)),
+        })
+    }
+}
+
+fn lost(path: &Path) -> Error {
+    let message = "it was removed or replaced while this operation held it, so another one may have written to the vault. \
+                   This one has stopped before it changed anything more. Run it again, and leave that file alone: it is \
+                   never stale";
+    Error::io("holding the lock", path, std::io::Error::other(message))
+}
+
+/// Is the file that was opened still the one of that name? On a disk that is mounted read-only nobody can replace it.
+fn is_still_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(ours) = file.metadata() else { return false };
+        match std::fs::metadata(path) {
+            Ok(there) => (there.dev(), there.ino()) == (ours.dev(), ours.ino()),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound && is_read_only(path),
+        }
+    }
+    // There a file that is open is not removed.
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        true
+    }
+}
+
+#[cfg(unix)]
+fn is_read_only(path: &Path) -> bool {
+    let flags = path.parent().and_then(|folder| rustix::fs::statvfs(folder).ok()).map(|stat| stat.f_flag);
+    flags.is_some_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 /// NFS locks a file alone only for who may write to it. Where nobody can, as on a disk that is mounted read-only, a shared lock

@@ -14,6 +14,7 @@ pub mod item;
 pub mod last_restore;
 pub mod list;
 pub mod lock;
+pub mod mark;
 pub mod name;
 pub mod needs;
 pub mod pack;
@@ -22,6 +23,7 @@ pub mod reader;
 pub mod root_folder;
 pub mod shelf;
 pub mod snapshot;
+pub mod strangers;
 pub mod sweep;
 pub mod writer;
 
@@ -148,7 +150,7 @@ impl Vault {
         durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())?;
         Description::new(&id, keyring::key_check(&master, &id)).write(dir)?;
         if let Some(parent) = dir.parent() {
-            durable::sync_dir(parent)?;
+            durable::sync_parent(parent)?;
         }
         let mut vault = Vault::open(dir, &Credentials { master: Some(master), ..Credentials::default() })?;
         // Whoever made it with a passphrase would have to derive the key again for the next operation.
@@ -244,6 +246,19 @@ impl Vault {
 
     /// A catalog for reading, without a lock: the one on disk where it knows the folder as it is, else one in memory.
     pub fn catalog_for_reading(&self) -> Result<Catalog> {
+        let in_line = || self.catalog_on_disk().filter(|catalog| catalog.is_in_line(self));
+        if let Some(catalog) = in_line() {
+            return Ok(catalog);
+        }
+        // Whoever holds the lock need not compare it again and again.
+        if lock::tenure(self.dir()).is_some() && !self.inner.untouched && self.catalog_for_writing().is_ok() {
+            return in_line().map_or_else(|| self.catalog_compared(), Ok);
+        }
+        self.catalog_compared()
+    }
+
+    /// As [`Vault::catalog_for_reading`], whatever was found out before.
+    fn catalog_compared(&self) -> Result<Catalog> {
         if let Some(catalog) = self.catalog_on_disk() {
             let mut on_disk = self.list_packs()?;
             on_disk.sort();
@@ -319,22 +334,26 @@ impl Vault {
 
     /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.
     ///
-    /// A SAFETY backup is what a restore replaced: the root has not been like that since. It is taken by its name only,
-    /// or where there is nothing else; so is one that is suspicious.
+    /// A SAFETY backup is what a restore replaced: the root has not been like that since. It is taken by its name only. One that
+    /// is suspicious is taken where there is nothing else.
     pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
         match reference {
             BackupRef::Name(text) if text == "latest" => {
                 let now = jiff::Timestamp::now().as_millisecond();
                 let mut names = self.list_snapshots()?;
                 names.reverse();
+                let newest = names.first().cloned();
+                names.retain(|name| name.kind() != BackupType::Safety);
                 // Stable: the newest of the best. What is dated in the future was made under a clock that was wrong.
-                names.sort_by_key(|name| (name.kind() == BackupType::Safety, retention::is_ahead(name.millis(), now)));
+                names.sort_by_key(|name| retention::is_ahead(name.millis(), now));
                 let is_doubted =
-                    |name: &BackupName| Snapshot::read(self, name).is_ok_and(|snapshot| self.doubts(&snapshot));
-                let mut wanted = names.iter().filter(|name| name.kind() != BackupType::Safety);
-                let found = wanted.find(|name| !is_doubted(name)).or(names.first()).cloned();
+                    |name: &&BackupName| Snapshot::read(self, name).is_ok_and(|snapshot| self.doubts(&snapshot));
+                let found = names.iter().find(|name| !is_doubted(name)).or(names.first()).cloned();
                 found.ok_or_else(|| Error::NotFound {
-                    message: "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
+                    message: match newest {
+                        None => "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
+                        Some(safety) => only_safety(&safety),
+                    },
                 })
             }
             BackupRef::Name(text) => {
@@ -343,13 +362,18 @@ impl Vault {
             }
             BackupRef::At { at } => {
                 let mut infos = self.backups(&ListFilter { until: Some(*at), ..ListFilter::default() })?;
+                infos.retain(|info| info.kind != BackupType::Safety);
                 // Stable: the newest of the best.
-                infos.sort_by_key(|info| (info.kind == BackupType::Safety, info.suspicious.is_some(), info.degraded));
+                infos.sort_by_key(|info| (info.suspicious.is_some(), info.degraded));
                 match infos.first() {
                     Some(info) => info.backup.parse(),
                     None => {
-                        let oldest = self.list_snapshots()?.first().map(BackupName::millis);
-                        Err(Error::NoneThatOld { asked: *at, oldest })
+                        let names = self.list_snapshots()?;
+                        let oldest = names.iter().find(|name| name.kind() != BackupType::Safety);
+                        match (oldest, names.last()) {
+                            (None, Some(safety)) => Err(Error::NotFound { message: only_safety(safety) }),
+                            _ => Err(Error::NoneThatOld { asked: *at, oldest: oldest.map(BackupName::millis) }),
+                        }
                     }
                 }
             }
@@ -389,7 +413,7 @@ impl Vault {
         for folder in ["", "keys", "snapshots", shelf::FOLDER] {
             for path in durable::list(&self.dir().join(folder))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                if name.starts_with(durable::TEMPORARY) {
+                if durable::is_temporary(name.as_bytes()) {
                     match fs::remove_file(&path) {
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                         removed => removed.at("removing", &path)?,
@@ -399,6 +423,13 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+fn only_safety(newest: &BackupName) -> String {
+    format!(
+        "There are only safety backups in this vault: what restores have replaced. One is taken by its name only, such as \
+         {newest}. Make a backup with `lifeboat backup`."
+    )
 }
 
 /// The backups in a vault's folder, newest first. `read` is asked for those that the catalog does not know: that takes a

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::name::BackupName;
+use super::sweep::STAYS;
 use super::{Vault, durable};
-use crate::{Error, Result};
+use crate::capture::stat::Stat;
+use crate::{Control, Error, Result};
 
 pub const FOLDER: &str = "archives";
 /// What an archive's file is called behind the backup's name.
@@ -43,6 +45,22 @@ pub fn expendable(vault: &Vault) -> Result<Vec<(PathBuf, BackupName, u64)>> {
         .collect();
     archives.sort_by_key(|(_, name, _)| name.millis());
     Ok(archives)
+}
+
+/// Removes the archives of backups that are gone, and says how many bytes that frees: a kill came between the two. What was put
+/// there less than a day ago may be somebody's, who is about to import it.
+pub fn remove_orphans(vault: &Vault, control: &Control) -> Result<u64> {
+    let mut freed = 0;
+    for (path, name) in list(vault)? {
+        let Ok(stat) = Stat::of(&path) else { continue };
+        let is_gone = !vault.dir().join("snapshots").join(name.as_str()).exists();
+        if is_gone && stat.ctime.0.saturating_mul(1000) <= control.now() - STAYS {
+            control.hold()?;
+            freed += stat.size;
+            fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
+        }
+    }
+    Ok(freed)
 }
 
 /// The archives of a backup go with it.

@@ -18,9 +18,9 @@ use crate::report::{BackupInfo, BackupType, Category, CategoryTotals, Suspicion,
 use crate::seal::{Keys, random};
 use crate::{Error, Result};
 
-const MAGIC: &[u8; 6] = b"LBSNAP";
+pub(super) const MAGIC: &[u8; 6] = b"LBSNAP";
 const MAJOR: u8 = 1;
-const MINOR: u8 = 1;
+const MINOR: u8 = 2;
 const HEADER: usize = 8 + 32;
 /// A snapshot names the chunks of its item list: 64 MiB of them describe a billion items.
 const MAX_LEN: u64 = 64 << 20;
@@ -108,9 +108,9 @@ impl Snapshot {
     /// Removes the backup of that name, unless somebody reads it: false. From then on it does not exist.
     pub fn remove(vault: &Vault, name: &BackupName) -> Result<bool> {
         let path = vault.dir().join("snapshots").join(name.as_str());
-        // For writing, because NFS locks it alone for nobody else; a record that may only be read is locked elsewhere.
-        let opened = File::options().read(true).write(true).open(&path);
-        let file = match opened.or_else(|_| File::open(&path)) {
+        // For writing, where that may be: on NFS no other descriptor can be locked against readers.
+        let opened = File::options().read(true).write(true).open(&path).or_else(|_| File::open(&path));
+        let file = match opened {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
             other => other.at("reading", &path)?,
         };

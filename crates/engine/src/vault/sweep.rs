@@ -1,25 +1,22 @@
-//! Which stored chunks backups need, and removing the others.
+//! Removing what no backup needs: what is needed [`super::mark`] says.
 //!
-//! Marking reads the records of the backups that stay, and each piece of their item lists that no marking has read before:
-//! what a piece needs is remembered ([`super::needs`]). Sweeping deletes the packs in which
-//! nothing is needed; what is needed of a pack that is mostly dead, or damaged where nothing is needed, is first written
+//! Sweeping deletes the packs in which nothing is needed; what is needed of a pack that is mostly dead, or damaged where nothing is needed, is first written
 //! into a new one. Whatever is cut off leaves at worst a pack too many: a pack goes only when all that is needed of it is
 //! durable elsewhere.
+//!
+//! A pack goes in two steps: it is found unneeded, and a day later it is removed, if it is unneeded still. So whoever copies
+//! the vault meanwhile finds all that the records need which were copied first ([`Pace`]).
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::{Arc, Mutex};
 
 use super::catalog::{Catalog, Place};
-use super::name::BackupName;
-use super::needs::{Entries, Ids, Needs};
+use super::mark::Marks;
 use super::pack::PackId;
 use super::reader::Reader;
-use super::snapshot::Snapshot;
 use super::writer::Writer;
-use super::{Vault, durable, list};
-use crate::chunk::ChunkId;
-use crate::mutex::lock;
+use super::{Vault, durable};
 use crate::report::Progress;
 use crate::{Control, Error, Result};
 
@@ -27,206 +24,10 @@ use crate::{Control, Error, Result};
 pub const MOSTLY: u64 = 50;
 /// For fewer dead bytes no pack is written anew.
 const WORTH: u64 = 4 << 10;
+/// So long a pack stays that nothing needs any more, in milliseconds: no copy of a vault takes longer.
+pub const STAYS: i64 = 24 * 3_600_000;
 /// So many bytes are written anew before the packs that they come from go: the room that a sweep needs.
 const BATCH: u64 = 64 << 20;
-
-/// What of each pack is needed: one bit a chunk.
-#[derive(Default)]
-pub struct Marks {
-    packs: HashMap<PackId, Marked>,
-    /// Bytes of all chunks that are needed, as they are stored.
-    pub live: u64,
-    /// Packs that have a damaged chunk, as far as is known. They are written anew, if all that is needed of them is whole.
-    pub damaged: HashSet<PackId>,
-    /// Something that is needed is in no pack that can be read.
-    pub lost: bool,
-}
-
-#[derive(Default)]
-struct Marked {
-    bits: Vec<u64>,
-    live: u64,
-}
-
-impl Marks {
-    fn has(&self, place: &Place) -> bool {
-        let word = self.packs.get(&place.pack).and_then(|pack| pack.bits.get(place.entry.ordinal as usize / 64));
-        word.is_some_and(|word| word >> (place.entry.ordinal % 64) & 1 == 1)
-    }
-
-    fn set(&mut self, place: &Place) {
-        if self.has(place) {
-            return;
-        }
-        let pack = self.packs.entry(place.pack).or_default();
-        let word = place.entry.ordinal as usize / 64;
-        if pack.bits.len() <= word {
-            pack.bits.resize(word + 1, 0);
-        }
-        pack.bits[word] |= 1 << (place.entry.ordinal % 64);
-        pack.live += u64::from(place.entry.sealed);
-        self.live += u64::from(place.entry.sealed);
-    }
-
-    fn live_in(&self, pack: &PackId) -> u64 {
-        self.packs.get(pack).map_or(0, |pack| pack.live)
-    }
-}
-
-/// Marks what backups need.
-pub struct Marker<'a> {
-    vault: &'a Vault,
-    catalog: Arc<Mutex<Catalog>>,
-    reader: Reader,
-    /// Pieces of item lists whose items are marked already: most backups share most of theirs.
-    lists: Ids,
-    /// Chunks that are marked already, pieces among them.
-    needed: Ids,
-    needs: Needs,
-    /// What was read now, and will not have to be the next time.
-    read: Entries,
-    marks: Marks,
-    /// Backups whose needs are not known, because an object of them cannot be read. While one stays, no pack may go.
-    unreadable: Vec<(BackupName, Error)>,
-}
-
-impl<'a> Marker<'a> {
-    pub fn new(vault: &'a Vault, catalog: Arc<Mutex<Catalog>>) -> Marker<'a> {
-        let reader = Reader::new(vault.clone(), catalog.clone());
-        let needs = Needs::of(&lock(&catalog), &vault.keys().needs);
-        Marker {
-            vault,
-            catalog,
-            reader,
-            lists: Ids::default(),
-            needed: Ids::default(),
-            needs,
-            read: Entries::new(),
-            marks: Marks::default(),
-            unreadable: Vec::new(),
-        }
-    }
-
-    /// Marks all that one backup needs. Some error: what it needs is not known, because an object of it cannot be read.
-    pub fn backup(&mut self, name: &BackupName) -> Result<Option<&Error>> {
-        let marked = Snapshot::read(self.vault, name).and_then(|snapshot| self.frozen(&snapshot));
-        self.remember();
-        match marked {
-            Err(error @ (Error::Corrupt { .. } | Error::Format { .. } | Error::UnsafePath { .. })) => {
-                self.unreadable.push((name.clone(), error));
-                Ok(self.unreadable.last().map(|(_, error)| error))
-            }
-            other => other.map(|()| None),
-        }
-    }
-
-    /// Bytes that what is marked takes.
-    pub fn live(&self) -> u64 {
-        self.marks.live
-    }
-
-    pub fn finish(self) -> (Marks, Vec<(BackupName, Error)>) {
-        (self.marks, self.unreadable)
-    }
-
-    /// What was marked is all that there is: what no backup uses any more need not be remembered.
-    pub fn forget_others(&self) {
-        let catalog = lock(&self.catalog);
-        if catalog.is_kept() && self.unreadable.is_empty() {
-            self.needs.keep_only(&catalog, &self.lists, &self.needed);
-        }
-    }
-
-    fn remember(&mut self) {
-        let catalog = lock(&self.catalog);
-        if catalog.is_kept() {
-            self.needs.put(&catalog, &self.read);
-        }
-        self.read.clear();
-    }
-
-    fn frozen(&mut self, snapshot: &Snapshot) -> Result<()> {
-        // One that is not kept may be made anew while it is read.
-        let is_kept = lock(&self.catalog).is_kept();
-        if is_kept {
-            lock(&self.catalog).freeze();
-        }
-        let marked = self.snapshot(snapshot);
-        if is_kept {
-            lock(&self.catalog).unfreeze();
-        }
-        marked
-    }
-
-    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<()> {
-        for piece in &snapshot.list.chunks {
-            if self.lists.contains(piece) {
-                continue;
-            }
-            let is_there = self.need(*piece)?;
-            if !is_there {
-                // The next backup that has it is to hear the same.
-                self.needed.remove(piece);
-            }
-            self.needs_of(*piece, is_there)?.into_iter().try_for_each(|id| self.need(id).map(drop))?;
-            // Only now: a piece that cannot be read is unreadable for the next backup, too.
-            self.lists.insert(*piece);
-        }
-        Ok(())
-    }
-
-    fn needs_of(&mut self, piece: ChunkId, is_there: bool) -> Result<Vec<ChunkId>> {
-        // A piece that lies nowhere is a list that is lost, whatever is remembered of it.
-        if let Some(known) = self.needs.get(piece).filter(|_| is_there) {
-            return Ok(known);
-        }
-        let mut needs = Vec::new();
-        for item in list::parse(&self.reader.get(piece)?, false)? {
-            needs.extend(item.named_chunks());
-            for ids in &item.lists {
-                needs.extend(list::ids(&self.reader.get(*ids)?)?);
-            }
-        }
-        needs.sort_unstable();
-        needs.dedup();
-        self.read.push((piece, needs.clone()));
-        Ok(needs)
-    }
-
-    /// Of a chunk that lies in several packs, one whole copy is needed, and all of them where none is whole. Is it there?
-    /// It is asked once; a chunk that was marked before is said to be.
-    fn need(&mut self, id: ChunkId) -> Result<bool> {
-        if !self.needed.insert(id) {
-            return Ok(true);
-        }
-        let places = lock(&self.catalog).places(id)?;
-        match places.as_slice() {
-            [] => self.marks.lost = true,
-            [only] => self.marks.set(only),
-            several if several.iter().any(|place| self.marks.has(place)) => {}
-            several => self.need_one(several)?,
-        }
-        Ok(!places.is_empty())
-    }
-
-    fn need_one(&mut self, places: &[Place]) -> Result<()> {
-        let (mut whole, mut damaged) = (None, Vec::new());
-        for place in places {
-            match self.reader.has_whole(place)? {
-                true => whole = whole.or(Some(place)),
-                false => damaged.push(place),
-            }
-        }
-        match whole {
-            Some(whole) => {
-                self.marks.set(whole);
-                self.marks.damaged.extend(damaged.iter().map(|place| place.pack));
-            }
-            None => places.iter().for_each(|place| self.marks.set(place)),
-        }
-        Ok(())
-    }
-}
 
 type Packs = Vec<(PackId, u64)>;
 
@@ -241,6 +42,21 @@ pub struct Swept {
     pub copied: u64,
     /// Packs that stay as they are, because there was no room to write what is needed of them anew.
     pub cramped: u64,
+    /// Bytes of packs that nothing needs any more, and that stay for a day.
+    pub waiting: u64,
+    /// Packs that went at once, though a copy that is being made may miss them.
+    pub hurried: u64,
+}
+
+/// How soon goes what nothing needs any more. Damaged packs always go at once: a backup must not lean on them again.
+#[derive(Clone, Copy)]
+pub enum Pace<'a> {
+    /// After a day. `now`: milliseconds since the epoch. `room`: bytes that may be written anew meanwhile.
+    Gently { now: i64, room: u64 },
+    /// Room has to be made.
+    AtOnce,
+    /// What came after these packs goes, and nothing else: a backup that was refused has left it.
+    Back { earlier: &'a HashSet<PackId> },
 }
 
 /// Removes what is not marked. The caller holds the vault's lock. `dead`: from how many percent dead on a pack is written
@@ -251,6 +67,7 @@ pub struct Sweep<'a> {
     /// Packs whose index is damaged: the catalog has nothing of them. They go, if nothing that is needed can be in them.
     pub unreadable: &'a [PackId],
     pub dead: u64,
+    pub pace: Pace<'a>,
     pub control: &'a Control,
 }
 
@@ -259,41 +76,87 @@ pub struct Sweep<'a> {
 struct Sorted {
     /// In which nothing is needed.
     dead: Packs,
+    /// In which nothing is needed, and that stay for a day.
+    waiting: Packs,
     /// That are written anew, each with the bytes that are needed of it.
     anew: Vec<(u64, PackId, u64)>,
+    /// Since when the packs are unneeded that stay.
+    since: HashMap<PackId, i64>,
+    hurried: u64,
 }
 
 impl<'a> Sweep<'a> {
     /// What it would do, without doing it.
     pub fn plan(&self, catalog: &Catalog) -> Result<Swept> {
-        let Sorted { dead, anew } = self.sort(catalog)?;
+        let Sorted { dead, waiting, anew, .. } = self.sort(catalog)?;
         let copied = anew.iter().map(|(live, ..)| live).sum();
-        let sizes = dead.iter().map(|(_, size)| size).chain(anew.iter().map(|(.., size)| size));
+        let (mut freed, mut waits) = (sum(&dead), sum(&waiting));
+        for (_, pack, size) in &anew {
+            *(if self.stays(pack) { &mut waits } else { &mut freed }) += size;
+        }
         Ok(Swept {
             removed: dead.len() as u64,
             rewritten: anew.len() as u64,
-            freed: sizes.sum::<u64>().saturating_sub(copied),
+            freed: freed.saturating_sub(copied),
             copied,
-            cramped: 0,
+            waiting: waits,
+            ..Swept::default()
         })
+    }
+
+    /// Does a pack that is unneeded from now on stay for a day?
+    fn stays(&self, pack: &PackId) -> bool {
+        matches!(self.pace, Pace::Gently { .. }) && !self.marks.damaged.contains(pack)
     }
 
     fn sort(&self, catalog: &Catalog) -> Result<Sorted> {
         let mut sorted = Sorted::default();
+        let known = catalog.unneeded().unwrap_or_default();
         for (pack, size) in catalog.all_packs()? {
             match self.marks.live_in(&pack) {
-                0 => sorted.dead.push((pack, size)),
+                0 => self.sort_dead(pack, size, known.get(&pack).copied(), &mut sorted),
                 live if self.marks.damaged.contains(&pack) || self.is_mostly_dead(live, size) => {
                     sorted.anew.push((live, pack, size));
                 }
                 _ => {}
             }
         }
-        if !self.marks.lost {
+        if let Pace::Gently { room, .. } = self.pace {
+            // Both lie there for a day. What does not fit is for when room has to be made.
+            let mut left = room;
+            sorted.anew.sort_by_key(|(live, _, size)| live * 1000 / size.max(&1));
+            sorted.anew.retain(|(live, pack, _)| {
+                let fits = *live <= left || !self.stays(pack);
+                left = left.saturating_sub(if fits { *live } else { 0 });
+                fits
+            });
+        }
+        if !self.marks.lost && !matches!(self.pace, Pace::Back { .. }) {
             let size = |pack: &PackId| fs::metadata(pack.path(self.vault.dir())).map_or(0, |metadata| metadata.len());
             sorted.dead.extend(self.unreadable.iter().map(|pack| (*pack, size(pack))));
         }
         Ok(sorted)
+    }
+
+    fn sort_dead(&self, pack: PackId, size: u64, since: Option<i64>, sorted: &mut Sorted) {
+        let is_ripe = |now: i64| since.is_some_and(|since| since <= now - STAYS);
+        match self.pace {
+            Pace::Back { earlier } => {
+                if !earlier.contains(&pack) {
+                    sorted.dead.push((pack, size));
+                }
+            }
+            Pace::Gently { now, .. } if self.stays(&pack) && !is_ripe(now) => {
+                // A time that is still to come is no time.
+                sorted.since.insert(pack, since.filter(|since| *since <= now).unwrap_or(now));
+                sorted.waiting.push((pack, size));
+            }
+            Pace::Gently { .. } => sorted.dead.push((pack, size)),
+            Pace::AtOnce => {
+                sorted.hurried += u64::from(!is_ripe(self.control.now()));
+                sorted.dead.push((pack, size));
+            }
+        }
     }
 
     /// A few KB are header, index and footer, which every pack has, and worth nobody's while.
@@ -304,8 +167,9 @@ impl<'a> Sweep<'a> {
 
     /// First what frees room at once, then what needs some.
     pub fn run(&self, mut catalog: Catalog) -> Result<Swept> {
-        let mut swept = Swept::default();
-        let Sorted { dead, mut anew } = self.sort(&catalog)?;
+        let Sorted { dead, waiting, mut anew, mut since, hurried } = self.sort(&catalog)?;
+        let mut swept = Swept { hurried, waiting: sum(&waiting), ..Swept::default() };
+        self.note(&catalog, &since);
         self.remove(&mut catalog, &dead, &mut swept)?;
         swept.removed = dead.len() as u64;
         // What frees most for what it costs comes first: the disk may have no room for the rest.
@@ -329,12 +193,24 @@ impl<'a> Sweep<'a> {
                 }
                 other => other?,
             };
-            self.remove(&mut catalog, &copied, &mut swept)?;
             swept.rewritten += copied.len() as u64;
+            let (stay, go): (Packs, Packs) = copied.into_iter().partition(|(pack, _)| self.stays(pack));
+            swept.waiting += sum(&stay);
+            swept.hurried += if matches!(self.pace, Pace::AtOnce) { go.len() as u64 } else { 0 };
+            since.extend(stay.iter().map(|(pack, _)| (*pack, self.control.now())));
+            self.note(&catalog, &since);
+            self.remove(&mut catalog, &go, &mut swept)?;
             swept.freed = swept.freed.saturating_sub(written);
             rest = later;
         }
         Ok(swept)
+    }
+
+    /// Where it cannot be noted since when packs are unneeded, their time begins anew.
+    fn note(&self, catalog: &Catalog, since: &HashMap<PackId, i64>) {
+        if !matches!(self.pace, Pace::Back { .. }) {
+            let _ = catalog.set_unneeded(since);
+        }
     }
 
     /// Writes what is needed of these packs into new ones, durably. Returns the packs that may go now, and the bytes of
@@ -389,6 +265,7 @@ impl<'a> Sweep<'a> {
     fn remove(&self, catalog: &mut Catalog, packs: &[(PackId, u64)], swept: &mut Swept) -> Result<()> {
         let mut folders = HashSet::new();
         for (pack, size) in packs {
+            self.control.hold()?;
             let path = pack.path(self.vault.dir());
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -408,4 +285,8 @@ impl<'a> Sweep<'a> {
         }
         durable::sync_dir(&self.vault.dir().join("packs"))
     }
+}
+
+fn sum(packs: &[(PackId, u64)]) -> u64 {
+    packs.iter().map(|(_, size)| size).sum()
 }

@@ -34,18 +34,28 @@ const WAITING_PACKS: usize = 2;
 pub struct Writer {
     keys: Arc<Keys>,
     dir: PathBuf,
-    /// Look at the stored bytes before leaning on a chunk of an earlier backup.
+    /// Look at the stored bytes before leaning on a chunk of an earlier backup: on any, or on what is doubted.
     recheck: Option<Rechecker>,
+    doubts: Doubts,
     catalog: Arc<Mutex<Catalog>>,
     /// Chunks of packs that the catalog does not know yet.
     claimed: Arc<Mutex<HashSet<ChunkId>>>,
     open: Mutex<Option<Arc<OpenPack>>>,
     full: Sender<Arc<OpenPack>>,
-    committer: JoinHandle<Result<()>>,
+    committer: JoinHandle<Result<Vec<PackId>>>,
     added: Arc<AtomicU64>,
     /// Bytes that may be written, if there is a limit, and those that were promised so far.
     room: Option<u64>,
     promised: AtomicU64,
+    /// Beyond its room it goes on without writing, to say how much it would take.
+    measures: bool,
+}
+
+/// Which chunks of earlier backups are not believed to be whole.
+enum Doubts {
+    All,
+    /// Those in packs in which damage is known.
+    Of(HashSet<PackId>),
 }
 
 /// Bytes that a chunk takes beside its own: in the index of its pack and in the catalog.
@@ -57,6 +67,12 @@ struct Rechecker {
     vault: Vault,
     idle: Mutex<Vec<Reader>>,
     whole: Mutex<HashSet<ChunkId>>,
+}
+
+impl Rechecker {
+    fn new(vault: &Vault) -> Rechecker {
+        Rechecker { vault: vault.clone(), idle: Mutex::default(), whole: Mutex::default() }
+    }
 }
 
 /// So many chunks are remembered as whole: 2 MB.
@@ -100,28 +116,27 @@ impl Writer {
             std::thread::Builder::new()
                 .name("pack-committer".into())
                 .spawn(move || {
+                    let mut packs = Vec::new();
                     for pack in waiting {
                         let size = pack.commit(&dir)?;
                         added.fetch_add(size, Ordering::Relaxed);
                         let (entries, _) = &*lock(&pack.reserved);
                         lock(&catalog).add_pack(pack.cipher.id, size, entries)?;
+                        packs.push(pack.cipher.id);
                         let mut claimed = lock(&claimed);
                         for entry in entries {
                             claimed.remove(&entry.id);
                         }
                     }
-                    Ok(())
+                    Ok(packs)
                 })
                 .at("starting a thread for", vault.dir())?
         };
         Ok(Writer {
             keys: vault.keys().clone(),
             dir: vault.dir().to_path_buf(),
-            recheck: recheck.then(|| Rechecker {
-                vault: vault.clone(),
-                idle: Mutex::default(),
-                whole: Mutex::default(),
-            }),
+            recheck: recheck.then(|| Rechecker::new(vault)),
+            doubts: Doubts::All,
             catalog,
             claimed,
             open: Mutex::default(),
@@ -130,7 +145,29 @@ impl Writer {
             added,
             room,
             promised: AtomicU64::new(0),
+            measures: false,
         })
+    }
+
+    /// What is known to be damaged counts as not stored, unless it turns out to be whole.
+    pub fn doubting(mut self, vault: &Vault, damaged: HashSet<PackId>) -> Writer {
+        if self.recheck.is_none() && !damaged.is_empty() {
+            (self.recheck, self.doubts) = (Some(Rechecker::new(vault)), Doubts::Of(damaged));
+        }
+        self
+    }
+
+    /// Beyond its room it is no error: from there on nothing is written, and [`Writer::lacks`] says how much it would have
+    /// been.
+    pub fn measuring(mut self) -> Writer {
+        self.measures = true;
+        self
+    }
+
+    /// The bytes that all of it takes, where that is more than the room.
+    pub fn lacks(&self) -> Option<u64> {
+        let promised = self.promised.load(Ordering::Relaxed);
+        self.room.filter(|room| promised > *room).map(|_| promised)
     }
 
     /// Stores `plain` unless the vault has it, and returns its id.
@@ -150,7 +187,7 @@ impl Writer {
     }
 
     fn store(&self, id: ChunkId, member: &mut Vec<u8>, plain: u32) -> Result<()> {
-        let (pack, entry) = self.reserve(id, (member.len() + TAG) as u32, plain)?;
+        let Some((pack, entry)) = self.reserve(id, (member.len() + TAG) as u32, plain)? else { return Ok(()) };
         pack.cipher.seal_chunk(entry.ordinal, member);
         let written = durable::write_at(&pack.file, member, entry.offset).at("writing", &pack.temporary);
         pack.spoiled.fetch_or(written.is_err(), Ordering::Relaxed);
@@ -167,11 +204,16 @@ impl Writer {
         self.store(id, member, plain)
     }
 
-    /// Is this chunk there to lean on? A full backup reads and authenticates it.
+    /// Is this chunk there to lean on? A full backup reads and authenticates it, and so does any other where damage is known.
     pub fn is_stored(&self, id: ChunkId) -> Result<bool> {
         match &self.recheck {
             None => lock(&self.catalog).contains(id),
             Some(recheck) => {
+                if let Doubts::Of(damaged) = &self.doubts
+                    && lock(&self.catalog).places(id)?.iter().any(|place| !damaged.contains(&place.pack))
+                {
+                    return Ok(true);
+                }
                 if lock(&recheck.whole).contains(&id) {
                     return Ok(true);
                 }
@@ -191,9 +233,13 @@ impl Writer {
         }
     }
 
-    fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<(Arc<OpenPack>, Entry)> {
+    /// `None`: there is no room, and it is only measured.
+    fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<Option<(Arc<OpenPack>, Entry)>> {
         let promised = self.promised.fetch_add(u64::from(sealed) + AROUND, Ordering::Relaxed);
         if self.room.is_some_and(|room| promised + u64::from(sealed) + AROUND > room) {
+            if self.measures {
+                return Ok(None);
+            }
             return Err(Error::StorageLimit {
                 message:
                     "The vault would pass maxLocalStorage. Raise it, or delete backups that are not needed; earlier \
@@ -215,7 +261,7 @@ impl Writer {
         reserved.1 += u64::from(sealed);
         pack.pending.fetch_add(1, Ordering::Relaxed);
         drop(reserved);
-        Ok((pack, entry))
+        Ok(Some((pack, entry)))
     }
 
     fn release(&self, pack: Arc<OpenPack>) -> Result<()> {
@@ -227,8 +273,10 @@ impl Writer {
     }
 
     /// Closes the last pack and waits until everything is durable. Returns the bytes that were added, and the catalog.
+    ///
+    /// All new packs are looked for once more: a second writer, which somebody has let in, might have swept them.
     pub fn finish(self) -> Result<(u64, Catalog)> {
-        let Writer { recheck, catalog, open, full, committer, added, .. } = self;
+        let Writer { recheck, catalog, open, full, committer, added, dir, .. } = self;
         drop(recheck);
         if let Some(pack) = lock(&open).take()
             && pack.pending.fetch_sub(1, Ordering::AcqRel) == 1
@@ -237,7 +285,13 @@ impl Writer {
             let _ = full.send(pack);
         }
         drop(full);
-        committer.join().map_err(|_| Error::internal("the thread that writes packs panicked"))??;
+        let packs = committer.join().map_err(|_| Error::internal("the thread that writes packs panicked"))??;
+        if let Some(gone) = packs.iter().find(|pack| !pack.path(&dir).is_file()) {
+            return Err(Error::corrupt(
+                gone.object(),
+                "it was removed while this backup was being made, which is not kept",
+            ));
+        }
         let catalog = Arc::into_inner(catalog).ok_or_else(|| Error::internal("the catalog is still in use"))?;
         Ok((added.load(Ordering::Relaxed), catalog.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }

@@ -213,6 +213,11 @@ impl Logbook {
         })
     }
 
+    /// The days, since the epoch, on which anything ran.
+    pub fn days(&self) -> Result<Vec<i64>> {
+        self.db.query("SELECT DISTINCT at / 86400000 FROM runs", params![], |row| row.get(0))
+    }
+
     /// The newest backup that failed or was cut off.
     pub fn last_failure(&self) -> Result<Option<Run>> {
         // What somebody cancelled, or what met another one at work, did not fail, and hides no failure before it.
@@ -240,7 +245,10 @@ impl Logbook {
         let id = self.db.last_id();
         // Those of a clock that went wrong are dropped by number.
         let oldest = id - i64::from(MAX_EVENTS);
-        self.db.run("DELETE FROM events WHERE id <= ?1 OR at < ?2", params![oldest, now - EVENT_LIFE])?;
+        // By the clock alone all would be dropped where it was a month ahead once: days count on which anything ran.
+        let sql = "DELETE FROM events WHERE id <= ?1 OR (at < ?2 AND ?3 <= (SELECT COUNT(DISTINCT runs.at / 86400000)
+                   FROM runs WHERE runs.at / 86400000 > events.at / 86400000 AND runs.at <= ?4))";
+        self.db.run(sql, params![oldest, now - EVENT_LIFE, EVENT_LIFE / 86_400_000, now])?;
         Ok(id)
     }
 

@@ -14,7 +14,8 @@ pub use logbook::{Event, Logbook};
 pub use recorder::Recorder;
 pub use state::{makers, status};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -29,8 +30,6 @@ use crate::{Config, Result};
 const REMIND: i64 = 24 * 3_600_000;
 /// From so many percent on, the vault is about to be full.
 const NEARLY_FULL: f64 = 95.0;
-/// So many of the newest backups are looked at for a good one.
-const NEWEST: u32 = 100;
 
 /// The names of facts in the logbook.
 pub(crate) mod fact {
@@ -164,12 +163,16 @@ impl Watch {
                 *seen = at;
             }
         };
-        for info in newest(&self.vault()).unwrap_or_default() {
-            BackupType::SCHEDULED
-                .into_iter()
-                .filter(|kind| info.counts_for(*kind))
-                .for_each(|kind| note(kind, info.timestamp));
-        }
+        let mut unseen: BTreeSet<BackupType> = BackupType::SCHEDULED.into();
+        newest_first(&self.vault(), |info| {
+            for kind in BackupType::SCHEDULED.into_iter().filter(|kind| info.counts_for(*kind)) {
+                note(kind, info.timestamp);
+                if info.timestamp <= now {
+                    unseen.remove(&kind);
+                }
+            }
+            if unseen.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         let logbook = self.logbook().ok().flatten();
         let known = logbook.as_ref().and_then(|logbook| logbook.facts::<i64>(fact::SCHEDULE).ok());
         for (kind, at) in known.unwrap_or_default() {
@@ -206,30 +209,44 @@ impl Watch {
     }
 }
 
-/// What the catalog says of the newest backups, newest first. Needs no key.
-fn newest(dir: &Path) -> Result<Vec<BackupInfo>> {
-    let catalog = Catalog::open_read_only(dir);
-    let known = catalog.and_then(|catalog| catalog.newest(NEWEST).ok()).unwrap_or_default();
+/// What the catalog says of backups, the newest first, until `visit` has seen enough; but nothing of what restores have
+/// replaced. Needs no key.
+fn newest_first(dir: &Path, mut visit: impl FnMut(BackupInfo) -> ControlFlow<()>) {
+    let Some(catalog) = Catalog::open_read_only(dir) else { return };
     // It may still name some that were removed.
     let snapshots = dir.join("snapshots");
-    Ok(known.into_iter().filter(|info| snapshots.join(&info.backup).exists()).collect())
+    let _ = catalog.newest_first(|info| match snapshots.join(&info.backup).exists() {
+        true => visit(info),
+        false => ControlFlow::Continue(()),
+    });
 }
 
 /// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing, and what a restore
 /// replaced is no backup that anybody waits for.
 pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
-    let infos = newest(dir)?;
-    let is_good = |info: &&BackupInfo| {
+    let mut newest = None;
+    newest_first(dir, |info| {
         let is_doubted = info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup);
-        !info.degraded && !is_doubted && info.kind != BackupType::Safety && !retention::is_ahead(info.timestamp, now)
-    };
-    Ok(infos.iter().find(is_good).map(|info| info.timestamp))
+        if info.degraded || is_doubted || info.kind == BackupType::Safety || retention::is_ahead(info.timestamp, now) {
+            return ControlFlow::Continue(());
+        }
+        newest = Some(info.timestamp);
+        ControlFlow::Break(())
+    });
+    Ok(newest)
 }
 
 /// The newest backup that is suspicious, if there is one. Needs no key.
 pub(crate) fn doubted(dir: &Path) -> Option<BackupInfo> {
-    let is_doubted = |info: &BackupInfo| info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup);
-    newest(dir).ok()?.into_iter().find(is_doubted)
+    let mut doubted = None;
+    newest_first(dir, |info| match info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup) {
+        true => {
+            doubted = Some(info);
+            ControlFlow::Break(())
+        }
+        false => ControlFlow::Continue(()),
+    });
+    doubted
 }
 
 /// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.
@@ -240,6 +257,12 @@ pub fn backups(vault: &Path, filter: &ListFilter) -> Result<Option<Vec<BackupInf
         None
     })?;
     Ok(all_known.then(|| inspection::verified(vault, backups)))
+}
+
+/// The days, since the epoch, on which anything ran in a vault, as far as its history goes back.
+pub(crate) fn days(vault: &Path) -> BTreeSet<i64> {
+    let days = Logbook::open_read_only(vault).and_then(|logbook| logbook.days().ok());
+    days.unwrap_or_default().into_iter().collect()
 }
 
 /// The history of a vault, newest first. Needs no key.

@@ -51,7 +51,9 @@ pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) 
             0
         }
     };
-    let _ = vault.clean_up();
+    if control.hold().is_ok() {
+        let _ = vault.clean_up();
+    }
     let damage = |(object, message)| Damage { object, backups: vec![name.to_string()], healed: false, message };
     let report = VerifyReport {
         ok: faults.is_empty(),

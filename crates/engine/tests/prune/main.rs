@@ -10,4 +10,6 @@ mod healing;
 mod remembered;
 mod room;
 mod rules;
+mod strangers;
 mod suspicious;
+mod two_steps;

@@ -95,7 +95,7 @@ fn no_piece_of_an_item_list_is_read_twice() {
     assert_eq!((report.removed, report.warnings.len()), (0, 0), "{:?}", report.warnings);
     assert!(!bot.verify(false).ok);
     let report = delete(&bot, &backups[1]);
-    assert!(report.freed > 350_000 && report.warnings.is_empty(), "{report:?}");
+    assert!(report.waiting > 350_000 && report.warnings.is_empty(), "{report:?}");
     // Where it is not remembered, it is read.
     forget(&bot);
     assert_ne!(prune(&bot).warnings.len(), 0);
@@ -128,7 +128,7 @@ fn whatever_becomes_of_what_is_remembered_nothing_that_is_needed_goes() {
         sabotage(&bot);
         backups.push(an_hour(&bot, 5));
         let gone = delete(&bot, &backups.remove(1));
-        assert!(gone.freed > 350_000 && gone.warnings.is_empty(), "{what}: {gone:?}");
+        assert!(gone.waiting > 350_000 && gone.warnings.is_empty(), "{what}: {gone:?}");
         assert_exact(&bot, &backups, what);
     }
 }

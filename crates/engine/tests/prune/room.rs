@@ -12,6 +12,10 @@ fn used(bot: &Bot) -> u64 {
     vault::usage(&bot.vault()).unwrap().stored
 }
 
+fn at_once(bot: &Bot) -> PruneReport {
+    bot.engine().prune(&PruneOptions { at_once: true, ..Default::default() }, &Control::silent()).unwrap()
+}
+
 fn names(bot: &Bot) -> Vec<String> {
     bot.engine().list_backups(&ListFilter::default()).unwrap().into_iter().map(|info| info.backup).collect()
 }
@@ -43,7 +47,8 @@ fn a_deleted_backup_gives_back_what_only_it_needed_and_the_others_stay_whole() {
 
     let report = bot.engine().delete_backup(&second, &Control::silent()).unwrap();
     assert_eq!(report.removed, 1);
-    assert!(report.freed > 20 << 20, "{report:?}");
+    assert!(report.waiting > 20 << 20, "{report:?}");
+    assert!(at_once(&bot).freed > 20 << 20);
     assert!(used(&bot) < small + (1 << 20), "{} {small}", used(&bot));
     assert_eq!(names(&bot), [third.clone(), first.clone()]);
     assert!(bot.verify(true).ok);
@@ -66,6 +71,7 @@ fn a_pack_that_is_mostly_dead_is_written_anew() {
     let second = bot.backup(BackupType::Manual).backup;
     let report = bot.engine().delete_backup(&first, &Control::silent()).unwrap();
     assert_eq!((report.packs_rewritten, report.warnings.len()), (1, 0), "{report:?}");
+    at_once(&bot);
     assert!(used(&bot) < 400_000, "{}", used(&bot));
     assert!(bot.verify(true).ok);
     assert_eq!(fs::read(bot.restore(&second).join("uploads/keep.bin")).unwrap(), noise(300_000, 1));
@@ -87,6 +93,7 @@ fn a_dry_run_says_the_same_and_touches_nothing() {
     assert_eq!((dry.removed, names(&bot).len()), (11, 12));
     let real = engine.prune(&PruneOptions::default(), &Control::silent()).unwrap();
     assert_eq!((real.removed, &real.backups, real.freed), (dry.removed, &dry.backups, dry.freed));
+    assert_eq!(real.waiting, dry.waiting);
     assert_eq!(names(&bot).len(), 1);
     assert!(bot.verify(true).ok);
 }
@@ -142,7 +149,7 @@ fn a_superseded_damaged_pack_goes_and_verify_is_content_again() {
 }
 
 #[test]
-fn a_disk_without_a_free_byte_is_no_hindrance() {
+fn on_a_disk_without_a_free_byte_what_no_rule_keeps_gives_way_and_nothing_else() {
     let mut bot = Bot::empty();
     let disk = SmallDisk::mount(&bot.dir.path().join("disk"), "size=24m");
     bot.config.backup_dir = disk.0.join("vault");
@@ -159,12 +166,14 @@ fn a_disk_without_a_free_byte_is_no_hindrance() {
         std::iter::repeat_with(|| std::io::Write::write(&mut junk, &[7; 1024])).find_map(|written| written.err());
     assert_eq!(full.unwrap().kind(), std::io::ErrorKind::StorageFull);
     bot.write("uploads/changes.bin", &noise(4 << 20, 99));
-    assert_eq!(bot.try_backup(BackupType::Hourly).unwrap_err().code(), "E_NO_SPACE");
-
-    let report = bot.engine().prune(&PruneOptions::default(), &Control::silent()).unwrap();
-    assert_eq!(report.removed, 4, "{report:?}");
-    assert!(report.freed > 12 << 20, "{report:?}");
+    let hourly = bot.backup(BackupType::Hourly).backup;
+    assert_eq!(names(&bot), [hourly.clone(), last.clone()]);
     assert!(bot.verify(true).ok);
-    assert_eq!(fs::read(bot.restore(&last).join("uploads/keep.bin")).unwrap(), noise(300_000, 1));
-    bot.backup(BackupType::Hourly);
+    for name in [last, hourly] {
+        assert_eq!(fs::read(bot.restore(&name).join("uploads/keep.bin")).unwrap(), noise(300_000, 1));
+    }
+    bot.write("uploads/changes.bin", &noise(20 << 20, 100));
+    assert_eq!(bot.try_backup(BackupType::Hourly).unwrap_err().code(), "E_NO_SPACE");
+    assert_eq!(names(&bot).len(), 2);
+    assert!(bot.verify(true).ok);
 }

@@ -97,6 +97,22 @@ fn what_is_dated_in_the_future_takes_no_place() {
 }
 
 #[test]
+fn a_clock_that_is_a_month_ahead_takes_nothing() {
+    let ahead = NOW + 30 * 24 * HOUR;
+    let mut backups: Vec<_> = (0..20).map(|n| info(BackupType::Manual, n)).collect();
+    backups.extend((0..5).map(|n| info(BackupType::Safety, 24 + n)));
+    // The first backup under the wrong clock.
+    let mut hourly = info(BackupType::Hourly, 0);
+    hourly.timestamp = ahead;
+    backups.insert(0, hourly);
+    let left = |rules: &Rules| judge(&backups, rules, ahead).iter().filter(|verdict| verdict.keep).count();
+    assert_eq!(left(&Rules::of(&Config::default())), backups.len());
+    // Where Lifeboat was at work on each day of that month, it is a month.
+    let days = (0..=30).map(|n| (NOW + n * 24 * HOUR) / (24 * HOUR)).collect();
+    assert_eq!(left(&Rules::of(&Config::default()).seeing(days)), 1 + 10);
+}
+
+#[test]
 fn room_is_made_from_the_smallest_tier_and_the_oldest() {
     let mut backups = vec![
         info(BackupType::Hourly, 0),

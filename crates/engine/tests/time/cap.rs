@@ -133,6 +133,55 @@ fn a_guess_that_was_too_low_is_made_good() {
 }
 
 #[test]
+fn no_backup_goes_for_a_guess_where_the_new_one_is_refused_in_the_end() {
+    let bot = Bot::empty();
+    let engine = capped(&bot, 20 * MB);
+    for seed in 0..3 {
+        photo(&bot, 4, seed);
+        backup(&engine, BackupType::Hourly).unwrap();
+    }
+    let before = names(&engine);
+    // Half of it was reckoned with, for which one of them would have to go. All of it never fits.
+    bot.write("data/a.bin", &noise((18 * MB) as usize, 7));
+    assert_eq!(backup(&engine, BackupType::Hourly).unwrap_err().code(), "E_STORAGE_LIMIT");
+    assert_eq!(names(&engine), before);
+    // What compresses well needs no room that somebody else has.
+    bot.write("data/a.bin", "pesan masuk dari pelanggan\n".repeat(700_000).as_bytes());
+    backup(&engine, BackupType::Hourly).unwrap();
+    assert_eq!(names(&engine).len(), before.len() + 1);
+    assert!(bot.verify(true).ok && used(&bot) <= 20 * MB);
+}
+
+#[test]
+fn what_a_guess_lacked_is_known_after_one_try() {
+    let bot = Bot::empty();
+    let engine = capped(&bot, 20 * MB);
+    for seed in 0..3 {
+        photo(&bot, 4, seed);
+        backup(&engine, BackupType::Hourly).unwrap();
+    }
+    // More than it seemed, and less than the most that it could be: the oldest goes, and no other one.
+    bot.write("data/a.bin", &noise((9 * MB) as usize, 7));
+    bot.write("data/b.bin", "pesan masuk dari pelanggan\n".repeat(200_000).as_bytes());
+    backup(&engine, BackupType::Hourly).unwrap();
+    assert_eq!(names(&engine).len(), 3);
+    assert!(bot.verify(true).ok && used(&bot) <= 20 * MB);
+}
+
+#[test]
+fn an_archive_that_has_the_same_photo_three_times_is_not_taken_for_a_small_one() {
+    let mut bot = Bot::empty();
+    bot.config.max_local_storage = Size(10 * MB);
+    for name in ["a", "b", "c"] {
+        bot.write(&format!("uploads/{name}.jpg"), &noise((3 * MB) as usize, 1));
+    }
+    let result = scheduled(&bot.engine(), BackupType::Weekly);
+    let told = |warning: &Warning| warning.message.contains("it would need about");
+    assert!(result.warnings.iter().any(told), "{:?}", result.warnings);
+    assert_eq!(archives(&bot).len(), 0);
+}
+
+#[test]
 fn a_record_that_rots_takes_no_good_backup_with_it() {
     let bot = Bot::empty();
     let engine = capped(&bot, 20 * MB);

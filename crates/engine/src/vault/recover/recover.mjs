@@ -446,8 +446,9 @@ async function main(args) {
     // What a restore replaced is not what anybody is looking for, nor what looked wrong and nobody has accepted.
     const candidates = all.filter((name) => !name.startsWith('backup_SAFETY_'))
     const latest = candidates.findLast((name) => !isDoubted(vault, subKey('snapshots'), name)) ?? candidates.at(-1)
-    const name = args[0] === 'latest' ? (latest ?? all.at(-1)) : args[0]
-    if (!all.includes(name)) throw new Error(`There is no backup ${name}. Without arguments, this lists what there is.`)
+    const name = args[0] === 'latest' ? latest : args[0]
+    if (!all.includes(name))
+      throw new Error(`There is no backup ${args[0]}. Without arguments, this lists what there is.`)
     const snapshot = readSnapshot(vault, subKey('snapshots'), name)
     const packs = new Packs(vault, subKey('packs'))
     return recover(packs, snapshot, args[1] === '-' ? new TarOutput() : new FolderOutput(args[1]))
