@@ -178,8 +178,9 @@ export const scheduler: BackupScheduler
  * those of `timezone`, or else of the host, as `process.env.TZ` has it at `start()`.
  *
  * Where several types are due together, the largest runs and counts for the others. What was missed while the host was
- * down is made up once, within a minute of the start. A run that fails is the event `backup:failure`, and is tried once more
- * with what is due next. Nothing here keeps a process alive.
+ * down is made up once, within a minute of the start; where there is no backup at all, one is made at once. A run that fails is
+ * the event `backup:failure`, and is tried once more after an hour. What was seen to stands in the vault: of any number of hosts,
+ * and of the processes of a cluster, one makes each backup. Nothing here keeps a process alive.
  */
 export class BackupScheduler {
   /** `config`: an engine, or the configuration for one of its own. Without it: the default engine. */
@@ -190,7 +191,7 @@ export class BackupScheduler {
    * @throws BackupError E_CONFIG for an engine of one's own
    */
   start(): void
-  /** Waits for the run that is under way; with `cancel` it ends at its next safe place. */
+  /** Waits for whatever is under way; with `cancel` it ends at its next safe place. */
   stop(options?: { cancel?: boolean }): Promise<void>
   readonly running: boolean
   /** The coming runs, soonest first; one by default. Also where it is not running. */
@@ -212,6 +213,16 @@ export function prune(options?: PruneOptions): Promise<PruneReport>
 
 /** Removes one backup, and what only it needed. No other backup needs it. */
 export function deleteBackup(backup: string): Promise<void>
+
+/**
+ * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
+ * Backups by hand, and what looks after the vault, go on.
+ * @param until a time that is still to come
+ * @throws BackupError E_NOT_FOUND where there is no vault yet
+ */
+export function pause(until: Date | number): Promise<void>
+/** Ends a pause. */
+export function resume(): Promise<void>
 
 /** Keeps a backup until it is unpinned, whatever the rules say. */
 export function pin(backup: string): Promise<void>
@@ -259,13 +270,21 @@ export class BackupEngine {
   unpin(backup: string): Promise<void>
   acceptBackup(backup: string): Promise<void>
   adoptVault(): Promise<void>
+  pause(until: Date | number): Promise<void>
+  resume(): Promise<void>
   /**
-   * A listener takes an event by returning, or by fulfilling the promise that it returns. One that throws or rejects
-   * (WhatsApp is not connected), or whose promise is not settled within a minute, harms no operation: the event is kept in
-   * the vault and comes again, to this listener only, when the scheduler turns (each minute), or after the next backup; what
-   * it threw becomes a process warning, once. Later events of this listener wait behind it, those of others do not. What happened while no host ran, such as a failed backup of the command line, comes then, too.
-   * Bad news is kept also where nobody listens. Kept are at most 500 events, for 7 days. `progress` is only for
-   * whoever is there.
+   * What happens is kept in the vault first, and told then. A listener takes an event by returning, or by fulfilling the
+   * promise that it returns. One that throws or rejects (WhatsApp is not connected), or whose promise is not settled within a
+   * minute, harms no operation: the event comes again, to this listener only, when the scheduler turns (each minute), or after
+   * the next operation; what it threw becomes a process warning, once. Its later events wait behind it, those of others do not.
+   *
+   * What was not taken also comes again after a restart, and what happened while no host ran comes then, such as a failed
+   * backup of the command line: to the same listener, which is known by the app's name (`consumer`), the event, and whether it
+   * was the first, second, … that was registered for it. The processes of a cluster share these, so each event is taken by
+   * one of them. A new listener gets the bad news that nobody has taken, and the good news from now on.
+   *
+   * Kept are at most 500 events, for 7 days; where there are more, good news goes first. Where the vault cannot be written,
+   * alarms are told from memory. `progress` is only for whoever is there.
    */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
   off<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
@@ -750,6 +769,8 @@ export interface Run {
   message?: string
   /** Asked for by a host; otherwise by a command. */
   hosted: boolean
+  /** Of a backup: the schedule asked for it, and tries it again where it failed. */
+  scheduled?: boolean
   /** The first ten. */
   warnings: Warning[]
 }
@@ -770,6 +791,8 @@ export interface Status {
   schedule: {
     running: boolean
     next?: { type: BackupType; at: number }
+    /** No scheduled backups until then: `pause()`. */
+    paused?: number
     /** Who makes the scheduled backups: a host's scheduler, commands as cron runs them, or nobody. */
     by: 'host' | 'commands' | 'nobody'
     /** The processes of the app that have loaded Lifeboat and done something with it. */
@@ -824,16 +847,22 @@ export interface Events {
       | 'acceptBackup'
       | 'adoptVault'
       | 'runScheduled'
+      | 'runDue'
       | 'inspect'
+      | 'inspectDue'
       | 'previewBackup'
       | 'doctor'
   }
+  // What follows is generated from crates/engine/src/watch/event.rs: `npm run generate:events`
   'backup:success': BackupResult
   /** A backup was made, and not everything could be stored: `warnings` say what, and what to do. Instead of `backup:success`. */
   'backup:degraded': BackupResult
-  /** A backup was made that does not look as it should: see {@link Suspicion}. Once for each doubt, instead of `backup:success`. */
+  /** A backup was made that does not look as it should: see {@link Suspicion}. Once for each doubt, instead of the two above. */
   'backup:suspicious': { backup: string; reasons: string[] }
-  /** Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY): that is no bad news. */
+  /**
+   * Also of one that was cut off with its machine. Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY):
+   * that is no bad news.
+   */
   'backup:failure': { type: BackupType; code: ErrorCode; message: string }
   'restore:success': RestoreResult
   /**
@@ -851,12 +880,24 @@ export interface Events {
   'restore:reload': { paths: string[] }
   /** The app wrote over what had been restored, or removed it. */
   'restore:overwritten': { backup: string; paths: string[] }
-  /** Reading back what is stored found damage, or a restore that was rehearsed did not come back whole. */
+  /**
+   * Reading back what is stored found damage that nobody was told of before, or a restore that was rehearsed did not come back
+   * whole.
+   */
   'integrity:failure': VerifyReport
-  /** There is no good backup younger than `monitor.maxAgeHours`. Once a day, until there is one. */
+  /**
+   * What looks after the backups could not be done: the vault could not be read back, or there was no room for a rehearsal.
+   * Once for each cause, until it can be done again.
+   */
+  'inspection:failure': { operation: 'VERIFY' | 'REHEARSAL'; code: ErrorCode; message: string }
+  /** There is no good backup younger than `monitor.maxAgeHours`, or none at all for so long. Once a day, until there is one. */
   'backup:stale': { ageMs: number; limitMs: number }
-  /** The vault has reached `monitor.storageWarnPercent` (80), or 95 percent, of `maxLocalStorage`. */
+  /**
+   * The vault has reached `monitor.storageWarnPercent` (80), or 95 percent, of `maxLocalStorage`. Again when it had gone well
+   * below that.
+   */
   'storage:warning': { used: number; limit: number; percent: number }
+  // The end of what is generated
 }
 
 /**
@@ -923,8 +964,13 @@ export interface Config {
    * other links that lead out is in no backup, and makes it degraded, unless they lead to the system's own places.
    */
   followLinks?: string[]
+  /**
+   * What this app is called among those who hear of events: what one has taken comes to the other all the same. Default: the
+   * name of the file that was started, such as `index.js`.
+   */
+  consumer?: string
   monitor?: {
-    /** Default 26. */
+    /** Default: the longest time between two scheduled backups and two hours, but at least 26 hours. */
     maxAgeHours?: number
     /** Default 80. */
     storageWarnPercent?: number

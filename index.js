@@ -4,11 +4,12 @@
 'use strict'
 
 const { existsSync, readFileSync } = require('node:fs')
-const { join, resolve } = require('node:path')
+const { basename, join, resolve } = require('node:path')
 const call = require('./js/arguments.js')
 const { WORKER, whyNoAddon } = require('./js/binary.js')
 const { Courier } = require('./js/courier.js')
 const { BackupError } = require('./js/error.js')
+const { Listeners } = require('./js/listeners.js')
 const { ping } = require('./js/ping.js')
 const { Presence } = require('./js/presence.js')
 const { restarter } = require('./js/restart.js')
@@ -77,24 +78,20 @@ let lastId = 0
 /** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
 const ANSWER = 500
 
-/** Of a configuration: another clock for the scheduler, and less patience with listeners, for tests. No symbol goes to JSON. */
+/** Of a configuration: another clock for all of it, and less patience with listeners, for tests. No symbol goes to JSON. */
 const CLOCK = Symbol.for('lifeboat.clock')
 
-function nativeScheduler(engine, zone) {
-  let native
-  try {
-    native = engine.scheduler(zone)
-  } catch (cause) {
-    throw new BackupError('E_CONFIG', cause.message, { cause })
-  }
-  return {
-    start: (now) => outcome(native.start(now)),
-    due: (now) => outcome(native.due(now)),
-    failed: () => outcome(native.failed()),
-    inspectionDue: (now) => outcome(native.inspectionDue(now)),
-    wake: (now) => outcome(native.wake(now)),
-    next: (now, count) => outcome(native.next(now, count))
-  }
+/** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
+function zone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? ''
+}
+
+/** By id: what the operations that are under way can be cancelled by. */
+const underWay = new Map()
+
+/** A process that ends on purpose takes its operations along, as one that cancels them: that is no bad news. */
+function cancelAtEnd() {
+  for (const [id, native] of underWay) native.cancel(id)
 }
 
 /** For this file only: the timers of an engine, and what happens to an engine that another one replaces. */
@@ -103,7 +100,9 @@ let succeed
 
 class BackupEngine {
   #native
-  #listeners = new Map()
+  #now
+  #clock
+  #listeners
   #courier
   #presence
   #timers
@@ -117,6 +116,8 @@ class BackupEngine {
   constructor(config) {
     this.#native = open(config)
     this.#requestRestart = config?.requestRestart
+    this.#clock = config?.[CLOCK]
+    this.#now = () => this.#clock?.now?.() ?? Date.now()
     const native = this.#native
     this.#presence = new Presence(
       native,
@@ -124,29 +125,31 @@ class BackupEngine {
       () => restarter(this.#requestRestart)
     )
     const vault = {
-      events: async () => outcome(await native.events()),
-      acknowledge: async (id) => outcome(await native.acknowledge(id)),
-      keep: async (event, value) => outcome(await native.keep(event, JSON.stringify(value), Date.now()))
+      claim: async (consumers) => outcome(await native.claim(JSON.stringify(consumers), this.#now())),
+      take: async (id, consumer) => outcome(await native.take(id, consumer, this.#now())),
+      release: async (id, consumer) => outcome(await native.release(id, consumer))
     }
     const own = {
-      isMine: (host) => host === this.#presence.id,
       restart: () => this.#restart(),
       holdStill: (token) => native.holdStill(token),
       tellStill: (token, hasRead) => native.tellStill(token, hasRead)
     }
-    this.#courier = new Courier(vault, this.#listeners, own, config?.[CLOCK]?.patience)
+    const app = native.consumer() ?? basename(process.argv[1] ?? 'node')
+    this.#listeners = new Listeners(app, native.home(), this.#now)
+    this.#courier = new Courier(vault, this.#listeners, own, { patience: this.#clock?.patience, now: this.#now })
     const host = {
-      scheduler: (zone) => nativeScheduler(native, zone),
-      runScheduled: (type, covers, { wait, signal }) =>
-        this.#backup(type, { op: 'runScheduled', type, covers, wait }, { signal }).catch((error) => {
-          this.#unheard(type, error)
+      next: (now, count) => outcome(native.next(zone(), now, count)),
+      runScheduled: (type, options) =>
+        this.#backup({ op: 'runScheduled', type, covers: [], wait: false }, options).catch((error) => {
+          this.#unheard(error)
           throw error
         }),
-      inspect: (options) => this.#inspect(options),
-      look: () => this.#look(),
+      runDue: (options) => this.#runDue(options),
+      inspectDue: (options) => this.#run({ op: 'inspectDue', zone: zone() }, options),
+      look: (since) => this.#look(since),
       say: (since) => this.#presence.say({ scheduler: since })
     }
-    this.#timers = new Scheduler(host, config?.[CLOCK])
+    this.#timers = new Scheduler(host, this.#clock)
   }
 
   get scheduler() {
@@ -155,31 +158,32 @@ class BackupEngine {
   }
 
   async createBackup(type = 'MANUAL', options = {}) {
-    return this.#backup(type, call.createBackup(type, options), options)
+    return this.#backup(call.createBackup(type, options), options)
   }
 
-  async #backup(type, request, options) {
+  /** What becomes of it the vault tells. Null: none was due. */
+  async #backup(request, options) {
     const url = this.#native.pingUrl()
     try {
       const result = await this.#run(request, options)
-      const { backup, degraded, suspicious } = result
-      // The same doubt is told once, when it begins.
-      const isNews = suspicious?.since === backup
-      if (isNews) this.#emit('backup:suspicious', { backup, reasons: suspicious.reasons })
-      if (degraded) this.#emit('backup:degraded', result)
-      else if (!isNews) this.#emit('backup:success', result)
-      // Only a good one counts: else the watchman hears nothing, and then asks.
-      if (url && type !== 'SAFETY' && !degraded && !suspicious) ping(url)
+      // One that is degraded or suspicious is not good: the watchman hears nothing, and then asks.
+      if (url && result && result.type !== 'SAFETY' && !result.degraded && !result.suspicious) ping(url)
       return result
     } catch (error) {
-      if (isBadNews(error)) {
-        const failure = { type, code: error.code, message: error.message }
-        this.#emit('backup:failure', failure)
-        if (url) ping(url, failure)
-      }
+      if (url && isBadNews(error)) ping(url, error)
       throw error
-    } finally {
-      this.#courier.drain()
+    }
+  }
+
+  /** What the schedule has due. `isKept`: it is written down how that ended. */
+  async #runDue(options) {
+    const kept = []
+    try {
+      const made = await this.#backup({ op: 'runDue', zone: zone() }, { ...options, kept })
+      return { isIdle: made === null, isKept: kept[0] }
+    } catch (error) {
+      this.#unheard(error)
+      return { isIdle: false, isKept: kept[0] }
     }
   }
 
@@ -192,27 +196,20 @@ class BackupEngine {
   }
 
   /** Nobody listens to what a schedule comes to: then it is a warning of the process, once for each cause. */
-  #unheard(type, { code, message }) {
-    if (this.#listeners.get('backup:failure')?.length || this.#warned.has(code) || code === 'E_ABORTED') return
+  #unheard({ code, message }) {
+    if (this.#listeners.of('backup:failure').length || this.#warned.has(code) || code === 'E_ABORTED') return
     this.#warned.add(code)
-    process.emitWarning(`The ${type} backup failed: ${message}`, 'LifeboatWarning')
-  }
-
-  async #inspect(options) {
-    try {
-      const { verify, rehearsal } = await this.#run({ op: 'inspect' }, options)
-      for (const report of [verify, rehearsal]) if (report && !report.ok) this.#emit('integrity:failure', report)
-    } finally {
-      this.#courier.drain()
-    }
+    process.emitWarning(`The scheduled backup failed: ${message}`, 'LifeboatWarning')
   }
 
   /** What a scheduler does at each of its turns. */
-  async #look() {
+  async #look(since) {
     await this.#presence.say()
-    // A vault that cannot be looked at fails the next backup, which says so.
-    await this.#native.look(Date.now())
+    const look = outcome(await this.#native.look(zone(), since, this.#now()))
+    // As long as the vault cannot keep it, it is noticed each time.
+    for (const { event, value } of look.untold) this.#courier.alarm(event, value)
     this.#courier.drain()
+    return look
   }
 
   async #restart() {
@@ -232,18 +229,17 @@ class BackupEngine {
 
   async restore(backup, options = {}) {
     const request = call.restore(backup, options)
-    const name = typeof backup === 'string' ? backup : new Date(request.backup.at).toISOString()
-    return this.#bringBack(name, request, options)
+    return this.#bringBack(request, options)
   }
 
   async undoRestore(options = {}) {
-    return this.#bringBack('undo', call.undoRestore(options), options)
+    return this.#bringBack(call.undoRestore(options), options)
   }
 
-  async #bringBack(name, request, options) {
+  async #bringBack(request, options) {
     // Who restores here is asked to read it again like every other host: through the vault.
     const isHeard = await this.#presence.say()
-    const running = this.#restoring(name, () => this.#run(request, options), request.options.dryRun)
+    const running = this.#run(request, options).catch((error) => this.#finished(request, error))
     this.#restores.add(running)
     const result = await running.finally(() => this.#restores.delete(running))
     if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
@@ -252,10 +248,7 @@ class BackupEngine {
 
   #restored(result, isHeard) {
     const paths = [...result.restored, ...result.plan.remove]
-    if (!isHeard && paths.length > 0) this.#emit('restore:reload', { paths })
-    if (result.overwritten?.length > 0 && result.advice) {
-      this.#emit('restore:overwritten', { backup: result.backup, paths: result.overwritten })
-    }
+    if (!isHeard && paths.length > 0) this.#courier.tell('restore:reload', { paths })
   }
 
   async applyPendingRestore() {
@@ -263,41 +256,30 @@ class BackupEngine {
     this.#presence.say({ applies: this.#native.canOpen(environment()) })
     // The first line of a host: a worker is started only where there is something to do.
     if (!this.#native.hasPendingRestore()) return null
-    return this.#restoring('pending', () => this.#run({ op: 'applyPendingRestore' }))
+    const request = { op: 'applyPendingRestore' }
+    return this.#run(request).catch((error) => this.#finished(request, error))
   }
 
   async discardPendingRestore() {
     return this.#run({ op: 'discardPendingRestore' })
   }
 
-  async #restoring(backup, work, isPlan = false) {
-    try {
-      const result = await work().catch((error) => this.#finished(error))
-      // What was only planned, or waits, is no restore yet.
-      if (result !== null && !result.dryRun && !result.staged) this.#emit('restore:success', result)
-      return result
-    } catch (error) {
-      const { code, message } = error
-      if (!isPlan && isBadNews(error))
-        this.#emit('restore:failure', { backup, code, message, rolledBack: code === 'E_ROLLED_BACK' })
-      throw error
-    }
-  }
-
   /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
-  async #finished(died) {
+  async #finished(request, died) {
     if (died.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw died
-    const result = await this.#run({ op: 'recover' }).catch((error) => {
+    const result = await this.#run({ op: 'recover' }).catch(async (error) => {
       // E_ROLLED_BACK says it all; anything else leaves the journal, and the host must not take the root for whole.
       if (error.code === 'E_ROLLED_BACK') throw error
+      await this.#lost(request, died)
       throw new BackupError(
         error.code,
         `The worker died in the middle of the restore, and finishing it failed: ${error.message} Call status() to try again, or start the app again with applyPendingRestore() first.`,
         { cause: died }
       )
     })
-    if (result === null) throw died
-    return result
+    if (result !== null) return result
+    await this.#lost(request, died)
+    throw died
   }
 
   /** Then whatever comes next carries a restore on, which only a worker may do. */
@@ -346,10 +328,7 @@ class BackupEngine {
   }
 
   async verify(backup, options = {}) {
-    const report = await this.#run(call.verify(backup, options), options)
-    if (!report.ok) this.#emit('integrity:failure', report)
-    this.#courier.drain()
-    return report
+    return this.#run(call.verify(backup, options), options)
   }
 
   async prune(options = {}) {
@@ -376,12 +355,22 @@ class BackupEngine {
     await this.#run({ op: 'adoptVault' })
   }
 
+  async pause(until) {
+    await this.#run(call.pause(until))
+  }
+
+  async resume() {
+    await this.#run({ op: 'resume' })
+  }
+
   async history(filter = {}) {
     return outcome(await this.#native.history(JSON.stringify(call.history(filter))))
   }
 
   async status() {
-    const status = this.#isCutOff() ? await this.#run({ op: 'status' }) : outcome(await this.#native.status(Date.now()))
+    const status = this.#isCutOff()
+      ? await this.#run({ op: 'status' })
+      : outcome(await this.#native.status(this.#now()))
     const [next] = this.#timers.next(1)
     const { running: _, next: __, ...others } = status.schedule
     const own = { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
@@ -390,27 +379,27 @@ class BackupEngine {
 
   on(event, listener) {
     if (typeof listener !== 'function') throw new BackupError('E_CONFIG', 'A listener must be a function.')
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener])
+    this.#listeners.add(event, listener)
     this.#heard()
     return this
   }
 
   off(event, listener) {
-    const others = this.#listeners.get(event)?.toSpliced(this.#listeners.get(event).lastIndexOf(listener) >>> 0, 1)
-    if (others) this.#listeners.set(event, others)
+    this.#listeners.remove(event, listener)
     this.#heard()
     return this
   }
 
   /** Who restores from outside must know whether it is heard. */
   #heard() {
-    this.#presence.say({ reloads: this.#listeners.get('restore:reload')?.length > 0 })
+    this.#presence.say({ reloads: this.#listeners.of('restore:reload').length > 0 })
   }
 
   static {
     timersOf = (engine) => engine.#timers
     succeed = (engine, next) => {
-      for (const [event, listeners] of engine.#listeners) next.#listeners.set(event, listeners)
+      next.#listeners.takeOver(engine.#listeners)
+      next.#courier.inherit(engine.#courier)
       next.#presence.inherit(engine.#presence)
       if (!engine.#timers.running) return
       next.#timers.start()
@@ -418,26 +407,53 @@ class BackupEngine {
     }
   }
 
-  async #run(request, { signal, onProgress } = {}) {
+  /** `kept`: an array that gets whether all that is to be told of it is kept. */
+  async #run(request, { signal, onProgress, kept } = {}) {
     if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
     this.#presence.say()
     const id = ++lastId
     const cancel = () => this.#native.cancel(id)
     signal?.addEventListener('abort', cancel, { once: true })
+    if (underWay.size === 0) process.on('exit', cancelAtEnd)
+    underWay.set(id, this.#native)
     try {
       const report = this.#reporter(request.op, onProgress)
-      return outcome(await this.#native.run(id, JSON.stringify(request), environment(), report))
+      const now = this.#clock?.now && this.#now()
+      return outcome(await this.#native.run(id, JSON.stringify(request), { ...environment(), now }, report))
     } catch (error) {
-      if (error instanceof BackupError) throw error
+      const known = error instanceof BackupError
+      // One that has begun to replace files is carried on first.
+      if (error.code === 'E_WORKER' && !this.#isCutOff()) await this.#lost(request, error)
+      if (known) throw error
       throw new BackupError('E_INTERNAL', `Internal error: ${error?.message}.`, { cause: error })
     } finally {
       signal?.removeEventListener('abort', cancel)
+      underWay.delete(id)
+      if (underWay.size === 0) process.off('exit', cancelAtEnd)
+      const isKept = this.#tellUntold()
+      kept?.push(isKept)
+      this.#courier.drain()
     }
+  }
+
+  /** Nobody but this process knows what became of it. */
+  async #lost(request, { code, message }) {
+    const failure = JSON.stringify({ code, message })
+    await this.#native.lost(JSON.stringify(request), failure, this.#now()).catch(() => {})
+    this.#tellUntold()
+    this.#courier.drain()
+  }
+
+  /** What no vault could keep. True: there was nothing. */
+  #tellUntold() {
+    const untold = outcome(this.#native.untold())
+    for (const { event, value } of untold) this.#courier.tell(event, value)
+    return untold.length === 0
   }
 
   /** What the native side calls with each progress: it must not throw, or the bot would end. */
   #reporter(operation, onProgress) {
-    if (!onProgress && !this.#listeners.get('progress')?.length) return undefined
+    if (!onProgress && !this.#listeners.of('progress').length) return undefined
     let warned = false
     return (text) => {
       const progress = JSON.parse(text)
@@ -447,12 +463,8 @@ class BackupEngine {
         if (!warned) warn('onProgress', error)
         warned = true
       }
-      this.#emit('progress', { operation, ...progress })
+      this.#courier.show('progress', { operation, ...progress })
     }
-  }
-
-  #emit(event, value) {
-    this.#courier.tell(event, value)
   }
 }
 
@@ -595,6 +607,8 @@ module.exports = {
   unpin: async (backup) => theEngine().unpin(backup),
   acceptBackup: async (backup) => theEngine().acceptBackup(backup),
   adoptVault: async () => theEngine().adoptVault(),
+  pause: async (until) => theEngine().pause(until),
+  resume: async () => theEngine().resume(),
   history: async (filter) => theEngine().history(filter),
   status: async () => theEngine().status(),
   on,

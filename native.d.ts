@@ -12,8 +12,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeEngine {
   /** `worker` is the path of the `lifeboat` executable. Throws where `checkConfig` has an error. */
   constructor(config: string, base: string, worker: string)
-  /** What is due when. Throws where `zone` is not known here. */
-  scheduler(zone: string): NativeScheduler
+  /** The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing. */
+  next(zone: string, now: number, count: number): string
   /** Which root and which vault it is of: another engine of the same speaks for the same. */
   home(): string
   /** Is there, at this moment, something that opens the vault? */
@@ -30,16 +30,30 @@ export declare class NativeEngine {
   holdStill(token: string): boolean
   /** What became of the listeners for whom it held still. */
   tellStill(token: string, hasRead: boolean): void
+  /** What the app is called among those who hear of events, where that is configured. */
+  consumer(): string | null
   /** Where a good backup is to be told: an address that is as good as a password. */
   pingUrl(): string | null
-  /** Notices what is wrong with the vault, and keeps the events of it. `now`: milliseconds since the epoch. */
-  look(now: number): Promise<string>
-  /** The events that nobody has taken yet, in order: `{ id, at, event, value }[]`. */
-  events(): Promise<string>
-  /** Somebody has taken this event. */
-  acknowledge(id: number): Promise<string>
-  /** Keeps an event that nobody could take; its id, or null where there is no vault yet. `value` is JSON text. */
-  keep(event: string, value: string, now: number): Promise<string>
+  /**
+   * Notices what is wrong with the vault, keeps the events of it, and says what is due: a `Look`. `since`: from when on this
+   * host makes backups; times are milliseconds since the epoch.
+   */
+  look(zone: string, since: number, now: number): Promise<string>
+  /**
+   * What this host is to be told: `{ errands, claims }`, for it by its name, and the next event of each of these consumers,
+   * `{ name, event, since }[]` as JSON text.
+   */
+  claim(consumers: string, now: number): Promise<string>
+  /** A consumer has taken an event; without one, this host has done its errand. */
+  take(id: number, consumer: string | undefined | null, now: number): Promise<string>
+  /** A consumer could not take an event: it comes again. */
+  release(id: number, consumer: string): Promise<string>
+  /** What no vault could keep since this was asked last: `{ event, value }[]`, to be told from memory. */
+  untold(): string
+  /**
+   * The worker of this operation died, or could not be started: writes that down, `failure` being its error. All JSON text.
+   */
+  lost(operation: string, failure: string, now: number): Promise<string>
   /** How the backups are. Where a restore was cut off, ask a worker instead: it carries it on first. */
   status(now: number): Promise<string>
   /** The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker. */
@@ -57,21 +71,6 @@ export declare class NativeEngine {
   cancel(id: number): void
 }
 
-export declare class NativeScheduler {
-  /** Begins where the vault says that it was followed up to. Opens the logbook and nothing else. */
-  start(now: number): string
-  /** `{ type, covers, missed }` of the backup that is to begin now, or null. It counts as seen to from here on. */
-  due(now: number): string
-  /** The backup that was begun last has failed: it is tried once more, with what is due next. */
-  failed(): string
-  /** `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on. */
-  inspectionDue(now: number): string
-  /** When something is due next, or null. */
-  wake(now: number): string
-  /** The coming backups, soonest first: `{ type, at }[]`. */
-  next(now: number, count: number): string
-}
-
 /** Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome. */
 export declare function checkConfig(config: string, base: string): string
 
@@ -81,6 +80,8 @@ export interface NativeEnvironment {
   passphrase?: string
   /** BACKUP_KEY_FILE, absolute. */
   keyFile?: string
+  /** What time it is there, where that is not the machine's. */
+  now?: number
 }
 
 /**

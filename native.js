@@ -836,6 +836,5 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.NativeEngine = nativeBinding.NativeEngine
-module.exports.NativeScheduler = nativeBinding.NativeScheduler
 module.exports.checkConfig = nativeBinding.checkConfig
 module.exports.panicOnPurpose = nativeBinding.panicOnPurpose

@@ -60,6 +60,7 @@ test('a listener that always throws, or never comes to an end, keeps nobody else
   engine.on('backup:failure', ({ code }) => heard.push(code))
   await engine.createBackup('MANUAL')
   await engine.createBackup('API')
+  await until(() => heard.length === 2, 'the first two')
   renameSync(root, `${root}-away`)
   await assert.rejects(engine.createBackup('MANUAL'), { code: 'E_SOURCE' })
   renameSync(`${root}-away`, root)
@@ -146,19 +147,56 @@ test('what the command line did while no host ran is told to the next one, in or
   const root = makeRoot(t)
   const env = { ...process.env, BACKUP_PASSPHRASE: 'kapal' }
   const cli = (...args) => execFileSync(LIFEBOAT, ['--root', root, '--json', '--quiet', ...args], { env })
+  const hear = async () => {
+    const script = `
+      const { BackupEngine } = require(process.argv[1])
+      const engine = new BackupEngine({ root: process.argv[2], passphrase: 'kapal', consumer: 'bot' })
+      engine.on('backup:success', ({ type }) => console.log(type))
+      engine.verify().then(() => setTimeout(() => process.exit(), 1000))`
+    const { stdout } = await runScript(script, { args: [HOME, root] }).ended
+    return stdout.split('\n').filter(Boolean)
+  }
+  cli('backup', 'MANUAL')
+  assert.deepEqual(await hear(), [], 'good news is told from now on')
   cli('backup', 'DAILY')
   cli('backup', 'HOURLY')
-  const hear = async () => {
-    const engine = new BackupEngine({ root, passphrase: 'kapal', schedules: { HOURLY: { cron: '0 0 1 1 *' } } })
-    const heard = []
-    engine.on('backup:success', ({ type }) => heard.push(type))
-    engine.scheduler.start()
-    await engine.verify()
-    await engine.scheduler.stop()
-    return heard
-  }
   assert.deepEqual(await hear(), ['DAILY', 'HOURLY'])
   assert.deepEqual(await hear(), [])
+})
+
+test('a script takes no alarm away from the bot', async (t) => {
+  const root = makeRoot(t)
+  const engine = new BackupEngine({ root, encryption: false, backupDir: '../vault', consumer: 'bot' })
+  const script = new BackupEngine({ root, encryption: false, backupDir: '../vault', consumer: 'script' })
+  const heard = []
+  engine.on('backup:failure', () => heard.push('bot'))
+  script.on('backup:failure', () => heard.push('script'))
+  await engine.createBackup()
+  renameSync(root, `${root}-away`)
+  await assert.rejects(script.createBackup('DAILY'), { code: 'E_SOURCE' })
+  renameSync(`${root}-away`, root)
+  await engine.verify()
+  await until(() => heard.length === 2, 'both')
+  assert.deepEqual(heard.toSorted(), ['bot', 'script'])
+})
+
+test('a worker that cannot be started is told once, and is in the history', async (t) => {
+  silence(t)
+  const root = makeRoot(t)
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  const script = `
+    const { join } = require('node:path')
+    require.cache[require.resolve(join(process.argv[1], 'js/binary.js'))] = {
+      exports: { ...require(join(process.argv[1], 'js/binary.js')), WORKER: '/nowhere/lifeboat' }
+    }
+    const { BackupEngine } = require(process.argv[1])
+    const engine = new BackupEngine({ root: process.argv[2], encryption: false })
+    engine.on('backup:failure', ({ type, code }) => console.log(type, code))
+    engine.createBackup('DAILY').catch(() => setTimeout(() => process.exit(), 1000))`
+  const { stdout, stderr } = await runScript(script, { args: [HOME, root] }).ended
+  assert.equal(stdout.trim(), 'DAILY E_WORKER', stderr)
+  const [run] = await new BackupEngine({ root, encryption: false }).history()
+  assert.deepEqual([run.type, run.result, run.code], ['DAILY', 'failure', 'E_WORKER'])
 })
 
 test('a vault that is nearly full is an event', async (t) => {

@@ -59,19 +59,24 @@ function engineAt(t, time, config = {}) {
   engine.on('backup:success', ({ type }) => runs.push(`${type} ${new Date(clock.at).toISOString().slice(0, 16)}`))
   engine.on('backup:failure', ({ type, code }) => runs.push(`${type} ${code}`))
   t.after(() => engine.scheduler.stop())
-  // A turn is over when it has set its next timer.
-  const settle = () => until(() => clock.timers.size > 0 || !engine.scheduler.running, 'the end of a turn')
+  // A turn is over when it has set its next timer, and told when nothing of it waits any more.
+  const settle = async () => {
+    await until(() => clock.timers.size > 0 || !engine.scheduler.running, 'the end of a turn')
+    await sleep(30)
+  }
   return { root, clock, engine, runs, settle, settings, to: (when) => clock.to(when, settle) }
 }
 
-test('backups happen by themselves, and the largest runs for the others', async (t) => {
+test('backups happen by themselves, the first at once, and the largest runs for the others', async (t) => {
   const { engine, runs, to } = engineAt(t, '2026-11-29T00:30:00Z')
   assert.equal(engine.scheduler.running, false)
   engine.scheduler.start()
   engine.scheduler.start()
   assert.equal(engine.scheduler.running, true)
   await to('2026-11-29T04:30:00Z')
+  await until(() => runs.length === 5, 'all that was told')
   assert.deepEqual(runs, [
+    'HOURLY 2026-11-29T00:30',
     'HOURLY 2026-11-29T01:00',
     'DAILY 2026-11-29T02:00',
     'WEEKLY 2026-11-29T03:00',
@@ -82,7 +87,7 @@ test('backups happen by themselves, and the largest runs for the others', async 
   assert.deepEqual(next, { type: 'HOURLY', at: Date.parse('2026-11-29T05:00:00Z') })
   await engine.scheduler.stop()
   await to('2026-11-30T00:00:00Z')
-  assert.equal(runs.length, 4)
+  assert.equal(runs.length, 5)
   const [weekly] = await engine.listBackups({ type: 'WEEKLY' })
   assert.deepEqual(weekly.covers, ['HOURLY'])
   const operations = (await engine.history()).map(({ operation, type, covers }) => [operation, type, covers])
@@ -90,41 +95,100 @@ test('backups happen by themselves, and the largest runs for the others', async 
 })
 
 test('what was missed is made up once, a little after the start', async (t) => {
-  const world = engineAt(t, new Date(Date.now() + 100 * HOUR).toISOString())
+  const world = engineAt(t, '2026-11-23T12:30:00Z')
   await world.engine.createBackup('HOURLY')
   await world.engine.scheduler.trigger('DAILY')
+  await until(() => world.runs.length === 2, 'both')
   world.runs.length = 0
+  world.clock.at += 100 * HOUR
   world.clock.jitter = 0.5
   const begin = world.clock.at
   world.engine.scheduler.start()
   await world.to(begin + 29_000)
   assert.deepEqual(world.runs, [])
   await world.to(begin + 31_000)
-  assert.equal(world.runs.length, 1)
-  assert.match(world.runs[0], /^(DAILY|WEEKLY|MONTHLY) /)
+  await until(() => world.runs.length === 1, 'what was missed')
+  assert.match(world.runs[0], /^DAILY /)
   await world.to(begin + 59_000)
   assert.equal(world.runs.length, 1)
 })
 
-test('a failed run is an event, and the next one comes all the same', async (t) => {
-  const { root, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')
+test('a failed run is an event, and is tried again an hour later', async (t) => {
+  const { root, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z', { backupDir: '../vault' })
+  await engine.createBackup('HOURLY')
   engine.scheduler.start()
   await to('2026-11-23T13:10:00Z')
   rmSync(root, { recursive: true })
   await to('2026-11-23T14:10:00Z')
   makeRootAgain(root)
   await to('2026-11-23T15:10:00Z')
-  assert.deepEqual(runs, ['HOURLY 2026-11-23T13:00', 'HOURLY E_SOURCE', 'HOURLY 2026-11-23T15:00'])
+  await until(() => runs.length === 4, 'all')
+  assert.deepEqual(runs, [
+    'HOURLY 2026-11-23T12:30',
+    'HOURLY 2026-11-23T13:00',
+    'HOURLY E_SOURCE',
+    'HOURLY 2026-11-23T15:00'
+  ])
 })
 
 test('a large backup that failed is tried once more with the next one', async (t) => {
-  const { root, engine, runs, to } = engineAt(t, '2026-11-30T01:30:00Z')
+  const { root, engine, runs, to } = engineAt(t, '2026-11-30T01:30:00Z', { backupDir: '../vault' })
+  await engine.createBackup('HOURLY')
   engine.scheduler.start()
+  await to('2026-11-30T01:40:00Z')
   rmSync(root, { recursive: true })
   await to('2026-11-30T02:10:00Z')
   makeRootAgain(root)
   await to('2026-11-30T04:10:00Z')
-  assert.deepEqual(runs, ['DAILY E_SOURCE', 'DAILY 2026-11-30T03:00', 'HOURLY 2026-11-30T04:00'])
+  await until(() => runs.length === 4, 'all')
+  assert.deepEqual(runs.slice(1), ['DAILY E_SOURCE', 'DAILY 2026-11-30T03:00', 'HOURLY 2026-11-30T04:00'])
+})
+
+test('where nothing can be written down, what failed is tried once an hour and told each time', async (t) => {
+  const { root, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')
+  rmSync(root, { recursive: true })
+  engine.scheduler.start()
+  await to('2026-11-23T13:20:00Z')
+  await until(() => runs.length === 1, 'the first')
+  await to('2026-11-23T13:50:00Z')
+  await until(() => runs.length === 2, 'the second')
+  assert.deepEqual(runs, ['HOURLY E_SOURCE', 'HOURLY E_SOURCE'])
+})
+
+test('of four processes on one vault one makes each backup, and one of them is told', async (t) => {
+  const root = makeRoot(t)
+  const schedules = { HOURLY: { cron: '*/3 * * * * *' } }
+  await new BackupEngine({ root, encryption: false, schedules }).createBackup('MANUAL')
+  const script = `
+    const { BackupEngine } = require(process.argv[1])
+    const engine = new BackupEngine({ root: process.argv[2], encryption: false, schedules: ${JSON.stringify(schedules)} })
+    engine.on('backup:success', ({ type, backup }) => type === 'HOURLY' && console.log(backup))
+    engine.scheduler.start()
+    setTimeout(() => process.exit(), 14_000)`
+  const apps = [1, 2, 3, 4].map(() => runScript(script, { args: [HOME, root] }).ended)
+  const told = (await Promise.all(apps)).flatMap(({ stdout }) => stdout.trim().split('\n').filter(Boolean))
+  const made = await new BackupEngine({ root, encryption: false }).listBackups({ type: 'HOURLY' })
+  assert.ok(made.length >= 2 && made.length <= 6, `${made.length} backups in 14 s`)
+  assert.equal(new Set(told).size, told.length, 'none is told twice')
+  assert.ok(told.length >= made.length - 1, `${told.length} of ${made.length} were told`)
+})
+
+test('a pause holds, and ends by itself', async (t) => {
+  const { clock, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')
+  await engine.createBackup('MANUAL')
+  await engine.pause(new Date('2026-11-23T15:30:00Z'))
+  assert.equal((await engine.status()).schedule.paused, Date.parse('2026-11-23T15:30:00Z'))
+  engine.scheduler.start()
+  await to('2026-11-23T15:20:00Z')
+  await until(() => runs.length === 1, 'the first')
+  await to('2026-11-23T15:40:00Z')
+  await until(() => runs.length === 2, 'what was missed')
+  await engine.pause(clock.at + HOUR * 24)
+  await engine.resume()
+  await to('2026-11-23T16:10:00Z')
+  await until(() => runs.length === 3, 'the next')
+  await assert.rejects(engine.pause('tomorrow'), { code: 'E_CONFIG' })
+  await assert.rejects(engine.pause(1), { code: 'E_CONFIG' })
 })
 
 function makeRootAgain(root) {
@@ -134,6 +198,7 @@ function makeRootAgain(root) {
 
 test('a turn that cannot be made is a warning, and the next one comes all the same', async (t) => {
   const { clock, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')
+  await engine.createBackup('MANUAL')
   const warnings = []
   const listener = ({ message }) => warnings.push(message)
   process.removeAllListeners('warning')
@@ -158,7 +223,7 @@ test('a turn that cannot be made is a warning, and the next one comes all the sa
   assert.equal(warnings.length - before, 1)
   delete clock.read
   await to('2026-11-23T13:10:00Z')
-  assert.equal(runs.length, 1)
+  await until(() => runs.length === 2, 'what was due')
   assert.ok(warnings.length >= 9 && warnings.every((message) => message.includes('no memory')), warnings.join('\n'))
 })
 
@@ -174,6 +239,7 @@ test('stop waits for the run under way, or cancels it', async (t) => {
     engine.scheduler.start()
     await until(() => begun, 'a run')
     await engine.scheduler.stop({ cancel })
+    if (!cancel) await until(() => ends.length > 0, 'what is to be told')
     // What was cancelled on purpose is no failure.
     assert.deepEqual(ends, cancel ? [] : ['success'])
     assert.equal((await engine.history())[0].code, cancel ? 'E_ABORTED' : undefined)
@@ -257,6 +323,7 @@ test('the vault is inspected each day, and damage is an event', async (t) => {
   await engine.createBackup()
   engine.scheduler.start()
   await to(clock.at + HOUR)
+  await until(async () => (await engine.history()).length === 3, 'the inspection')
   const operations = async () => (await engine.history()).map(({ operation }) => operation)
   assert.deepEqual(await operations(), ['REHEARSAL', 'VERIFY', 'BACKUP'])
   assert.deepEqual(reports, [])
@@ -268,7 +335,7 @@ test('the vault is inspected each day, and damage is an event', async (t) => {
   bytes[bytes.length >> 1] ^= 1
   writeFileSync(path, bytes)
   await to(clock.at + HOUR)
-  assert.equal(reports.length, 1)
+  await until(() => reports.length === 1, 'the alarm')
   assert.equal(reports[0].damaged[0].backups.length, 1)
   assert.equal((await engine.status()).problems[0].code, 'E_CORRUPT')
 })

@@ -16,8 +16,10 @@ import {
   history,
   importBackup,
   listItems,
+  pause,
   previewBackup,
   restore,
+  resume,
   scheduler,
   undoRestore,
   versions
@@ -98,3 +100,7 @@ for (const { operation, result: how, code } of await history({ type: 'DAILY', li
   console.log(operation, how, code)
 // @ts-expect-error no such option
 await scheduler.stop({ wait: true })
+await pause(new Date(Date.now() + 86_400_000))
+await resume()
+engine.on('inspection:failure', ({ operation, code }) => console.log(operation === 'VERIFY', code))
+configure({ consumer: 'bot' })

@@ -163,6 +163,10 @@ function pin(backup, pinned) {
   return { op: 'pin', backup: check('The backup', backup, 'path'), pinned }
 }
 
+function pause(until) {
+  return { op: 'pause', until: millis(check('The end of the pause', until, 'instant')) }
+}
+
 const RESTORE = {
   selective: 'boolean',
   items: 'texts',
@@ -246,6 +250,7 @@ module.exports = {
   listBackups,
   listItems,
   migrate,
+  pause,
   pin,
   previewBackup,
   prune,

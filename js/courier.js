@@ -1,168 +1,207 @@
-// Events, on their way to whoever listens. What nobody could take is kept in the vault, and comes again: in order, and
-// once to each listener.
+// Events, on their way to whoever listens. They wait in the vault: first kept, then told. What could not be kept, because
+// there is no vault yet or its disk is full, is told from memory.
 //
-// An event is taken when all of its listeners returned, and what they returned was fulfilled. A listener that throws or
-// rejects ("WhatsApp is not connected"), or that is silent for too long, gets it again later, and only then what came after
-// it. Others do not wait for that one: an alarm must not be lost behind somebody's broken log. Bad news is also kept where
-// nobody listens at all, for whoever comes. What the vault cannot keep, because there is none yet or its disk is full, is
-// kept in memory.
+// Each listener takes its events one after the other, by returning, or by fulfilling what it returned. One that throws or
+// rejects ("WhatsApp is not connected"), or that is silent for too long, gets the event again later, and only then what came
+// after it. Others do not wait for that one: an alarm must not be lost behind somebody's broken log.
 
 'use strict'
 
 const { inspect } = require('node:util')
 
-/** Only for whoever is there at this moment. */
-const FLEETING = new Set(['progress'])
 /** For a host itself, and no listener: it is to start again. */
 const RESTART = 'restore:restart'
-const BAD_NEWS = new Set([
-  'backup:failure',
-  'backup:degraded',
-  'backup:suspicious',
-  'backup:stale',
-  'storage:warning',
-  'integrity:failure',
-  'sync:failure',
-  'restore:failure',
-  'restore:overwritten'
-])
-
-/** Events that are kept in memory; as many as a vault keeps. */
+/** Events that memory keeps; as many as a vault keeps. */
 const MOST = 500
-/** Before what could not be taken is tried again, in milliseconds. */
+/** Before what could not be done is tried again, in milliseconds. */
 const PAUSE = 500
 /** A promise that is not settled within this time, in milliseconds, is taken for one that never will be. */
 const PATIENCE = 60_000
+/** An alarm that cannot be kept is told again after so many milliseconds, as long as its cause is there. */
+const REMIND = 24 * 3_600_000
 
 class Courier {
   #vault
   #listeners
   #own
   #patience
-  /** What is to be delivered, in order: `{ event, value }`, `id` of what the vault keeps, `taken` of what memory keeps. */
-  #queue = []
-  /** What memory keeps. */
-  #waiting = []
-  #working = false
-  /** Fulfilled when the queue was empty the last time. */
-  #done = Promise.resolve()
-  #draining = false
+  #now
+  /** What no vault keeps: `{ event, value, taken }`. */
+  #memory = []
+  /** When an alarm that cannot be kept was told, by its name. */
+  #alarmed = new Map()
+  /** Listeners that are at an event; true: there may be more for it. */
+  #busy = new Map()
+  /** What they are at. */
+  #serving = new Set()
+  /** Fulfilled when the courier before this one has nothing in its hands any more. */
+  #before = null
+  /** By id of what is for this host by its name: the listeners that have taken it, and whether it is under way. */
+  #errands = new Map()
+  #draining = null
   #wanted = false
-  /** Listeners for whom an event waits in the vault: newer ones go behind it. */
-  #behind = new Set()
-  /** By id of a kept event: who has it already. */
-  #taken = new Map()
   #warned = new WeakSet()
 
   /**
-   * `vault`: `events`, `acknowledge` and `keep`, which return promises. `listeners`: by event, functions. `own`: what concerns
-   * this host alone: `isMine(host)`, `restart()`, `holdStill(token)` and `tellStill(token, hasRead)`.
+   * `vault`: `claim(consumers)`, `take(id, consumer)` and `release(id, consumer)`, which return promises. `listeners`: of
+   * js/listeners.js. `own`: what concerns this host alone: `restart()`, `holdStill(token)` and `tellStill(token, hasRead)`.
    */
-  constructor(vault, listeners, own, patience = PATIENCE) {
+  constructor(vault, listeners, own, { patience = PATIENCE, now = Date.now } = {}) {
     this.#vault = vault
     this.#listeners = listeners
     this.#own = own
     this.#patience = patience
+    this.#now = now
   }
 
-  /** Tells an event, at once where nothing is before it. Never throws. */
+  /** Goes on in place of another one, whose listeners are here now: what that is at is not told a second time. */
+  inherit(other) {
+    this.#memory = other.#memory
+    this.#before = Promise.allSettled([other.#before, ...other.#serving])
+  }
+
+  /** For whoever is there at this moment. Never throws. */
+  show(event, value) {
+    for (const { listener } of this.#listeners.of(event)) this.#call(listener, value)
+  }
+
+  /** Tells what no vault keeps. Never throws. */
   tell(event, value) {
-    if (FLEETING.has(event)) {
-      for (const listener of this.#of(event)) this.#call(listener, value)
-      return
-    }
-    this.#queue.push({ event, value })
-    this.#work()
+    this.#memory = [...this.#memory, { event, value, taken: new Set() }].slice(-MOST)
+    for (const one of this.#listeners.of(event)) this.#serve(one)
   }
 
-  /** Delivers what is kept. Never rejects. */
-  async drain() {
+  /** The same of what is noticed again and again. */
+  alarm(event, value) {
+    const before = this.#alarmed.get(event)
+    if (before !== undefined && this.#now() - before < REMIND && this.#now() >= before) return
+    this.#alarmed.set(event, this.#now())
+    this.tell(event, value)
+  }
+
+  /** Delivers what waits. Fulfilled when all of it is on its way; never rejects. */
+  drain() {
     this.#wanted = true
-    if (this.#draining) return
-    this.#draining = true
+    this.#draining ??= this.#drainAll().finally(() => {
+      this.#draining = null
+    })
+    return this.#draining
+  }
+
+  async #drainAll() {
+    await this.#before
     while (this.#wanted) {
       this.#wanted = false
-      await this.#drainOnce()
+      const all = this.#listeners.all()
+      for (const one of all) if (this.#busy.has(one)) this.#busy.set(one, true)
+      const free = all.filter((one) => !this.#busy.has(one))
+      const { errands, claims } = await this.#claim(free)
+      for (const id of this.#errands.keys()) if (!errands.some((one) => one.id === id)) this.#errands.delete(id)
+      for (const errand of errands) this.#do(errand)
+      for (const one of free) {
+        const claim = claims.find(({ consumer }) => consumer === one.consumer)
+        if (claim || this.#remembered(one)) this.#serve(one, claim)
+      }
     }
-    this.#draining = false
   }
 
-  async #drainOnce() {
-    let kept
-    do {
-      while (this.#working) await this.#done
-      kept = await this.#kept()
-    } while (this.#working)
-    this.#behind.clear()
-    this.#queue = [...kept, ...this.#waiting, ...this.#queue.filter(({ id }) => id === undefined)]
-    this.#waiting = []
-    await this.#work()
-  }
-
-  async #kept() {
+  async #claim(those) {
     try {
-      const all = await this.#vault.events()
-      // Some are for one host by name, and there may be several.
-      const kept = all
-        .filter(({ value }) => value?.host === undefined || this.#own.isMine(value.host))
-        .map(({ value, ...event }) => ({ ...event, ...addressed(value) }))
-      // What was dropped, being too old or too many, comes no more.
-      const ids = new Set(kept.map(({ id }) => id))
-      for (const id of this.#taken.keys()) if (!ids.has(id)) this.#taken.delete(id)
-      return kept
+      const consumers = those.map(({ consumer, event, since }) => ({ name: consumer, event, since }))
+      return await this.#vault.claim(consumers)
     } catch {
       // The vault cannot be read: the next operation on it says why.
-      return []
+      return { errands: [], claims: [] }
     }
   }
 
-  #of(event) {
-    return this.#listeners.get(event) ?? []
+  #remembered({ event, listener }) {
+    return this.#memory.find((one) => one.event === event && !one.taken.has(listener))
   }
 
-  #work() {
-    if (!this.#working) {
-      this.#working = true
-      this.#done = this.#deliverAll()
+  /** Gives a listener one event after the other, until there is none, or it could not take one. */
+  #serve(one, claim) {
+    const serving = this.#serveAll(one, claim).finally(() => this.#serving.delete(serving))
+    this.#serving.add(serving)
+  }
+
+  async #serveAll(one, claim) {
+    if (this.#busy.has(one)) {
+      this.#busy.set(one, true)
+      if (claim) await this.#vault.release(claim.id, one.consumer).catch(ignore)
+      return
     }
-    return this.#done
-  }
-
-  /** Runs without a pause up to the first listener that takes its time. */
-  async #deliverAll() {
-    for (let item = this.#queue.shift(); item; item = this.#queue.shift()) {
-      const slow = this.#deliver(item)
-      if (slow) await slow
+    this.#busy.set(one, false)
+    let goesOn = true
+    while (goesOn) {
+      goesOn = await this.#give(one, claim)
+      claim = undefined
+      // What came meanwhile may be for it.
+      if (!goesOn) goesOn = this.#busy.get(one)
+      goesOn = goesOn && this.#listeners.of(one.event).includes(one)
+      this.#busy.set(one, false)
+      if (goesOn) claim = (await this.#claim([one])).claims[0]
+      goesOn = goesOn && (claim !== undefined || this.#remembered(one) !== undefined || this.#busy.get(one))
     }
-    this.#working = false
+    this.#busy.delete(one)
   }
 
-  /** Returns nothing where nothing has to be waited for, so that one event follows another at once. */
-  #deliver(item) {
-    if (item.event === RESTART) return this.#acknowledge(item.id).then(() => this.#restart())
+  /** True: it was taken, and there may be more. */
+  async #give(one, claim) {
+    const kept = claim && { value: claim.value, take: () => this.#vault.take(claim.id, one.consumer) }
+    const known = kept ?? this.#fromMemory(one)
+    if (!known) return false
+    // Also where it comes too late: then it is not told again.
+    const isTaken = await this.#within(this.#call(one.listener, known.value), () => known.take().catch(ignore))
+    if (isTaken) await known.take().catch(ignore)
+    else if (claim) await this.#vault.release(claim.id, one.consumer).catch(ignore)
+    return isTaken
+  }
+
+  #fromMemory(one) {
+    const known = this.#remembered(one)
+    if (!known) return undefined
+    const take = async () => {
+      known.taken.add(one.listener)
+      const isOver = this.#listeners.of(known.event).every(({ listener }) => known.taken.has(listener))
+      if (isOver) this.#memory = this.#memory.filter((other) => other !== known)
+    }
+    return { value: known.value, take }
+  }
+
+  /** What is for this host by its name. Runs without a pause up to the first listener that takes its time. */
+  #do({ id, event, value }) {
+    if (event === RESTART) {
+      this.#vault.take(id).then(() => this.#restart(), ignore)
+      return
+    }
+    const { host: _, token, ...rest } = value
+    const errand = this.#errands.get(id) ?? { taken: new Set(), isUnderWay: false }
+    this.#errands.set(id, errand)
+    if (errand.isUnderWay) return
     // From here to the listeners nothing else of the app runs: it must not write over what is just being restored.
-    if (item.token && !this.#own.holdStill(item.token)) {
+    if (token && !this.#own.holdStill(token)) {
       // It comes again, once the files are there.
       setTimeout(() => this.drain(), PAUSE).unref()
-      return undefined
+      return
     }
-    const listeners = this.#of(item.event)
-    const taken = item.taken ?? this.#taken.get(item.id) ?? new Set()
+    const { taken } = errand
+    const listeners = this.#listeners.of(event).map(({ listener }) => listener)
     const slow = []
-    for (const listener of listeners) {
-      if (taken.has(listener) || this.#behind.has(listener)) continue
-      const answer = this.#call(listener, item.value)
+    for (const listener of listeners.filter((one) => !taken.has(one))) {
+      const answer = this.#call(listener, rest)
       if (answer === true) taken.add(listener)
-      // Also where it comes too late: then it is not told again.
       else if (answer) slow.push(this.#within(answer.then((is) => is && taken.add(listener))))
     }
-    const isAtOnce = slow.length === 0
+    errand.isUnderWay = true
     const settled = () => {
+      errand.isUnderWay = false
       const isTaken = listeners.every((listener) => taken.has(listener))
-      if (item.token && (isAtOnce || !isTaken)) this.#own.tellStill(item.token, isTaken)
-      return this.#settle(item, taken, listeners)
+      if (token && (slow.length === 0 || !isTaken)) this.#own.tellStill(token, isTaken)
+      if (isTaken && listeners.length > 0) this.#vault.take(id).catch(ignore)
     }
-    return slow.length > 0 ? Promise.all(slow).then(settled) : settled()
+    if (slow.length > 0) Promise.all(slow).then(settled)
+    else settled()
   }
 
   /** Not waited for: an app may take its time to end, or cannot be started again after all. */
@@ -172,41 +211,22 @@ class Courier {
       .catch((error) => this.#warn(this.#own, 'The app could not be started again', error))
   }
 
-  #within(promise) {
+  /** Whether it was taken in time. `late`: called where it is later. */
+  #within(answer, late = ignore) {
+    if (typeof answer === 'boolean') return answer
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#patience)
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        resolve(false)
+      }, this.#patience)
       timer.unref()
-      promise.then(() => {
+      answer.then((isTaken) => {
         clearTimeout(timer)
-        resolve()
+        if (isLate && isTaken) late()
+        resolve(Boolean(isTaken))
       })
     })
-  }
-
-  #settle(item, taken, listeners) {
-    const isKept = item.id !== undefined
-    if (listeners.length === 0) return !isKept && BAD_NEWS.has(item.event) ? this.#keep(item, taken) : undefined
-    const missed = listeners.filter((listener) => !taken.has(listener))
-    if (isKept) this.#taken.set(item.id, taken)
-    if (missed.length === 0) return isKept ? this.#acknowledge(item.id) : undefined
-    for (const listener of missed) this.#behind.add(listener)
-    return isKept ? undefined : this.#keep(item, taken)
-  }
-
-  async #keep(item, taken) {
-    // Null: there is no vault yet.
-    const id = await this.#vault.keep(item.event, item.value).catch(() => null)
-    if (id !== null) this.#taken.set(id, taken)
-    else this.#waiting = [...this.#waiting, { ...item, taken }].slice(-MOST)
-  }
-
-  async #acknowledge(id) {
-    try {
-      await this.#vault.acknowledge(id)
-      this.#taken.delete(id)
-    } catch {
-      // It comes again, and nobody is told again.
-    }
   }
 
   /** True, false, or a promise of that. */
@@ -231,10 +251,6 @@ class Courier {
   }
 }
 
-/** Whom it is for, and what is to be done first, is not for listeners. */
-function addressed(value) {
-  const { host, token, ...rest } = value ?? {}
-  return host === undefined ? { value } : { value: rest, token }
-}
+function ignore() {}
 
 module.exports = { Courier }

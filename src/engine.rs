@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::restore::WORKSPACE;
+use lifeboat_engine::schedule::Agenda;
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
-use lifeboat_engine::supervise::{Cancel, Supervisor};
+use lifeboat_engine::supervise::{Cancel, Said as Saying, Supervisor};
 use lifeboat_engine::vault::place;
-use lifeboat_engine::watch::{self, Watch};
+use lifeboat_engine::watch::lost::lost;
+use lifeboat_engine::watch::{self, News, Watch};
 use lifeboat_engine::{Config, Error};
 use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
@@ -21,7 +23,6 @@ use napi_derive::napi;
 
 use crate::outcome;
 use crate::presence::{Doorplate, Said};
-use crate::scheduler::NativeScheduler;
 
 /// Progress that waits for a busy event loop: what is beyond that is skipped, the next one says more anyway.
 const WAITING_PROGRESS: usize = 4;
@@ -39,6 +40,8 @@ pub struct NativeEngine {
     watch: Watch,
     doorplate: Arc<Doorplate>,
     config: Config,
+    /// What no vault could keep, until JavaScript tells it.
+    untold: Arc<Mutex<Vec<News>>>,
 }
 
 /// What the environment of the app says at the moment of a call.
@@ -48,6 +51,8 @@ pub struct NativeEnvironment {
     pub passphrase: Option<String>,
     /// BACKUP_KEY_FILE, absolute.
     pub key_file: Option<String>,
+    /// What time it is there, where that is not the machine's.
+    pub now: Option<f64>,
 }
 
 fn environment_of(said: NativeEnvironment) -> Environment {
@@ -56,6 +61,7 @@ fn environment_of(said: NativeEnvironment) -> Environment {
         key_file: said.key_file.map(PathBuf::from),
         of: Whose::App,
         typed: None,
+        now: said.now.map(|now| now as i64),
     }
 }
 
@@ -90,15 +96,19 @@ impl NativeEngine {
         let pending = config.root.join(WORKSPACE);
         let (watch, supervisor) = (Watch::new(&config), Supervisor::new(PathBuf::from(worker), config.clone()));
         let doorplate = Arc::new(Doorplate::new(config.backup_dir.clone()));
-        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, doorplate, config })
+        let untold = Arc::default();
+        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, doorplate, config, untold })
     }
 
-    /// What is due when. Throws where `zone` is not known here.
+    /// The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing.
     #[napi]
-    pub fn scheduler(&self, zone: String) -> napi::Result<NativeScheduler> {
-        outcome::caught(|| NativeScheduler::of(&self.config, &zone))
-            .and_then(|made| made)
-            .map_err(|failure| napi::Error::from_reason(failure.message))
+    pub fn next(&self, zone: String, now: f64, count: u32) -> String {
+        outcome::of(|| {
+            let agenda = Agenda::of(&self.config, Some(&zone)).map_err(|error| Failure::from(&error))?;
+            let runs = agenda.next(now as i64, count as usize);
+            let runs: Vec<_> = runs.iter().map(|run| serde_json::json!({ "type": run.kind, "at": run.at })).collect();
+            json_of(Ok(runs))
+        })
     }
 
     /// Which root and which vault it is of: another engine of the same speaks for the same.
@@ -142,36 +152,74 @@ impl NativeEngine {
         let _ = outcome::caught(|| self.doorplate.tell(&token, has_read));
     }
 
+    /// What the app is called among those who hear of events, where that is configured.
+    #[napi]
+    pub fn consumer(&self) -> Option<String> {
+        self.config.consumer.clone()
+    }
+
     /// Where a good backup is to be told: an address that is as good as a password.
     #[napi]
     pub fn ping_url(&self) -> Option<String> {
         self.config.monitor.ping_url.clone()
     }
 
-    /// Notices what is wrong with the vault, and keeps the events of it. `now`: milliseconds since the epoch.
+    /// Notices what is wrong with the vault, keeps the events of it, and says what is due: a `Look`. `since`: from when on this
+    /// host makes backups; times are milliseconds since the epoch.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn look<'env>(&self, env: &'env Env, now: f64) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| watch.look(now as i64))
+    pub fn look<'env>(&self, env: &'env Env, zone: String, since: f64, now: f64) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| watch.look(Some(&zone), since as i64, now as i64))
     }
 
-    /// The events that nobody has taken yet, in order: `{ id, at, event, value }[]`.
+    /// What this host is to be told: `{ errands, claims }`, for it by its name, and the next event of each of these consumers,
+    /// `{ name, event, since }[]` as JSON text.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn events<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        self.watch(env, |watch| watch.events())
+    pub fn claim<'env>(&self, env: &'env Env, consumers: String, now: f64) -> napi::Result<Object<'env>> {
+        let (watch, doorplate) = (self.watch.clone(), self.doorplate.clone());
+        settle(env, true, move || {
+            let consumers = parse::<Vec<watch::Consumer>>(&consumers)?;
+            json_of(watch.claim(&consumers, &doorplate.id().unwrap_or_default(), now as i64))
+        })
     }
 
-    /// Somebody has taken this event.
+    /// A consumer has taken an event; without one, this host has done its errand.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn acknowledge<'env>(&self, env: &'env Env, id: i64) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| watch.acknowledge(id))
+    pub fn take<'env>(
+        &self,
+        env: &'env Env,
+        id: i64,
+        consumer: Option<String>,
+        now: f64,
+    ) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| watch.take(id, consumer.as_deref(), now as i64))
     }
 
-    /// Keeps an event that nobody could take; its id, or null where there is no vault yet. `value` is JSON text.
+    /// A consumer could not take an event: it comes again.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn keep<'env>(&self, env: &'env Env, event: String, value: String, now: f64) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| {
-            let value = serde_json::from_str(&value).unwrap_or_default();
-            watch.keep(&event, &value, now as i64)
+    pub fn release<'env>(&self, env: &'env Env, id: i64, consumer: String) -> napi::Result<Object<'env>> {
+        self.watch(env, move |watch| watch.release(id, &consumer))
+    }
+
+    /// What no vault could keep since this was asked last: `{ event, value }[]`, to be told from memory.
+    #[napi]
+    pub fn untold(&self) -> String {
+        outcome::of(|| json_of(Ok(std::mem::take(&mut *locked(&self.untold)))))
+    }
+
+    /// The worker of this operation died, or could not be started: writes that down, `failure` being its error. All JSON text.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn lost<'env>(
+        &self,
+        env: &'env Env,
+        operation: String,
+        failure: String,
+        now: f64,
+    ) -> napi::Result<Object<'env>> {
+        let (config, untold) = (self.config.clone(), self.untold.clone());
+        settle(env, true, move || {
+            let news = lost(&config, &parse(&operation)?, &parse::<Failure>(&failure)?, now as i64);
+            locked(&untold).extend(news);
+            Ok("null".into())
         })
     }
 
@@ -229,16 +277,18 @@ impl NativeEngine {
         let environment = environment_of(environment);
         let cancel = Cancel::default();
         locked(&self.running).insert(id, cancel.clone());
-        let (supervisor, running) = (self.supervisor.clone(), self.running.clone());
+        let (supervisor, running, untold) = (self.supervisor.clone(), self.running.clone(), self.untold.clone());
         settle(env, true, move || {
             // Also where the operation panics.
             let _done = Done(running, id);
             let operation: Operation = parse(&operation)?;
-            supervisor.run(operation, environment, &cancel, &mut |report| {
-                if let Some(progress) = &progress {
+            supervisor.run(operation, environment, &cancel, &mut |said| match (said, &progress) {
+                (Saying::Untold(news), _) => locked(&untold).push(news),
+                (Saying::Progress(report), Some(progress)) => {
                     // A full queue and a closing event loop both mean that nobody needs it.
                     let _: Status = progress.call(report.to_owned(), ThreadsafeFunctionCallMode::NonBlocking);
                 }
+                (Saying::Progress(_), None) => {}
             })
         })
     }

@@ -7,4 +7,3 @@
 mod engine;
 mod outcome;
 mod presence;
-mod scheduler;

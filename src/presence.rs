@@ -71,7 +71,8 @@ impl Doorplate {
         }
     }
 
-    fn id(&self) -> Option<String> {
+    /// What this host is known by, once it has said something.
+    pub fn id(&self) -> Option<String> {
         locked(&self.held).as_ref().map(|(id, _)| id.clone())
     }
 

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::BackupType;
 
+use crate::commands::pause::PauseArgs;
 use crate::commands::restore_args::RestoreArgs;
 use crate::commands::undo::UndoArgs;
 use crate::time::{self, Moment};
@@ -291,6 +292,21 @@ Examples:
   lifeboat adopt
   lifeboat --root /srv/bot --vault /mnt/backups/bot adopt")]
     Adopt,
+    /// Make no scheduled backups for a while.
+    ///
+    /// It ends by itself, or with `lifeboat resume`; what was missed is made up once. It holds for every app and host of this
+    /// vault. Backups by hand, and what looks after the vault, go on.
+    #[command(after_help = "\
+Examples:
+  lifeboat pause 1d                                 before a large migration, for one
+  lifeboat pause 2h")]
+    Pause(PauseArgs),
+
+    /// End a pause: scheduled backups go on.
+    #[command(after_help = "\
+Examples:
+  lifeboat resume")]
+    Resume,
 
     /// Show what happened: every backup, restore, verification and pruning, newest first.
     ///

@@ -28,6 +28,7 @@ pub fn environment() -> Result<Environment> {
         key_file: std::env::var_os(KEY_FILE).map(absolute).transpose()?,
         of: Whose::Command,
         typed: None,
+        now: None,
     })
 }
 

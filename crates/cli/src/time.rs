@@ -39,6 +39,24 @@ impl Moment {
     }
 }
 
+/// A length of time as it was typed: "1d".
+#[derive(Clone, Copy, Debug)]
+pub struct Length(Span);
+
+pub fn parse_length(text: &str) -> Result<Length, String> {
+    let span = text.trim().parse::<Span>().ok().filter(|span| span.is_positive());
+    span.map(Length).ok_or_else(|| "not a length of time. Write for example 30m, 2h, 1d or 2w".to_string())
+}
+
+impl Length {
+    /// Milliseconds since the epoch.
+    pub fn ends(self, zone: &Zone) -> Result<i64> {
+        let end = zone.now().checked_add(self.0);
+        end.map(|end| end.timestamp().as_millisecond())
+            .map_err(|_| Error::Config { message: "No clock goes so far.".into() })
+    }
+}
+
 /// The instant that a whole day, or a whole minute, stands for.
 #[derive(Clone, Copy, PartialEq)]
 enum Day {

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifeboat_engine::report::Progress;
 use lifeboat_engine::supervise::protocol::{Answer, Failure, Operation, Request, Signal};
@@ -27,7 +27,8 @@ type Line = Zeroizing<Vec<u8>>;
 /// Serves one request, and returns the exit code; the host reads the answer and not this.
 pub fn run() -> u8 {
     let relay = Relay::start(send_progress);
-    let control = relay.control().clone();
+    // What cannot be said is lost with the host.
+    let control = relay.control().clone().with_untold(|news| drop(send(&Answer::Untold(news.clone()))));
     let _watch = interrupt::watch(&control);
     let (give, requests) = mpsc::channel();
     let listener = control.clone();
@@ -49,6 +50,13 @@ pub fn run() -> u8 {
 fn serve(request: Request, control: &Control) -> Result<String> {
     let Request { mut config, environment, key, operation } = request;
     config.environment = environment;
+    let control = &match config.environment.now {
+        Some(now) => {
+            let started = Instant::now();
+            control.clone().with_clock(move || now + started.elapsed().as_millis() as i64)
+        }
+        None => control.clone(),
+    };
     priority::lower(config.worker.nice);
     let host_has_key = key.is_some();
     let engine = Engine::new(config).for_host();
@@ -71,6 +79,10 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
     match operation {
         Operation::CreateBackup { kind, options } => json(&engine.create_backup(kind, &options, control)?),
         Operation::RunScheduled { kind, covers, wait } => json(&engine.run_scheduled(kind, &covers, wait, control)?),
+        Operation::RunDue { zone } => json(&engine.run_due(zone.as_deref(), control)?),
+        Operation::InspectDue { zone } => json(&engine.inspect_due(zone.as_deref(), control)?),
+        Operation::Pause { until } => json(&engine.pause(until, control)?),
+        Operation::Resume => json(&engine.resume(control)?),
         Operation::Inspect => json(&engine.inspect(control)?),
         Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
         Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
@@ -122,7 +134,7 @@ fn listen(mut stdin: impl BufRead, requests: mpsc::Sender<Result<Line>>, control
     }
     // Where no request came, nothing else will tell the main thread.
     drop(requests);
-    control.cancel();
+    control.abandon();
     std::thread::sleep(LAST_WORDS);
     std::process::exit(exit::FAILED.into());
 }

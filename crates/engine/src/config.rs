@@ -57,6 +57,8 @@ pub struct Config {
     pub exclude: Vec<String>,
     /// Globs of links that lead out of the root and are followed: what is behind them is taken as if it lay there.
     pub follow_links: Vec<String>,
+    /// What the app is called among those who hear of events. Default: the name of its main file.
+    pub consumer: Option<String>,
     pub cloud_sync: bool,
     pub cloud: Vec<serde_json::Value>,
     pub monitor: Monitor,
@@ -85,6 +87,7 @@ impl Default for Config {
             include: Vec::new(),
             exclude: Vec::new(),
             follow_links: Vec::new(),
+            consumer: None,
             cloud_sync: false,
             cloud: Vec::new(),
             monitor: Monitor::default(),
@@ -212,7 +215,8 @@ impl Source {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Monitor {
-    pub max_age_hours: f64,
+    /// How old the newest good backup may be. Default: as the schedule has it.
+    pub max_age_hours: Option<f64>,
     pub storage_warn_percent: f64,
     pub verify_cron: Option<String>,
     pub ping_url: Option<String>,
@@ -220,7 +224,7 @@ pub struct Monitor {
 
 impl Default for Monitor {
     fn default() -> Monitor {
-        Monitor { max_age_hours: 26.0, storage_warn_percent: 80.0, verify_cron: None, ping_url: None }
+        Monitor { max_age_hours: None, storage_warn_percent: 80.0, verify_cron: None, ping_url: None }
     }
 }
 
@@ -353,7 +357,7 @@ impl Config {
         if !(1.0..=100.0).contains(&self.monitor.storage_warn_percent) {
             return refuse("monitor.storageWarnPercent goes from 1 to 100.");
         }
-        if !(self.monitor.max_age_hours > 0.0 && self.monitor.max_age_hours < 1e6) {
+        if self.monitor.max_age_hours.is_some_and(|hours| !(hours > 0.0 && hours < 1e6)) {
             return refuse("monitor.maxAgeHours is a number of hours above 0.");
         }
         if let Some(name) = &self.timezone {

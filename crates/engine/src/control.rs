@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::report::Progress;
+use crate::watch::News;
 use crate::{Error, Result};
 
 /// Given to every long operation. Cheap to clone, the same for all its threads.
@@ -13,6 +14,10 @@ pub struct Control {
     cancelled: Arc<AtomicBool>,
     /// Of the operations that this one is a part of.
     above: Vec<Arc<AtomicBool>>,
+    /// Whoever asked for it has ended.
+    abandoned: Arc<AtomicBool>,
+    /// Gets what could not be kept for those who should hear of it.
+    untold: Arc<dyn Fn(&News) + Send + Sync>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Is the lock, under which it runs, still the vault's?
     guard: Arc<dyn Fn() -> Result<()> + Send + Sync>,
@@ -22,13 +27,25 @@ impl Control {
     /// `progress` is called from engine threads, a few times a second at most, and must not block for long.
     pub fn new(progress: impl Fn(&Progress) + Send + Sync + 'static) -> Control {
         let clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
-        let guard = Arc::new(|| Ok(()));
-        Control { progress: Arc::new(progress), cancelled: Arc::default(), above: Vec::new(), clock, guard }
+        Control {
+            progress: Arc::new(progress),
+            cancelled: Arc::default(),
+            above: Vec::new(),
+            abandoned: Arc::default(),
+            untold: Arc::new(|_| ()),
+            clock,
+            guard: Arc::new(|| Ok(())),
+        }
     }
 
     /// The same operation under another clock, which gives milliseconds since the epoch: for simulations.
     pub fn with_clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Control {
         Control { clock: Arc::new(clock), ..self }
+    }
+
+    /// The same operation for somebody who tells what could not be kept: a disk that is full, or no vault, silences no alarm.
+    pub fn with_untold(self, untold: impl Fn(&News) + Send + Sync + 'static) -> Control {
+        Control { untold: Arc::new(untold), ..self }
     }
 
     /// The same operation with one more watcher of its progress, under the same conditions.
@@ -81,6 +98,16 @@ impl Control {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// Whoever asked for it has ended in its middle: it stops as if it were cancelled, but nobody wanted that.
+    pub fn abandon(&self) {
+        self.abandoned.store(!self.is_cancelled(), Ordering::Relaxed);
+        self.cancel();
+    }
+
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
     pub fn is_cancelled(&self) -> bool {
         self.above.iter().chain([&self.cancelled]).any(|cancelled| cancelled.load(Ordering::Relaxed))
     }
@@ -99,6 +126,11 @@ impl Control {
     /// Milliseconds since the epoch.
     pub fn now(&self) -> i64 {
         (self.clock)()
+    }
+
+    /// What should have been kept for those who want to hear of it, and could not be.
+    pub fn untold(&self, news: &News) {
+        (self.untold)(news);
     }
 
     pub fn report(&self, progress: &Progress) {

@@ -9,7 +9,7 @@ use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
 use crate::vault::{self, Vault, place};
 use crate::watch::{self, newest_good};
-use crate::{Config, Control, Engine, Error, Result, marriage, space};
+use crate::{Config, Control, Engine, Error, Result, marriage, schedule, space};
 
 /// So many things of a kind are named.
 const NAMED: usize = 5;
@@ -189,7 +189,6 @@ fn of_room(config: &Config) -> Check {
 
 fn of_age(config: &Config, exists: bool, now: i64) -> Check {
     let newest = if exists { newest_good(&config.backup_dir, now).ok().flatten() } else { None };
-    let limit = config.monitor.max_age_hours;
     match newest {
         None => Check::bad(
             "age",
@@ -197,9 +196,14 @@ fn of_age(config: &Config, exists: bool, now: i64) -> Check {
             "`lifeboat backup` makes one; its warnings say why if it is degraded.",
         ),
         Some(at) => {
-            let hours = (now - at).max(0) as f64 / 3_600_000.0;
-            let message = format!("The newest good backup is {hours:.1} hours old; the limit is {limit}.");
-            match hours > limit {
+            let hours = |millis: i64| millis.max(0) as f64 / 3_600_000.0;
+            let limit = schedule::patience(config, None, now);
+            let message = format!(
+                "The newest good backup is {:.1} hours old; the limit is {:.0}.",
+                hours(now - at),
+                hours(limit)
+            );
+            match now - at > limit {
                 true => {
                     Check::bad("age", message, "`lifeboat backup` makes one; `lifeboat history` says what happened.")
                 }

@@ -1,5 +1,7 @@
 //! The engine's front door: one method for each thing users ask for.
 
+mod backing_up;
+mod inspecting;
 mod keeping;
 mod restoring;
 
@@ -16,11 +18,8 @@ use crate::seal::{passphrase, passphrase_file};
 use crate::secret::{MasterKey, Secret};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
-use crate::vault::name::BackupName;
 use crate::vault::place;
-use crate::vault::shelf;
-use crate::verify::Scope;
-use crate::watch::{Recorder, Watch};
+use crate::watch::{News, Recorder};
 use crate::{Config, Control, Error, Result, archive, backup, compare, doctor, marriage, prune, restore, watch, zone};
 
 /// A clock that is read twice may have been put right in between, in milliseconds.
@@ -35,7 +34,7 @@ pub struct Engine {
     key: Option<MasterKey>,
     /// The vault, once it has been opened.
     opened: Mutex<Option<Vault>>,
-    /// A host is at the other end, and tells by itself what becomes of its operations.
+    /// A host is at the other end, and no command: the history says so.
     hosted: bool,
 }
 
@@ -46,7 +45,7 @@ impl Engine {
         Engine { config: config.placed(), named, key: None, opened: Mutex::default(), hosted: false }
     }
 
-    /// For a host that tells its listeners itself what becomes of its operations: no events of them are kept for it.
+    /// For a host, as the history has it.
     pub fn for_host(mut self) -> Engine {
         self.hosted = true;
         self
@@ -152,79 +151,6 @@ impl Engine {
         Engine::new(config).init(None)
     }
 
-    pub fn create_backup(&self, kind: BackupType, options: &BackupOptions, control: &Control) -> Result<BackupResult> {
-        self.backup(kind, options, control, |_, result, _| Ok(result))
-    }
-
-    /// A backup whose time has come, and what belongs to it: what no rule keeps goes, and an archive is written where the
-    /// schedule asks for one. `covers`: smaller types that were due, too. What fails behind the backup is a warning.
-    pub fn run_scheduled(
-        &self,
-        kind: BackupType,
-        covers: &[BackupType],
-        wait: bool,
-        control: &Control,
-    ) -> Result<BackupResult> {
-        let options = BackupOptions { wait, covers: covers.to_vec(), ..BackupOptions::default() };
-        self.backup(kind, &options, control, |vault, mut result, control| {
-            let mut warn = |path: &str, message: String| result.warnings.push(Warning { path: path.into(), message });
-            match self.prune_with(vault, &PruneOptions::default(), control) {
-                Ok(report) => report.warnings.into_iter().for_each(|warning| warn(&warning.path, warning.message)),
-                Err(error) => warn("", format!("The backup is whole, but pruning failed: {error}")),
-            }
-            if covers.iter().chain([&kind]).any(|kind| self.config.schedule(*kind).archive) {
-                let put = |name: BackupName| {
-                    archive::shelf::put(vault, &self.config, &self.credentials(None)?, &name, control)
-                };
-                match result.backup.parse().and_then(put) {
-                    Ok(warning) => result.warnings.extend(warning),
-                    Err(error) => {
-                        let message = format!("No archive was written: {error} The backup itself is whole.");
-                        result.warnings.push(Warning { path: shelf::FOLDER.into(), message });
-                    }
-                }
-            }
-            Ok(result)
-        })
-    }
-
-    /// `then`: what belongs to it, under the same lock.
-    fn backup(
-        &self,
-        kind: BackupType,
-        options: &BackupOptions,
-        control: &Control,
-        then: impl FnOnce(&Vault, BackupResult, &Control) -> Result<BackupResult>,
-    ) -> Result<BackupResult> {
-        let mut recorder = self.recorder("BACKUP", Some(kind), control).covering(&options.covers);
-        // Held until its end is written down: whoever takes it next takes a run without an end for one that was cut off.
-        let mut held = None;
-        let work = || {
-            let (vault, place) = self.vault_for_backup()?;
-            let lock = held.insert(self.lock(&format!("BACKUP {kind}"), options.wait, control)?);
-            let married = marriage::settle(&vault, &self.config)?;
-            recorder.started();
-            let control = &lock.told(control);
-            // One that cannot be ended now is no reason to have no backup.
-            let unfinished = restore::recover(&self.config, control).err().map(|error| error.to_string());
-            let not_stored = self.store_displaced(&vault, control).err();
-            control.check()?;
-            let options = BackupOptions { unfinished, ..options.clone() };
-            let mut result = backup::run(&vault, &self.config, kind, &options, control)?;
-            result.warnings.extend(place.into_iter().chain(married));
-            let warning = |error: Error| Warning { path: restore::WORKSPACE.into(), message: error.to_string() };
-            result.warnings.extend(not_stored.filter(|_| options.unfinished.is_none()).map(warning));
-            then(&vault, result, control)
-        };
-        let result = work();
-        recorder.tell_backup(&result);
-        let result = recorder.end(result);
-        drop(held);
-        // Where nothing can be noted, nothing is to be told.
-        let _ = Watch::new(&self.config).look(control.now());
-        result
-    }
-
     /// What a backup would take, and what not, and why. Writes nothing, and needs no key.
     pub fn preview_backup(&self, control: &Control) -> Result<Preview> {
         backup::preview(&self.config, control)
@@ -235,51 +161,6 @@ impl Engine {
         doctor::examine(self, configuration, control)
     }
 
-    /// Is there something that will open a vault that is made now?
-    pub(crate) fn can_make_vault(&self) -> Result<()> {
-        let credentials = self.credentials(None)?;
-        if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            let hint = format!("nothing is set that could open it.{}", credentials.places.told());
-            return Err(Error::Passphrase { hint });
-        }
-        Ok(())
-    }
-
-    /// The vault, and where it was just made in an unexpected place, what is to be said of that.
-    fn vault_for_backup(&self) -> Result<(Vault, Option<Warning>)> {
-        if !self.config.root.is_dir() {
-            return Err(Error::Source {
-                message: format!("The folder {} does not exist, or is not a folder.", self.config.root.display()),
-                source: None,
-            });
-        }
-        let (vault, place) = match Vault::exists(&self.config.backup_dir) {
-            true => (self.vault()?, None),
-            false => {
-                marriage::refuse_missing_vault(&self.config)?;
-                (self.make_vault(&self.credentials(None)?)?, self.moved())
-            }
-        };
-        // A key in the clear may also have been put there by somebody who wants to read what comes next.
-        if self.config.encryption && !vault.is_encrypted() {
-            return Err(Error::Config {
-                message: "The vault is not encrypted, but the configuration asks for encryption. Set \"encryption\": false, or use another backupDir.".into(),
-            });
-        }
-        Ok((vault, place))
-    }
-
-    /// The vault does not lie in the folder that was named for it, but below: who looks for it there is told.
-    fn moved(&self) -> Option<Warning> {
-        (self.named != self.config.backup_dir).then(|| Warning {
-            path: self.named.strip_prefix(&self.config.root).unwrap_or(&self.named).display().to_string(),
-            message: format!(
-                "It holds other files, so the vault was made in {}. All commands find it there.",
-                self.config.backup_dir.display()
-            ),
-        })
-    }
-
     fn recorder(&self, operation: &str, kind: Option<BackupType>, control: &Control) -> Recorder {
         Recorder::new(&self.config.backup_dir, operation, kind, self.hosted, control)
     }
@@ -287,48 +168,6 @@ impl Engine {
     /// What happened, newest first. Needs no key and never waits.
     pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<Run>> {
         watch::history(&self.config.backup_dir, filter)
-    }
-
-    /// Reads back the part of the vault whose turn it is, and once a week rehearses a restore of the newest backup.
-    pub fn inspect(&self, control: &Control) -> Result<Inspection> {
-        self.recover_quietly();
-        let vault = self.vault()?;
-        let threads = self.config.worker.effective_threads();
-        let recorder = self.recorder("VERIFY", None, control);
-        let credentials = self.credentials(None)?;
-        let result = watch::inspection::part(&vault, &credentials, threads, control, |damaged| {
-            let lock = self.lock("VERIFY", true, control)?;
-            archive::shelf::heal(&vault, &self.config, &credentials, damaged, &lock.told(control))
-        });
-        self.tell_damage(&recorder, &result);
-        let verify = recorder.end(result)?;
-        let mut rehearsal = None;
-        if watch::rehearsal::is_due(&vault, control.now())
-            && let Ok(name) = vault.resolve(&BackupRef::Name("latest".into()))
-        {
-            let mut recorder = self.recorder("REHEARSAL", None, control);
-            let mut held = None;
-            let mut work = || {
-                let lock = held.insert(self.lock("REHEARSAL", true, control)?);
-                recorder.started();
-                watch::rehearsal::run(&vault, &name, threads, &lock.told(control))
-            };
-            let result = work();
-            self.tell_damage(&recorder, &result);
-            rehearsal = Some(recorder.end(result)?);
-            drop(held);
-        }
-        let _ =
-            watch::Logbook::open(vault.dir()).and_then(|logbook| logbook.note(watch::fact::INSPECTED, &control.now()));
-        Ok(Inspection { verify, rehearsal })
-    }
-
-    fn tell_damage(&self, recorder: &Recorder, result: &Result<VerifyReport>) {
-        if let Ok(report) = result
-            && !report.ok
-        {
-            recorder.tell("integrity:failure", || serde_json::json!(report));
-        }
     }
 
     /// Newest first. Never waits.
@@ -371,7 +210,7 @@ impl Engine {
         self.recover_quietly();
         let (vault, credentials) = (self.vault()?, self.credentials(None)?);
         let recorder = self.recorder("EXPORT", None, control);
-        recorder.end(archive::export(&vault, &self.config, &credentials, backup, file, options, control))
+        recorder.end(archive::export(&vault, &self.config, &credentials, backup, file, options, control), silent)
     }
 
     /// Takes an archive into this vault, as the backup that it was; makes the vault where there is none. `passphrase`:
@@ -396,13 +235,13 @@ impl Engine {
         };
         let lock = self.lock("IMPORT", true, control)?;
         let mut recorder = self.recorder("IMPORT", None, control);
-        recorder.started();
+        recorder.started(&vault);
         let control = &lock.told(control);
         let work = || {
             self.recover_under_lock(&vault, control)?;
             archive::import(&vault, &self.config, &archive, control)
         };
-        recorder.end(work())
+        recorder.end(work(), silent)
     }
 
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
@@ -422,13 +261,13 @@ impl Engine {
             return self.prune_with(&vault, options, control);
         }
         let mut recorder = self.recorder("PRUNE", None, control);
-        recorder.started();
+        recorder.started(&vault);
         let work = || {
             prune::refuse_frozen(&vault, options, control.now())?;
             vault.clean_up()?;
             self.prune_with(&vault, options, control)
         };
-        recorder.end(work())
+        recorder.end(work(), silent)
     }
 
     fn prune_with(&self, vault: &Vault, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
@@ -441,8 +280,8 @@ impl Engine {
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
         let lock = self.lock("DELETE", false, control)?;
         let mut recorder = self.recorder("DELETE", None, control);
-        recorder.started();
-        recorder.end(prune::delete(&vault, &self.config, &name, &lock.told(control)))
+        recorder.started(&vault);
+        recorder.end(prune::delete(&vault, &self.config, &name, &lock.told(control)), silent)
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.
@@ -456,20 +295,6 @@ impl Engine {
             vault.unpin(&name)?
         }
         Ok(name.to_string())
-    }
-
-    /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
-    /// re-hashes every chunk. Damage is in the report, not an error.
-    pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
-        self.recover_quietly();
-        let vault = self.vault()?;
-        let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
-        let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
-        let recorder = self.recorder("VERIFY", None, control);
-        let threads = self.config.worker.effective_threads();
-        let result = watch::inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control);
-        self.tell_damage(&recorder, &result);
-        recorder.end(result)
     }
 
     /// Never waits, never needs a key.
@@ -537,4 +362,9 @@ impl Engine {
     fn credentials(&self, also: Option<&Path>) -> Result<Credentials> {
         Ok(Credentials { master: self.key.clone(), ..Places::of(&self.config).credentials(also)? })
     }
+}
+
+/// What nobody but the history is told.
+fn silent<T>(_: &Result<T>) -> Option<News> {
+    None
 }

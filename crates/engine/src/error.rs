@@ -134,6 +134,11 @@ impl Error {
     }
 
     /// The stable code of this error: the `code` of a JavaScript `BackupError`.
+    /// Somebody wanted it so, or something else was at work: no bad news.
+    pub fn is_nobodys_fault(&self) -> bool {
+        matches!(self, Error::Aborted | Error::Busy { .. })
+    }
+
     pub fn code(&self) -> &'static str {
         match self {
             Error::Config { .. } => "E_CONFIG",

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -81,6 +82,10 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
             match error {
                 Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
                 Error::Format { message } => findings.add("packs", message),
+                // What cannot be opened cannot be restored either.
+                Error::Io { ref path, ref source, .. } if pack_at(vault, path).is_some() => {
+                    findings.add(&pack_at(vault, path).unwrap_or_default(), unreadable(source));
+                }
                 other => return Err(other),
             }
         }
@@ -219,6 +224,16 @@ impl ListCheck {
     }
 }
 
+/// The object at this place, if it is a pack's.
+fn pack_at(vault: &Vault, path: &Path) -> Option<String> {
+    let object = path.strip_prefix(vault.dir()).ok()?.to_str()?;
+    PackId::of_object(object).is_some().then(|| object.to_owned())
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("it cannot be read: {error}")
+}
+
 /// An error of reading as a finding; what is no damage stays an error.
 fn fault(error: Error, snapshot: &str) -> Result<Fault> {
     match error {
@@ -285,6 +300,7 @@ fn read_packs(
                             found.damaged_chunks.extend(bad.into_iter().map(|ordinal| (*id, ordinal)));
                         }
                         Err(Error::Corrupt { detail, .. }) => drop(found.damaged.insert(*id, detail)),
+                        Err(Error::Io { source, .. }) => drop(found.damaged.insert(*id, unreadable(&source))),
                         Err(error) => {
                             lock(&failure).get_or_insert(error);
                             return;

@@ -12,6 +12,7 @@ mod init;
 mod items;
 mod list;
 mod migrate;
+pub mod pause;
 mod pin;
 mod preview;
 mod prune;
@@ -51,6 +52,8 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Unpin(args) => pin::run(args, false, session),
         Command::Accept(args) => accept::run(args, session),
         Command::Adopt => adopt::run(session),
+        Command::Pause(args) => pause::run(args, session),
+        Command::Resume => pause::resume(session),
         Command::History(args) => history::run(args, session),
         Command::Schedule(args) => schedule::run(args, session),
         Command::Status => status::run(session),

@@ -17,7 +17,10 @@ pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
     let config = session.config()?;
     let (agenda, zone) = (Agenda::of(&config, None)?, zone::of(&config));
     let now = jiff::Timestamp::now().as_millisecond();
-    let coming = agenda.next(now, args.next as usize).into_iter().map(|run| NextRun { kind: run.kind, at: run.at });
+    let coming = agenda
+        .next(makers.paused.unwrap_or(now), args.next as usize)
+        .into_iter()
+        .map(|run| NextRun { kind: run.kind, at: run.at });
     let coming: Vec<NextRun> = coming.collect();
     session.output.result(&coming, |out| show(out, &coming, &makers, &zone))?;
     Ok(exit::DONE)
@@ -30,6 +33,9 @@ fn show(out: &mut dyn Write, coming: &[NextRun], makers: &ScheduleStatus, zone: 
     let rows = coming.iter().map(|run| [zone.show(run.at), run.kind.to_string(), time::until(run.at)]);
     let when = format!("WHEN ({})", zone.name);
     out.write_all(table([when.as_str(), "TYPE", ""], rows.collect(), &[]).as_bytes())?;
+    if let Some(until) = makers.paused {
+        writeln!(out, "\nThere are none until {}; `lifeboat resume` ends that.", zone.say(until))?;
+    }
     match makers.by {
         Maker::Nobody => writeln!(out, "\nNobody makes them now: {}", made_by(makers, zone)),
         _ => writeln!(out, "\nThey are made by {}.", made_by(makers, zone)),

@@ -73,6 +73,10 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         let since = zone.say(host.since);
         line("Host", format!("{} (process {}) since {since}, without a scheduler", host.name, host.pid))?;
     }
+    if let Some(until) = status.schedule.paused {
+        let how = format!("no scheduled backups until {}; `lifeboat resume` ends that", zone.say(until));
+        line("Paused", shell::for_here(&how).into_owned())?;
+    }
     if let Some(next) = &status.schedule.next {
         line("Next", format!("{:<8} {} ({})", next.kind, zone.say(next.at), time::until(next.at)))?;
     }

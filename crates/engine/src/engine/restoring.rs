@@ -8,7 +8,12 @@ use crate::report::{BackupRef, Progress, RestoreMode, RestoreOptions, RestoreRes
 use crate::restore::Restored;
 use crate::restore::afterwards::Afterwards;
 use crate::vault::Vault;
+use crate::watch::event::Overwritten;
+use crate::watch::{self, News};
 use crate::{Control, Error, Result, presence, restore};
+
+/// What is restored where it waited for the next start.
+const PENDING: &str = "pending";
 
 impl Engine {
     /// Restores in place, or into `options.target`.
@@ -23,8 +28,15 @@ impl Engine {
         if let Some(target) = &options.target {
             self.recover_quietly();
             let threads = self.config.worker.effective_threads();
-            return restore::into(&vault, target, backup, options, threads, control)
-                .map_err(|error| self.in_zone(error));
+            let result = restore::into(&vault, target, backup, options, threads, control);
+            let result = result.map_err(|error| self.in_zone(error));
+            // A command has told it to whoever typed it.
+            let news =
+                News::of_restore(&backup.to_string(), result.as_ref()).filter(|_| self.hosted && !options.dry_run);
+            if let Some(news) = news {
+                watch::tell(vault.dir(), &news, control);
+            }
+            return result;
         }
         self.in_place(&vault, &backup.to_string(), options, control, |control| {
             restore::in_place(&vault, &self.config, backup, options, control)
@@ -88,15 +100,15 @@ impl Engine {
         control: &Control,
         restore: impl FnOnce(&Control) -> Result<Restored>,
     ) -> Result<RestoreResult> {
-        let mut recorder = self.recorder("RESTORE", None, control);
+        let mut recorder = self.recorder("RESTORE", None, control).of(name);
         let mut held = None;
         let work = || {
             let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
-            if !options.dry_run {
-                recorder.started();
-            }
             let control = &lock.told(control);
             self.recover_under_lock(vault, control)?;
+            if !options.dry_run {
+                recorder.started(vault);
+            }
             restore(control).map_err(|error| self.in_zone(error))
         };
         let done = work();
@@ -106,7 +118,9 @@ impl Engine {
         // Written down before hosts are waited for: they may take a while, and the restore is done.
         let result = match done {
             Ok(Restored { mut result, placed, app_runs, asked, open }) => {
-                recorder.note(&Ok(result.clone()));
+                let done = Ok(result.clone());
+                let news = self.news_of_restore(name, &done);
+                recorder.note(&done, news);
                 drop(held);
                 let may_restart = options.mode == RestoreMode::Auto;
                 Afterwards {
@@ -124,8 +138,23 @@ impl Engine {
             }
             Err(error) => Err(error),
         };
-        recorder.tell_restore(name, &result);
-        recorder.end(result)
+        if let Ok(result) = &result
+            && !result.overwritten.is_empty()
+            && result.advice.is_some()
+        {
+            let (backup, paths) = (result.backup.clone(), result.overwritten.clone());
+            recorder.tell(&News::RestoreOverwritten(Overwritten { backup, paths }));
+        }
+        // Of one that was done that is kept already.
+        recorder.end(result, |result| if result.is_ok() { None } else { self.news_of_restore(name, result) })
+    }
+
+    /// Whoever mistypes a name at a terminal has been told already.
+    fn news_of_restore(&self, name: &str, result: &Result<RestoreResult>) -> Option<News> {
+        match result {
+            Err(Error::Config { .. } | Error::NotFound { .. } | Error::Passphrase { .. }) if !self.hosted => None,
+            _ => News::of_restore(name, result.as_ref()),
+        }
     }
 
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
@@ -139,7 +168,7 @@ impl Engine {
         let lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
         let control = &lock.as_ref().map_or_else(|| control.clone(), |lock| lock.told(control));
         control.check()?;
-        let finished = restore::recover(&self.config, control)?;
+        let finished = self.recover_restore(control)?;
         let stored =
             if exists { self.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
         if let Some(mut finished) = finished {
@@ -151,14 +180,15 @@ impl Engine {
         }
         let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
         self.wait_for_others(since, control)?;
-        let vault = self.vault()?;
-        let recorder = self.recorder("RESTORE", None, control);
-        match restore::apply_pending(&vault, &self.config, control) {
+        let recorder = self.recorder("RESTORE", None, control).of(PENDING);
+        let applied = self.vault().and_then(|vault| restore::apply_pending(&vault, &self.config, control));
+        let result = match applied {
             // Forgotten at this moment.
-            Ok(None) => Ok(None),
-            Ok(Some(result)) => recorder.end(Ok(result)).map(Some),
-            Err(error) => recorder.end(Err(waits_still(error))).map(|result: RestoreResult| Some(result)),
-        }
+            Ok(None) => return Ok(None),
+            Ok(Some(result)) => Ok(result),
+            Err(error) => Err(waits_still(error)),
+        };
+        recorder.end(result, |result| self.news_of_restore(PENDING, result)).map(Some)
     }
 
     /// Of several processes of an app that start again, the first one comes while others have not ended yet.
@@ -177,7 +207,7 @@ impl Engine {
     /// Finishes or undoes a restore that was cut off. The result of one that was finished; one that waits for the next
     /// start goes on waiting. What it displaced is stored now if the vault can be opened, and nobody is at work in it.
     pub fn recover(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        let finished = restore::recover(&self.config, control)?;
+        let finished = self.recover_restore(control)?;
         if restore::displaced_waits(&self.config)?
             && Vault::exists(&self.config.backup_dir)
             && let Ok(vault) = self.vault()
@@ -188,9 +218,23 @@ impl Engine {
         Ok(finished)
     }
 
+    /// Finishes or undoes a restore that was cut off, and writes down how it ended.
+    pub(super) fn recover_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
+        let recovered = restore::recover(&self.config, control);
+        let dir = &self.config.backup_dir;
+        let noted = match &recovered {
+            Ok(Some(result)) => watch::settle::recovered(dir, Ok(result), control.now()),
+            Err(error @ Error::RolledBack { .. }) => watch::settle::recovered(dir, Err(error), control.now()),
+            _ => Ok(()),
+        };
+        // What cannot be written down changes nothing of it.
+        let _ = noted;
+        recovered
+    }
+
     /// The same with the vault's lock: nothing of an earlier restore is left open, or it is an error.
     pub(super) fn recover_under_lock(&self, vault: &Vault, control: &Control) -> Result<()> {
-        restore::recover(&self.config, control)?;
+        self.recover_restore(control)?;
         self.store_displaced(vault, control).map(drop)
     }
 

@@ -95,6 +95,9 @@ pub struct Run {
     /// Asked for by a host; otherwise by a command.
     #[serde(default)]
     pub hosted: bool,
+    /// Of a backup: the schedule asked for it, and tries it again where it failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scheduled: bool,
     /// Of the error, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -152,6 +155,9 @@ pub struct ScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextRun>,
     pub by: Maker,
+    /// No scheduled backups until then, because somebody wanted it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<i64>,
     /// The hosts that are there.
     #[serde(default)]
     pub hosts: Vec<HostStatus>,

@@ -321,13 +321,13 @@ fn tell(
     control: &Control,
 ) -> Result<Vec<(i64, Host)>> {
     let alive = presence::hosts(vault);
-    for old in logbook.events()? {
-        let of = old.value["host"].as_str();
-        if of.is_some_and(|id| !alive.iter().any(|host| host.id == id)) {
+    for (of, old) in logbook.errands()? {
+        if !alive.iter().any(|host| host.id == of) {
             logbook.acknowledge(old.id)?;
         }
     }
-    let told = hosts.iter().map(|host| Ok((logbook.keep(event, &value(host), control.now())?, host.clone())));
+    let send = |host: &Host| Ok((logbook.send(&host.id, event, &value(host), control.now())?, host.clone()));
+    let told = hosts.iter().map(send);
     let told = told.collect::<Result<_>>()?;
     presence::ring(vault);
     Ok(told)

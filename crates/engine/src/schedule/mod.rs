@@ -1,12 +1,7 @@
-//! When backups are due. Pure: whoever runs it says what time it is.
-//!
-//! A type is due once its pattern has fired since it was last seen to, however often that was: what was missed while
-//! nothing ran is made up once. Where several types are due together, the largest runs and counts for the others. What
-//! failed is tried once more, together with what is due next: a full disk at 4 AM on the 1st costs no month.
+//! When backups are due: the patterns here, and in [`ledger`] what is due by them. Pure: whoever asks says what time it is.
 
+pub mod ledger;
 pub mod pattern;
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,17 +12,25 @@ use crate::{Error, Result, zone};
 use pattern::Pattern;
 
 /// A clock may be corrected by so much without anything being run again; a larger step back starts anew from there.
-const STEP_BACK: i64 = 10 * 60_000;
+pub(crate) const STEP_BACK: i64 = 10 * 60_000;
 /// A run that is this late was missed.
 const LATE: i64 = 2 * 60_000;
 /// When the vault is inspected, unless the configuration says otherwise: after the large backups, before the day.
 const INSPECTION: &str = "30 5 * * *";
+/// So old the newest good backup may be, where the schedule makes them at least daily.
+const PATIENCE: i64 = 26 * HOUR;
+/// So late a backup may be before that is a matter for somebody.
+const LEEWAY: i64 = 2 * HOUR;
+/// So many runs to come are looked at for the longest gap: a week of hourly ones.
+const LOOKED_AT: usize = 200;
+const HOUR: i64 = 3_600_000;
 
 /// Which type comes when. Instants are milliseconds since the epoch.
 #[derive(Clone, Debug)]
 pub struct Agenda {
     /// From the smallest type to the largest, those that are switched on.
     patterns: Vec<(BackupType, Pattern)>,
+    inspection: Pattern,
     zone: TimeZone,
 }
 
@@ -55,7 +58,13 @@ impl Agenda {
         let enabled = BackupType::SCHEDULED.into_iter().filter(|kind| config.schedule(*kind).enabled);
         let patterns =
             enabled.map(|kind| Ok((kind, config.schedule(kind).cron.parse()?))).collect::<Result<Vec<_>>>()?;
-        Ok(Agenda { patterns, zone })
+        let inspection = config.monitor.verify_cron.as_deref().unwrap_or(INSPECTION).parse()?;
+        Ok(Agenda { patterns, inspection, zone })
+    }
+
+    /// Those that are switched on, from the smallest to the largest.
+    pub fn types(&self) -> impl Iterator<Item = BackupType> + '_ {
+        self.patterns.iter().map(|(kind, _)| *kind)
     }
 
     /// The coming runs after `after`, soonest first; of several at the same time, the largest.
@@ -64,7 +73,7 @@ impl Agenda {
         let mut at = after;
         while runs.len() < count {
             let coming = self.patterns.iter().filter_map(|(kind, pattern)| {
-                let at = self.fires(pattern, at)?;
+                let at = fires(pattern, at, &self.zone)?;
                 Some(Run { kind: *kind, at })
             });
             // The later of equals is the larger type.
@@ -75,106 +84,41 @@ impl Agenda {
         runs
     }
 
-    fn fires(&self, pattern: &Pattern, after: i64) -> Option<i64> {
+    /// When a type comes next after `after`.
+    fn fires(&self, kind: BackupType, after: i64) -> Option<i64> {
+        let (_, pattern) = self.patterns.iter().find(|(known, _)| *known == kind)?;
         fires(pattern, after, &self.zone)
     }
-}
 
-/// Keeps track of what was seen to.
-#[derive(Clone, Debug)]
-pub struct Scheduler {
-    agenda: Agenda,
-    /// By type: everything up to this instant was run, or counted for.
-    seen_to: BTreeMap<BackupType, i64>,
-    /// Types whose run has failed, to be tried with the next one that is due.
-    owed: BTreeSet<BackupType>,
-    /// The types of the run that began last, if they are not tried again already.
-    fresh: BTreeSet<BackupType>,
-}
-
-impl Scheduler {
-    /// `last`: when each type was last run or counted for. One that never was has missed nothing.
-    pub fn new(agenda: Agenda, last: &BTreeMap<BackupType, i64>, now: i64) -> Scheduler {
-        let types = agenda.patterns.iter().map(|(kind, _)| *kind);
-        let seen_to = types.map(|kind| (kind, last.get(&kind).copied().unwrap_or(now))).collect();
-        Scheduler { agenda, seen_to, owed: BTreeSet::new(), fresh: BTreeSet::new() }
+    fn inspection_fires(&self, after: i64) -> Option<i64> {
+        fires(&self.inspection, after, &self.zone)
     }
 
-    /// What is to begin now, if anything. It counts as seen to from here on.
-    pub fn due(&mut self, now: i64) -> Option<Due> {
-        let (mut kinds, mut missed) = (BTreeSet::new(), false);
-        for (kind, pattern) in &self.agenda.patterns {
-            let seen_to = self.seen_to.entry(*kind).or_insert(now);
-            if now < *seen_to - STEP_BACK {
-                // The clock was wrong before, or is wrong now: silence until it comes here again would be worse.
-                *seen_to = now;
-            }
-            let Some(at) = self.agenda.fires(pattern, *seen_to).filter(|at| *at <= now) else { continue };
-            *seen_to = now;
-            kinds.insert(*kind);
-            missed |= now - at > LATE;
-        }
-        if !kinds.is_empty() {
-            self.fresh = kinds.difference(&self.owed).copied().collect();
-            kinds.append(&mut self.owed);
-        }
-        let kind = kinds.pop_last()?;
-        Some(Due { kind, covers: kinds.into_iter().collect(), missed })
-    }
-
-    /// The run that began last has failed.
-    pub fn failed(&mut self) {
-        self.owed = std::mem::take(&mut self.fresh);
-    }
-
-    /// When the next run is due, as things are now.
-    pub fn wake(&self, now: i64) -> Option<i64> {
-        let next = |(kind, pattern): &(BackupType, Pattern)| {
-            let seen_to = self.seen_to.get(kind).copied().unwrap_or(now);
-            self.agenda.fires(pattern, seen_to)
-        };
-        self.agenda.patterns.iter().filter_map(next).min()
-    }
-
-    pub fn agenda(&self) -> &Agenda {
-        &self.agenda
+    /// How old the newest good backup may be: a little more than the longest time between two that are to come, and at least
+    /// 26 hours.
+    pub fn patience(&self, now: i64) -> i64 {
+        let runs = self.next(now, LOOKED_AT);
+        let gaps = runs.windows(2).map(|pair| pair[1].at - pair[0].at);
+        gaps.max().map_or(PATIENCE, |gap| (gap + LEEWAY).max(PATIENCE))
     }
 }
 
-/// Something else that is to be done again and again: the inspection of the vault.
-#[derive(Clone, Debug)]
-pub struct Chore {
-    pattern: Pattern,
-    zone: TimeZone,
-    seen_to: i64,
+/// How old the newest good backup may be, in milliseconds: as configured, or as the schedule has it.
+pub fn patience(config: &Config, zone: Option<&str>, now: i64) -> i64 {
+    match config.monitor.max_age_hours {
+        Some(hours) => (hours * HOUR as f64) as i64,
+        None => Agenda::of(config, zone).map_or(PATIENCE, |agenda| agenda.patience(now)),
+    }
 }
 
-impl Chore {
-    /// `monitor.verifyCron`, by default every day at 5:30. `zone`: as for [`Agenda::of`].
-    pub fn of(config: &Config, zone: Option<&str>) -> Result<Chore> {
-        let pattern = config.monitor.verify_cron.as_deref().unwrap_or(INSPECTION).parse()?;
-        Ok(Chore { pattern, zone: zone_of(config, zone)?, seen_to: i64::MAX })
+/// Is a backup of this age too old? Then how old it may be.
+pub fn is_stale(config: &Config, zone: Option<&str>, age: i64, now: i64) -> Option<i64> {
+    // Most are younger than any limit that follows from a schedule, and that takes a while to reckon.
+    if config.monitor.max_age_hours.is_none() && age <= PATIENCE {
+        return None;
     }
-
-    /// When it was done last, or when it is known since.
-    pub fn seen_to(self, at: i64) -> Chore {
-        Chore { seen_to: at, ..self }
-    }
-
-    /// Whether it is to be done now, and then whether its time was missed. It counts as seen to from here on.
-    pub fn due(&mut self, now: i64) -> Option<bool> {
-        if now < self.seen_to - STEP_BACK {
-            self.seen_to = now;
-        }
-        let at = fires(&self.pattern, self.seen_to, &self.zone).filter(|at| *at <= now)?;
-        self.seen_to = now;
-        Some(now - at > LATE)
-    }
-
-    /// When it is due next.
-    pub fn wake(&self) -> Option<i64> {
-        fires(&self.pattern, self.seen_to, &self.zone)
-    }
+    let limit = patience(config, zone, now);
+    (age > limit).then_some(limit)
 }
 
 fn fires(pattern: &Pattern, after: i64, zone: &TimeZone) -> Option<i64> {
@@ -195,70 +139,29 @@ fn zone_of(config: &Config, zone: Option<&str>) -> Result<TimeZone> {
 mod tests {
     use super::*;
 
-    const HOUR: i64 = 3_600_000;
-
     fn at(text: &str) -> i64 {
         text.parse::<Timestamp>().unwrap().as_millisecond()
     }
 
-    fn scheduler(zone: &str, last: &[(BackupType, i64)], now: i64) -> Scheduler {
-        let agenda = Agenda::of(&Config::default(), Some(zone)).unwrap();
-        Scheduler::new(agenda, &last.iter().copied().collect(), now)
-    }
-
     #[test]
-    fn the_largest_of_those_that_are_due_together_runs_and_counts_for_the_others() {
-        let now = at("2026-11-29T02:59:30Z");
-        let mut scheduler = scheduler("UTC", &[], now);
-        assert_eq!(scheduler.due(now), None);
-        assert_eq!(scheduler.wake(now), Some(now + 30_000));
-        let due = scheduler.due(now + 30_000).unwrap();
-        assert_eq!((due.kind, &due.covers[..], due.missed), (BackupType::Weekly, &[BackupType::Hourly][..], false));
-        assert_eq!(scheduler.due(now + 31_000), None);
-        assert_eq!(scheduler.due(now + 30_000 + HOUR).unwrap().kind, BackupType::Hourly);
-    }
-
-    #[test]
-    fn what_was_missed_is_made_up_once() {
+    fn the_limit_of_age_follows_the_longest_gap_of_what_is_switched_on() {
         let now = at("2026-11-23T12:10:00Z");
-        let last = [(BackupType::Hourly, now - 100 * HOUR), (BackupType::Daily, now - 100 * HOUR)];
-        let mut scheduler = scheduler("UTC", &last, now);
-        let due = scheduler.due(now).unwrap();
-        assert_eq!((due.kind, &due.covers[..], due.missed), (BackupType::Daily, &[BackupType::Hourly][..], true));
-        assert_eq!(scheduler.due(now + 1), None);
-        assert_eq!(scheduler.wake(now), Some(at("2026-11-23T13:00:00Z")));
-    }
-
-    #[test]
-    fn what_failed_is_tried_once_more_with_what_is_due_next() {
-        let now = at("2026-12-01T03:30:00Z");
-        let mut scheduler = scheduler("UTC", &[], now);
-        let mut run = |hour: i64, fails: bool| {
-            let due = scheduler.due(now - HOUR / 2 + hour * HOUR).unwrap();
-            if fails {
-                scheduler.failed();
-            }
-            (due.kind, due.covers)
+        let hours = |schedules: &str| {
+            let text = format!(r#"{{"root": ".", "schedules": {{{schedules}}}}}"#);
+            let config = Config::from_json(&text, std::path::Path::new("/")).unwrap();
+            patience(&config, Some("UTC"), now) / HOUR
         };
-        assert_eq!(run(1, true), (BackupType::Monthly, vec![BackupType::Hourly]));
-        // Once: a backup that cannot be made must not keep smaller ones from being made.
-        assert_eq!(run(2, true), (BackupType::Monthly, vec![BackupType::Hourly]));
-        assert_eq!(run(3, true), (BackupType::Hourly, vec![]));
-        assert_eq!(run(4, false), (BackupType::Hourly, vec![]));
-    }
-
-    #[test]
-    fn a_clock_that_jumps_neither_repeats_nor_falls_silent() {
-        let now = at("2026-11-23T12:00:00Z");
-        let mut scheduler = scheduler("UTC", &[], now - 1);
-        assert_eq!(scheduler.due(now).unwrap().kind, BackupType::Hourly);
-        // Corrected by a little: nothing runs twice.
-        assert_eq!(scheduler.due(now - 1000), None);
-        assert_eq!(scheduler.due(now), None);
-        // Ten years ahead: one run, the largest. Back again: the next hour is an hour.
-        assert_eq!(scheduler.due(now + 87_660 * HOUR).unwrap().kind, BackupType::Monthly);
-        assert_eq!(scheduler.due(now + HOUR / 2), None);
-        assert_eq!(scheduler.due(now + HOUR).unwrap().kind, BackupType::Hourly);
+        let off = |kinds: &[&str]| {
+            let off = kinds.iter().map(|kind| format!(r#""{kind}": {{"enabled": false}}"#));
+            off.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(hours(""), 26);
+        assert_eq!(hours(&off(&["HOURLY"])), 26);
+        assert_eq!(hours(&off(&["HOURLY", "DAILY", "MONTHLY"])), 7 * 24 + 2);
+        assert_eq!(hours(&off(&["HOURLY", "DAILY", "WEEKLY"])), 31 * 24 + 2);
+        // Working hours: from Friday evening to Monday morning.
+        let others = off(&["DAILY", "WEEKLY", "MONTHLY"]);
+        assert_eq!(hours(&format!(r#""HOURLY": {{"cron": "0 9-17 * * 1-5"}}, {others}"#)), 64 + 2);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Environment {
     /// BACKUP_KEY_FILE, absolute, or empty, where it is set.
     pub key_file: Option<PathBuf>,
     pub of: Whose,
+    /// What time it is there, in milliseconds since the epoch, where that is another one than here: for tests of the schedule.
+    pub now: Option<i64>,
 }
 
 /// Whose environment it is.

@@ -29,6 +29,7 @@ use crate::mutex::lock as locked;
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
 use crate::vault::{checked_json, durable, place};
+use crate::watch::News;
 
 /// Starts a worker for each operation on one root, and keeps the key that the first of them unlocked.
 pub struct Supervisor {
@@ -51,9 +52,18 @@ enum Line<'a> {
     #[serde(borrow)]
     Progress(&'a RawValue),
     Key(MasterKey),
+    Untold(News),
     #[serde(borrow)]
     Result(&'a RawValue),
     Error(Failure),
+}
+
+/// What a worker says before it answers.
+pub enum Said<'a> {
+    /// As JSON text.
+    Progress(&'a str),
+    /// What the vault cannot keep.
+    Untold(News),
 }
 
 impl Supervisor {
@@ -63,13 +73,13 @@ impl Supervisor {
     }
 
     /// Does one operation and returns its result as JSON text. `environment`: the app's at the moment of the call, which goes
-    /// over what the configuration says. `progress` gets JSON text, too.
+    /// over what the configuration says. `said` gets what it says meanwhile.
     pub fn run(
         &self,
         operation: Operation,
         environment: Environment,
         cancel: &Cancel,
-        progress: &mut dyn FnMut(&str),
+        said: &mut dyn FnMut(Said<'_>),
     ) -> Result<String, Failure> {
         cancel.check()?;
         let config = self.config.clone();
@@ -82,7 +92,7 @@ impl Supervisor {
         if sent.is_ok() {
             cancel.arm(worker.take_requests());
         }
-        let answer = self.listen(&mut worker, &passphrase, progress);
+        let answer = self.listen(&mut worker, &passphrase, said);
         // The end of its stdin tells the worker, too, that nobody needs anything of it any more.
         cancel.disarm();
         match answer {
@@ -100,12 +110,13 @@ impl Supervisor {
         &self,
         worker: &mut Process,
         passphrase: &Option<Secret>,
-        progress: &mut dyn FnMut(&str),
+        said: &mut dyn FnMut(Said<'_>),
     ) -> Result<Option<Result<String, Failure>>, String> {
         while let Some(line) = worker.line()? {
             // The error itself may quote the line, and the line may be a key.
             match serde_json::from_slice(&line).map_err(|_| "it is not an answer of this version".to_string())? {
-                Line::Progress(report) => progress(report.get()),
+                Line::Progress(report) => said(Said::Progress(report.get())),
+                Line::Untold(news) => said(Said::Untold(news)),
                 Line::Key(key) => self.keep(key, passphrase.clone()),
                 Line::Result(result) => return Ok(Some(Ok(result.get().to_owned()))),
                 Line::Error(failure) => return Ok(Some(Err(failure))),
@@ -153,6 +164,7 @@ impl Failure {
 mod tests {
     use super::protocol::Answer;
     use super::*;
+    use crate::report::BackupType;
 
     #[test]
     fn each_answer_of_the_protocol_is_understood() {
@@ -160,12 +172,14 @@ mod tests {
         for answer in [
             Answer::Progress(Default::default()),
             Answer::Key(key.clone()),
+            Answer::Untold(News::backup_failure(BackupType::Daily, "E_NO_SPACE", "…")),
             Answer::Result(serde_json::json!({ "success": true })),
             Answer::Error(Failure { code: "E_BUSY".into(), message: "…".into() }),
         ] {
             let text = serde_json::to_vec(&answer).unwrap();
             match (serde_json::from_slice(&text).unwrap(), answer) {
                 (Line::Progress(text), Answer::Progress(_)) => assert!(text.get().contains("phase")),
+                (Line::Untold(news), Answer::Untold(_)) => assert_eq!(news.name(), "backup:failure"),
                 (Line::Key(read), Answer::Key(_)) => assert!(read == key),
                 (Line::Result(text), Answer::Result(_)) => assert_eq!(text.get(), r#"{"success":true}"#),
                 (Line::Error(failure), Answer::Error(_)) => assert_eq!(failure.code, "E_BUSY"),

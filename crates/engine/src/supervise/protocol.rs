@@ -1,7 +1,7 @@
 //! The language between host and worker: JSON lines over the worker's stdin and stdout.
 //!
 //! The host writes one [`Request`] line, and later perhaps [`Signal`] lines. The worker answers with any number of
-//! progress lines and then exactly one result or error line, and exits. When its stdin ends, its host is gone, and
+//! progress lines, perhaps untold news, and then exactly one result or error line, and exits. When its stdin ends, its host is gone, and
 //! the worker cancels itself. Secrets travel here and nowhere else: never in arguments or the environment.
 
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use crate::report::{
 };
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
+use crate::watch::News;
 
 /// The first line that the worker reads.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,8 +41,8 @@ pub enum Operation {
         #[serde(default)]
         options: BackupOptions,
     },
-    /// A backup whose time has come, and what belongs to it: pruning, and an archive where one is asked for. `covers`:
-    /// smaller types that were due, too. Result: `BackupResult`.
+    /// What the schedule does for this type, now: a backup, pruning, and an archive where one is asked for. `covers`: smaller
+    /// types that it counts for. Result: `BackupResult`.
     RunScheduled {
         #[serde(rename = "type")]
         kind: BackupType,
@@ -50,8 +51,22 @@ pub enum Operation {
         #[serde(default)]
         wait: bool,
     },
+    /// The backup that is due by the schedule, as the vault knows it. `zone`: the host's. Result: `BackupResult`, or null.
+    RunDue {
+        #[serde(default)]
+        zone: Option<String>,
+    },
     /// Reads back the part of the vault whose turn it is, and now and then rehearses a restore. Result: `Inspection`.
     Inspect,
+    /// The same, where it is due by the schedule. Result: `Inspection`, or null.
+    InspectDue {
+        #[serde(default)]
+        zone: Option<String>,
+    },
+    /// No scheduled backups until then, in milliseconds since the epoch. Result: null.
+    Pause { until: i64 },
+    /// Ends a pause. Result: null.
+    Resume,
     /// Result: `BackupInfo[]`, newest first.
     ListBackups {
         #[serde(default)]
@@ -148,6 +163,8 @@ pub enum Answer {
     Progress(Progress),
     /// The master key that was unlocked by a passphrase, so that the host can hand it to its next worker.
     Key(MasterKey),
+    /// What listeners should hear of, and could not be kept in the vault: the host tells it from memory.
+    Untold(News),
     Result(Value),
     Error(Failure),
 }

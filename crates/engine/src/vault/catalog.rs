@@ -203,7 +203,11 @@ impl Catalog {
                 Ok(entries) => self.add_pack(id, size, &entries)?,
                 Err(error) => {
                     self.forget_pack(id)?;
-                    damaged.push(error);
+                    // Whoever reads it knows only what failed, and not on what.
+                    damaged.push(match error {
+                        Error::Io { action, source, .. } => Error::Io { action, path, source },
+                        other => other,
+                    });
                 }
             }
         }

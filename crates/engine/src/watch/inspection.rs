@@ -124,9 +124,27 @@ pub fn damaged_packs(dir: &Path) -> HashSet<PackId> {
     damage(dir).iter().filter_map(|one| PackId::of_object(&one.object)).collect()
 }
 
-fn damage(dir: &Path) -> Vec<Damage> {
+/// What is known to be damaged.
+pub fn damage(dir: &Path) -> Vec<Damage> {
     let report = Logbook::open_read_only(dir).and_then(|logbook| logbook.fact::<VerifyReport>(fact::DAMAGE).ok()?);
     report.map_or(Vec::new(), |report| report.damaged)
+}
+
+/// What was found damaged before and was not read this time, so that it may be damaged still.
+fn still_damaged(vault: &Vault, verified: &Verified, archives: &[String], scope: &Scope<'_>) -> Vec<Damage> {
+    let whole: HashSet<String> = verified.whole.iter().map(PackId::object).chain(archives.iter().cloned()).collect();
+    let is_open = |one: &Damage| {
+        // Where it is not one backup, all records are read, and all that was damaged before.
+        let is_read = !matches!(scope, Scope::Backup(_)) || whole.contains(&one.object);
+        !is_read && (!one.object.contains('/') || vault.dir().join(&one.object).exists())
+    };
+    damage(vault.dir()).into_iter().filter(is_open).collect()
+}
+
+/// What of a report nobody was told of before.
+pub fn is_news(known: &[Damage], report: &VerifyReport) -> bool {
+    let known: HashSet<&str> = known.iter().map(|one| one.object.as_str()).collect();
+    report.damaged.iter().any(|one| one.healed || !known.contains(one.object.as_str()))
 }
 
 /// Notes what was read, and what was found. `archives`: those that are whole.
@@ -141,11 +159,13 @@ pub(crate) fn remember(
     logbook.set_checked(&verified.whole, &verified.packs, now)?;
     let mut report = verified.report.clone();
     report.damaged.retain(|damage| !damage.healed);
-    match (report.damaged.is_empty(), scope) {
-        (false, _) => logbook.note(fact::DAMAGE, &report)?,
-        // The rest of the vault may still be damaged.
-        (true, Scope::Backup(_)) => {}
-        (true, _) => logbook.forget(fact::DAMAGE)?,
+    let remain = still_damaged(vault, verified, archives, scope);
+    let found: HashSet<String> = report.damaged.iter().map(|one| one.object.clone()).collect();
+    let damaged: Vec<Damage> =
+        report.damaged.iter().cloned().chain(remain.into_iter().filter(|one| !found.contains(&one.object))).collect();
+    match damaged.is_empty() {
+        true => logbook.forget(fact::DAMAGE)?,
+        false => logbook.note(fact::DAMAGE, &VerifyReport { ok: false, damaged, ..report.clone() })?,
     }
     let backups: Vec<String> = verified.backups.iter().map(|name| name.to_string()).collect();
     if !matches!(scope, Scope::Packs(_)) {

@@ -1,62 +1,38 @@
 //! The logbook: what happened, in a small SQLite file of its own in the vault's folder.
 //!
 //! The catalog may be thrown away at any time and built again from the vault; what is in here is nowhere else. It holds
-//! the history of runs, the events that nobody has taken yet, and a few facts that the watch needs from one look to the
-//! next. No backup needs it: where it cannot be read it is set aside and begun anew, and where it cannot be written, as
-//! on a full disk, the operation goes on without. Its size is bounded.
+//! the history of runs ([`super::runs`]), the events that wait to be told ([`super::outbox`]), what the schedule was seen to, and a
+//! few facts that the watch needs from one look to the next. No backup needs it: where it cannot be read it is set aside and
+//! begun anew, and where it cannot be written, as on a full disk, the operation goes on without. Its size is bounded.
 
 use std::collections::HashSet;
+use std::io::ErrorKind::PermissionDenied;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{OpenFlags, params};
+use serde::Serialize;
 use serde_json::Value;
+use tempfile::TempDir;
 
-use super::fact;
+use super::{fact, schema};
 use crate::capture::databases::SIDES;
-use crate::report::{BackupType, HistoryFilter, NextRun, Run, RunResult};
+use crate::capture::stat::{Purpose, may};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
-use crate::{Error, Result};
+use crate::{Error, Result, space};
 
 pub const FILE: &str = "logbook.sqlite";
-/// Runs that are remembered: more than two years of hourly backups.
-const MAX_RUNS: u32 = 20_000;
-/// Events that wait to be taken. More than these nobody would read.
-const MAX_EVENTS: u32 = 500;
-/// An event that nobody took for so long is no news any more.
-const EVENT_LIFE: i64 = 7 * 24 * 3_600_000;
-/// Warnings that are remembered of one run.
-const MAX_WARNINGS: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(2);
-
-const VERSION: i64 = 1;
-const SCHEMA: &str = "
-    CREATE TABLE runs (
-        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, operation TEXT NOT NULL, type TEXT, result TEXT NOT NULL,
-        run TEXT NOT NULL
-    );
-    CREATE INDEX runs_at ON runs (at);
-    CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, event TEXT NOT NULL, value TEXT NOT NULL);
-    CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE checked (pack BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
-";
-
-/// Something that happened and that somebody should be told.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// Grows from one event to the next.
-    pub id: i64,
-    /// Milliseconds since the epoch.
-    pub at: i64,
-    /// As in `index.d.ts`: `backup:failure`, `storage:warning`, ...
-    pub event: String,
-    pub value: Value,
-}
+/// For whoever only looks, and must not be kept waiting.
+const GLANCE: Duration = Duration::from_millis(200);
+/// With less room on the disk not even a line can be written.
+const LEAST: u64 = 256 << 10;
 
 pub struct Logbook {
     db: Database,
+    /// Where what is read is a copy.
+    _copy: Option<TempDir>,
 }
 
 impl Logbook {
@@ -94,120 +70,93 @@ impl Logbook {
             db.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1000000;",
             )?;
-            if version(db)? == VERSION {
-                return Ok(());
-            }
-            // Of two that find it empty, one makes the tables.
-            let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            match version(&transaction)? {
-                0 => transaction.execute_batch(&format!("{SCHEMA} PRAGMA user_version = {VERSION};"))?,
-                VERSION => {}
-                // Made by a newer Lifeboat, which goes on with it.
-                _ => return Err(rusqlite::Error::InvalidQuery),
-            }
-            transaction.commit()
+            schema::prepare(db)
         })?;
-        Ok(Logbook { db })
+        Ok(Logbook { db, _copy: None })
     }
 
-    /// Opens it beside whoever writes. `None` where there is none that can be read.
+    /// Opens it beside whoever writes. `None` where there is none, or it cannot be read.
     pub fn open_read_only(vault: &Path) -> Option<Logbook> {
+        Logbook::read(vault).ok().flatten()
+    }
+
+    /// The same, and says why it cannot be read. `None`: there is none, or no tables are in it yet.
+    pub fn read(vault: &Path) -> Result<Option<Logbook>> {
+        let path = vault.join(FILE);
+        if !path.try_exists().map_err(|error| Error::io("looking for", &path, error))? {
+            return Ok(None);
+        }
+        match Logbook::try_read(&path, None) {
+            // Beside it nothing may be written, which SQLite needs for its log: then a copy is what is read.
+            Err(Error::Io { .. }) => Logbook::read_copy(vault),
+            other => other,
+        }
+    }
+
+    fn try_read(path: &Path, copy: Option<TempDir>) -> Result<Option<Logbook>> {
         let mut found = 0;
-        let db = Database::open(&vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
-            db.busy_timeout(Duration::from_millis(200))?;
-            found = version(db)?;
+        let flags = if copy.is_some() { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+        let db = Database::open(path, flags, |db| {
+            db.busy_timeout(GLANCE)?;
+            found = schema::version(db)?;
+            if found == 1 && copy.is_some() {
+                schema::prepare(db)?;
+                found = schema::VERSION;
+            }
             Ok(())
-        });
-        Some(Logbook { db: db.ok()? }).filter(|_| found == VERSION)
-    }
-
-    /// Writes down a run; returns what it is known by.
-    pub fn begin(&self, run: &Run) -> Result<i64> {
-        let (kind, result) = (run.kind.map(BackupType::as_str), run.result.as_str());
-        self.db.run(
-            "INSERT INTO runs (at, operation, type, result, run) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![run.at, run.operation, kind, result, json(run)?],
-        )?;
-        let id = self.db.last_id();
-        self.db.run("DELETE FROM runs WHERE id <= ?1", [id - i64::from(MAX_RUNS)])?;
-        Ok(id)
-    }
-
-    /// What became of it.
-    pub fn end(&self, id: i64, run: &Run) -> Result<()> {
-        let mut run = run.clone();
-        run.warnings.truncate(MAX_WARNINGS);
-        self.db
-            .run("UPDATE runs SET result = ?2, run = ?3 WHERE id = ?1", params![id, run.result.as_str(), json(&run)?])
-    }
-
-    /// It did nothing after all.
-    pub fn withdraw(&self, id: i64) -> Result<()> {
-        self.db.run("DELETE FROM runs WHERE id = ?1", [id])
-    }
-
-    /// Runs that never ended, though nothing runs now, were cut off. The caller holds the vault's lock.
-    pub fn settle(&self, now: i64) -> Result<()> {
-        let open = self.db.query("SELECT id, run FROM runs WHERE result = 'running'", params![], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
-        for (id, text) in open {
-            let Ok(run) = serde_json::from_str::<Run>(&text) else { continue };
-            let message = "It was cut off: its process was killed, or the machine went down.";
-            self.end(
-                id,
-                &Run {
-                    result: RunResult::Interrupted,
-                    duration_ms: (now - run.at).max(0) as u64,
-                    code: Some("E_WORKER".into()),
-                    message: Some(message.into()),
-                    ..run
-                },
-            )?;
+        match found {
+            schema::VERSION => Ok(Some(Logbook { db, _copy: copy })),
+            // One of an older Lifeboat has other tables, and whoever only looks makes none.
+            1 => path.parent().map_or(Ok(None), Logbook::read_copy),
+            0 => Ok(None),
+            _ => Err(Error::Format { message: format!("{FILE} was made by a newer Lifeboat. Update this one.") }),
         }
-        Ok(())
     }
 
-    /// The newest first.
-    pub fn runs(&self, filter: &HistoryFilter) -> Result<Vec<Run>> {
-        let sql = "SELECT run FROM runs WHERE (?1 IS NULL OR operation = ?1) AND (?2 IS NULL OR type = ?2)
-                   AND at >= ?3 AND at <= ?4 ORDER BY id DESC LIMIT ?5";
-        let limit = filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
-        let values = params![
-            filter.operation.as_deref().map(str::to_ascii_uppercase),
-            filter.kind.map(BackupType::as_str),
-            filter.since.unwrap_or(i64::MIN),
-            filter.until.unwrap_or(i64::MAX),
-            limit
-        ];
-        let texts = self.db.query(sql, values, |row| row.get::<_, String>(0))?;
-        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
-    }
-
-    /// The oldest first.
-    pub fn all_runs(&self) -> Result<Vec<Run>> {
-        let limit = Some(MAX_RUNS as usize);
-        let mut runs = self.runs(&HistoryFilter { limit, ..HistoryFilter::default() })?;
-        runs.reverse();
-        Ok(runs)
-    }
-
-    /// Begins with the history of another one, and the time zone that its host had.
-    pub fn begin_as(&self, other: &Logbook) -> Result<()> {
-        let runs = other.all_runs()?;
-        self.db.run("BEGIN", params![])?;
-        runs.iter().try_for_each(|run| self.begin(run).map(drop))?;
-        if let Some(zone) = other.fact::<String>(fact::ZONE)? {
-            self.note(fact::ZONE, &zone)?;
+    fn read_copy(vault: &Path) -> Result<Option<Logbook>> {
+        let folder =
+            tempfile::tempdir().map_err(|error| Error::io("making a folder in", std::env::temp_dir(), error))?;
+        for suffix in ["", "-wal"] {
+            let (from, to) = [vault, folder.path()].map(|dir| dir.join(format!("{FILE}{suffix}"))).into();
+            match std::fs::copy(&from, &to) {
+                Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("reading", &from, error));
+                }
+                _ => {}
+            }
         }
-        self.db.run("COMMIT", params![])
+        Logbook::try_read(&folder.path().join(FILE), Some(folder))
+    }
+
+    /// Why nothing can be written into it, as far as that is known without opening it. Whoever may only look at a vault is no
+    /// fault of it.
+    pub(super) fn unwritable(vault: &Path) -> Option<Error> {
+        let path = vault.join(FILE);
+        if let Ok(metadata) = path.symlink_metadata()
+            && !metadata.is_file()
+        {
+            return Some(Error::io("writing", &path, std::io::Error::other("it is no file")));
+        }
+        match may(vault, Purpose::Write) {
+            Err(error) if error.kind() == PermissionDenied => None,
+            Err(error) => Some(Error::io("writing", &path, error)),
+            Ok(()) if space::free(vault).is_some_and(|free| free < LEAST) => {
+                Some(Error::NoSpace { path, source: std::io::ErrorKind::StorageFull.into() })
+            }
+            Ok(()) => None,
+        }
+    }
+
+    pub(super) fn db(&self) -> &Database {
+        &self.db
     }
 
     /// Forgets what waits to be told, and what is known of the machine. The history stays, and the host's time zone.
     pub fn forget_machine(&self) -> Result<()> {
         self.db.with(|db| {
             let transaction = db.unchecked_transaction()?;
-            transaction.execute_batch("DELETE FROM events; DELETE FROM checked;")?;
+            transaction.execute_batch("DELETE FROM events; DELETE FROM deliveries; DELETE FROM consumers; DELETE FROM checked; DELETE FROM schedule;")?;
             transaction.execute("DELETE FROM facts WHERE key <> ?1", [fact::ZONE])?;
             transaction.commit()
         })
@@ -216,55 +165,6 @@ impl Logbook {
     /// The days, since the epoch, on which anything ran.
     pub fn days(&self) -> Result<Vec<i64>> {
         self.db.query("SELECT DISTINCT at / 86400000 FROM runs", params![], |row| row.get(0))
-    }
-
-    /// The newest backup that failed or was cut off.
-    pub fn last_failure(&self) -> Result<Option<Run>> {
-        // What somebody cancelled, or what met another one at work, did not fail, and hides no failure before it.
-        let sql = "SELECT run FROM runs WHERE operation = 'BACKUP' AND result IN ('failure', 'interrupted')
-                   AND COALESCE(json_extract(run, '$.code'), '') NOT IN ('E_ABORTED', 'E_BUSY')
-                   ORDER BY id DESC LIMIT 1";
-        let text: Option<String> = self.db.get(sql, params![])?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
-    }
-
-    /// The newest backup of a scheduled type that no host has asked for, such as cron's.
-    pub fn last_command(&self) -> Result<Option<NextRun>> {
-        let sql =
-            "SELECT run FROM runs WHERE operation = 'BACKUP' AND result NOT IN ('failure', 'interrupted', 'running')
-                   AND type IN ('HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY')
-                   AND NOT COALESCE(json_extract(run, '$.hosted'), 0) ORDER BY id DESC LIMIT 1";
-        let text: Option<String> = self.db.get(sql, params![])?;
-        let run = text.and_then(|text| serde_json::from_str::<Run>(&text).ok());
-        Ok(run.and_then(|run| Some(NextRun { kind: run.kind?, at: run.at })))
-    }
-
-    /// Returns what it is known by.
-    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<i64> {
-        self.db.run("INSERT INTO events (at, event, value) VALUES (?1, ?2, ?3)", params![now, event, json(value)?])?;
-        let id = self.db.last_id();
-        // Those of a clock that went wrong are dropped by number.
-        let oldest = id - i64::from(MAX_EVENTS);
-        // By the clock alone all would be dropped where it was a month ahead once: days count on which anything ran.
-        let sql = "DELETE FROM events WHERE id <= ?1 OR (at < ?2 AND ?3 <= (SELECT COUNT(DISTINCT runs.at / 86400000)
-                   FROM runs WHERE runs.at / 86400000 > events.at / 86400000 AND runs.at <= ?4))";
-        self.db.run(sql, params![oldest, now - EVENT_LIFE, EVENT_LIFE / 86_400_000, now])?;
-        Ok(id)
-    }
-
-    /// What nobody has taken yet, in order.
-    pub fn events(&self) -> Result<Vec<Event>> {
-        let rows = self.db.query("SELECT id, at, event, value FROM events ORDER BY id", params![], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
-        })?;
-        let event = |(id, at, event, value): (i64, i64, String, String)| {
-            Some(Event { id, at, event, value: serde_json::from_str(&value).ok()? })
-        };
-        Ok(rows.into_iter().filter_map(event).collect())
-    }
-
-    pub fn acknowledge(&self, id: i64) -> Result<()> {
-        self.db.run("DELETE FROM events WHERE id = ?1", params![id])
     }
 
     /// A fact, as it was last noted. What is not understood is as good as none.
@@ -340,10 +240,6 @@ impl Logbook {
     }
 }
 
-fn version(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("PRAGMA user_version", [], |row| row.get(0))
-}
-
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
 }

@@ -2,34 +2,39 @@
 //!
 //! Silence is the enemy: backups that no longer happen, a vault that fills up, a pack that rots. [`Watch::look`] is cheap
 //! and is called again and again by whoever runs the schedule; it needs no key and opens nothing outside the vault. What
-//! it notices becomes an event in the [`logbook`], which stays there until somebody has taken it, in order and once.
+//! it notices becomes an event in the [`outbox`], which stays there until everybody has taken it who wants to hear of it.
 
+pub mod event;
 pub mod inspection;
+mod lines;
 pub mod logbook;
+mod look;
+pub mod lost;
+pub mod outbox;
 mod recorder;
 pub mod rehearsal;
+mod runs;
+mod schema;
+pub mod settle;
 mod state;
 
-pub use logbook::{Event, Logbook};
-pub use recorder::Recorder;
+pub use event::{Event, News};
+pub use lines::ledger;
+pub use logbook::Logbook;
+pub use look::{Look, Watch};
+pub use outbox::{Claim, Consumer};
+pub use recorder::{Recorder, tell};
 pub use state::{makers, status};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-use serde_json::{Value, json};
+use std::path::Path;
 
 use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
 use crate::vault::catalog::Catalog;
-use crate::vault::{self, Vault, place};
-use crate::{Config, Result};
-
-/// How often one is reminded of backups that are too old.
-const REMIND: i64 = 24 * 3_600_000;
-/// From so many percent on, the vault is about to be full.
-const NEARLY_FULL: f64 = 95.0;
+use crate::vault::name::BackupName;
+use crate::{Result, vault};
 
 /// The names of facts in the logbook.
 pub(crate) mod fact {
@@ -37,10 +42,6 @@ pub(crate) mod fact {
     pub const STALE: &str = "stale";
     /// Of the storage warnings, the percentage that was told last.
     pub const STORAGE: &str = "storage";
-    /// By type: up to when the schedule was followed.
-    pub const SCHEDULE: &str = "schedule.";
-    /// When the vault was last inspected.
-    pub const INSPECTED: &str = "inspected";
     /// When a restore was last rehearsed.
     pub const REHEARSED: &str = "rehearsed";
     /// The report of a rehearsal that failed.
@@ -57,158 +58,6 @@ pub(crate) mod fact {
     pub const ZONE: &str = "zone";
 }
 
-/// One vault under watch.
-#[derive(Clone, Debug)]
-pub struct Watch {
-    /// The folder that is named for it.
-    dir: PathBuf,
-    limit: u64,
-    max_age: i64,
-    warn_percent: f64,
-}
-
-impl Watch {
-    pub fn new(config: &Config) -> Watch {
-        Watch {
-            dir: config.backup_dir.clone(),
-            limit: config.max_local_storage.0,
-            max_age: (config.monitor.max_age_hours * 3_600_000.0) as i64,
-            warn_percent: config.monitor.storage_warn_percent,
-        }
-    }
-
-    fn vault(&self) -> PathBuf {
-        place::of(&self.dir)
-    }
-
-    fn logbook(&self) -> Result<Option<Logbook>> {
-        let vault = self.vault();
-        Vault::exists(&vault).then(|| Logbook::open(&vault)).transpose()
-    }
-
-    /// Notes `backup:stale` and `storage:warning` where they are due. `now`: milliseconds since the epoch.
-    pub fn look(&self, now: i64) -> Result<()> {
-        let Some(logbook) = self.logbook()? else { return Ok(()) };
-        self.look_at_age(&logbook, now)?;
-        self.look_at_storage(&logbook, now)
-    }
-
-    fn look_at_age(&self, logbook: &Logbook, now: i64) -> Result<()> {
-        let newest = newest_good(&self.vault(), now)?;
-        // Of a vault without a backup: since it is known that there should be one.
-        let since = match newest {
-            Some(newest) => newest,
-            None => self.since(logbook, now)?,
-        };
-        let age = now - since;
-        if age <= self.max_age {
-            return logbook.forget(fact::STALE);
-        }
-        let told: Option<i64> = logbook.fact(fact::STALE)?;
-        // A clock that went back does not silence it.
-        if told.is_some_and(|told| (0..REMIND).contains(&(now - told))) {
-            return Ok(());
-        }
-        let value = json!({ "ageMs": age, "limitMs": self.max_age });
-        logbook.keep("backup:stale", &value, now)?;
-        logbook.note(fact::STALE, &now)
-    }
-
-    fn since(&self, logbook: &Logbook, now: i64) -> Result<i64> {
-        let seen = logbook.facts::<i64>(fact::SCHEDULE)?;
-        Ok(seen.into_iter().map(|(_, at)| at).min().unwrap_or(now))
-    }
-
-    fn look_at_storage(&self, logbook: &Logbook, now: i64) -> Result<()> {
-        let used = vault::usage(&self.vault())?.used;
-        let percent = used as f64 * 100.0 / self.limit as f64;
-        let level = match percent {
-            percent if percent >= NEARLY_FULL => NEARLY_FULL,
-            percent if percent >= self.warn_percent => self.warn_percent,
-            _ => 0.0,
-        };
-        let told: f64 = logbook.fact(fact::STORAGE)?.unwrap_or(0.0);
-        if level > told {
-            let value = json!({ "used": used, "limit": self.limit, "percent": (percent * 10.0).round() / 10.0 });
-            logbook.keep("storage:warning", &value, now)?;
-        }
-        if level != told {
-            logbook.note(fact::STORAGE, &level)?;
-        }
-        Ok(())
-    }
-
-    /// What nobody has taken yet, in order.
-    pub fn events(&self) -> Result<Vec<Event>> {
-        self.logbook()?.map_or(Ok(Vec::new()), |logbook| logbook.events())
-    }
-
-    /// Somebody has taken it: it will not come again.
-    pub fn acknowledge(&self, id: i64) -> Result<()> {
-        self.logbook()?.map_or(Ok(()), |logbook| logbook.acknowledge(id))
-    }
-
-    /// Keeps an event that nobody could take. Its id; `None` where there is no vault to keep it in.
-    pub fn keep(&self, event: &str, value: &Value, now: i64) -> Result<Option<i64>> {
-        self.logbook()?.map(|logbook| logbook.keep(event, value, now)).transpose()
-    }
-
-    /// Up to when each type's schedule was followed. What was never looked at is from now on. A logbook that cannot be used,
-    /// on a full disk for one, is no reason for no schedule.
-    pub fn seen_to(&self, now: i64) -> BTreeMap<BackupType, i64> {
-        let mut seen: BTreeMap<BackupType, i64> = BackupType::SCHEDULED.map(|kind| (kind, i64::MIN)).into();
-        let mut note = |kind, at: i64| {
-            // Of a time that is still to come nothing was seen.
-            if let Some(seen) = seen.get_mut(&kind).filter(|seen| at <= now && **seen < at) {
-                *seen = at;
-            }
-        };
-        let mut unseen: BTreeSet<BackupType> = BackupType::SCHEDULED.into();
-        newest_first(&self.vault(), |info| {
-            for kind in BackupType::SCHEDULED.into_iter().filter(|kind| info.counts_for(*kind)) {
-                note(kind, info.timestamp);
-                if info.timestamp <= now {
-                    unseen.remove(&kind);
-                }
-            }
-            if unseen.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        let logbook = self.logbook().ok().flatten();
-        let known = logbook.as_ref().and_then(|logbook| logbook.facts::<i64>(fact::SCHEDULE).ok());
-        for (kind, at) in known.unwrap_or_default() {
-            if let Ok(kind) = kind.parse() {
-                note(kind, at);
-            }
-        }
-        for (kind, at) in seen.iter_mut().filter(|(_, at)| **at == i64::MIN) {
-            *at = now;
-            if let Some(logbook) = &logbook {
-                let _ = logbook.note(&format!("{}{kind}", fact::SCHEDULE), at);
-            }
-        }
-        seen
-    }
-
-    /// The zone of the host that follows the schedule, for whoever asks while no host runs. What cannot be noted is not.
-    pub fn note_zone(&self, zone: Option<&str>) {
-        let Ok(Some(logbook)) = self.logbook() else { return };
-        let _ = match zone {
-            Some(zone) => logbook.note(fact::ZONE, zone),
-            None => logbook.forget(fact::ZONE),
-        };
-    }
-
-    /// When the vault was last inspected; now, where it never was, or nobody knows.
-    pub fn inspected(&self, now: i64) -> i64 {
-        let Ok(Some(logbook)) = self.logbook() else { return now };
-        let known = logbook.fact::<i64>(fact::INSPECTED).ok().flatten().filter(|at| *at <= now);
-        known.unwrap_or_else(|| {
-            let _ = logbook.note(fact::INSPECTED, &now);
-            now
-        })
-    }
-}
-
 /// What the catalog says of backups, the newest first, until `visit` has seen enough; but nothing of what restores have
 /// replaced. Needs no key.
 fn newest_first(dir: &Path, mut visit: impl FnMut(BackupInfo) -> ControlFlow<()>) {
@@ -222,24 +71,36 @@ fn newest_first(dir: &Path, mut visit: impl FnMut(BackupInfo) -> ControlFlow<()>
 }
 
 /// When the newest good backup was made, if there is one. Those that are dated in the future tell nothing, and what a restore
-/// replaced is no backup that anybody waits for.
+/// replaced is no backup that anybody waits for. One that the catalog does not know counts as good: the catalog may be gone.
 pub(crate) fn newest_good(dir: &Path, now: i64) -> Result<Option<i64>> {
-    let mut newest = None;
-    newest_first(dir, |info| {
-        let is_doubted = info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup);
-        if info.degraded || is_doubted || info.kind == BackupType::Safety || retention::is_ahead(info.timestamp, now) {
-            return ControlFlow::Continue(());
+    Ok(newest_good_of(&vault::list_snapshots(dir)?, dir, now))
+}
+
+/// The same of these, which are in no order.
+fn newest_good_of(names: &[BackupName], dir: &Path, now: i64) -> Option<i64> {
+    let mut bad = HashSet::new();
+    newest_first(dir, |info| match info.degraded || is_doubted(dir, &info) {
+        true => {
+            bad.insert(info.backup);
+            ControlFlow::Continue(())
         }
-        newest = Some(info.timestamp);
-        ControlFlow::Break(())
+        false if retention::is_ahead(info.timestamp, now) => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
     });
-    Ok(newest)
+    let is_good = |name: &&BackupName| {
+        name.kind() != BackupType::Safety && !retention::is_ahead(name.millis(), now) && !bad.contains(name.as_str())
+    };
+    names.iter().filter(is_good).map(BackupName::millis).max()
+}
+
+fn is_doubted(dir: &Path, info: &BackupInfo) -> bool {
+    info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup)
 }
 
 /// The newest backup that is suspicious, if there is one. Needs no key.
 pub(crate) fn doubted(dir: &Path) -> Option<BackupInfo> {
     let mut doubted = None;
-    newest_first(dir, |info| match info.suspicious.is_some() && !vault::is_accepted(dir, &info.backup) {
+    newest_first(dir, |info| match is_doubted(dir, &info) {
         true => {
             doubted = Some(info);
             ControlFlow::Break(())
@@ -267,5 +128,5 @@ pub(crate) fn days(vault: &Path) -> BTreeSet<i64> {
 
 /// The history of a vault, newest first. Needs no key.
 pub fn history(vault: &Path, filter: &HistoryFilter) -> Result<Vec<Run>> {
-    Logbook::open_read_only(vault).map_or(Ok(Vec::new()), |logbook| logbook.runs(filter))
+    Logbook::read(vault)?.map_or(Ok(Vec::new()), |logbook| logbook.runs(filter))
 }

@@ -1,10 +1,14 @@
-//! Writing down a run: that it began, how it ended, and for whoever should hear of it.
+//! Writing down a run: that it began, how it ended, and what is to be told of it.
+//!
+//! The end of a run, its event and what it means for the schedule become true together, before anybody is told. What cannot be
+//! written down is handed to whoever asked for the run, who tells it from memory.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
-use super::{Logbook, fact};
+use super::event::News;
+use super::logbook::Logbook;
+use super::settle;
+use crate::presence;
 use crate::report::{
     BackupInfo, BackupResult, BackupType, ExportResult, PruneReport, RestoreResult, Run, RunResult, VerifyReport,
 };
@@ -23,13 +27,18 @@ pub struct Recorder {
     control: Control,
     run: Run,
     id: Option<i64>,
-    /// Does the caller tell its events itself?
-    hosted: bool,
 }
 
 impl Recorder {
+    /// `hosted`: a host asked for it, and no command.
     pub fn new(vault: &Path, operation: &str, kind: Option<BackupType>, hosted: bool, control: &Control) -> Recorder {
-        let run = Run {
+        let run = Recorder::blank(operation, kind, hosted, control);
+        Recorder { vault: vault.to_path_buf(), control: control.clone(), run, id: None }
+    }
+
+    /// A run that begins now.
+    pub(super) fn blank(operation: &str, kind: Option<BackupType>, hosted: bool, control: &Control) -> Run {
+        Run {
             operation: operation.into(),
             kind,
             covers: Vec::new(),
@@ -42,24 +51,39 @@ impl Recorder {
             items: None,
             changed: None,
             hosted,
+            scheduled: false,
             code: None,
             message: None,
             warnings: Vec::new(),
-        };
-        Recorder { vault: vault.to_path_buf(), control: control.clone(), run, id: None, hosted }
+        }
     }
 
-    pub fn covering(mut self, covers: &[BackupType]) -> Recorder {
+    /// A backup that also counts for these; `scheduled`: the schedule asks for it.
+    pub fn covering(mut self, kind: BackupType, covers: &[BackupType], scheduled: bool) -> Recorder {
+        self.run.kind = Some(kind);
         self.run.covers = covers.to_vec();
+        self.run.scheduled = scheduled;
+        self
+    }
+
+    /// A restore of this.
+    pub fn of(mut self, backup: &str) -> Recorder {
+        self.run.backup = Some(backup.into());
         self
     }
 
     /// It has the vault for itself now: whatever else has not ended never will.
-    pub fn started(&mut self) {
+    pub fn started(&mut self, opened: &Vault) {
         self.run.at = self.control.now();
         let note = || {
             let logbook = Logbook::open(&self.vault)?;
-            logbook.settle(self.run.at)?;
+            // One that cannot be settled now is settled by the next one.
+            let settled = settle::settle(&logbook, &self.vault, Some(opened), self.run.at);
+            if let Err(error @ Error::Corrupt { .. }) = settled
+                && is_logbook(&error)
+            {
+                return Err(error);
+            }
             logbook.begin(&self.run)
         };
         // Damage that shows only inside.
@@ -70,28 +94,38 @@ impl Recorder {
         self.id = noted.ok();
     }
 
-    /// How it ended.
-    pub fn end<T: Outcome>(mut self, result: Result<T>) -> Result<T> {
-        self.note(&result);
+    /// How it ended, and what is to be told of it.
+    pub fn end<T: Outcome>(mut self, result: Result<T>, news: impl FnOnce(&Result<T>) -> Option<News>) -> Result<T> {
+        let news = news(&result);
+        self.note(&result, news);
         result
     }
 
     /// How it ended, as far as is known; more may be noted later. What was refused because another operation is at work, or
     /// because the vault is another root's, did nothing: no history tells of it.
-    pub fn note<T: Outcome>(&mut self, result: &Result<T>) {
-        if matches!(result, Err(Error::Busy { .. } | Error::AnotherRoot { .. })) {
+    pub fn note<T: Outcome>(&mut self, result: &Result<T>, mut news: Option<News>) {
+        if let Err(Error::Busy { .. } | Error::AnotherRoot { .. }) = result {
             if let Some(id) = self.id {
                 let _ = Logbook::open(&self.vault).and_then(|logbook| logbook.withdraw(id));
             }
+            // It is nothing that the other root's listeners should hear of.
+            if let Some(news) = news {
+                self.control.untold(&news);
+            }
             return;
         }
+        let now = self.control.now();
         if self.run.result == RunResult::Running {
-            self.run.duration_ms = (self.control.now() - self.run.at).max(0) as u64;
+            self.run.duration_ms = (now - self.run.at).max(0) as u64;
         }
         match result {
             Ok(outcome) => {
                 self.run.result = RunResult::Success;
                 outcome.describe(&mut self.run);
+            }
+            // Nobody wanted it to stop.
+            Err(Error::Aborted) if self.control.is_abandoned() => {
+                (self.run, news) = settle::cut_off(self.run.clone(), now);
             }
             Err(error) => {
                 self.run.result = RunResult::Failure;
@@ -99,78 +133,38 @@ impl Recorder {
                 self.run.message = Some(error.to_string());
             }
         }
-        let _ = self.write();
+        match (self.write(news.as_ref(), now), news) {
+            (Ok(()), Some(_)) => presence::ring(&self.vault),
+            (Err(_), Some(news)) => self.control.untold(&news),
+            _ => {}
+        }
     }
 
-    fn write(&mut self) -> Result<()> {
+    fn write(&mut self, news: Option<&News>, now: i64) -> Result<()> {
         if !Vault::exists(&self.vault) {
-            return Ok(());
+            return Err(Error::NotFound { message: "There is no vault yet.".into() });
         }
-        let logbook = Logbook::open(&self.vault)?;
-        match self.id {
-            Some(id) => logbook.end(id, &self.run)?,
-            None => self.id = Some(logbook.begin(&self.run)?),
-        }
-        // Also a degraded one is what the schedule asked for.
-        if self.run.operation == "BACKUP" && matches!(self.run.result, RunResult::Success | RunResult::Degraded) {
-            for kind in self.run.covers.iter().copied().chain(self.run.kind) {
-                if BackupType::SCHEDULED.contains(&kind) {
-                    logbook.note(&format!("{}{kind}", fact::SCHEDULE), &self.run.at)?;
-                }
-            }
-        }
+        self.id = Some(Logbook::open(&self.vault)?.end(self.id, &self.run, news, now)?);
         Ok(())
     }
 
-    /// Keeps an event for a host that is to hear of it, where no host is at the other end.
-    pub fn tell(&self, event: &str, value: impl FnOnce() -> Value) {
-        if !self.hosted && Vault::exists(&self.vault) {
-            let _ = Logbook::open(&self.vault).and_then(|logbook| logbook.keep(event, &value(), self.control.now()));
-        }
+    /// Keeps one more event of this run.
+    pub fn tell(&self, news: &News) {
+        tell(&self.vault, news, &self.control);
     }
+}
 
-    /// As the events of a restore in place.
-    pub fn tell_restore(&self, backup: &str, result: &Result<RestoreResult>) {
-        match result {
-            Ok(result) if result.dry_run || result.staged => {}
-            Ok(result) => {
-                self.tell("restore:success", || json!(result));
-                if !result.overwritten.is_empty() && result.advice.is_some() {
-                    let value = || json!({ "backup": result.backup, "paths": result.overwritten });
-                    self.tell("restore:overwritten", value);
-                }
-            }
-            Err(Error::Aborted | Error::Busy { .. }) => {}
-            // Who mistypes a name has been told already.
-            Err(Error::Config { .. } | Error::NotFound { .. } | Error::Passphrase { .. }) if !self.hosted => {}
-            Err(error) => self.tell("restore:failure", || {
-                let rolled_back = matches!(error, Error::RolledBack { .. });
-                json!({ "backup": backup, "code": error.code(), "message": error.to_string(), "rolledBack": rolled_back })
-            }),
-        }
-    }
+/// Keeps an event, and wakes who may want to hear of it.
+pub fn tell(vault: &Path, news: &News, control: &Control) {
+    let kept = match Vault::exists(vault) {
+        true => Logbook::open(vault).and_then(|logbook| logbook.tell(news, control.now())).is_ok(),
+        false => false,
+    };
+    if kept { presence::ring(vault) } else { control.untold(news) }
+}
 
-    /// As the event of a backup. What somebody cancelled, or what met another operation, is no bad news.
-    pub fn tell_backup(&self, result: &Result<BackupResult>) {
-        match result {
-            Ok(result) => {
-                let news = result.suspicious.as_ref().filter(|doubt| doubt.since == result.backup);
-                if let Some(doubt) = news {
-                    self.tell("backup:suspicious", || json!({ "backup": result.backup, "reasons": doubt.reasons }));
-                }
-                if result.degraded {
-                    self.tell("backup:degraded", || json!(result));
-                } else if news.is_none() {
-                    self.tell("backup:success", || json!(result));
-                }
-            }
-            Err(Error::Aborted | Error::Busy { .. } | Error::AnotherRoot { .. }) => {}
-            Err(error) => self.tell(
-                "backup:failure",
-                || json!({ "type": self.run.kind, "code": error.code(), "message": error.to_string() }),
-            ),
-        }
-    }
+fn is_logbook(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { object, .. } if object == super::logbook::FILE)
 }
 
 impl Outcome for BackupResult {

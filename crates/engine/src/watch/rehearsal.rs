@@ -37,7 +37,13 @@ pub fn is_due(vault: &Vault, now: i64) -> bool {
     has_failed || last.is_none_or(|last| !(0..INTERVAL).contains(&(now - last)))
 }
 
-/// Rehearses; what is wrong is in the report. The caller holds the vault's lock: `tmp/` is its own.
+/// What the last rehearsal found, if it failed.
+pub fn failed(dir: &Path) -> Vec<Damage> {
+    let report = Logbook::open_read_only(dir).and_then(|logbook| logbook.fact::<VerifyReport>(fact::REHEARSAL).ok()?);
+    report.map_or(Vec::new(), |report| report.damaged)
+}
+
+/// Rehearses; what is wrong is in the report. Where there is no room for it, that is an error. The caller holds the vault's lock: `tmp/` is its own.
 pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) -> Result<VerifyReport> {
     let started = Instant::now();
     vault.clean_up()?;
@@ -45,7 +51,11 @@ pub fn run(vault: &Vault, name: &BackupName, threads: usize, control: &Control) 
     let mut faults = Vec::new();
     let bytes = match rehearse(vault, name, &folder, threads, &mut faults, control) {
         Ok(bytes) => bytes,
-        Err(Error::Aborted) => return Err(Error::Aborted),
+        Err(error @ (Error::Aborted | Error::NoSpace { .. } | Error::Restore { .. })) => {
+            // It could not be rehearsed, which says nothing of the backup.
+            let _ = vault.clean_up();
+            return Err(error);
+        }
         Err(error) => {
             faults.push((format!("snapshots/{name}"), format!("it could not be restored: {error}")));
             0
@@ -90,7 +100,7 @@ fn rehearse(
     let Some(items) = part(&snapshot, room) else {
         return Err(Error::Restore {
             message: format!(
-                "the disk has too little room to rehearse it in: {} are free, and half of that may be taken. Free some.",
+                "The disk has too little room to rehearse a restore in: {} are free, and half of that may be taken. Free some.",
                 space::said(room * 2)
             ),
         });

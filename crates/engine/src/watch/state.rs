@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Logbook, doubted, fact, newest_good};
+use super::{Logbook, doubted, fact, newest_good_of};
 use crate::presence::{self, Host};
 use crate::report::{
     HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
     StorageStatus, VerifyReport,
 };
 use crate::restore::{self, Unfinished};
-use crate::schedule::Agenda;
+use crate::schedule::{self as schedules, Agenda};
 use crate::vault::catalog::Catalog;
-use crate::vault::{self, Usage, lock, place};
+use crate::vault::{self, Usage, Vault, lock, place};
 use crate::{Config, Error, Result, space};
 
 /// So many of the newest runs are looked at for one that made a backup.
@@ -27,9 +27,12 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         let last = last_success.entry(name.kind()).or_insert(name.millis());
         *last = name.millis().max(*last);
     }
-    let logbook = Logbook::open_read_only(dir);
+    let (logbook, unreadable) = match Logbook::read(dir) {
+        Ok(logbook) => (logbook, None),
+        Err(error) => (None, Some(error)),
+    };
     let failure = logbook.as_ref().and_then(|logbook| logbook.last_failure().ok()).flatten();
-    let newest = newest_good(dir, now)?;
+    let newest = newest_good_of(&backups, dir, now);
     let mut problems = Problems(Vec::new());
     let unfinished = unfinished.map(|error| (error.code(), error.to_string()));
     if let Some((code, message)) = &unfinished {
@@ -41,16 +44,19 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.add(code, message);
     }
     problems.of_doubt(dir);
-    problems.of_age(config, newest.map(|newest| now - newest), backups.is_empty());
+    let zone = makers_zone(dir);
+    problems.of_age(config, zone.as_deref(), newest.map(|newest| now - newest), backups.is_empty(), now);
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
     }
     if let Some(logbook) = &logbook {
         problems.of_degraded(logbook, unfinished.as_ref().map(|(_, message)| message.as_str()));
         problems.of_damage(logbook.fact(fact::DAMAGE).unwrap_or_default(), "Reading back what is stored found damage");
+        problems.of_inspections(logbook);
         problems.of_damage(logbook.fact(fact::REHEARSAL).unwrap_or_default(), "The rehearsal of a restore failed");
     }
     problems.of_storage(config, used);
+    problems.of_logbook(dir, unreadable);
     let problems = since(problems.0, logbook.as_ref(), dir, now);
     let catalog = Catalog::open_read_only(dir);
     let schedule = schedule(config, dir, logbook.as_ref(), now);
@@ -85,18 +91,21 @@ fn schedule(config: &Config, dir: &Path, logbook: Option<&Logbook>, now: i64) ->
     let hosts = presence::processes(dir);
     let scheduling = hosts.iter().find(|host| host.scheduler.is_some());
     let last_command = logbook.and_then(|logbook| logbook.last_command().ok()).flatten();
-    let recently = (config.monitor.max_age_hours * 3_600_000.0) as i64;
+    let is_recent = |run: &NextRun| schedules::is_stale(config, None, now - run.at, now).is_none();
     let by = match (&scheduling, &last_command) {
         (Some(_), _) => Maker::Host,
-        (None, Some(run)) if now - run.at <= recently => Maker::Commands,
+        (None, Some(run)) if is_recent(run) => Maker::Commands,
         _ => Maker::Nobody,
     };
     let zone = scheduling.map(|host| host.zone.as_str());
-    let next = scheduling.and_then(|_| Agenda::of(config, zone).ok()?.next(now, 1).first().copied());
+    let paused = logbook.and_then(|logbook| logbook.paused(now).ok()).flatten();
+    let from = paused.unwrap_or(now);
+    let next = scheduling.and_then(|_| Agenda::of(config, zone).ok()?.next(from, 1).first().copied());
     ScheduleStatus {
         running: by == Maker::Host,
         next: next.map(|run| NextRun { kind: run.kind, at: run.at }),
         by,
+        paused,
         hosts: hosts.into_iter().map(HostStatus::from).collect(),
         last_command,
     }
@@ -120,6 +129,11 @@ fn last_failure(run: Run) -> Option<LastFailure> {
     Some(LastFailure { kind: run.kind?, at: run.at, code: run.code?, message: run.message? })
 }
 
+/// The zone of the host that makes the backups, for whose schedule the age counts.
+fn makers_zone(dir: &Path) -> Option<String> {
+    presence::processes(dir).into_iter().find(|host| host.scheduler.is_some()).map(|host| host.zone)
+}
+
 struct Problems(Vec<(String, String)>);
 
 impl Problems {
@@ -135,22 +149,58 @@ impl Problems {
         }
     }
 
-    fn of_age(&mut self, config: &Config, age: Option<i64>, is_empty: bool) {
-        let limit = config.monitor.max_age_hours;
-        match age {
-            None if is_empty => {
-                self.add("E_NOT_FOUND", "There is no backup yet. Make one with `lifeboat backup`.".into());
-            }
-            None => self.add("E_NOT_FOUND", "There is no good backup: all are degraded. See their warnings.".into()),
-            Some(age) if age as f64 > limit * 3_600_000.0 => self.add(
+    fn of_age(&mut self, config: &Config, zone: Option<&str>, age: Option<i64>, is_empty: bool, now: i64) {
+        let Some(age) = age else {
+            let message = match is_empty {
+                true => "There is no backup yet. Make one with `lifeboat backup`.",
+                false => "There is no good backup: all are degraded. See their warnings.",
+            };
+            return self.add("E_NOT_FOUND", message.into());
+        };
+        if let Some(limit) = schedules::is_stale(config, zone, age, now) {
+            let hours = |millis: i64| (millis as f64 / 360_000.0).round() / 10.0;
+            self.add(
                 "E_NOT_FOUND",
                 format!(
-                    "The newest good backup is {} hours old; the limit is {limit}. Is the scheduler running? \
+                    "The newest good backup is {} hours old; the limit is {}. Is the scheduler running? \
                      `lifeboat history` says what happened, `lifeboat backup` makes one now.",
-                    age / 3_600_000
+                    age / 3_600_000,
+                    hours(limit)
                 ),
-            ),
-            _ => {}
+            );
+        }
+    }
+
+    /// What looks after the backups could not be done the last time.
+    fn of_inspections(&mut self, logbook: &Logbook) {
+        for (operation, what) in [
+            ("VERIFY", "What is stored could not be read back"),
+            ("REHEARSAL", "The rehearsal of a restore could not be made"),
+        ] {
+            let Ok(Some(run)) = logbook.last_of(operation) else { continue };
+            // Damage that was found is told by what found it.
+            if let (RunResult::Failure | RunResult::Interrupted, Some(code), Some(message)) =
+                (run.result, &run.code, &run.message)
+                && !matches!(code.as_str(), "E_CORRUPT" | "E_BUSY")
+            {
+                self.add(code, format!("{what}: {message}"));
+            }
+        }
+    }
+
+    /// What cannot be read or written there is not known, or will not be.
+    fn of_logbook(&mut self, dir: &Path, unreadable: Option<Error>) {
+        if let Some(error) = unreadable {
+            return self.add(
+                error.code(),
+                format!("What happened cannot be read, so more may be wrong than is said here: {error}"),
+            );
+        }
+        if let Some(error) = Vault::exists(dir).then(|| Logbook::unwritable(dir)).flatten() {
+            self.add(
+                error.code(),
+                format!("Nothing can be written down in the vault, so alarms are only told to apps that run: {error}"),
+            );
         }
     }
 

@@ -6,4 +6,6 @@ mod support;
 
 mod cap;
 mod noticed;
+mod outbox;
+mod schedule;
 mod year;

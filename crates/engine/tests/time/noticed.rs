@@ -29,7 +29,7 @@ fn events(bot: &Bot) -> Vec<Event> {
 fn take(bot: &Bot) -> Vec<String> {
     let watch = Watch::new(&bot.config);
     let events = events(bot);
-    events.iter().for_each(|event| watch.acknowledge(event.id).unwrap());
+    events.iter().for_each(|event| watch.take(event.id, None, START).unwrap());
     assert_eq!(watch.events().unwrap(), []);
     events.into_iter().map(|event| event.event).collect()
 }
@@ -40,22 +40,22 @@ fn backups_that_stop_are_told_once_a_day_until_there_is_one_again() {
     backup_at(&bot, BackupType::Hourly, START);
     assert_eq!(take(&bot), ["backup:success"]);
     let watch = Watch::new(&bot.config);
-    watch.look(START + 26 * HOUR).unwrap();
+    assert!(watch.notice(None, START, START + 26 * HOUR).unwrap().is_empty());
     assert_eq!(take(&bot), [""; 0]);
     for minute in 1..60 {
-        watch.look(START + 26 * HOUR + minute * 60_000).unwrap();
+        assert!(watch.notice(None, START, START + 26 * HOUR + minute * 60_000).unwrap().is_empty());
     }
     let told = events(&bot);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].value["limitMs"], 26 * HOUR);
     assert_eq!(take(&bot), ["backup:stale"]);
-    watch.look(START + 50 * HOUR).unwrap();
+    assert!(watch.notice(None, START, START + 50 * HOUR).unwrap().is_empty());
     assert_eq!(take(&bot), [""; 0]);
-    watch.look(START + 51 * HOUR).unwrap();
+    assert!(watch.notice(None, START, START + 51 * HOUR).unwrap().is_empty());
     assert_eq!(take(&bot), ["backup:stale"]);
     backup_at(&bot, BackupType::Hourly, START + 52 * HOUR);
     assert_eq!(take(&bot), ["backup:success"]);
-    watch.look(START + 52 * HOUR + 27 * HOUR).unwrap();
+    assert!(watch.notice(None, START, START + 52 * HOUR + 27 * HOUR).unwrap().is_empty());
     assert_eq!(take(&bot), ["backup:stale"]);
 }
 
@@ -68,7 +68,7 @@ fn a_vault_that_fills_up_is_told_at_80_and_at_95_percent() {
     let used = vault::usage(&bot.vault()).unwrap().used;
     let mut at_percent = |percent: u64| {
         bot.config.max_local_storage = Size(used * 100 / percent);
-        Watch::new(&bot.config).look(START).unwrap();
+        assert!(Watch::new(&bot.config).notice(None, START, START).unwrap().is_empty());
         take(&bot)
     };
     assert_eq!(at_percent(70), [""; 0]);
@@ -76,25 +76,28 @@ fn a_vault_that_fills_up_is_told_at_80_and_at_95_percent() {
     assert_eq!(at_percent(86), [""; 0]);
     assert_eq!(at_percent(97), ["storage:warning"]);
     assert_eq!(at_percent(99), [""; 0]);
+    // A little below a limit, and above it again, is no news.
+    assert_eq!(at_percent(94), [""; 0]);
+    assert_eq!(at_percent(96), [""; 0]);
+    assert_eq!(at_percent(78), [""; 0]);
+    assert_eq!(at_percent(82), [""; 0]);
     assert_eq!(at_percent(50), [""; 0]);
     assert_eq!(at_percent(85), ["storage:warning"]);
 }
 
 #[test]
-fn events_wait_in_order_until_they_are_taken_and_a_host_keeps_only_what_nobody_took() {
+fn what_happens_is_kept_in_order_whoever_asked_for_it() {
     let bot = Bot::new();
     let first = backup_at(&bot, BackupType::Manual, START).backup;
     fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
     assert!(bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 1)).is_err());
     fs::rename(bot.dir.path().join("away"), bot.root()).unwrap();
+    bot.engine().for_host().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 2)).unwrap();
     let waiting = events(&bot);
     let kinds: Vec<&str> = waiting.iter().map(|event| event.event.as_str()).collect();
-    assert_eq!(kinds, ["backup:success", "backup:failure"]);
+    assert_eq!(kinds, ["backup:success", "backup:failure", "backup:success"]);
     assert_eq!(waiting[0].value["backup"], first.as_str());
     assert_eq!(waiting[1].value["code"], "E_SOURCE");
-    take(&bot);
-    bot.engine().for_host().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START + 2)).unwrap();
-    assert_eq!(take(&bot), [""; 0]);
 }
 
 #[test]
@@ -185,10 +188,13 @@ fn a_logbook_that_is_damaged_is_set_aside_and_nothing_else_suffers() {
     fs::remove_file(&logbook).unwrap();
     fs::create_dir(&logbook).unwrap();
     bot.backup(BackupType::Manual);
+    let problems = bot.engine().status().unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.message.contains("What happened cannot be read")), "{problems:?}");
+    assert!(bot.engine().history(&HistoryFilter::default()).is_err(), "it is not said that nothing happened");
+    // What it was seen to the schedule knows from the backups.
     let now = jiff::Timestamp::now().as_millisecond();
-    assert_eq!(Watch::new(&bot.config).seen_to(now)[&BackupType::Daily], now);
-    assert_eq!(Watch::new(&bot.config).inspected(now), now);
-    assert!(bot.engine().status().unwrap().healthy);
+    let look = Watch::new(&bot.config).look(Some("UTC"), now, now).unwrap();
+    assert!(look.backup.is_none() && look.wake.is_some_and(|wake| wake > now), "{look:?}");
     bot.engine().inspect(&Control::silent()).unwrap();
     fs::remove_dir(&logbook).unwrap();
     bot.backup(BackupType::Manual);
@@ -247,13 +253,20 @@ fn a_rehearsal_takes_no_more_than_half_of_the_room_that_is_left_and_says_where_t
     let without_media = rehearse(8).unwrap();
     assert!(without_media.ok && (1 << 20..10 << 20).contains(&without_media.bytes), "{without_media:?}");
     disk.resize("16m");
-    let none = rehearse(16).unwrap();
-    assert!(!none.ok && none.damaged[0].message.contains("too little room"), "{none:?}");
-    assert!(!bot.engine().status().unwrap().healthy);
+    take(&bot);
+    for day in [16, 17] {
+        let none = bot.engine().inspect(&at(START + day * 24 * HOUR)).unwrap_err();
+        assert!(none.to_string().contains("too little room"), "{none}");
+    }
+    // That is no damage, and told once.
+    assert_eq!(take(&bot), ["inspection:failure"]);
+    let problems = bot.engine().status().unwrap().problems;
+    assert!(problems.iter().any(|problem| problem.code == "E_RESTORE"), "{problems:?}");
     // Tomorrow it is tried again.
     disk.resize("100m");
-    assert!(rehearse(17).is_some_and(|report| report.ok));
-    assert!(rehearse(18).is_none());
+    assert!(rehearse(18).is_some_and(|report| report.ok));
+    assert!(rehearse(19).is_none());
+    assert!(!bot.engine().status().unwrap().problems.iter().any(|problem| problem.code == "E_RESTORE"));
 }
 
 #[test]
@@ -360,6 +373,115 @@ fn a_run_whose_process_was_killed_is_remembered_as_that() {
     let results: Vec<_> = runs.iter().map(|run| run.result).collect();
     assert_eq!(results, [RunResult::Success, RunResult::Interrupted, RunResult::Success]);
     assert_eq!(runs[1].code.as_deref(), Some("E_WORKER"));
+    // And it is told.
+    let told: Vec<Event> = events(&bot).into_iter().filter(|event| event.event == "backup:failure").collect();
+    assert_eq!((told.len(), told[0].value["code"].as_str()), (1, Some("E_WORKER")));
+}
+
+#[test]
+fn a_backup_that_was_whole_when_its_process_was_killed_has_succeeded() {
+    let bot = Bot::new();
+    backup_at(&bot, BackupType::Daily, START);
+    take(&bot);
+    let made = backup_at(&bot, BackupType::Hourly, START + HOUR);
+    // As a worker leaves it that is killed after its snapshot was there.
+    let database = rusqlite::Connection::open(bot.vault().join("logbook.sqlite")).unwrap();
+    let sql = "UPDATE runs SET result = 'running', run = json_remove(json_set(run, '$.result', 'running'), '$.backup')
+               WHERE type = 'HOURLY'";
+    database.execute(sql, []).unwrap();
+    database.execute_batch("DELETE FROM events; UPDATE schedule SET seen = 0 WHERE type = 'HOURLY'").unwrap();
+    bot.engine().prune(&PruneOptions::default(), &at(START + 2 * HOUR)).unwrap();
+    let runs = bot.engine().history(&HistoryFilter { operation: Some("BACKUP".into()), ..Default::default() }).unwrap();
+    assert_eq!((runs[0].result, runs[0].backup.as_ref()), (RunResult::Success, Some(&made.backup)));
+    let told = events(&bot);
+    assert_eq!((told.len(), told[0].event.as_str()), (1, "backup:success"));
+    assert_eq!(told[0].value["items"], made.items);
+    let ledger = lifeboat_engine::watch::ledger(&bot.vault(), START + 2 * HOUR).unwrap();
+    assert_eq!(ledger.lines[&BackupType::Hourly].seen, START + HOUR);
+}
+
+#[test]
+fn a_run_whose_host_ended_in_its_middle_is_told_and_one_that_was_cancelled_is_not() {
+    let bot = Bot::new();
+    backup_at(&bot, BackupType::Manual, START);
+    for abandoned in [false, true] {
+        take(&bot);
+        let control = at(START + 1);
+        if abandoned {
+            control.abandon()
+        } else {
+            control.cancel()
+        }
+        bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &control).unwrap_err();
+        let expected = if abandoned { RunResult::Interrupted } else { RunResult::Failure };
+        assert_eq!(bot.engine().history(&HistoryFilter::default()).unwrap()[0].result, expected);
+        assert_eq!(take(&bot), if abandoned { vec!["backup:failure"] } else { vec![] });
+    }
+}
+
+#[test]
+fn what_no_vault_can_keep_goes_to_whoever_asked() {
+    let bot = Bot::new();
+    let untold = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = untold.clone();
+    let control = at(START).with_untold(move |news| heard.lock().unwrap().push(news.name()));
+    let backup = || bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &control);
+    fs::rename(bot.root(), bot.dir.path().join("away")).unwrap();
+    backup().unwrap_err();
+    fs::rename(bot.dir.path().join("away"), bot.root()).unwrap();
+    assert_eq!(std::mem::take(&mut *untold.lock().unwrap()), ["backup:failure"]);
+    backup().unwrap();
+    assert!(untold.lock().unwrap().is_empty());
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(bot.vault().join(format!("logbook.sqlite{suffix}")));
+    }
+    fs::create_dir(bot.vault().join("logbook.sqlite")).unwrap();
+    backup().unwrap();
+    assert_eq!(std::mem::take(&mut *untold.lock().unwrap()), ["backup:success"]);
+    let stale = Watch::new(&bot.config).notice(None, START, START + 100 * HOUR).unwrap();
+    assert_eq!(stale.iter().map(|news| news.name()).collect::<Vec<_>>(), ["backup:stale"]);
+}
+
+#[test]
+fn backups_that_never_were_are_stale_and_those_that_only_the_catalog_forgot_are_not() {
+    let bot = Bot::new();
+    let watch = Watch::new(&bot.config);
+    let told = |now: i64| watch.notice(None, START, now).unwrap().len();
+    assert_eq!((told(START + 26 * HOUR), told(START + 27 * HOUR)), (0, 1), "there is no vault that could keep it");
+    backup_at(&bot, BackupType::Hourly, START);
+    take(&bot);
+    for name in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
+        let _ = fs::remove_file(bot.vault().join(name));
+    }
+    assert_eq!(told(START + 20 * HOUR), 0);
+    assert_eq!(take(&bot), [""; 0]);
+    assert!(bot.engine().status().unwrap().age.is_some());
+}
+
+#[test]
+fn damage_in_one_backup_is_not_forgotten_because_another_one_is_whole() {
+    let bot = Bot::empty();
+    bot.write("a.bin", &noise(1 << 20, 1));
+    let first = backup_at(&bot, BackupType::Manual, START).backup;
+    let pack = bot.packs().remove(0);
+    bot.write("a.bin", &noise(1 << 20, 2));
+    let second = backup_at(&bot, BackupType::Manual, START + 1).backup;
+    let mut bytes = fs::read(&pack).unwrap();
+    bytes[5000] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    take(&bot);
+    let engine = bot.engine();
+    assert!(!engine.verify(Some(&first), false, &at(START + 2)).unwrap().ok);
+    assert_eq!(take(&bot), ["integrity:failure"]);
+    assert!(engine.verify(Some(&second), false, &at(START + 3)).unwrap().ok);
+    assert!(!engine.verify(Some(&first), false, &at(START + 4)).unwrap().ok);
+    assert_eq!(take(&bot), [""; 0], "it is told once");
+    assert!(engine.status().unwrap().problems.iter().any(|problem| problem.code == "E_CORRUPT"));
+    fs::remove_file(&pack).unwrap();
+    fs::create_dir(&pack).unwrap();
+    // A pack that cannot be read is no reason to read nothing.
+    let report = engine.inspect(&at(START + 5));
+    assert!(report.is_ok_and(|inspected| !inspected.verify.ok));
 }
 
 #[test]
@@ -401,8 +523,7 @@ fn a_clock_that_was_years_ahead_costs_no_backup() {
     assert!(names.contains(&newest));
     assert_eq!(vault_latest(&bot), newest);
     assert!(engine.status().unwrap().age.is_some_and(|age| age < HOUR));
-    let seen = Watch::new(&bot.config).seen_to(real + HOUR);
-    assert_eq!(seen[&BackupType::Hourly], real);
+    assert!(lifeboat_engine::watch::ledger(&bot.vault(), real + HOUR).unwrap().lines[&BackupType::Hourly].seen == real);
     assert!(bot.verify(true).ok);
 }
 

@@ -1,5 +1,6 @@
-//! A year of hourly backups under a clock of our own: daylight saving both ways, outages, a clock that jumps. At every
-//! step exactly those backups exist that the rules promise, and what is kept comes back as it was.
+//! A year of hourly backups under a clock of our own, made by two apps on one vault, one of them a cluster of four: daylight
+//! saving both ways, outages, a clock that jumps. At every step exactly those backups exist that the rules promise, each is
+//! made by one of the five processes, each app hears of it once, and what is kept comes back as it was.
 //!
 //! The rules are written down here once more, from their description and not from the engine: [`Model`] knows nothing of
 //! cron patterns, time zones or verdicts, only hours, and the two nights on which Berlin's clocks change.
@@ -11,8 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use lifeboat_engine::config::ScheduleConfig;
 use lifeboat_engine::report::*;
-use lifeboat_engine::schedule::{Agenda, Scheduler};
-use lifeboat_engine::watch::Watch;
+use lifeboat_engine::watch::{Claim, Consumer, Look, Watch};
 use lifeboat_engine::{Control, Engine};
 
 use crate::support::*;
@@ -122,6 +122,8 @@ impl World {
         let mut bot = Bot::empty();
         bot.config.timezone = Some("Europe/Berlin".into());
         bot.config.worker.threads = 1;
+        // What looks after the backups is tested elsewhere; here it is due in 2028.
+        bot.config.monitor.verify_cron = Some("0 0 29 2 *".into());
         // What it costs to write an archive each week is measured elsewhere.
         let no_archive = ScheduleConfig { archive: Some(false), ..Default::default() };
         bot.config.schedules.insert(BackupType::Weekly, no_archive);
@@ -202,11 +204,52 @@ impl World {
         fs::remove_dir_all(folder).unwrap();
     }
 
-    fn scheduler(&self) -> Scheduler {
-        let seen = Watch::new(&self.bot.config).seen_to(self.now());
-        Scheduler::new(Agenda::of(&self.bot.config, None).unwrap(), &seen, self.now())
+    fn look(&self) -> Look {
+        let look = Watch::new(&self.bot.config).look(Some("UTC"), self.now(), self.now()).unwrap();
+        assert!(look.untold.is_empty());
+        look
+    }
+
+    /// The next time at which something is to be made, leaving inspections out.
+    fn wake(&self) -> i64 {
+        self.look().wake.unwrap()
+    }
+
+    /// All of them ask whether a backup is due; now and then at the very same moment.
+    fn run_due(&self, together: bool) -> Vec<BackupResult> {
+        let ask = || self.engine().run_due(Some("UTC"), &self.control()).unwrap();
+        match together {
+            false => PROCESSES.iter().filter_map(|_| ask()).collect(),
+            true => std::thread::scope(|scope| {
+                let asked: Vec<_> = PROCESSES.iter().map(|_| scope.spawn(ask)).collect();
+                asked.into_iter().filter_map(|one| one.join().unwrap()).collect()
+            }),
+        }
+    }
+
+    fn claim(&self, app: &str, process: &str) -> Vec<Claim> {
+        let consumer = |event: &str| Consumer { name: format!("{app}/{event}/0"), event: event.into(), since: 0 };
+        let consumers = ["backup:success", "backup:degraded", "backup:failure", "backup:stale"].map(consumer);
+        Watch::new(&self.bot.config).claim(&consumers, process, self.now()).unwrap().claims
+    }
+
+    /// What each app hears of, by its name: one process after the other looks, and takes what there is.
+    fn heard(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let watch = Watch::new(&self.bot.config);
+        let mut heard: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (app, process) in PROCESSES {
+            for claim in self.claim(app, process) {
+                watch.take(claim.event.id, Some(&claim.consumer), self.now()).unwrap();
+                let what = claim.event.value["backup"].as_str().unwrap_or(&claim.event.event);
+                heard.entry(app).or_default().push(what.to_owned());
+            }
+        }
+        heard
     }
 }
+
+/// An app with four processes, and another one.
+const PROCESSES: [(&str, &str); 5] = [("bot", "1"), ("bot", "2"), ("bot", "3"), ("bot", "4"), ("shop", "5")];
 
 fn seed() -> u64 {
     let seed = std::env::var("LIFEBOAT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(2025);
@@ -225,25 +268,27 @@ fn a_year() {
     world.live();
     let first = world.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &world.control()).unwrap();
     world.made(first, &[]);
-    let mut scheduler = world.scheduler();
+    // Both listen before anything is taken.
+    PROCESSES.iter().for_each(|(app, process)| assert_eq!(world.claim(app, process).len(), 1));
+    assert_eq!(world.heard().len(), 2);
     let mut seen_to = world.now();
     let mut outages = OUTAGES.iter().peekable();
     let mut jump = Some(JUMP);
     let (mut runs, mut restores) = (0u32, 0u32);
     loop {
-        let mut next = scheduler.wake(world.now()).unwrap();
+        let mut next = world.wake();
         let mut now = next;
+        let mut comes_back = false;
         if let Some((_, end)) = outages.next_if(|(start, _)| next > *start) {
             // It comes back, and knows only what is in the vault.
             now = next.max(*end);
-            world.clock.store(now, Ordering::Relaxed);
-            scheduler = world.scheduler();
             next = now;
+            comes_back = true;
         } else if let Some((at, back)) = jump.filter(|(at, _)| next > *at) {
             jump = None;
             world.clock.store(at - back, Ordering::Relaxed);
-            assert_eq!(scheduler.due(world.now()), None, "nothing runs because a clock was put back");
-            (seen_to, next) = (world.now(), scheduler.wake(world.now()).unwrap());
+            assert!(world.look().backup.is_none(), "nothing runs because a clock was put back");
+            (seen_to, next) = (world.now(), world.wake());
             now = next;
         }
         if next >= NEW_YEAR + 366 * DAY {
@@ -252,16 +297,26 @@ fn a_year() {
         world.clock.store(now, Ordering::Relaxed);
         let mut expected: Vec<BackupType> = Model::due(seen_to, now, step).into_iter().collect();
         let largest = expected.pop();
-        let due = scheduler.due(now);
-        assert_eq!(due.as_ref().map(|due| due.kind), largest, "at {now}");
+        let late = now - seen_to;
         seen_to = now;
-        let Some(due) = due else { continue };
-        assert_eq!(due.covers, expected, "at {now}");
-        assert_eq!(scheduler.due(now), None, "once");
+        assert_eq!(world.look().backup.is_some(), largest.is_some(), "at {now}");
+        let Some(largest) = largest else { continue };
 
         world.live();
-        let result = world.engine().run_scheduled(due.kind, &due.covers, false, &world.control()).unwrap();
-        world.made(result, &due.covers);
+        let mut made = world.run_due(runs.is_multiple_of(10));
+        let result = made.pop().unwrap();
+        assert_eq!((result.kind, made.len()), (largest, 0), "at {now}");
+        let filter = HistoryFilter { operation: Some("BACKUP".into()), limit: Some(1), ..Default::default() };
+        assert_eq!(world.engine().history(&filter).unwrap()[0].covers, expected, "at {now}");
+        // Where it comes back after more than a day, that is told first.
+        let mut heard = world.heard();
+        if comes_back && late > 26 * HOUR {
+            assert!(heard.values().all(|heard| heard.contains(&"backup:stale".to_owned())), "{heard:?}");
+            heard.values_mut().for_each(|heard| heard.retain(|one| one != "backup:stale"));
+        }
+        let news = vec![result.backup.clone()];
+        assert_eq!(heard, [("bot", news.clone()), ("shop", news)].into(), "at {now}");
+        world.made(result, &expected);
         runs += 1;
         world.check();
         if runs.is_multiple_of(200) {
@@ -269,6 +324,7 @@ fn a_year() {
             world.live();
             let manual = world.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &world.control());
             world.made(manual.unwrap(), &[]);
+            world.heard();
             world.check_after_manual();
         }
         if runs == 1000 {

@@ -1,0 +1,33 @@
+//! `lifeboat pause` and `lifeboat resume`: no scheduled backups for a while, and then again.
+
+use clap::Args;
+use lifeboat_engine::{Control, Result};
+
+use crate::exit;
+use crate::session::{Session, Vault};
+use crate::time::{self, Length};
+
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// For how long: 30m, 2h, 1d, 2w.
+    #[arg(value_name = "LENGTH", value_parser = time::parse_length)]
+    pub length: Length,
+}
+
+pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
+    let zone = session.zone()?;
+    let until = args.length.ends(&zone)?;
+    session.engine(Vault::MustExist, |engine| engine.pause(until, &Control::silent()))?;
+    session.output.result(&serde_json::json!({ "paused": until }), |out| {
+        writeln!(out, "No scheduled backups until {}. `lifeboat resume` ends that now.", zone.say(until))
+    })?;
+    Ok(exit::DONE)
+}
+
+pub fn resume(session: &Session) -> Result<u8> {
+    session.engine(Vault::MustExist, |engine| engine.resume(&Control::silent()))?;
+    session.output.result(&serde_json::json!({ "paused": null }), |out| {
+        writeln!(out, "Scheduled backups go on; what was missed is made up once.")
+    })?;
+    Ok(exit::DONE)
+}

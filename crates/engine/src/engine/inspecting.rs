@@ -1,0 +1,97 @@
+//! Reading back what is stored, at the engine's front door.
+
+use super::Engine;
+use crate::report::{BackupRef, Inspection, VerifyReport};
+use crate::schedule::Agenda;
+use crate::seal::keyring::Credentials;
+use crate::vault::Vault;
+use crate::verify::Scope;
+use crate::watch::inspection::{self, is_news};
+use crate::watch::{self, News, rehearsal};
+use crate::{Control, Error, Result, archive};
+
+impl Engine {
+    /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
+    /// re-hashes every chunk. Damage is in the report, not an error.
+    pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
+        self.recover_quietly();
+        let vault = self.vault()?;
+        let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
+        let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
+        let recorder = self.recorder("VERIFY", None, control);
+        let threads = self.config.worker.effective_threads();
+        let known = inspection::damage(vault.dir());
+        let result = inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control);
+        recorder.end(result, |result| match result {
+            Ok(report) => (!report.ok && is_news(&known, report)).then(|| News::IntegrityFailure(report.clone())),
+            // Whoever asked is told why it could not be done.
+            Err(_) => None,
+        })
+    }
+
+    /// Reads back the part of the vault whose turn it is, and once a week rehearses a restore of the newest backup.
+    pub fn inspect(&self, control: &Control) -> Result<Inspection> {
+        self.recover_quietly();
+        let recorder = self.recorder("VERIFY", None, control);
+        let known = inspection::damage(&self.config.backup_dir);
+        let work = || self.inspect_part(&self.vault()?, &self.credentials(None)?, control);
+        let verify = recorder.end(work(), |result| News::of_inspection("VERIFY", &known, result))?;
+        let vault = self.vault()?;
+        let rehearsal = self.rehearse(&vault, control)?;
+        let _ = watch::Logbook::open(vault.dir()).and_then(|logbook| logbook.inspected(control.now()));
+        Ok(Inspection { verify, rehearsal })
+    }
+
+    /// The inspection that is due by the schedule. `None`: none is, or somebody else is at it. `zone`: as for
+    /// [`Engine::run_due`].
+    pub fn inspect_due(&self, zone: Option<&str>, control: &Control) -> Result<Option<Inspection>> {
+        let dir = &self.config.backup_dir;
+        let agenda = Agenda::of(&self.config, zone)?;
+        let is_due = || {
+            let ledger = watch::ledger(dir, control.now())?;
+            Ok::<_, Error>(Vault::exists(dir) && ledger.inspection_due(&agenda, control.now()).is_some())
+        };
+        if !is_due()? {
+            return Ok(None);
+        }
+        let lock = match self.lock("VERIFY", false, control) {
+            Err(Error::Busy { .. }) => return Ok(None),
+            lock => lock?,
+        };
+        if !is_due()? {
+            return Ok(None);
+        }
+        // Noted before: it is read without the lock, and nobody else begins the same meanwhile.
+        let _ = watch::Logbook::open(dir).and_then(|logbook| logbook.inspected(control.now()));
+        drop(lock);
+        self.inspect(control).map(Some)
+    }
+
+    fn inspect_part(&self, vault: &Vault, credentials: &Credentials, control: &Control) -> Result<VerifyReport> {
+        let threads = self.config.worker.effective_threads();
+        inspection::part(vault, credentials, threads, control, |damaged| {
+            let lock = self.lock("VERIFY", true, control)?;
+            archive::shelf::heal(vault, &self.config, credentials, damaged, &lock.told(control))
+        })
+    }
+
+    /// Where it is time for one.
+    fn rehearse(&self, vault: &Vault, control: &Control) -> Result<Option<VerifyReport>> {
+        if !rehearsal::is_due(vault, control.now()) {
+            return Ok(None);
+        }
+        let Ok(name) = vault.resolve(&BackupRef::Name("latest".into())) else { return Ok(None) };
+        let mut recorder = self.recorder("REHEARSAL", None, control);
+        let known = rehearsal::failed(vault.dir());
+        let mut held = None;
+        let mut work = || {
+            let lock = held.insert(self.lock("REHEARSAL", true, control)?);
+            recorder.started(vault);
+            rehearsal::run(vault, &name, self.config.worker.effective_threads(), &lock.told(control))
+        };
+        let result = work();
+        let result = recorder.end(result, |result| News::of_inspection("REHEARSAL", &known, result));
+        drop(held);
+        result.map(Some)
+    }
+}

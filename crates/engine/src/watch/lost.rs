@@ -1,0 +1,106 @@
+//! An operation whose worker died, or could not even be started: nobody but its host can say so.
+
+use super::event::{News, RestoreFailure};
+use super::logbook::Logbook;
+use super::{Recorder, ledger, settle};
+use crate::report::{BackupType, Run, RunResult};
+use crate::schedule::Agenda;
+use crate::supervise::protocol::{Failure, Operation};
+use crate::vault::lock::Lock;
+use crate::vault::{Vault, place};
+use crate::{Config, Control, Error, Result, presence};
+
+/// Writes down that it failed, and keeps what is to be told. Returns that where it cannot be kept. Opens files of the vault only,
+/// and never waits for its lock.
+pub fn lost(config: &Config, operation: &Operation, failure: &Failure, now: i64) -> Option<News> {
+    let lost = Lost::of(config, operation, failure, now)?;
+    lost.note(config, failure, now).err().map(|_| lost.news)
+}
+
+/// What would have become of it.
+struct Lost {
+    run: &'static str,
+    kind: Option<BackupType>,
+    covers: Vec<BackupType>,
+    scheduled: bool,
+    news: News,
+}
+
+impl Lost {
+    /// `None`: it is nothing that anybody but the caller needs to hear of.
+    fn of(config: &Config, operation: &Operation, failure: &Failure, now: i64) -> Option<Lost> {
+        let (code, message) = (&failure.code, &failure.message);
+        let backup = |kind: BackupType, covers: Vec<BackupType>, scheduled| Lost {
+            run: "BACKUP",
+            kind: Some(kind),
+            covers,
+            scheduled,
+            news: News::backup_failure(kind, code, message),
+        };
+        Some(match operation {
+            Operation::CreateBackup { kind, .. } => backup(*kind, Vec::new(), false),
+            Operation::RunScheduled { kind, covers, .. } => backup(*kind, covers.clone(), false),
+            Operation::RunDue { zone } => {
+                let agenda = Agenda::of(config, zone.as_deref()).ok()?;
+                let due = ledger(&place::of(&config.backup_dir), now).ok()?.due(&agenda, now)?;
+                backup(due.kind, due.covers, true)
+            }
+            Operation::Inspect | Operation::InspectDue { .. } => Lost {
+                run: "VERIFY",
+                kind: None,
+                covers: Vec::new(),
+                scheduled: false,
+                news: News::inspection_failure("VERIFY", code, message),
+            },
+            Operation::Restore { backup, options } if !options.dry_run => Lost::restore(&backup.to_string(), failure),
+            Operation::UndoRestore { options } if !options.dry_run => Lost::restore("undo", failure),
+            Operation::ApplyPendingRestore => Lost::restore("pending", failure),
+            _ => return None,
+        })
+    }
+
+    fn restore(backup: &str, failure: &Failure) -> Lost {
+        let (code, message) = (failure.code.clone(), failure.message.clone());
+        let news = News::RestoreFailure(RestoreFailure { backup: backup.into(), code, message, rolled_back: false });
+        Lost { run: "RESTORE", kind: None, covers: Vec::new(), scheduled: false, news }
+    }
+
+    fn note(&self, config: &Config, failure: &Failure, now: i64) -> Result<()> {
+        let dir = place::of(&config.backup_dir);
+        if !Vault::exists(&dir) {
+            return Err(Error::NotFound { message: "There is no vault yet.".into() });
+        }
+        let control = Control::silent().with_clock(move || now);
+        let held = Lock::acquire(&dir, self.run, false, &control);
+        let logbook = Logbook::open(&dir)?;
+        let begun = logbook.open_runs()?.into_iter().any(|(_, run)| run.operation == self.run && run.kind == self.kind);
+        match (held, begun) {
+            // It died in its middle.
+            (Ok(_held), true) => settle::settle(&logbook, &dir, None, now)?,
+            // Whoever is at work now has settled it, or is what it never came to.
+            (Err(Error::Busy { .. }), _) => {}
+            (Err(error), _) => return Err(error),
+            (Ok(_held), false) => {
+                logbook.end(None, &self.as_run(failure, &control), Some(&self.news), now)?;
+            }
+        }
+        presence::ring(&dir);
+        Ok(())
+    }
+
+    fn as_run(&self, failure: &Failure, control: &Control) -> Run {
+        let backup = match &self.news {
+            News::RestoreFailure(restore) => Some(restore.backup.clone()),
+            _ => None,
+        };
+        Run {
+            result: RunResult::Failure,
+            covers: self.covers.clone(),
+            scheduled: self.scheduled,
+            backup,
+            code: Some(failure.code.clone()),
+            message: Some(failure.message.clone()),
+            ..Recorder::blank(self.run, self.kind, true, control)
+        }
+    }
+}
