@@ -21,7 +21,8 @@ export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates'
  * - `E_RESTORE`: the restore cannot be done as asked; nothing was touched.
  * - `E_ROLLED_BACK`: the restore failed after it had begun to replace files, and everything was put back.
  * - `E_WORKER`: Lifeboat is not built or does not load here (the message has the command that mends it), or the worker process
- *   died; the vault is whole.
+ *   died or hung (no sign of life for 15 minutes, or for 10 seconds once it was cancelled; no answer of the vault within 30
+ *   seconds where one only looks); the vault is whole.
  * - `E_INTERNAL`: a bug in Lifeboat.
  */
 export type ErrorCode =

@@ -8,7 +8,7 @@ const { basename, join, resolve } = require('node:path')
 const call = require('./js/arguments.js')
 const { WORKER, whyNoAddon } = require('./js/binary.js')
 const { Courier } = require('./js/courier.js')
-const { BackupError } = require('./js/error.js')
+const { BackupError, shown } = require('./js/error.js')
 const { Listeners } = require('./js/listeners.js')
 const { ping } = require('./js/ping.js')
 const { Presence } = require('./js/presence.js')
@@ -35,13 +35,16 @@ function outcome(text, where = '') {
   return result
 }
 
-/** The native engine of a configuration: an object, or the path of a JSON file. Relative paths start from the cwd. */
-function open(config) {
+/**
+ * The native engine of a configuration: an object, or the path of a JSON file. Relative paths start from the cwd. `ring` is
+ * called when there may be news in the vault.
+ */
+function open(config, ring) {
   const base = process.cwd()
   const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(withoutRestart(config))
   const { checkConfig, NativeEngine } = native()
   outcome(checkConfig(text, base), typeof config === 'string' ? `${config}: ` : '')
-  return new NativeEngine(text, base, WORKER)
+  return new NativeEngine(text, base, WORKER, ring, config?.[CLOCK]?.deadlines)
 }
 
 /** The one field that is a function, and no part of the file. */
@@ -78,8 +81,16 @@ let lastId = 0
 /** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
 const ANSWER = 500
 
-/** Of a configuration: another clock for all of it, and less patience with listeners, for tests. No symbol goes to JSON. */
+/**
+ * Of a configuration: another clock for all of it, and less patience with listeners and processes, for tests. No symbol goes
+ * to JSON.
+ */
 const CLOCK = Symbol.for('lifeboat.clock')
+
+/** What the vault says, without a disk that hangs being able to hold this process. */
+async function ask(engine, question) {
+  return outcome(await engine.ask(JSON.stringify(question)))
+}
 
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
 function zone() {
@@ -114,7 +125,7 @@ class BackupEngine {
   #shown
 
   constructor(config) {
-    this.#native = open(config)
+    this.#native = open(config, BackupEngine.#bell(new WeakRef(this)))
     this.#requestRestart = config?.requestRestart
     this.#clock = config?.[CLOCK]
     this.#now = () => this.#clock?.now?.() ?? Date.now()
@@ -125,9 +136,9 @@ class BackupEngine {
       () => restarter(this.#requestRestart)
     )
     const vault = {
-      claim: async (consumers) => outcome(await native.claim(JSON.stringify(consumers), this.#now())),
-      take: async (id, consumer) => outcome(await native.take(id, consumer, this.#now())),
-      release: async (id, consumer) => outcome(await native.release(id, consumer))
+      claim: (consumers) => ask(native, { op: 'claim', consumers, holder: native.hostId() ?? '', now: this.#now() }),
+      take: (id, consumer) => ask(native, { op: 'take', id, consumer, now: this.#now() }),
+      release: (id, consumer) => ask(native, { op: 'release', id, consumer })
     }
     const own = {
       restart: () => this.#restart(),
@@ -150,6 +161,11 @@ class BackupEngine {
       say: (since) => this.#presence.say({ scheduler: since })
     }
     this.#timers = new Scheduler(host, this.#clock)
+  }
+
+  /** Made where no `this` is: an engine that nobody has any more must not be kept for the bell's sake. */
+  static #bell(engine) {
+    return () => engine.deref()?.#presence?.rung()
   }
 
   get scheduler() {
@@ -205,7 +221,12 @@ class BackupEngine {
   /** What a scheduler does at each of its turns. */
   async #look(since) {
     await this.#presence.say()
-    const look = outcome(await this.#native.look(zone(), since, this.#now()))
+    const question = { op: 'look', zone: zone(), since, now: this.#now() }
+    const look = await ask(this.#native, question).catch((error) => {
+      if (error.code !== 'E_WORKER') throw error
+      // The vault does not answer. What a worker comes to is told; and it decides whether something is due.
+      return { backup: { missed: false }, inspection: null, wake: null, untold: [] }
+    })
     // As long as the vault cannot keep it, it is noticed each time.
     for (const { event, value } of look.untold) this.#courier.alarm(event, value)
     this.#courier.drain()
@@ -293,7 +314,7 @@ class BackupEngine {
     // Who has shown the key once need not start a worker to be told what the catalog says.
     const isTrusted = this.#shown && this.#shown.passphrase === passphrase && this.#shown.keyFile === keyFile
     if (isTrusted && !this.#isCutOff()) {
-      const known = outcome(await this.#native.backups(JSON.stringify(request.filter)))
+      const known = await ask(this.#native, { op: 'backups', filter: request.filter })
       if (known) return known
     }
     const backups = await this.#run(request)
@@ -364,13 +385,12 @@ class BackupEngine {
   }
 
   async history(filter = {}) {
-    return outcome(await this.#native.history(JSON.stringify(call.history(filter))))
+    return ask(this.#native, { op: 'history', filter: call.history(filter) })
   }
 
   async status() {
-    const status = this.#isCutOff()
-      ? await this.#run({ op: 'status' })
-      : outcome(await this.#native.status(this.#now()))
+    const lookUp = () => ask(this.#native, { op: 'status', now: this.#now() })
+    const status = await (this.#isCutOff() ? this.#run({ op: 'status' }) : lookUp())
     const [next] = this.#timers.next(1)
     const { running: _, next: __, ...others } = status.schedule
     const own = { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
@@ -474,7 +494,7 @@ function isBadNews({ code }) {
 }
 
 function warn(who, error) {
-  process.emitWarning(`${who} threw: ${error?.stack ?? error}`, 'LifeboatWarning')
+  process.emitWarning(`${who} threw: ${shown(error)}`, 'LifeboatWarning')
 }
 
 /** Makes the backups happen by themselves. Cheap: what it is about is the engine's. */

@@ -10,56 +10,38 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 export declare class NativeEngine {
-  /** `worker` is the path of the `lifeboat` executable. Throws where `checkConfig` has an error. */
-  constructor(config: string, base: string, worker: string)
-  /** The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing. */
-  next(zone: string, now: number, count: number): string
+  /**
+   * `worker` is the path of the `lifeboat` executable. `onRing` is called, without an argument, when there may be news in
+   * the vault; it must not throw. `patience`: for tests. Throws where `checkConfig` has an error.
+   */
+  constructor(config: string, base: string, worker: string, onRing: (() => void), patience?: NativePatience | undefined | null)
+  /** What is due when. Throws where `zone` is not known here. */
+  scheduler(zone: string): NativeScheduler
   /** Which root and which vault it is of: another engine of the same speaks for the same. */
   home(): string
   /** Is there, at this moment, something that opens the vault? */
   canOpen(environment: NativeEnvironment): boolean
   /**
-   * Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
-   * null.
+   * Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is null, or why others cannot
+   * know it.
    */
   present(said?: string | undefined | null): Promise<string>
+  /** What this host is known by among the hosts, once it has said something. */
+  hostId(): string | null
   /**
    * Stands still until the files of a restore are in place: nothing else of the app may run before its listeners have
-   * read them. False: it takes too long. Opens files of the vault only.
+   * read them. False: it takes too long. The clerk watches the files; this thread waits for it, and not for a disk.
    */
   holdStill(token: string): boolean
   /** What became of the listeners for whom it held still. */
   tellStill(token: string, hasRead: boolean): void
-  /** What the app is called among those who hear of events, where that is configured. */
-  consumer(): string | null
   /** Where a good backup is to be told: an address that is as good as a password. */
   pingUrl(): string | null
   /**
-   * Notices what is wrong with the vault, keeps the events of it, and says what is due: a `Look`. `since`: from when on this
-   * host makes backups; times are milliseconds since the epoch.
+   * Asks the clerk, who looks into the vault: a question of the engine's `Ask`, as JSON text. The promise is fulfilled with
+   * an outcome within a bounded time, also where the disk of the vault hangs.
    */
-  look(zone: string, since: number, now: number): Promise<string>
-  /**
-   * What this host is to be told: `{ errands, claims }`, for it by its name, and the next event of each of these consumers,
-   * `{ name, event, since }[]` as JSON text.
-   */
-  claim(consumers: string, now: number): Promise<string>
-  /** A consumer has taken an event; without one, this host has done its errand. */
-  take(id: number, consumer: string | undefined | null, now: number): Promise<string>
-  /** A consumer could not take an event: it comes again. */
-  release(id: number, consumer: string): Promise<string>
-  /** What no vault could keep since this was asked last: `{ event, value }[]`, to be told from memory. */
-  untold(): string
-  /**
-   * The worker of this operation died, or could not be started: writes that down, `failure` being its error. All JSON text.
-   */
-  lost(operation: string, failure: string, now: number): Promise<string>
-  /** How the backups are. Where a restore was cut off, ask a worker instead: it carries it on first. */
-  status(now: number): Promise<string>
-  /** The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker. */
-  backups(filter: string): Promise<string>
-  /** What happened, newest first; `filter` is JSON text. */
-  history(filter: string): Promise<string>
+  ask(question: string): Promise<string>
   /**
    * Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
    * outcome, and never rejected. `onProgress` gets JSON text; it must not throw.
@@ -71,6 +53,26 @@ export declare class NativeEngine {
   cancel(id: number): void
 }
 
+export declare class NativeScheduler {
+  /** The time zone of the host, as other processes understand it. */
+  zone(): string | null
+  /**
+   * Begins where the vault says that it was followed up to: `followed` is the answer to `follow`, as JSON text. Without
+   * one, because the vault does not answer, it begins now: its silence is no reason for no schedule.
+   */
+  start(now: number, followed?: string | undefined | null): string
+  /** `{ type, covers, missed }` of the backup that is to begin now, or null. It counts as seen to from here on. */
+  due(now: number): string
+  /** The backup that was begun last has failed: it is tried once more, with what is due next. */
+  failed(): string
+  /** `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on. */
+  inspectionDue(now: number): string
+  /** When something is due next, or null. */
+  wake(now: number): string
+  /** The coming backups, soonest first: `{ type, at }[]`. */
+  next(now: number, count: number): string
+}
+
 /** Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome. */
 export declare function checkConfig(config: string, base: string): string
 
@@ -80,8 +82,17 @@ export interface NativeEnvironment {
   passphrase?: string
   /** BACKUP_KEY_FILE, absolute. */
   keyFile?: string
-  /** What time it is there, where that is not the machine's. */
-  now?: number
+}
+
+/**
+ * In milliseconds, how long to wait for a worker that is silent, for one that was cancelled, for the clerk's answer, and before
+ * the clerk ends.
+ */
+export interface NativePatience {
+  silent?: number
+  cancelled?: number
+  question?: number
+  idle?: number
 }
 
 /**

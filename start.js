@@ -7,6 +7,7 @@
 const { lstatSync, readdirSync, readFileSync } = require('node:fs')
 const { dirname, join, resolve } = require('node:path')
 const { pathToFileURL } = require('node:url')
+const { shown } = require('./js/error.js')
 const restart = require('./js/restart.js')
 
 const WORKSPACE = '.lifeboat-restore'
@@ -108,7 +109,7 @@ function tell(onError, error) {
   try {
     onError?.(error)
   } catch (other) {
-    console.error(other)
+    console.error(shown(other))
   }
 }
 

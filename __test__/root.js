@@ -35,12 +35,17 @@ function makeRoot(t, { photos = 0, zeros = 0 } = {}) {
 }
 
 /** The ids of the workers that process `parent` has running. */
-function workersOf(parent) {
+const workersOf = (parent) => processesOf(parent, 'lifeboat worker')
+
+/** The same of those that read a vault for it. */
+const clerksOf = (parent) => processesOf(parent, 'lifeboat clerk')
+
+function processesOf(parent, command) {
   try {
     const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n')
     const rows = lines.map((line) => line.trim().split(/\s+/))
     return rows
-      .filter(([, ppid, ...args]) => Number(ppid) === parent && args.join(' ').endsWith('lifeboat worker'))
+      .filter(([, ppid, ...args]) => Number(ppid) === parent && args.join(' ').endsWith(command))
       .map(([pid]) => Number(pid))
   } catch (error) {
     throw new Error('`ps` is needed to see the worker', { cause: error })
@@ -62,10 +67,10 @@ async function until(condition, what, ms = 20_000) {
 }
 
 /** Runs `script` as a program of its own and gives back what it printed, its exit code and its signal. */
-function runScript(script, { args = [], env = {}, cwd, module = false } = {}) {
+function runScript(script, { args = [], env = {}, cwd, module = false, detached = false } = {}) {
   const { spawn } = require('node:child_process')
   const input = [...(module ? ['--input-type=module'] : []), '-e', script, ...args]
-  const child = spawn(process.execPath, input, { cwd, env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, input, { cwd, detached, env: { ...process.env, ...env } })
   const out = { child, stdout: '', stderr: '' }
   child.stdout.on('data', (data) => (out.stdout += data))
   child.stderr.on('data', (data) => (out.stderr += data))
@@ -73,4 +78,4 @@ function runScript(script, { args = [], env = {}, cwd, module = false } = {}) {
   return out
 }
 
-module.exports = { folder, isAlive, makeRoot, runScript, until, workersOf }
+module.exports = { clerksOf, folder, isAlive, makeRoot, runScript, until, workersOf }

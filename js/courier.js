@@ -7,7 +7,7 @@
 
 'use strict'
 
-const { inspect } = require('node:util')
+const { shown } = require('./error.js')
 
 /** For a host itself, and no listener: it is to start again. */
 const RESTART = 'restore:restart'
@@ -247,7 +247,7 @@ class Courier {
   #warn(who, what, error) {
     if (this.#warned.has(who)) return
     this.#warned.add(who)
-    process.emitWarning(`${what}: ${inspect(error)}`, 'LifeboatWarning')
+    process.emitWarning(`${what}: ${shown(error)}`, 'LifeboatWarning')
   }
 }
 

@@ -1,11 +1,11 @@
-// This process among the hosts: it says in the vault's folder that it is there and what it can do, and is woken there when
-// somebody has something to tell it. Where nothing can be said, everything else goes on without.
+// This process among the hosts: it says in the vault's folder that it is there and what it can do, and is woken when somebody
+// rings for the hosts there. Both is done by another process: this one touches no disk. Where nothing can be said, everything
+// else goes on without.
 
 'use strict'
 
-const { watch } = require('node:fs')
 const { basename } = require('node:path')
-// Of Node, and not of the realm: in jest a realm may be gone when a folder changes.
+// Of Node, and not of the realm: in jest a realm may be gone when somebody rings.
 const { setTimeout } = require('node:timers')
 
 /** Several things at once are one reason to wake up. */
@@ -23,8 +23,7 @@ class Presence {
     reloads: false,
     restarts: false
   }
-  #id
-  #watching = { folder: null, watcher: null, timer: null }
+  #timer = null
   #known
   #left = false
 
@@ -37,7 +36,7 @@ class Presence {
 
   /** What this host is known by, once it has said something. */
   get id() {
-    return this.#id
+    return this.#native.hostId()
   }
 
   /** Says what is new, and that it is there. Fulfilled with whether others can know it; never rejected. */
@@ -57,42 +56,22 @@ class Presence {
     const isSame = this.#native.home() === other.#native.home()
     this.say({ ...other.#said, applies: isSame && other.#said.applies })
     other.#left = true
-    other.#watching.watcher?.close()
     other.#tell(null)
   }
 
   async #tell(said) {
     try {
-      const { result } = JSON.parse(await this.#native.present(said && JSON.stringify(said)))
-      if (!result) return false
-      this.#id = result.id
-      this.#watch(result.folder)
-      return true
+      return !JSON.parse(await this.#native.present(said && JSON.stringify(said))).error
     } catch {
       return false
     }
   }
 
-  #watch(folder) {
-    if (this.#watching.folder === folder && this.#watching.watcher) return
-    this.#watching.watcher?.close()
-    try {
-      const watcher = watch(folder, { persistent: false }, () => this.#soon())
-      // The folder was removed or its disk is gone: the next word opens it again.
-      watcher.on('error', () => watcher.close())
-      watcher.on('close', () => {
-        if (this.#watching.watcher === watcher) this.#watching.watcher = null
-      })
-      this.#watching = { ...this.#watching, folder, watcher }
-    } catch {
-      // Then the scheduler looks, once a minute.
-      this.#watching = { ...this.#watching, folder: null, watcher: null }
-    }
-  }
-
-  #soon() {
-    this.#watching.timer ??= setTimeout(() => {
-      this.#watching.timer = null
+  /** Somebody rings for the hosts: there may be news. */
+  rung() {
+    if (this.#left) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
       this.#wake()
     }, PAUSE).unref()
   }

@@ -4,7 +4,7 @@
 
 'use strict'
 
-const { inspect } = require('node:util')
+const { shown } = require('./error.js')
 
 const LONGEST_SLEEP = 60_000
 /** While another operation holds the vault it is asked again after so many milliseconds. */
@@ -165,7 +165,7 @@ function ignore() {}
 
 /** A turn that could not be made, for want of memory, say. The next one comes in a minute, and the app lives on. */
 function warn(error) {
-  process.emitWarning(`The scheduler could not do what is due: ${inspect(error)}`, 'LifeboatWarning')
+  process.emitWarning(`The scheduler could not do what is due: ${shown(error)}`, 'LifeboatWarning')
 }
 
 module.exports = { Scheduler }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::restore::WORKSPACE;
@@ -11,10 +12,10 @@ use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
-use lifeboat_engine::supervise::{Cancel, Said as Saying, Supervisor};
-use lifeboat_engine::vault::place;
-use lifeboat_engine::watch::lost::lost;
-use lifeboat_engine::watch::{self, News, Watch};
+use lifeboat_engine::supervise::question::Ask;
+use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Patience, Said as Saying, Supervisor};
+use lifeboat_engine::watch::News;
+use lifeboat_engine::watch::lost::from_memory;
 use lifeboat_engine::{Config, Error};
 use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
@@ -28,6 +29,8 @@ use crate::presence::{Doorplate, Said};
 const WAITING_PROGRESS: usize = 4;
 /// A supervising thread copies lines and little else.
 const STACK: usize = 256 << 10;
+/// For so long a bot may stand still, and the clerk be late.
+const STILL: Duration = Duration::from_millis(3_500);
 
 type Running = Arc<Mutex<HashMap<u32, Cancel>>>;
 
@@ -37,8 +40,11 @@ pub struct NativeEngine {
     running: Running,
     /// Where a restore in place works.
     pending: PathBuf,
-    watch: Watch,
-    doorplate: Arc<Doorplate>,
+    clerk: Arc<Clerk>,
+    /// By which the clerk knows this engine's bell.
+    bell: u32,
+    doorplate: Doorplate,
+    patience: Patience,
     config: Config,
     /// What no vault could keep, until JavaScript tells it.
     untold: Arc<Mutex<Vec<News>>>,
@@ -53,6 +59,29 @@ pub struct NativeEnvironment {
     pub key_file: Option<String>,
     /// What time it is there, where that is not the machine's.
     pub now: Option<f64>,
+}
+
+/// In milliseconds, how long to wait for a worker that is silent, for one that was cancelled, for the clerk's answer, and before
+/// the clerk ends.
+#[napi(object)]
+pub struct NativePatience {
+    pub silent: Option<u32>,
+    pub cancelled: Option<u32>,
+    pub question: Option<u32>,
+    pub idle: Option<u32>,
+}
+
+impl NativePatience {
+    fn over_default(self) -> Patience {
+        let or = |given: Option<u32>, usual| given.map_or(usual, |ms| Duration::from_millis(ms.into()));
+        let Patience { silent, cancelled, question, idle } = Patience::default();
+        Patience {
+            silent: or(self.silent, silent),
+            cancelled: or(self.cancelled, cancelled),
+            question: or(self.question, question),
+            idle: or(self.idle, idle),
+        }
+    }
 }
 
 fn environment_of(said: NativeEnvironment) -> Environment {
@@ -83,9 +112,17 @@ pub fn panic_on_purpose(env: &Env, on_thread: bool) -> napi::Result<Object<'_>> 
 
 #[napi]
 impl NativeEngine {
-    /// `worker` is the path of the `lifeboat` executable. Throws where `checkConfig` has an error.
+    /// `worker` is the path of the `lifeboat` executable. `onRing` is called, without an argument, when there may be news in
+    /// the vault; it must not throw. `patience`: for tests. Throws where `checkConfig` has an error.
     #[napi(constructor)]
-    pub fn new(env: Env, config: String, base: String, worker: String) -> napi::Result<NativeEngine> {
+    pub fn new(
+        env: Env,
+        config: String,
+        base: String,
+        worker: String,
+        on_ring: Function<'_, (), ()>,
+        patience: Option<NativePatience>,
+    ) -> napi::Result<NativeEngine> {
         let made = outcome::caught(|| Config::from_json(&config, Path::new(&base)));
         let config = made
             .and_then(|config| config.map_err(|error| Failure::from(&error)))
@@ -94,10 +131,15 @@ impl NativeEngine {
         // A worker thread of Node that ends takes its operations along; those of the main thread end with the process.
         env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
         let pending = config.root.join(WORKSPACE);
-        let (watch, supervisor) = (Watch::new(&config), Supervisor::new(PathBuf::from(worker), config.clone()));
-        let doorplate = Arc::new(Doorplate::new(config.backup_dir.clone()));
-        let untold = Arc::default();
-        Ok(NativeEngine { supervisor: Arc::new(supervisor), running, pending, watch, doorplate, config, untold })
+        let patience = patience.map_or_else(Patience::default, NativePatience::over_default);
+        let clerk = Clerk::of(Path::new(&worker), &config.backup_dir);
+        let ring = on_ring.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
+        let bell = clerk.listen(move || {
+            let _: Status = ring.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        let supervisor = Arc::new(Supervisor::new(PathBuf::from(worker), config.clone(), patience));
+        let (doorplate, untold) = (Doorplate::default(), Arc::default());
+        Ok(NativeEngine { supervisor, running, pending, clerk, bell, doorplate, patience, config, untold })
     }
 
     /// The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing.
@@ -107,7 +149,7 @@ impl NativeEngine {
             let agenda = Agenda::of(&self.config, Some(&zone)).map_err(|error| Failure::from(&error))?;
             let runs = agenda.next(now as i64, count as usize);
             let runs: Vec<_> = runs.iter().map(|run| serde_json::json!({ "type": run.kind, "at": run.at })).collect();
-            json_of(Ok(runs))
+            serde_json::to_string(&runs).map_err(|error| Failure::from(&Error::internal(error.to_string())))
         })
     }
 
@@ -124,32 +166,54 @@ impl NativeEngine {
         !config.encryption || Places::of(&config).given()
     }
 
-    /// Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is `{ id, folder }`, or
-    /// null.
+    /// Says to others what this host is and can do, as JSON text; null: it leaves. The outcome is null, or why others cannot
+    /// know it.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn present<'env>(&self, env: &'env Env, said: Option<String>) -> napi::Result<Object<'env>> {
-        let doorplate = self.doorplate.clone();
-        let parsed = said.map(|said| parse::<Said>(&said)).transpose();
-        if let Ok(said) = &parsed {
-            doorplate.want(said.clone());
+        let Some(said) = said else {
+            self.leave();
+            return settle(env, false, || Ok("null".into()));
+        };
+        let host =
+            parse::<Said>(&said).and_then(|said| self.doorplate.host(said).map_err(|error| Failure::from(&error)));
+        match host {
+            Ok(host) => self.ask_clerk(env, Ask::Enter { host }),
+            Err(failure) => settle(env, false, || Err(failure)),
         }
-        settle(env, true, move || {
-            parsed?;
-            json_of(Ok(doorplate.say()?))
-        })
+    }
+
+    /// What this host is known by among the hosts, once it has said something.
+    #[napi]
+    pub fn host_id(&self) -> Option<String> {
+        self.doorplate.id().map(str::to_owned)
+    }
+
+    fn leave(&self) {
+        if let Some(id) = self.doorplate.id() {
+            self.clerk.leave(id);
+        }
     }
 
     /// Stands still until the files of a restore are in place: nothing else of the app may run before its listeners have
-    /// read them. False: it takes too long. Opens files of the vault only.
+    /// read them. False: it takes too long. The clerk watches the files; this thread waits for it, and not for a disk.
     #[napi]
     pub fn hold_still(&self, token: String) -> bool {
-        outcome::caught(|| self.doorplate.hold_still(&token)).unwrap_or(false)
+        let Some(host) = self.doorplate.id().map(str::to_owned) else { return true };
+        let (tell, there) = mpsc::channel();
+        let answered = Answered::new(move |answer| {
+            let _ = tell.send(answer.is_ok_and(|text| text == "true"));
+        });
+        self.clerk.ask(&self.config, Ask::HoldStill { host, token }, self.patience, answered);
+        there.recv_timeout(STILL).unwrap_or(false)
     }
 
     /// What became of the listeners for whom it held still.
     #[napi]
     pub fn tell_still(&self, token: String, has_read: bool) {
-        let _ = outcome::caught(|| self.doorplate.tell(&token, has_read));
+        if let Some(host) = self.doorplate.id().map(str::to_owned) {
+            let answered = Answered::new(|_| ());
+            self.clerk.ask(&self.config, Ask::TellStill { host, token, has_read }, self.patience, answered);
+        }
     }
 
     /// What the app is called among those who hear of events, where that is configured.
@@ -164,49 +228,17 @@ impl NativeEngine {
         self.config.monitor.ping_url.clone()
     }
 
-    /// Notices what is wrong with the vault, keeps the events of it, and says what is due: a `Look`. `since`: from when on this
-    /// host makes backups; times are milliseconds since the epoch.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn look<'env>(&self, env: &'env Env, zone: String, since: f64, now: f64) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| watch.look(Some(&zone), since as i64, now as i64))
-    }
-
-    /// What this host is to be told: `{ errands, claims }`, for it by its name, and the next event of each of these consumers,
-    /// `{ name, event, since }[]` as JSON text.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn claim<'env>(&self, env: &'env Env, consumers: String, now: f64) -> napi::Result<Object<'env>> {
-        let (watch, doorplate) = (self.watch.clone(), self.doorplate.clone());
-        settle(env, true, move || {
-            let consumers = parse::<Vec<watch::Consumer>>(&consumers)?;
-            json_of(watch.claim(&consumers, &doorplate.id().unwrap_or_default(), now as i64))
-        })
-    }
-
-    /// A consumer has taken an event; without one, this host has done its errand.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn take<'env>(
-        &self,
-        env: &'env Env,
-        id: i64,
-        consumer: Option<String>,
-        now: f64,
-    ) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| watch.take(id, consumer.as_deref(), now as i64))
-    }
-
-    /// A consumer could not take an event: it comes again.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn release<'env>(&self, env: &'env Env, id: i64, consumer: String) -> napi::Result<Object<'env>> {
-        self.watch(env, move |watch| watch.release(id, &consumer))
-    }
-
     /// What no vault could keep since this was asked last: `{ event, value }[]`, to be told from memory.
     #[napi]
     pub fn untold(&self) -> String {
-        outcome::of(|| json_of(Ok(std::mem::take(&mut *locked(&self.untold)))))
+        outcome::of(|| {
+            let untold = std::mem::take(&mut *locked(&self.untold));
+            serde_json::to_string(&untold).map_err(|error| Failure::from(&Error::internal(error.to_string())))
+        })
     }
 
-    /// The worker of this operation died, or could not be started: writes that down, `failure` being its error. All JSON text.
+    /// The worker of this operation died, or could not be started: has that written down, `failure` being its error. All JSON
+    /// text. Where the vault does not answer, it is told from memory.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn lost<'env>(
         &self,
@@ -215,42 +247,48 @@ impl NativeEngine {
         failure: String,
         now: f64,
     ) -> napi::Result<Object<'env>> {
-        let (config, untold) = (self.config.clone(), self.untold.clone());
-        settle(env, true, move || {
-            let news = lost(&config, &parse(&operation)?, &parse::<Failure>(&failure)?, now as i64);
-            locked(&untold).extend(news);
-            Ok("null".into())
-        })
+        let parsed = parse::<Operation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
+        let known =
+            parsed.map(|(operation, failure)| (from_memory(&self.config, &operation, &failure), operation, failure));
+        let (news, operation, failure) = match known {
+            Ok((Some(news), operation, failure)) => (news, operation, failure),
+            // Nobody but the caller needs to hear of it.
+            Ok((None, ..)) => return settle(env, false, || Ok("null".into())),
+            Err(failure) => return settle(env, false, || Err(failure)),
+        };
+        let (deferred, promise) = env.create_deferred()?;
+        let untold = self.untold.clone();
+        let answered = Answered::new(move |answer| {
+            let lost = match answer {
+                Ok(text) => serde_json::from_str::<Option<News>>(&text).ok().flatten(),
+                Err(_) => Some(news),
+            };
+            locked(&untold).extend(lost);
+            deferred.resolve(move |_| Ok(outcome::text(Ok("null".into()))));
+        });
+        let ask = Ask::Lost { operation: Box::new(operation), failure, now: now as i64 };
+        self.clerk.ask(&self.config, ask, self.patience, answered);
+        Ok(promise)
     }
 
-    /// How the backups are. Where a restore was cut off, ask a worker instead: it carries it on first.
+    /// Asks the clerk, who looks into the vault: a question of the engine's `Ask`, as JSON text. The promise is fulfilled with
+    /// an outcome within a bounded time, also where the disk of the vault hangs.
     #[napi(ts_return_type = "Promise<string>")]
-    pub fn status<'env>(&self, env: &'env Env, now: f64) -> napi::Result<Object<'env>> {
-        let config = self.config.clone();
-        settle(env, true, move || json_of(watch::status(&config, None, now as i64)))
+    pub fn ask<'env>(&self, env: &'env Env, question: String) -> napi::Result<Object<'env>> {
+        match parse::<Ask>(&question) {
+            Ok(ask) => self.ask_clerk(env, ask),
+            Err(failure) => settle(env, false, || Err(failure)),
+        }
     }
 
-    /// The backups, newest first; `filter` is JSON text. Null where that needs a key: then ask a worker.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn backups<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
-        let vault = place::of(&self.config.backup_dir);
-        settle(env, true, move || json_of(watch::backups(&vault, &parse(&filter)?)))
-    }
-
-    /// What happened, newest first; `filter` is JSON text.
-    #[napi(ts_return_type = "Promise<string>")]
-    pub fn history<'env>(&self, env: &'env Env, filter: String) -> napi::Result<Object<'env>> {
-        let vault = place::of(&self.config.backup_dir);
-        settle(env, true, move || json_of(watch::history(&vault, &parse(&filter)?)))
-    }
-
-    fn watch<'env, T: serde::Serialize>(
-        &self,
-        env: &'env Env,
-        work: impl FnOnce(&Watch) -> lifeboat_engine::Result<T> + Send + 'static,
-    ) -> napi::Result<Object<'env>> {
-        let watch = self.watch.clone();
-        settle(env, true, move || json_of(work(&watch)))
+    fn ask_clerk<'env>(&self, env: &'env Env, ask: Ask) -> napi::Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred()?;
+        let answered = Answered::new(move |answer| {
+            let outcome = outcome::text(answer);
+            deferred.resolve(move |_| Ok(outcome));
+        });
+        self.clerk.ask(&self.config, ask, self.patience, answered);
+        Ok(promise)
     }
 
     /// Starts one operation, given as JSON text; `id` is what `cancel` knows it by. The promise is fulfilled with an
@@ -331,10 +369,12 @@ fn settle<'env>(
     Ok(promise)
 }
 
-fn json_of<T: serde::Serialize>(result: lifeboat_engine::Result<T>) -> Result<String, Failure> {
-    let text =
-        result.and_then(|value| serde_json::to_string(&value).map_err(|error| Error::internal(error.to_string())));
-    text.map_err(|error| Failure::from(&error))
+/// JavaScript has forgotten it: others do not see it any more, and nobody rings for it.
+impl Drop for NativeEngine {
+    fn drop(&mut self) {
+        self.leave();
+        self.clerk.deaf(self.bell);
+    }
 }
 
 struct Done(Running, u32);

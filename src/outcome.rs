@@ -8,7 +8,11 @@ use lifeboat_engine::supervise::protocol::{Answer, Failure};
 
 /// Runs `call`; a panic in it is E_INTERNAL, because unwinding into Node would abort the app.
 pub fn of(call: impl FnOnce() -> Result<String, Failure>) -> String {
-    match caught(call).and_then(|result| result) {
+    text(caught(call).and_then(|result| result))
+}
+
+pub fn text(result: Result<String, Failure>) -> String {
+    match result {
         Ok(json) => format!("{{\"result\":{json}}}"),
         Err(failure) => serde_json::to_string(&Answer::Error(failure))
             .unwrap_or_else(|_| r#"{"error":{"code":"E_INTERNAL","message":"An error has no JSON form."}}"#.into()),

@@ -351,6 +351,10 @@ Examples:
     /// The engine as a process of its own, for a host that speaks its protocol over stdin and stdout.
     #[command(hide = true)]
     Worker,
+
+    /// A process that looks up in the vault what such a host asks for, question after question.
+    #[command(hide = true)]
+    Clerk,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,14 @@ pub fn install(announce: bool) {
     });
 }
 
+/// A session of its own: a Ctrl-C at the terminal of a host, or its end, is for the host alone, which decides what becomes of
+/// those that work for it. When it is gone, the end of their stdin tells them.
+pub fn leave_session() {
+    // It fails where this is one already.
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+}
+
 /// From now on a signal cancels this operation; when the guard is dropped, it ends the process again.
 pub fn watch(control: &Control) -> Watch {
     *running() = Some(control.clone());

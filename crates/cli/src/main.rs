@@ -15,15 +15,18 @@
 //! | `time.rs` | `2h`, `yesterday`, `2026-11-23 14:00` → an instant, and back |
 //! | `interrupt.rs` | Ctrl-C → stop at the next safe place |
 //! | `priority.rs` | the quiet guest: low CPU and I/O priority |
-//! | `worker.rs` | the worker's end of the protocol with its host |
+//! | `worker.rs`, `heartbeat.rs` | the worker's end of the protocol with its host; its signs of life |
+//! | `clerk/` | looking up in the vault what a host asks for |
 //! | `exit.rs` | exit codes |
 //!
 //! It promises: results go to stdout and all else to stderr; a closed pipe is no accident; no secret is ever printed.
 
 mod args;
+mod clerk;
 mod commands;
 mod credentials;
 mod exit;
+mod heartbeat;
 mod interrupt;
 mod output;
 mod ping;
@@ -38,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 use crate::output::Output;
 use crate::session::Session;
 
@@ -47,6 +50,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
+    if matches!(cli.command, Command::Worker | Command::Clerk) {
+        interrupt::leave_session();
+    }
     let output = Output::new(&cli.global);
     interrupt::install(output.has_person());
     let session = Session::new(cli.global, output);

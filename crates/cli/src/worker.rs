@@ -1,7 +1,7 @@
 //! The worker: one operation for a host, in a process of its own. The protocol is `lifeboat_engine::supervise::protocol`.
 //!
-//! It promises: progress lines at most ten times a second, then exactly one result or error line, also after a panic
-//! in the engine; and an end within ten seconds of its host's, so that nothing goes on that nobody asked for any more.
+//! It promises: progress lines at most ten times a second, a sign of life every few seconds in which the work moves on, then
+//! exactly one result or error line, also after a panic in the engine; and an end within ten seconds of its host's, so that nothing goes on that nobody asked for any more.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::mpsc;
@@ -13,6 +13,7 @@ use lifeboat_engine::{Control, Engine, Error, Result};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::heartbeat::Heartbeat;
 use crate::progress::Relay;
 use crate::{exit, interrupt, priority};
 
@@ -29,6 +30,7 @@ pub fn run() -> u8 {
     let relay = Relay::start(send_progress);
     // What cannot be said is lost with the host.
     let control = relay.control().clone().with_untold(|news| drop(send(&Answer::Untold(news.clone()))));
+    let heartbeat = Heartbeat::start(|| send(&Answer::Alive));
     let _watch = interrupt::watch(&control);
     let (give, requests) = mpsc::channel();
     let listener = control.clone();
@@ -38,8 +40,8 @@ pub fn run() -> u8 {
         .map_err(|_| refused("it ended before its first line did"))
         .and_then(|line| parse(line?))
         .and_then(|request| exit::caught(|| serve(request, &control)));
-    // No progress after the result.
-    drop(relay);
+    // Nothing after the result.
+    drop((relay, heartbeat));
     let (sent, code) = match outcome {
         Ok(json) => (send_result(&json), exit::DONE),
         Err(error) => (send(&Answer::Error(Failure::from(&error))), exit::code_of(&error)),
@@ -58,7 +60,6 @@ fn serve(request: Request, control: &Control) -> Result<String> {
         None => control.clone(),
     };
     priority::lower(config.worker.nice);
-    let host_has_key = key.is_some();
     let engine = Engine::new(config).for_host();
     let engine = match key {
         Some(key) => engine.with_key(key),
@@ -66,8 +67,8 @@ fn serve(request: Request, control: &Control) -> Result<String> {
     };
     let outcome = perform(&engine, operation, control);
     // Also after a failure: deriving the key is what costs time, and the host's next worker needs it again.
-    if !host_has_key
-        && let Some(key) = engine.unlocked_key()
+    // A key that the host has already, and that is this vault's, costs nothing.
+    if let Some(key) = engine.unlocked_key()
         && send(&Answer::Key(key)).is_err()
     {
         control.cancel();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::report::Progress;
 use crate::watch::News;
-use crate::{Error, Result};
+use crate::{Error, Result, pulse};
 
 /// Given to every long operation. Cheap to clone, the same for all its threads.
 #[derive(Clone)]
@@ -109,6 +109,7 @@ impl Control {
     }
 
     pub fn is_cancelled(&self) -> bool {
+        pulse::beat();
         self.above.iter().chain([&self.cancelled]).any(|cancelled| cancelled.load(Ordering::Relaxed))
     }
 
@@ -134,6 +135,7 @@ impl Control {
     }
 
     pub fn report(&self, progress: &Progress) {
+        pulse::beat();
         (self.progress)(progress);
     }
 }

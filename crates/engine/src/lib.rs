@@ -24,6 +24,7 @@
 //! | [`marriage`] | which root and which vault belong together |
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
+//! | [`pulse`] | whether the work of this process moves on |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
 //! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
@@ -49,6 +50,7 @@ pub mod owner;
 pub mod path;
 pub mod presence;
 pub mod prune;
+pub mod pulse;
 pub mod report;
 pub mod restore;
 pub mod retention;

@@ -29,7 +29,7 @@ use lifeboat_engine::Result;
 
 use crate::args::Command;
 use crate::session::Session;
-use crate::worker;
+use crate::{clerk, worker};
 
 /// Runs a command, and returns the exit code of one that did its work.
 pub fn run(command: &Command, session: &Session) -> Result<u8> {
@@ -59,5 +59,6 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Status => status::run(session),
         Command::Doctor => doctor::run(session),
         Command::Worker => Ok(worker::run()),
+        Command::Clerk => Ok(clerk::run()),
     }
 }

@@ -7,12 +7,15 @@
 //! ```text
 //! hosts/
 //!   <id>.json          what one host says of itself; locked as long as it lives
-//!   bell               written anew where hosts should look into the logbook: they watch this folder
+//!   bell               written anew where hosts should look into the logbook: see `bell.rs`
 //!   still-<token>      locked while files are swapped: see `stillness.rs`
 //!   still-<token>.<id> a host that holds still meanwhile
 //! ```
 
+pub mod bell;
 pub mod stillness;
+
+pub use bell::ring;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -29,7 +32,6 @@ use crate::{Error, Result, owner};
 
 /// The folder's name in the vault.
 pub const FOLDER: &str = "hosts";
-const BELL: &str = "bell";
 const SUFFIX: &str = ".json";
 /// Random bytes of what a host is known by.
 const ID: usize = 6;
@@ -119,7 +121,7 @@ fn alive(path: &Path) -> Option<Host> {
 pub fn is_host(name: &str) -> bool {
     let is_id = |id: &str| id.split_once('-').is_some_and(|(pid, rest)| is_number(pid) && is_hex(rest, ID));
     let is_stillness = |rest: &str| is_hex(rest.split('.').next().unwrap_or_default(), stillness::TOKEN);
-    name == BELL
+    name == bell::NAME
         || name.strip_suffix(SUFFIX).is_some_and(is_id)
         || name.starts_with(durable::TEMPORARY)
         || name.strip_prefix(stillness::PREFIX).is_some_and(is_stillness)
@@ -131,16 +133,6 @@ fn is_number(text: &str) -> bool {
 
 fn is_hex(text: &str, bytes: usize) -> bool {
     text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Asks all hosts to look into the logbook now. Where it cannot be asked, they do so within a minute.
-pub fn ring(vault: &Path) {
-    let bell = vault.join(FOLDER).join(BELL);
-    if durable::write_private(&bell, b"").is_ok()
-        && let Ok(file) = File::open(&bell)
-    {
-        give_to_owner(&file, vault);
-    }
 }
 
 /// What root makes among the hosts is for the bot's user, too.
@@ -233,7 +225,7 @@ fn remove_dead(folder: &Path) {
         }
         // What a host says while files are swapped goes with the lock on that.
         let held = if name.starts_with(stillness::PREFIX) { path.with_extension("") } else { path.clone() };
-        if name != BELL
+        if name != bell::NAME
             && is_host(&name)
             // For writing, because NFS locks it alone for nobody else.
             && let Ok(file) = File::options().read(true).write(true).open(if held.exists() { &held } else { &path })

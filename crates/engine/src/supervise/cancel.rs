@@ -1,10 +1,10 @@
 //! Cancelling an operation from any thread, at any time: before its worker is there, while it works, and after.
 
-use std::io::Write;
-use std::process::ChildStdin;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
-use super::protocol::{Failure, Signal};
+use super::Event;
+use super::protocol::Failure;
 use crate::Error;
 use crate::mutex::lock as locked;
 
@@ -15,12 +15,12 @@ pub struct Cancel(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     cancelled: bool,
-    /// Where the worker listens, from when it has its request until it has answered.
-    worker: Option<ChildStdin>,
+    /// Whoever supervises the worker, as long as there is one.
+    supervisor: Option<Sender<Event>>,
 }
 
 impl Cancel {
-    /// Never blocks: it writes a few bytes, once, to a pipe that is empty.
+    /// Never blocks: the supervisor tells the worker.
     pub fn cancel(&self) {
         let mut state = locked(&self.0);
         if !state.cancelled {
@@ -33,28 +33,23 @@ impl Cancel {
         if locked(&self.0).cancelled { Err(Failure::from(&Error::Aborted)) } else { Ok(()) }
     }
 
-    /// The worker can be told from now on.
-    pub(super) fn arm(&self, worker: Option<ChildStdin>) {
+    /// There is a worker to be told from now on.
+    pub(super) fn arm(&self, supervisor: Sender<Event>) {
         let mut state = locked(&self.0);
-        state.worker = worker;
+        state.supervisor = Some(supervisor);
         if state.cancelled {
             state.tell();
         }
     }
 
     pub(super) fn disarm(&self) {
-        locked(&self.0).worker = None;
+        locked(&self.0).supervisor = None;
     }
 }
 
 impl State {
-    fn tell(&mut self) {
-        if let Some(worker) = &mut self.worker {
-            // A worker that does not listen any more is about to answer, or dead: its reader notices either.
-            let _ = serde_json::to_vec(&Signal::Cancel).map(|mut line| {
-                line.push(b'\n');
-                worker.write_all(&line)
-            });
-        }
+    fn tell(&self) {
+        // One that does not listen any more has its answer already.
+        let _ = self.supervisor.as_ref().map(|supervisor| supervisor.send(Event::Cancel));
     }
 }

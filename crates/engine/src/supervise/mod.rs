@@ -1,54 +1,72 @@
-//! The worker process, seen from the host: start it, talk to it, notice its death.
+//! The processes that work for a host, seen from the host: start them, talk to them, notice their silence and their death.
 //!
-//! The host opens no file of the root: it gives each operation to a worker and relays what that says. Everything here
-//! blocks, so it runs on a thread of its own and never on Node's. A thread and not an async runtime: waiting for a
-//! child through SIGCHLD would meet libuv, which owns that signal in the same process.
+//! The host opens no file of the root, and none of the vault: it gives each operation to a [worker](Supervisor), asks the
+//! [clerk](Clerk) what only has to be looked up, and relays what they say. What blocks here runs on threads of its own and
+//! never on Node's. Threads and not an async runtime: waiting for a child through SIGCHLD would meet libuv, which owns that
+//! signal in the same process.
 //!
-//! It promises: one answer for each operation, whatever becomes of the worker; secrets only through the pipe; and that
-//! a vault is unlocked by its passphrase once in the life of a [`Supervisor`], because scrypt costs 128 MB and half a
-//! second.
+//! It promises: one answer for each operation and each question, whatever becomes of the process, and within its
+//! [`Patience`], also where a disk hangs and the process cannot be ended; secrets only through the pipe; and that a vault is
+//! unlocked by its passphrase once in the life of a [`Supervisor`], because scrypt costs 128 MB and half a second.
 
 mod cancel;
+mod clerk;
+mod desk;
+mod patience;
 mod process;
 pub mod protocol;
+pub mod question;
+mod undead;
+mod unusable;
 
-use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 pub use cancel::Cancel;
-use process::{Process, died, unreadable};
-use protocol::{Failure, Operation, Request};
+pub use clerk::{Answered, Clerk};
+pub use patience::Patience;
+use patience::{Quiet, in_words};
+use process::{Heard, Mode, Process, describe};
+use protocol::{Failure, Operation, Request, Signal};
 
 use crate::Config;
 use crate::mutex::lock as locked;
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
-use crate::vault::{checked_json, durable, place};
 use crate::watch::News;
 
 /// Starts a worker for each operation on one root, and keeps the key that the first of them unlocked.
 pub struct Supervisor {
     worker: PathBuf,
     config: Config,
+    patience: Patience,
     unlocked: Mutex<Option<Unlocked>>,
 }
 
-/// A master key, and what it belongs to: with another passphrase or another vault it does not count.
+/// A master key, and the passphrase that opened it: with another one it does not count. A worker does not use it for a vault
+/// that it is not of.
 struct Unlocked {
     key: MasterKey,
     passphrase: Option<Secret>,
-    vault: Vec<u8>,
 }
 
-/// As [`Answer`], with the result left as the text that it is: a list of a million items is not taken apart here.
+/// What a supervisor waits for.
+enum Event {
+    Heard(Heard),
+    Cancel,
+}
+
+/// As [`protocol::Answer`], with the result left as the text that it is: a list of a million items is not taken apart here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Line<'a> {
+    Alive,
     #[serde(borrow)]
     Progress(&'a RawValue),
     Key(MasterKey),
@@ -56,6 +74,19 @@ enum Line<'a> {
     #[serde(borrow)]
     Result(&'a RawValue),
     Error(Failure),
+}
+
+/// A worker whose pipe has ended may take so long to end itself.
+const DEATH: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How a worker ends.
+enum End {
+    Answered(Result<String, Failure>),
+    Unreadable(String),
+    Died,
+    Silent,
+    /// It was told to stop, and did not.
+    Deaf,
 }
 
 /// What a worker says before it answers.
@@ -68,8 +99,8 @@ pub enum Said<'a> {
 
 impl Supervisor {
     /// `worker` is the `lifeboat` executable.
-    pub fn new(worker: PathBuf, config: Config) -> Supervisor {
-        Supervisor { worker, config, unlocked: Mutex::default() }
+    pub fn new(worker: PathBuf, config: Config, patience: Patience) -> Supervisor {
+        Supervisor { worker, config, patience, unlocked: Mutex::default() }
     }
 
     /// Does one operation and returns its result as JSON text. `environment`: the app's at the moment of the call, which goes
@@ -85,73 +116,122 @@ impl Supervisor {
         let config = self.config.clone();
         let passphrase = environment.passphrase().or(config.passphrase.as_ref()).cloned();
         let request = Request { key: self.key_for(&passphrase), config, environment, operation };
-        let mut worker = Process::start(&self.worker)?;
-        // A worker that dies at once leaves a broken pipe; what it died of says more than that.
-        let sent = encode(&request).and_then(|line| worker.requests().write_all(&line).map_err(serde_json::Error::io));
+        let (tell, events) = mpsc::channel();
+        let heard = tell.clone();
+        let hear = move |said| heard.send(Event::Heard(said)).is_ok();
+        let mut worker = Process::start(&self.worker, Mode::Worker, &self.config.backup_dir, hear)?;
+        worker.say(encode(&request)?);
         drop(request);
-        if sent.is_ok() {
-            cancel.arm(worker.take_requests());
-        }
-        let answer = self.listen(&mut worker, &passphrase, said);
-        // The end of its stdin tells the worker, too, that nobody needs anything of it any more.
+        cancel.arm(tell);
+        let end = self.listen(&worker, &events, &passphrase, said);
         cancel.disarm();
-        match answer {
-            Ok(Some(answer)) => {
-                worker.wait();
+        match end {
+            End::Answered(answer) => {
+                // It has only to clean up; and the end of its stdin tells it, too, that nobody needs anything of it any more.
+                worker.end(self.patience.cancelled);
                 answer
             }
-            Ok(None) => Err(died(worker)),
-            Err(why) => Err(unreadable(worker, &why)),
+            End::Died => Err(died(&mut worker)),
+            End::Unreadable(why) => Err(unreadable(&mut worker, &why)),
+            End::Silent => Err(silent(
+                &mut worker,
+                &format!("The worker gave no sign of life for {}, and was killed.", in_words(self.patience.silent)),
+            )),
+            End::Deaf => Err(silent(
+                &mut worker,
+                &format!(
+                    "The operation was cancelled. Its worker did not stop within {}, and was killed.",
+                    in_words(self.patience.cancelled)
+                ),
+            )),
         }
     }
 
-    /// Reads answers to the last one; `None` where the worker is gone before that.
+    /// Reads answers to the last one.
     fn listen(
         &self,
-        worker: &mut Process,
+        worker: &Process,
+        events: &Receiver<Event>,
         passphrase: &Option<Secret>,
         said: &mut dyn FnMut(Said<'_>),
-    ) -> Result<Option<Result<String, Failure>>, String> {
-        while let Some(line) = worker.line()? {
+    ) -> End {
+        let (mut quiet, mut cancelled) = (Quiet::default(), false);
+        loop {
+            let patience = if cancelled { self.patience.cancelled } else { self.patience.silent };
+            let event = events.recv_timeout(quiet.turn(patience));
+            let line = match event {
+                Ok(Event::Heard(Heard::Line(line))) => Zeroizing::new(line),
+                Ok(Event::Heard(Heard::Unreadable(why))) => return End::Unreadable(why),
+                Ok(Event::Heard(Heard::End)) | Err(RecvTimeoutError::Disconnected) => return End::Died,
+                Ok(Event::Cancel) => {
+                    worker.say(encode(&Signal::Cancel).unwrap_or_default());
+                    (quiet, cancelled) = (Quiet::default(), true);
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) if quiet.is_over(patience) => {
+                    return if cancelled { End::Deaf } else { End::Silent };
+                }
+                Err(RecvTimeoutError::Timeout) => continue,
+            };
+            quiet = Quiet::default();
             // The error itself may quote the line, and the line may be a key.
-            match serde_json::from_slice(&line).map_err(|_| "it is not an answer of this version".to_string())? {
+            let Ok(line) = serde_json::from_slice(&line) else {
+                return End::Unreadable("it is not an answer of this version".into());
+            };
+            match line {
+                Line::Alive => {}
                 Line::Progress(report) => said(Said::Progress(report.get())),
                 Line::Untold(news) => said(Said::Untold(news)),
-                Line::Key(key) => self.keep(key, passphrase.clone()),
-                Line::Result(result) => return Ok(Some(Ok(result.get().to_owned()))),
-                Line::Error(failure) => return Ok(Some(Err(failure))),
+                Line::Key(key) => *locked(&self.unlocked) = Some(Unlocked { key, passphrase: passphrase.clone() }),
+                Line::Result(result) => return End::Answered(Ok(result.get().to_owned())),
+                Line::Error(failure) => return End::Answered(Err(failure)),
             }
         }
-        Ok(None)
-    }
-
-    /// The public facts of the vault that is there now. Reading them takes no lock from any database of the app.
-    fn vault(&self) -> Option<Vec<u8>> {
-        let path = place::of(&self.config.backup_dir).join("vault.json");
-        durable::read_small(&path, checked_json::MAX_LEN).ok()
     }
 
     fn key_for(&self, passphrase: &Option<Secret>) -> Option<MasterKey> {
-        let vault = self.vault()?;
-        locked(&self.unlocked)
-            .as_ref()
-            .filter(|unlocked| unlocked.passphrase == *passphrase && unlocked.vault == vault)
-            .map(|unlocked| unlocked.key.clone())
-    }
-
-    fn keep(&self, key: MasterKey, passphrase: Option<Secret>) {
-        if let Some(vault) = self.vault() {
-            *locked(&self.unlocked) = Some(Unlocked { key, passphrase, vault });
-        }
+        let unlocked = locked(&self.unlocked);
+        unlocked.as_ref().filter(|unlocked| unlocked.passphrase == *passphrase).map(|unlocked| unlocked.key.clone())
     }
 }
 
-/// One line of JSON that is wiped when dropped: it holds the secrets.
-fn encode(request: &Request) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+/// One line of JSON that is wiped when dropped: it may hold the secrets.
+fn encode(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut line = Zeroizing::new(Vec::with_capacity(16 << 10));
-    serde_json::to_writer(&mut *line, request)?;
+    serde_json::to_writer(&mut *line, value)
+        .map_err(|error| Failure::from(&crate::Error::internal(format!("a request has no JSON form: {error}"))))?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// The error of an operation whose worker ended without an answer.
+fn died(worker: &mut Process) -> Failure {
+    // Its pipe has ended, and so has it, or it is just about to.
+    let how = worker.end(DEATH).map_or_else(|| "in an unknown way".into(), describe);
+    let words = worker.last_words();
+    Failure::worker(format!("The worker died ({how}) before it answered; the vault is whole. Try again.{words}"))
+}
+
+/// The error of an operation whose worker said something that is no answer.
+fn unreadable(worker: &mut Process, why: &str) -> Failure {
+    worker.kill();
+    let words = worker.last_words();
+    Failure::worker(format!(
+        "The worker's answer cannot be read: {why}. It was stopped, and the vault is whole. Are the addon and its worker \
+         of the same version? Run `npm run build` in Lifeboat's folder.{words}"
+    ))
+}
+
+/// The error of an operation whose worker hangs.
+fn silent(worker: &mut Process, what: &str) -> Failure {
+    let end: Option<ExitStatus> = worker.kill();
+    let left = match end {
+        Some(_) => " Does a disk hang? Look at it (`dmesg`), and try again.",
+        None => {
+            " It cannot even be killed: it waits for a disk that does not answer. Look at the disk (`dmesg`, `mount`)."
+        }
+    };
+    Failure::worker(format!("{what} The vault is whole.{left}"))
 }
 
 impl Failure {
@@ -170,6 +250,7 @@ mod tests {
     fn each_answer_of_the_protocol_is_understood() {
         let key = MasterKey::new([7; 32]);
         for answer in [
+            Answer::Alive,
             Answer::Progress(Default::default()),
             Answer::Key(key.clone()),
             Answer::Untold(News::backup_failure(BackupType::Daily, "E_NO_SPACE", "…")),
@@ -178,6 +259,7 @@ mod tests {
         ] {
             let text = serde_json::to_vec(&answer).unwrap();
             match (serde_json::from_slice(&text).unwrap(), answer) {
+                (Line::Alive, Answer::Alive) => {}
                 (Line::Progress(text), Answer::Progress(_)) => assert!(text.get().contains("phase")),
                 (Line::Untold(news), Answer::Untold(_)) => assert_eq!(news.name(), "backup:failure"),
                 (Line::Key(read), Answer::Key(_)) => assert!(read == key),
@@ -189,20 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_key_counts_only_for_its_passphrase_and_its_vault() {
+    fn a_kept_key_counts_only_for_its_passphrase() {
         let root = tempfile::tempdir().unwrap();
         let config = Config::from_json("{}", root.path()).unwrap();
-        std::fs::create_dir(&config.backup_dir).unwrap();
-        let description = config.backup_dir.join("vault.json");
-        std::fs::write(&description, "one").unwrap();
-        let supervisor = Supervisor::new("lifeboat".into(), config);
+        let supervisor = Supervisor::new("lifeboat".into(), config, Patience::default());
         let passphrase = Some(Secret::new("right"));
         assert!(supervisor.key_for(&passphrase).is_none());
-        supervisor.keep(MasterKey::new([7; 32]), passphrase.clone());
+        let key = MasterKey::new([7; 32]);
+        *locked(&supervisor.unlocked) = Some(Unlocked { key, passphrase: passphrase.clone() });
         assert!(supervisor.key_for(&passphrase).is_some());
         assert!(supervisor.key_for(&Some(Secret::new("wrong"))).is_none());
         assert!(supervisor.key_for(&None).is_none());
-        std::fs::write(&description, "two").unwrap();
-        assert!(supervisor.key_for(&passphrase).is_none(), "another vault in the same place");
     }
 }

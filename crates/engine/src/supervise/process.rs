@@ -1,31 +1,83 @@
-//! One worker process: its pipes, its last words, its end. It does not outlive this value.
+//! One process of ours: its pipes, its last words, its end. It does not outlive this value, if it can be ended at all.
+//!
+//! Nothing here waits for the process without an end: its pipes have threads of their own, and one that cannot be killed,
+//! because a disk does not answer, is left to [`undead`].
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use super::protocol::Failure;
+use super::{undead, unusable::unusable};
 
 /// A list of a million items is 200 MB; what is longer than this is not an answer.
 const LONGEST_ANSWER: u64 = 512 << 20;
-/// How much of what the worker wrote to stderr is kept for the error message: its last lines.
+/// How much of what the process wrote to stderr is kept for the error message: its last lines.
 const LAST_WORDS: usize = 2 << 10;
+/// A thread of a pipe copies lines and nothing else.
+const STACK: usize = 128 << 10;
+/// A process that was killed is gone at once, or hangs in the kernel.
+const DEATH: Duration = Duration::from_secs(1);
+
+/// What the executable is started as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// One operation.
+    Worker,
+    /// Reads the vault for the host, question after question.
+    Clerk,
+}
+
+impl Mode {
+    fn command(self) -> &'static str {
+        match self {
+            Mode::Worker => "worker",
+            Mode::Clerk => "clerk",
+        }
+    }
+
+    /// So many that hang in a disk are borne with.
+    pub fn most_undead(self) -> usize {
+        match self {
+            Mode::Worker => 3,
+            Mode::Clerk => 1,
+        }
+    }
+}
+
+/// What comes out of a process.
+pub(super) enum Heard {
+    /// Without its end.
+    Line(Vec<u8>),
+    Unreadable(String),
+    /// Nothing more will come: it has ended.
+    End,
+}
 
 pub(super) struct Process {
-    child: Child,
-    requests: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    last_words: Option<JoinHandle<Vec<u8>>>,
+    mode: Mode,
+    vault: PathBuf,
+    child: Option<Child>,
+    words: Option<Sender<Zeroizing<Vec<u8>>>>,
+    last_words: Receiver<Vec<u8>>,
 }
 
 impl Process {
-    pub fn start(executable: &Path) -> Result<Process, Failure> {
+    /// `vault`: the folder that it is about. `hear` is called on a thread of its own, until it returns false.
+    pub fn start(
+        executable: &Path,
+        mode: Mode,
+        vault: &Path,
+        hear: impl FnMut(Heard) -> bool + Send + 'static,
+    ) -> Result<Process, Failure> {
+        undead::check(mode, vault)?;
         let mut command = Command::new(executable);
         command
-            .arg("worker")
+            .arg(mode.command())
             // Secrets go through the pipe. An environment can be read in /proc and is inherited by what comes after.
             .env_remove("BACKUP_PASSPHRASE")
             .env_remove("BACKUP_KEY_FILE")
@@ -39,54 +91,67 @@ impl Process {
             const CREATE_NO_WINDOW: u32 = 0x0800_0000;
             command.creation_flags(CREATE_NO_WINDOW);
         }
-        let failed = |error: std::io::Error| {
-            Failure::worker(format!("The worker {} cannot be started: {error}.", executable.display()))
-        };
         let mut child = command.spawn().map_err(|error| unusable(executable, &error))?;
-        let requests = child.stdin.take();
-        let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (words, said) = mpsc::channel();
+        let (leave, last_words) = mpsc::channel();
+        let process = Process { mode, vault: vault.to_path_buf(), child: Some(child), words: Some(words), last_words };
+        let failed = |why: std::io::Error| {
+            Failure::worker(format!("The {} {} cannot be started: {why}.", mode.command(), executable.display()))
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(failed(std::io::Error::other("it has no pipes")));
         };
-        let last_words = std::thread::Builder::new()
-            .name("lifeboat-stderr".into())
-            .stack_size(128 << 10)
-            .spawn(move || tail(&mut stderr))
-            .map_err(|error| {
-                let _ = child.kill();
-                let _ = child.wait();
-                failed(error)
-            })?;
-        Ok(Process { child, requests, answers: BufReader::new(stdout), last_words: Some(last_words) })
+        on_thread("lifeboat-stdin", move || speak(stdin, &said)).map_err(failed)?;
+        on_thread("lifeboat-stdout", move || listen(stdout, hear)).map_err(failed)?;
+        on_thread("lifeboat-stderr", move || drop(leave.send(tail(stderr)))).map_err(failed)?;
+        Ok(process)
     }
 
-    pub fn requests(&mut self) -> impl std::io::Write + '_ {
-        Requests(self.requests.as_mut())
+    /// Hands it a line, with its end. Never blocks; what it does not take any more is lost.
+    pub fn say(&self, line: Zeroizing<Vec<u8>>) {
+        let _ = self.words.as_ref().map(|words| words.send(line));
     }
 
-    pub fn take_requests(&mut self) -> Option<ChildStdin> {
-        self.requests.take()
+    /// The end of its stdin, after all that was said: nobody needs anything more of it.
+    pub fn hang_up(&mut self) {
+        self.words = None;
     }
 
-    /// The next whole line; `None` where there is none any more. Wiped when dropped: it may be a key.
-    pub fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-        let mut line = Zeroizing::new(Vec::new());
-        let read = (&mut self.answers).take(LONGEST_ANSWER).read_until(b'\n', &mut line);
-        match read {
-            Err(error) => Err(error.to_string()),
-            Ok(_) if line.last() == Some(&b'\n') => Ok(Some(line)),
-            Ok(length) if length as u64 >= LONGEST_ANSWER => Err(format!("it is longer than {LONGEST_ANSWER} bytes")),
-            // Half a line is what a worker leaves that died while it wrote.
-            Ok(_) => Ok(None),
+    /// Waits for it to end, and kills it where that takes too long. `None`: it cannot be ended now.
+    pub fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+        self.hang_up();
+        self.ended(within).or_else(|| self.kill())
+    }
+
+    pub fn kill(&mut self) -> Option<ExitStatus> {
+        self.hang_up();
+        // It fails where it has ended already.
+        let _ = self.child.as_mut()?.kill();
+        let status = self.ended(DEATH);
+        if let Some(child) = self.child.take().filter(|_| status.is_none()) {
+            undead::keep(self.mode, &self.vault, child);
+        }
+        status
+    }
+
+    fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        let child = self.child.as_mut()?;
+        let until = Instant::now() + within;
+        let mut pause = Duration::from_micros(200);
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < until => std::thread::sleep(pause),
+                _ => return None,
+            }
+            pause = (pause * 2).min(Duration::from_millis(20));
         }
     }
 
-    pub fn wait(&mut self) -> Option<ExitStatus> {
-        self.requests = None;
-        self.child.wait().ok()
-    }
-
-    fn last_words(&mut self) -> String {
-        let bytes = self.last_words.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+    /// What it wrote to stderr at last, as the end of a message. It has ended.
+    pub fn last_words(&self) -> String {
+        let bytes = self.last_words.recv_timeout(DEATH).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         match text.trim() {
             "" => String::new(),
@@ -97,98 +162,45 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail where it has ended already, which is the usual case.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
-struct Requests<'a>(Option<&'a mut ChildStdin>);
+fn on_thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.into()).stack_size(STACK).spawn(work).map(drop)
+}
 
-impl std::io::Write for Requests<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match &mut self.0 {
-            Some(stdin) => stdin.write(bytes),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+/// Until nobody has anything more to say, or it does not listen any more: what it died of says more than a broken pipe.
+fn speak(mut stdin: impl Write, words: &Receiver<Zeroizing<Vec<u8>>>) {
+    while let Ok(line) = words.recv() {
+        if stdin.write_all(&line).is_err() {
+            return;
         }
     }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
-/// Why an executable does not start: not built, built for another platform, or not to be executed. One sentence, with the
-/// one command that mends it; `js/binary.js` says the same for the command line.
-fn unusable(executable: &Path, error: &std::io::Error) -> Failure {
-    use std::io::ErrorKind::NotFound;
-    let shown = executable.display();
-    let why = match (error.kind(), executable.exists()) {
-        (NotFound, false) => {
-            format!(
-                "The worker {shown} is missing: Lifeboat is not built. Were install scripts blocked (--ignore-scripts)?"
-            )
+fn listen(stdout: impl Read, mut hear: impl FnMut(Heard) -> bool) {
+    let mut stdout = BufReader::with_capacity(64 << 10, stdout);
+    loop {
+        let mut line = Vec::new();
+        let heard = match (&mut stdout).take(LONGEST_ANSWER).read_until(b'\n', &mut line) {
+            Err(error) => Heard::Unreadable(error.to_string()),
+            Ok(_) if line.pop_if(|last| *last == b'\n').is_some() => Heard::Line(line),
+            Ok(length) if length as u64 >= LONGEST_ANSWER => {
+                Heard::Unreadable(format!("it is longer than {LONGEST_ANSWER} bytes"))
+            }
+            // Half a line is what a process leaves that died while it wrote.
+            Ok(_) => Heard::End,
+        };
+        let is_last = !matches!(heard, Heard::Line(_));
+        if !hear(heard) || is_last {
+            return;
         }
-        // The file is there: what does not exist is the loader that it is made for.
-        (NotFound, true) => format!("The worker {shown} is built for another platform than this."),
-        _ if is_foreign(error) => format!("The worker {shown} is built for another platform than this."),
-        _ => format!("The worker {shown} cannot be started: {error}."),
-    };
-    let home = executable.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    Failure::worker(format!("{why} Build it: npm run build --prefix {}", in_words(home)))
-}
-
-#[cfg(unix)]
-fn is_foreign(error: &std::io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOEXEC)
-}
-
-// ERROR_BAD_EXE_FORMAT, ERROR_EXE_MACHINE_TYPE_MISMATCH
-#[cfg(not(unix))]
-fn is_foreign(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(193 | 216))
-}
-
-fn in_words(folder: &Path) -> String {
-    let text = folder.display().to_string();
-    if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
-}
-
-/// The error of an operation whose worker ended without an answer.
-pub(super) fn died(mut worker: Process) -> Failure {
-    let how = worker.wait().map_or_else(|| "in an unknown way".into(), describe);
-    let words = worker.last_words();
-    Failure::worker(format!("The worker died ({how}) before it answered; the vault is whole. Try again.{words}"))
-}
-
-/// The error of an operation whose worker said something that is no answer.
-pub(super) fn unreadable(mut worker: Process, why: &str) -> Failure {
-    let _ = worker.child.kill();
-    worker.wait();
-    let words = worker.last_words();
-    Failure::worker(format!(
-        "The worker's answer cannot be read: {why}. It was stopped, and the vault is whole. Are the addon and its worker \
-         of the same version? Run `npm run build` in Lifeboat's folder.{words}"
-    ))
-}
-
-#[cfg(unix)]
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("signal {signal}"),
-        (None, Some(code)) => format!("exit code {code}"),
-        (None, None) => status.to_string(),
     }
 }
 
-#[cfg(not(unix))]
-fn describe(status: ExitStatus) -> String {
-    status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
-}
-
-/// Reads to the end, so that the worker never waits for a reader, and keeps the end of it.
-fn tail(stream: &mut impl Read) -> Vec<u8> {
+/// Reads to the end, so that the process never waits for a reader, and keeps the end of it.
+fn tail(mut stream: impl Read) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
@@ -199,6 +211,21 @@ fn tail(stream: &mut impl Read) -> Vec<u8> {
     kept
 }
 
+#[cfg(unix)]
+pub(super) fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("signal {signal}"),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn describe(status: ExitStatus) -> String {
+    status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,44 +233,22 @@ mod tests {
     #[test]
     fn only_the_end_of_a_long_stderr_is_kept() {
         let long = [vec![b'x'; 100_000], b"the end".to_vec()].concat();
-        let kept = tail(&mut long.as_slice());
+        let kept = tail(long.as_slice());
         assert_eq!(kept.len(), LAST_WORDS);
         assert!(kept.ends_with(b"the end"));
     }
 
     #[test]
-    fn an_executable_that_cannot_be_started_says_why_and_what_to_do() {
-        let why = |path: &Path| {
-            let error = Process::start(path).err().unwrap();
-            assert_eq!(error.code, "E_WORKER");
-            error.message
-        };
-        let missing = why(Path::new("/nowhere/bin/lifeboat"));
-        assert!(missing.contains("not built") && missing.ends_with("npm run build --prefix /nowhere"), "{missing}");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let dir = tempfile::tempdir().unwrap();
-            let with = |bytes: &[u8], mode| {
-                let path = dir.path().join("lifeboat");
-                std::fs::write(&path, bytes).unwrap();
-                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-                path
-            };
-            assert!(why(&with(b"\x7fELF of another machine", 0o755)).contains("another platform"));
-            assert!(why(&with(b"#!/no/such/loader\n", 0o755)).contains("another platform"));
-            assert!(why(&with(b"", 0o644)).contains("cannot be started"));
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_death_of_a_worker_names_its_signal() {
-        // `sleep worker` refuses its argument: an exit without an answer, with words on stderr.
-        let mut worker = Process::start(Path::new("/bin/sleep")).unwrap();
-        assert!(worker.line().unwrap().is_none());
-        let failure = died(worker);
-        assert_eq!(failure.code, "E_WORKER");
-        assert!(failure.message.contains("exit code 1") && failure.message.contains("worker"), "{}", failure.message);
+    fn lines_are_heard_whole_and_half_a_one_is_the_end() {
+        let mut heard = Vec::new();
+        listen(&b"one\n\ntwo\nhal"[..], |said| {
+            heard.push(match said {
+                Heard::Line(line) => String::from_utf8(line).unwrap(),
+                Heard::Unreadable(why) => why,
+                Heard::End => "the end".into(),
+            });
+            true
+        });
+        assert_eq!(heard, ["one", "", "two", "the end"]);
     }
 }

@@ -1,8 +1,9 @@
 //! The language between host and worker: JSON lines over the worker's stdin and stdout.
 //!
 //! The host writes one [`Request`] line, and later perhaps [`Signal`] lines. The worker answers with any number of
-//! progress lines, perhaps untold news, and then exactly one result or error line, and exits. When its stdin ends, its host is gone, and
-//! the worker cancels itself. Secrets travel here and nowhere else: never in arguments or the environment.
+//! progress lines, perhaps untold news, and then exactly one result or error line, and exits. Every few seconds in which the work
+//! has moved on it says that, too; so its silence tells something. When its stdin ends, its host is gone, and the worker cancels
+//! itself. Secrets travel here and nowhere else: never in arguments or the environment.
 
 use std::path::PathBuf;
 
@@ -160,6 +161,8 @@ pub enum Signal {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
+    /// `"alive"`: since the last such line the work has moved on, whether or not there is progress to tell of.
+    Alive,
     Progress(Progress),
     /// The master key that was unlocked by a passphrase, so that the host can hand it to its next worker.
     Key(MasterKey),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::IoContext;
-use crate::{Error, Result, owner};
+use crate::{Error, Result, owner, pulse};
 
 /// How temporary files beside their destination are called.
 pub const TEMPORARY: &str = ".lifeboat-";
@@ -212,6 +212,7 @@ pub fn sha256_of(file: &File, length: u64) -> std::io::Result<String> {
     let (mut hasher, mut offset, mut rest) = (Sha256::new(), 0, length);
     let mut buffer = vec![0; 1 << 20];
     while rest > 0 {
+        pulse::beat();
         let length = rest.min(buffer.len() as u64) as usize;
         match read_at(file, &mut buffer[..length], offset) {
             // Its app has just truncated it.

@@ -17,6 +17,15 @@ pub fn lost(config: &Config, operation: &Operation, failure: &Failure, now: i64)
     lost.note(config, failure, now).err().map(|_| lost.news)
 }
 
+/// What is to be told of it where the vault does not answer; `None`: nobody but the caller needs to hear of it. Opens nothing.
+pub fn from_memory(config: &Config, operation: &Operation, failure: &Failure) -> Option<News> {
+    match operation {
+        // Which type was due only the vault knows.
+        Operation::RunDue { .. } => Some(News::backup_failure(BackupType::Hourly, &failure.code, &failure.message)),
+        other => Lost::of(config, other, failure, 0).map(|lost| lost.news),
+    }
+}
+
 /// What would have become of it.
 struct Lost {
     run: &'static str,

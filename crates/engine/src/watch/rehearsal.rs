@@ -117,7 +117,7 @@ fn rehearse(
             continue;
         }
         let path = item.rel_path()?;
-        if let Some(fault) = fault(&item, &path, folder)
+        if let Some(fault) = fault(&item, &path, folder, control)
             && faults.len() < TOLD
         {
             faults.push((item.display_path().to_owned(), fault));
@@ -138,7 +138,7 @@ fn part(snapshot: &Snapshot, room: u64) -> Option<Vec<String>> {
 }
 
 /// What is wrong with an item that was restored.
-fn fault(item: &Item, path: &RelPath, folder: &Path) -> Option<String> {
+fn fault(item: &Item, path: &RelPath, folder: &Path, control: &Control) -> Option<String> {
     let place = path.under(folder);
     let stat = match Stat::of(&place) {
         Ok(stat) => stat,
@@ -168,13 +168,18 @@ fn fault(item: &Item, path: &RelPath, folder: &Path) -> Option<String> {
     }
     // One that was corrupt where it came from came back as it was.
     item.db.as_ref().filter(|db| db.journal != JournalMode::Raw)?;
-    match integrity(&place) {
+    match integrity(&place, control) {
         Ok(answer) if answer == "ok" => None,
         Ok(answer) => Some(format!("the database is not whole: {answer}")),
         Err(error) => Some(format!("the database cannot be opened: {error}")),
     }
 }
 
-fn integrity(place: &Path) -> rusqlite::Result<String> {
-    Connection::open(place)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+/// A large one takes minutes, in which nobody else asks whether it is cancelled.
+fn integrity(place: &Path, control: &Control) -> rusqlite::Result<String> {
+    const STEPS: i32 = 100_000;
+    let mut connection = Connection::open(place)?;
+    let control = control.clone();
+    connection.progress_handler(STEPS, Some(move || control.is_cancelled()))?;
+    connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
 }

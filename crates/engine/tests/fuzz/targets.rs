@@ -18,6 +18,7 @@ use lifeboat_engine::report::{BackupRef, Category, RestoreOptions};
 use lifeboat_engine::restore::journal::Journal;
 use lifeboat_engine::seal::keyring::Credentials;
 use lifeboat_engine::supervise::protocol::{Answer, Request, Signal};
+use lifeboat_engine::supervise::question;
 use lifeboat_engine::vault::catalog::Catalog;
 use lifeboat_engine::vault::item::Item;
 use lifeboat_engine::vault::name::BackupName;
@@ -237,6 +238,8 @@ pub fn protocol(data: &[u8]) {
     let _ = serde_json::from_slice::<Signal>(data);
     let _ = serde_json::from_slice::<Answer>(data);
     let _ = serde_json::from_slice::<BackupRef>(data);
+    let _ = serde_json::from_slice::<question::Question>(data);
+    let _ = serde_json::from_slice::<question::Line<'_>>(data);
 }
 
 pub fn archive_header(data: &[u8]) {

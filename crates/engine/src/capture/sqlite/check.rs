@@ -6,10 +6,12 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::reader::{connect, trouble, uri};
 use super::{Attempt, Trouble, stand_in};
-use crate::{Error, Result};
+use crate::{Error, Result, pulse};
 
 /// At most so many findings: one is enough to know, and a broken file can have millions.
 const FINDINGS: u32 = 20;
+/// Of SQLite's machine, between two signs of life: some milliseconds.
+const STEPS: i32 = 100_000;
 
 /// `PRAGMA quick_check` on an image that nobody writes to. Empty: it is sound.
 ///
@@ -43,7 +45,13 @@ pub fn open_copy(copy: &Path) -> Result<Connection, String> {
 
 fn findings(image: &Path) -> Attempt<Vec<String>> {
     let uri = uri(image, "immutable=1").map_err(Trouble::Unreadable)?;
-    let connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut connection = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Of a large one it takes minutes.
+    let goes_on = || {
+        pulse::beat();
+        false
+    };
+    connection.progress_handler(STEPS, Some(goes_on)).map_err(trouble)?;
     // A CHECK constraint may call a function that only the app has. Its absence says nothing about the file.
     connection.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(trouble)?;
     match run(&connection, None) {
