@@ -15,8 +15,8 @@ export declare class NativeEngine {
    * the vault; it must not throw. `patience`: for tests. Throws where `checkConfig` has an error.
    */
   constructor(config: string, base: string, worker: string, onRing: (() => void), patience?: NativePatience | undefined | null)
-  /** What is due when. Throws where `zone` is not known here. */
-  scheduler(zone: string): NativeScheduler
+  /** The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing. */
+  next(zone: string, now: number, count: number): string
   /** Which root and which vault it is of: another engine of the same speaks for the same. */
   home(): string
   /** Is there, at this moment, something that opens the vault? */
@@ -35,8 +35,17 @@ export declare class NativeEngine {
   holdStill(token: string): boolean
   /** What became of the listeners for whom it held still. */
   tellStill(token: string, hasRead: boolean): void
+  /** What the app is called among those who hear of events, where that is configured. */
+  consumer(): string | null
   /** Where a good backup is to be told: an address that is as good as a password. */
   pingUrl(): string | null
+  /** What no vault could keep since this was asked last: `{ event, value }[]`, to be told from memory. */
+  untold(): string
+  /**
+   * The worker of this operation died, or could not be started: has that written down, `failure` being its error. All JSON
+   * text. Where the vault does not answer, it is told from memory.
+   */
+  lost(operation: string, failure: string, now: number): Promise<string>
   /**
    * Asks the clerk, who looks into the vault: a question of the engine's `Ask`, as JSON text. The promise is fulfilled with
    * an outcome within a bounded time, also where the disk of the vault hangs.
@@ -53,26 +62,6 @@ export declare class NativeEngine {
   cancel(id: number): void
 }
 
-export declare class NativeScheduler {
-  /** The time zone of the host, as other processes understand it. */
-  zone(): string | null
-  /**
-   * Begins where the vault says that it was followed up to: `followed` is the answer to `follow`, as JSON text. Without
-   * one, because the vault does not answer, it begins now: its silence is no reason for no schedule.
-   */
-  start(now: number, followed?: string | undefined | null): string
-  /** `{ type, covers, missed }` of the backup that is to begin now, or null. It counts as seen to from here on. */
-  due(now: number): string
-  /** The backup that was begun last has failed: it is tried once more, with what is due next. */
-  failed(): string
-  /** `{ missed }` where the vault is to be inspected now, or null. It counts as seen to from here on. */
-  inspectionDue(now: number): string
-  /** When something is due next, or null. */
-  wake(now: number): string
-  /** The coming backups, soonest first: `{ type, at }[]`. */
-  next(now: number, count: number): string
-}
-
 /** Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome. */
 export declare function checkConfig(config: string, base: string): string
 
@@ -82,6 +71,8 @@ export interface NativeEnvironment {
   passphrase?: string
   /** BACKUP_KEY_FILE, absolute. */
   keyFile?: string
+  /** What time it is there, where that is not the machine's. */
+  now?: number
 }
 
 /**

@@ -2,6 +2,8 @@
 
 mod archive;
 mod bot;
+#[cfg(unix)]
+mod clerk;
 mod commands;
 mod compare;
 mod credentials;

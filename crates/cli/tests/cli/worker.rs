@@ -27,8 +27,10 @@ impl Host {
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    /// Without the signs of life, which come where a machine is slow.
     fn line(&mut self) -> Option<Value> {
-        self.lines.next().map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        let lines = self.lines.by_ref().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+        lines.into_iter().find(|line| *line != json!("alive"))
     }
 
     /// All that is left to be said, and the exit code.
@@ -225,6 +227,34 @@ fn a_request_without_end_is_refused_at_64_mib() {
     let mut complaints = String::new();
     host.child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
     assert_eq!(complaints, "");
+}
+
+#[test]
+fn a_worker_that_waits_says_that_it_lives() {
+    let bot = Bot::new();
+    bot.backup();
+    let lock = std::fs::File::open(bot.vault().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut host = Host::new(&bot);
+    host.say(&request(&bot, json!({ "op": "createBackup", "type": "API", "options": { "wait": true } })).to_string());
+    assert_eq!(host.lines.next().unwrap().unwrap(), "\"alive\"");
+    lock.unlock().unwrap();
+    assert_eq!(host.answer()["result"]["success"], true);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_worker_has_a_session_of_its_own() {
+    let bot = Bot::new();
+    let held = bot.hold_database();
+    let mut host = Host::new(&bot);
+    host.say(&backup(&bot));
+    host.line().expect("progress: it has begun");
+    let pid = host.child.id().to_string();
+    let told = std::process::Command::new("ps").args(["-o", "sess=", "-p", &pid]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), pid);
+    drop(held);
+    assert!(host.answer()["result"].is_object());
 }
 
 #[cfg(target_os = "linux")]
