@@ -35,7 +35,9 @@ pub struct Clerk {
 type Bell = Box<dyn Fn() + Send>;
 
 /// Gets the answer to a question, as JSON text. Dropped without one, it gets an error.
-pub struct Answered(Option<Box<dyn FnOnce(Result<String, Failure>) + Send>>);
+pub struct Answered(Option<Call>);
+
+type Call = Box<dyn FnOnce(Result<String, Failure>) + Send>;
 
 /// What a desk has to do.
 pub(super) enum Event {
