@@ -237,7 +237,7 @@ Examples:
     ///
     /// Kept are the newest 24 hourly, 7 daily, 4 weekly and 12 monthly backups (`keep` in the configuration's schedules), the
     /// newest 10 made by hand, what is pinned, and always the newest good one. A backup that is being read stays until the
-    /// next time. While a backup is suspicious nothing goes: see `lifeboat accept`.
+    /// next time. While a backup is suspicious nothing goes: see `lifeboat accept --help`.
     #[command(after_help = "\
 Examples:
   lifeboat prune --dry-run                          what would go, and why
@@ -303,6 +303,8 @@ Examples:
     Pause(PauseArgs),
 
     /// End a pause: scheduled backups go on.
+    ///
+    /// What was missed meanwhile is made up once, within a minute where an app follows the schedule.
     #[command(after_help = "\
 Examples:
   lifeboat resume")]

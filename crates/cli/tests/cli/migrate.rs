@@ -17,6 +17,8 @@ fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             match path.is_dir() {
                 true if path != root.join("backups") => folders.push(path),
                 true => {}
+                // Which vault a root belongs to is the new root's own.
+                false if path == root.join(".lifeboat.json") => {}
                 false => found.push((path.strip_prefix(root).unwrap().to_path_buf(), fs::read(&path).unwrap())),
             }
         }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::sqlite;
@@ -56,11 +57,13 @@ pub fn belonging(folder: &Folder, takes: impl Fn(&RelPath) -> bool) -> Belonging
                 continue;
             }
             let (absolute, database) = (place(name), place(&base));
-            if !is_file(&absolute) || !is_file(&database) || !takes(&folder.path.join(&base)) {
+            // A rollback journal comes and goes with each commit: one that is not there at this moment may be there at the next.
+            let is_gone = is_gone(&absolute);
+            if !(is_gone || is_file(&absolute)) || !is_file(&database) || !takes(&folder.path.join(&base)) {
                 continue;
             }
             let is_log = LOGS.contains(&suffix);
-            let is_known = is_database(&database) || is_named_as_one(&database);
+            let is_known = is_gone || is_database(&database) || is_named_as_one(&database);
             let is_side = match is_log {
                 true => is_known || (is_log_of_sqlite(&absolute) && takes(&folder.path.join(name))),
                 // It holds nothing, and is made anew.
@@ -143,6 +146,10 @@ pub fn database_of(path: &RelPath) -> Option<RelPath> {
     SIDES.iter().find_map(name).and_then(|name| RelPath::parse(name).ok())
 }
 
+fn is_gone(path: &Path) -> bool {
+    Stat::of(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 fn is_file(path: &Path) -> bool {
     Stat::of(path).is_ok_and(|stat| stat.kind == Kind::File)
 }
@@ -151,4 +158,21 @@ fn strip_suffix(name: &OsStr, suffix: &str) -> Option<OsString> {
     let name = name.as_encoded_bytes().strip_suffix(suffix.as_bytes()).filter(|name| !name.is_empty())?;
     // SAFETY: the bytes are those of a valid OsStr, cut before an ASCII suffix.
     Some(unsafe { OsStr::from_encoded_bytes_unchecked(name) }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_is_just_not_there_belongs_to_its_database_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.sqlite"), b"SQLite format 3\0 and so on").unwrap();
+        std::fs::create_dir(dir.path().join("a.sqlite-wal")).unwrap();
+        // As a listing has it that was made in the middle of a commit.
+        let names = ["a.sqlite", "a.sqlite-journal", "a.sqlite-wal", "b-journal"].map(OsString::from).to_vec();
+        let folder = Folder { path: RelPath::root(), absolute: dir.path().to_path_buf(), names };
+        let found = belonging(&folder, |_| true);
+        assert_eq!(found.sides, HashSet::from([OsString::from("a.sqlite-journal")]));
+    }
 }

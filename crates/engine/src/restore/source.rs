@@ -12,7 +12,7 @@ use crate::path::RelPath;
 use crate::report::{BackupRef, BackupType, ItemType, RestoreOptions, Warning};
 use crate::vault::Vault;
 use crate::vault::find::Finder;
-use crate::vault::item::{Content, Item};
+use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list::{self, ListReader};
 use crate::vault::name::BackupName;
 use crate::vault::reader::Reader;
@@ -111,6 +111,7 @@ impl Survey<'_> {
         let mut presence = reader.another();
         let mut order = Order::default();
         let mut above: Vec<(RelPath, Item)> = Vec::new();
+        let mut databases = HashSet::new();
         for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
             let checked = item.and_then(|item| {
                 let path = item.rel_path()?;
@@ -125,6 +126,14 @@ impl Survey<'_> {
                 }
             };
             above.retain(|(folder, _)| path.starts_with(folder));
+            // Older backups may have a log of another moment as a file of its own. SQLite would replay it.
+            if database_of(&path).is_some_and(|database| databases.contains(&database)) {
+                source.wanted.except.insert(path);
+                continue;
+            }
+            if item.db.as_ref().is_some_and(|database| database.journal != JournalMode::Raw) {
+                databases.insert(path.clone());
+            }
             if !source.wanted.takes(&path, &item) {
                 if item.kind == ItemType::Dir {
                     above.push((path, item));

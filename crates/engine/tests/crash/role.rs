@@ -66,7 +66,9 @@ impl Writer {
             Writer::Hourly => backup_of(BackupType::Hourly),
             Writer::Daily => backup_of(BackupType::Daily),
             Writer::Weekly => engine.run_scheduled(BackupType::Weekly, &[], false, &control).map(drop),
-            Writer::Prune => engine.prune(&PruneOptions::default(), &control).map(drop),
+            Writer::Prune => {
+                engine.prune(&PruneOptions { at_once: true, ..PruneOptions::default() }, &control).map(drop)
+            }
             Writer::Export | Writer::Replace => {
                 let file = folder.join(if self == Writer::Export { EXPORTED } else { IMPORTED });
                 let options = ExportOptions { overwrite: true, ..ExportOptions::default() };

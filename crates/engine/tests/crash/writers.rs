@@ -91,7 +91,7 @@ impl Harbour {
         let archive = folder.path().join(IMPORTED);
         engine.export_backup(&elsewhere, &archive, &ExportOptions::default(), &Control::silent()).unwrap();
         engine.delete_backup(&elsewhere, &Control::silent()).unwrap();
-        let dry_run = PruneOptions { dry_run: true, ..PruneOptions::default() };
+        let dry_run = PruneOptions { dry_run: true, at_once: true, ..PruneOptions::default() };
         let plan = engine.prune(&dry_run, &Control::silent()).unwrap();
         assert!(plan.packs_removed > 0 && plan.packs_rewritten > 0, "{plan:?}");
         let goes: Vec<String> = plan.backups.into_iter().filter(|one| !one.keep).map(|one| one.backup).collect();
@@ -197,7 +197,7 @@ impl Berth<'_> {
         assert!(runs.iter().all(|run| run.result != RunResult::Running), "{what}: {runs:?}");
         let leftovers = tree(self.folder.path()).into_keys().find(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(".lifeboat") || path.parent() == Some(Path::new("vault/tmp"))
+            (name.starts_with(".lifeboat") && name != ".lifeboat.json") || path.parent() == Some(Path::new("vault/tmp"))
         });
         assert_eq!(leftovers, None, "{what}: something is left");
     }

@@ -250,7 +250,9 @@ fn root_does_not_do_what_a_workspace_of_somebody_else_says() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     // That is of this backup, and of no item in it: once it is mended, the next one is whole.
     fs::remove_dir_all(bot.path(WORKSPACE)).unwrap();
-    assert!(!bot.backup(BackupType::Hourly).degraded);
+    fs::remove_file(bot.path("way")).unwrap();
+    let next = bot.backup(BackupType::Hourly);
+    assert!(!next.degraded, "{:?}", next.warnings);
 }
 
 #[test]

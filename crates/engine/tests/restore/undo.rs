@@ -175,7 +175,8 @@ fn the_record_hides_names_and_is_believed_only_as_it_was_written() {
 
 #[test]
 fn the_safety_backup_of_the_last_restore_and_the_backup_that_waits_outlive_every_rule() {
-    let bot = Bot::new();
+    let mut bot = Bot::new();
+    bot.config.local_retention_days = 0;
     let first = bot.backup(BackupType::Hourly).backup;
     bot.write("config.json", b"mine");
     let safety = restore(&bot, &first, offline()).unwrap().safety_backup.unwrap();

@@ -399,7 +399,11 @@ function recover(packs, snapshot, output) {
     }
   }
   const file = (item) => output.file(item, () => packs.content(item))
+  const databases = new Set()
   for (const item of readItems(packs, snapshot.list, damaged)) {
+    // Older backups may have a log of another moment as a file of its own. SQLite would replay it.
+    if (databases.has(item.path.replace(/-(journal|wal|shm)$/, ''))) continue
+    if (item.db && item.db.journal !== 'raw') databases.add(item.path)
     attempt({ file, dir: output.dir, symlink: output.symlink }[item.type], item)
     late[item.type]?.push(item)
     for (const side of (item.sides ?? []).filter(({ suffix }) => SIDES.includes(suffix))) {
