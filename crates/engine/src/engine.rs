@@ -174,7 +174,7 @@ impl Engine {
     pub fn list_backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
         self.recover_quietly();
         if !Vault::exists(&self.config.backup_dir) {
-            return Ok(Vec::new());
+            return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
         Ok(watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?))
     }
@@ -314,6 +314,9 @@ impl Engine {
         let mut opened = locked(&self.opened);
         if let Some(vault) = &*opened {
             return Ok(vault.clone());
+        }
+        if !Vault::exists(&self.config.backup_dir) {
+            marriage::refuse_missing_vault(&self.config)?;
         }
         let vault = Vault::open(&self.config.backup_dir, &self.credentials(None)?)?;
         Ok(opened.insert(vault).clone())

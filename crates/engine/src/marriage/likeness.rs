@@ -35,7 +35,8 @@ fn is_inhabited(folder: &Path) -> bool {
     folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn last(vault: &Vault) -> Option<Snapshot> {
+/// The newest backup that is none of what a restore replaced.
+pub fn last(vault: &Vault) -> Option<Snapshot> {
     let names = vault.list_snapshots().ok()?;
     let mut names = names.iter().rev().filter(|name| name.kind() != BackupType::Safety);
     names.find_map(|name| Snapshot::read(vault, name).ok())

@@ -81,6 +81,7 @@ pub fn refuse_another(vault: &Vault, config: &Config) -> Result<()> {
     match (&couple.record, &couple.marker) {
         (Some(record), Some(marker)) if record.root != marker.root => Err(couple.is_anothers(record)),
         (Some(record), None) if !record.is_of(&config.root) => Err(couple.is_anothers(record)),
+        (Some(record), Some(_)) => couple.twin(record).map_or(Ok(()), |twin| Err(couple.is_copy(&twin))),
         _ => Ok(()),
     }
 }
@@ -88,6 +89,14 @@ pub fn refuse_another(vault: &Vault, config: &Config) -> Result<()> {
 /// The id of the root that a vault belongs to, where it is known.
 pub fn root_of(vault: &Vault) -> Option<String> {
     Some(Record::read(vault).ok()??.root)
+}
+
+/// Whose the vault is by what its newest backup says, where that root is still there and says the same.
+fn remembered(vault: &Vault) -> Option<Record> {
+    let last = likeness::last(vault)?;
+    let (root, path) = (last.root_id?, last.root);
+    let marker = Marker::read(Path::new(&path))?;
+    (marker.root == root && marker.place_of(&vault.id()).is_some()).then_some(Record { root, path, has_marker: true })
 }
 
 fn new_root() -> Result<String> {
@@ -98,15 +107,17 @@ fn new_root() -> Result<String> {
 struct Couple<'a> {
     vault: &'a Vault,
     root: &'a Path,
-    /// One that is damaged is as good as none.
+    /// One that was lost or is damaged is told from the newest backup, as far as the root of that says so, too.
     record: Option<Record>,
+    is_lost: bool,
     marker: Option<Marker>,
 }
 
 impl<'a> Couple<'a> {
     fn of(vault: &'a Vault, config: &'a Config) -> Couple<'a> {
         let (record, marker) = (Record::read(vault).ok().flatten(), Marker::read(&config.root));
-        Couple { vault, root: &config.root, record, marker }
+        let is_lost = record.is_none();
+        Couple { vault, root: &config.root, record: record.or_else(|| remembered(vault)), is_lost, marker }
     }
 
     fn place(&self) -> String {
@@ -120,7 +131,7 @@ impl<'a> Couple<'a> {
         let marker = Marker { root: root.into(), vaults }.with(&self.vault.id(), &self.place());
         let has_marker = self.marker.as_ref() == Some(&marker) || marker.write(self.root).is_ok();
         let record = Record { root: root.into(), path: record::said(self.root), has_marker };
-        if self.record.as_ref() == Some(&record) { Ok(()) } else { record.write(self.vault) }
+        if !self.is_lost && self.record.as_ref() == Some(&record) { Ok(()) } else { record.write(self.vault) }
     }
 
     /// Another folder that says that it is this root, with this vault: the one that the vault remembers, still there. A root that

@@ -23,6 +23,7 @@ impl Database {
         prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
     ) -> Result<Database> {
         let (path, writes) = (path.to_path_buf(), flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE));
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), super::refuse_links)?;
         if writes {
             keep_private(&path, flags.contains(OpenFlags::SQLITE_OPEN_CREATE));
         }

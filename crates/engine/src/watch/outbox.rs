@@ -171,17 +171,20 @@ pub(super) fn keep(db: &Connection, news: &News, value: &str, now: i64) -> rusql
 }
 
 fn insert(db: &Connection, event: &str, value: &str, host: Option<&str>, bad: bool, now: i64) -> rusqlite::Result<i64> {
-    // A clock that is far ahead once, and a machine that was off for long, cost no alarm that waits.
-    let sql = "SELECT MAX((SELECT COALESCE(MAX(at), ?1) FROM events), (SELECT COALESCE(MAX(at), ?1) FROM runs))";
-    let newest: i64 = db.query_row(sql, [i64::MIN], |row| row.get(0))?;
-    let horizon = now.min(newest.saturating_add(DAY)).saturating_sub(LIFE);
     db.execute(
         "INSERT INTO events (at, event, value, host, bad) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![now, event, value, host, bad],
     )?;
     let id = db.last_insert_rowid();
-    db.execute("DELETE FROM events WHERE at <= ?1", [horizon])?;
-    db.execute("DELETE FROM consumers WHERE seen <= ?1", [horizon])?;
+    // By the clock alone, one that is far ahead once, or a machine that was off for long, would cost alarms that wait, and who
+    // is to hear of them: days count on which anything ran.
+    for (table, since) in [("events", "at"), ("consumers", "seen")] {
+        let days = format!("SELECT COUNT(DISTINCT runs.at / {DAY}) FROM runs WHERE runs.at > {table}.{since}");
+        db.execute(
+            &format!("DELETE FROM {table} WHERE {since} <= ?1 AND ({days}) >= {}", LIFE / DAY),
+            [now.saturating_sub(LIFE)],
+        )?;
+    }
     // From the newest to the oldest, and bad before good: what is behind the limit goes.
     db.execute(
         "DELETE FROM events WHERE id IN (SELECT id FROM (

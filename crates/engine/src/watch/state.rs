@@ -13,7 +13,7 @@ use crate::restore::{self, Unfinished};
 use crate::schedule::{self as schedules, Agenda};
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Usage, Vault, lock, place};
-use crate::{Config, Error, Result, space};
+use crate::{Config, Error, Result, marriage, space};
 
 /// So many of the newest runs are looked at for one that made a backup.
 const NEWEST: usize = 50;
@@ -44,8 +44,14 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.add(code, message);
     }
     problems.of_doubt(dir);
+    let missing = if Vault::exists(dir) { None } else { marriage::refuse_missing_vault(config).err() };
+    if let Some(error) = &missing {
+        problems.add(error.code(), error.to_string());
+    }
     let zone = makers_zone(dir);
-    problems.of_age(config, zone.as_deref(), newest.map(|newest| now - newest), backups.is_empty(), now);
+    if missing.is_none() {
+        problems.of_age(config, zone.as_deref(), newest.map(|newest| now - newest), backups.is_empty(), now);
+    }
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
     }

@@ -102,6 +102,9 @@ fn a_vault_that_is_gone_is_missed_and_no_new_one_takes_its_place() {
     fs::rename(bot.vault(), &aside).unwrap();
     refused(&bot.config, &[&bot.vault().display().to_string(), "mounted", "lifeboat init"]);
     assert!(!bot.vault().exists());
+    let status = bot.engine().status().unwrap();
+    assert_eq!(status.problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["E_VAULT"]);
+    assert_eq!(bot.engine().list_backups(&ListFilter::default()).unwrap_err().code(), "E_VAULT");
     fs::rename(&aside, bot.vault()).unwrap();
     bot.backup(BackupType::Hourly);
     // It is gone for good: somebody says so.
@@ -121,6 +124,7 @@ fn another_vault_in_the_place_of_the_one_that_was_there_is_noticed() {
     refused(&bot.config, &["another root"]);
     // Made by an earlier Lifeboat, it does not say whose it is.
     fs::remove_file(bot.vault().join("root")).unwrap();
+    fs::remove_file(marker(&other)).unwrap();
     refused(&bot.config, &["is not the one that this root had there"]);
 }
 
@@ -169,8 +173,11 @@ fn a_lost_or_damaged_record_in_the_vault_is_written_anew() {
             None => fs::remove_file(&record).unwrap(),
             Some(text) => fs::write(&record, text).unwrap(),
         }
-        assert_eq!(bot.backup(BackupType::Hourly).warnings, [], "{damage:?}");
+        // Meanwhile nobody else gets the vault.
         let other = beside(&bot, "other");
+        fs::write(other.root.join("b.txt"), "of b").unwrap();
+        refused(&other, &["another root"]);
+        assert_eq!(bot.backup(BackupType::Hourly).warnings, [], "{damage:?}");
         refused(&other, &["another root"]);
     }
 }
@@ -183,6 +190,8 @@ fn a_copy_of_a_root_is_not_the_root_while_that_is_there() {
     fs::remove_dir(&staging.root).unwrap();
     copy(&bot.root(), &staging.root);
     refused(&staging, &["is a copy of", &bot.root().display().to_string()]);
+    let error = Engine::new(staging.clone()).prune(&PruneOptions::default(), &Control::silent()).unwrap_err();
+    assert!(error.to_string().contains("is a copy of"), "{error}");
     bot.backup(BackupType::Hourly);
     // It takes the vault over, and both are roots of their own from then on.
     Engine::new(staging.clone()).adopt_vault().unwrap();

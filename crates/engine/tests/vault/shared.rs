@@ -81,3 +81,26 @@ fn what_root_makes_in_a_vault_is_the_owners() {
         .status();
     assert!(backup.unwrap().success());
 }
+
+#[test]
+fn root_writes_through_no_link_that_a_lesser_user_has_put_into_the_vault() {
+    if !owner::may_give() {
+        eprintln!("not root: nothing can be given to another user here, so this is not tested");
+        return;
+    }
+    let bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let outside = bot.dir.path().join("outside");
+    for name in ["logbook.sqlite", "catalog.sqlite"] {
+        let place = bot.vault().join(name);
+        fs::remove_file(&place).unwrap();
+        std::os::unix::fs::symlink(&outside, &place).unwrap();
+        std::os::unix::fs::lchown(&place, Some(NOBODY), Some(NOBODY)).unwrap();
+        assert!(bot.try_backup(BackupType::Manual).unwrap_err().to_string().contains("is a link that another user"));
+        let pause = bot.engine().pause(i64::MAX >> 20, &Control::silent());
+        assert!(pause.is_err() || name != "logbook.sqlite");
+        bot.engine().status().unwrap();
+        assert!(!outside.exists(), "{name}");
+        fs::remove_file(&place).unwrap();
+    }
+}

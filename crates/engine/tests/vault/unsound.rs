@@ -42,7 +42,7 @@ fn a_backup_is_degraded_as_long_as_it_lists_a_database_that_is_damaged_at_its_so
     assert!(is_told(&bot.backup(BackupType::Hourly)));
     // Somebody brings back a sound one.
     fs::remove_file(bot.path("database.sqlite")).unwrap();
-    bot.database("database.sqlite", 100);
+    bot.database("database.sqlite", 20_000);
     let sound = bot.backup(BackupType::Hourly);
     assert!(!sound.degraded && sound.warnings.is_empty(), "{:?}", sound.warnings);
 }
