@@ -44,7 +44,9 @@ async function disaster(t) {
   const { backup } = await engine.createBackup('DAILY')
   const moment = String(Date.now())
   await engine.exportBackup(backup, at('mnt/usb/bot.tar.gz.sealed'))
-  cpSync(join(root, 'backups'), at('mnt/usb/backups'), { recursive: true })
+  // What SQLite lays beside the catalog comes and goes.
+  const filter = (path) => !/-(wal|shm)$/.test(path)
+  cpSync(join(root, 'backups'), at('mnt/usb/backups'), { recursive: true, filter })
   writeFileSync(join(root, 'config.json'), '{}')
   rmSync(join(root, 'uploads'), { recursive: true })
   sql("DELETE FROM customers WHERE id = 1; INSERT INTO customers VALUES (3, 'Citra')")

@@ -5,7 +5,7 @@ const { mkdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const test = require('node:test')
 const lifeboat = require('..')
-const { folder, makeRoot } = require('./root.js')
+const { folder, makeRoot, until } = require('./root.js')
 
 const { BackupEngine, BackupError } = lifeboat
 const UNENCRYPTED = { encryption: false }
@@ -146,12 +146,14 @@ test('events tell how operations end', async (t) => {
   const listener = (result) => seen.push(result)
   assert.equal(engine.on('backup:success', listener), engine)
   const made = await engine.createBackup()
+  await until(() => seen.length === 1, 'the event')
   assert.deepEqual(seen, [made])
   engine.off('backup:success', listener)
   await engine.createBackup()
   assert.equal(seen.length, 1)
   engine.on('restore:failure', listener)
   await assert.rejects(engine.restore('backup_API_2020-01-01T00-00-00-000Z', { target: join(folder(t), 'out') }))
+  await until(() => seen.length === 2, 'the failure')
   assert.equal(seen[1].code, 'E_NOT_FOUND')
 })
 
@@ -188,6 +190,8 @@ test('what is not built yet is not there', () => {
     'unpin',
     'acceptBackup',
     'adoptVault',
+    'pause',
+    'resume',
     'history',
     'status',
     'on',

@@ -106,7 +106,8 @@ function makeFolder(root) {
 function describe(root, { nanoseconds = false } = {}) {
   const found = {}
   const walk = (folder, prefix) => {
-    for (const name of fs.readdirSync(folder, 'buffer')) {
+    // Which vault a root belongs to is in no backup.
+    for (const name of fs.readdirSync(folder, 'buffer').filter((name) => String(name) !== '.lifeboat.json')) {
       const place = Buffer.concat([folder, Buffer.from('/'), name])
       const key = prefix + name.toString('latin1')
       const stat = fs.lstatSync(place, { bigint: true })

@@ -17,12 +17,12 @@ const WORKSPACE = '.lifeboat-restore'
 
 const engineOf = (root) => new BackupEngine({ root, encryption: false })
 
-/** Every file below `root` but the vault, with its content, or its length where that is large, and its time. */
+/** Every file below `root` but the vault and what says which it is, with its content, or its length where that is large, and its time. */
 function tree(root) {
   const files = {}
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
-    if (!entry.isFile() || path.startsWith(join(root, 'backups'))) continue
+    if (!entry.isFile() || path.startsWith(join(root, 'backups')) || entry.name === '.lifeboat.json') continue
     const { size, mtimeMs } = statSync(path)
     files[path.slice(root.length + 1)] = [size > 1e8 ? size : readFileSync(path).toString('base64'), mtimeMs]
   }
@@ -127,7 +127,7 @@ test('where nothing waits, the first line starts no worker', async (t) => {
 })
 
 test('a worker that is killed in the middle leaves all of the old state or all of the new', async (t) => {
-  // Staging a gigabyte takes long enough to be met; and so does replacing files, while a database of them is locked.
+  // Staging a gigabyte takes long enough to be met, beside the safety backup; and so does replacing files, while a database of them is locked.
   const root = makeRoot(t, { zeros: 600 })
   const engine = engineOf(root)
   const bank = open(join(root, 'database.sqlite'))

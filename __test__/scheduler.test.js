@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict')
 const { dirname, join } = require('node:path')
-const { rmSync, writeFileSync } = require('node:fs')
+const { renameSync, rmSync, writeFileSync } = require('node:fs')
 const { setTimeout: sleep } = require('node:timers/promises')
 const test = require('node:test')
 const lifeboat = require('..')
@@ -118,9 +118,9 @@ test('a failed run is an event, and is tried again an hour later', async (t) => 
   await engine.createBackup('HOURLY')
   engine.scheduler.start()
   await to('2026-11-23T13:10:00Z')
-  rmSync(root, { recursive: true })
+  renameSync(root, `${root}.away`)
   await to('2026-11-23T14:10:00Z')
-  makeRootAgain(root)
+  renameSync(`${root}.away`, root)
   await to('2026-11-23T15:10:00Z')
   await until(() => runs.length === 4, 'all')
   assert.deepEqual(runs, [
@@ -136,9 +136,9 @@ test('a large backup that failed is tried once more with the next one', async (t
   await engine.createBackup('HOURLY')
   engine.scheduler.start()
   await to('2026-11-30T01:40:00Z')
-  rmSync(root, { recursive: true })
+  renameSync(root, `${root}.away`)
   await to('2026-11-30T02:10:00Z')
-  makeRootAgain(root)
+  renameSync(`${root}.away`, root)
   await to('2026-11-30T04:10:00Z')
   await until(() => runs.length === 4, 'all')
   assert.deepEqual(runs.slice(1), ['DAILY E_SOURCE', 'DAILY 2026-11-30T03:00', 'HOURLY 2026-11-30T04:00'])
@@ -190,11 +190,6 @@ test('a pause holds, and ends by itself', async (t) => {
   await assert.rejects(engine.pause('tomorrow'), { code: 'E_CONFIG' })
   await assert.rejects(engine.pause(1), { code: 'E_CONFIG' })
 })
-
-function makeRootAgain(root) {
-  require('node:fs').mkdirSync(root)
-  writeFileSync(join(root, 'config.json'), '{}')
-}
 
 test('a turn that cannot be made is a warning, and the next one comes all the same', async (t) => {
   const { clock, engine, runs, to } = engineAt(t, '2026-11-23T12:30:00Z')

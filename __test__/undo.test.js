@@ -7,7 +7,7 @@ const { existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const test = require('node:test')
 const { BackupEngine, undoRestore } = require('..')
-const { makeRoot } = require('./root.js')
+const { makeRoot, until } = require('./root.js')
 
 test('a restore is taken back, and the undo as well', async (t) => {
   const root = makeRoot(t, { photos: 1 })
@@ -33,6 +33,7 @@ test('a restore is taken back, and the undo as well', async (t) => {
   const again = await engine.undoRestore()
   assert.equal(again.takesBack.undo, true)
   assert.ok(existsSync(at('sessions/main/pre-key-1.json')))
+  await until(() => events.length === 3, 'the events')
   assert.deepEqual(
     events.map(([, of]) => of),
     [undefined, backup, backup],

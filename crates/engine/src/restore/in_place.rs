@@ -286,6 +286,7 @@ impl InPlace<'_> {
         }
         let is_saved = Arc::new(AtomicBool::new(false));
         let (saving, staging) = (self.control.beside(Arc::new(true.into())), self.control.beside(is_saved.clone()));
+        self.control.report(&Progress { phase: "saving".into(), ..Progress::default() });
         let (saved, staged) = std::thread::scope(|scope| {
             let stage = scope.spawn(|| {
                 let staged = self.stage_and_verify(sources, plan, workspace, &staging);
@@ -293,6 +294,7 @@ impl InPlace<'_> {
             });
             let saved = self.safety_backup(sources, plan, &saving).inspect_err(|_| staging.cancel());
             is_saved.store(true, Ordering::Relaxed);
+            announce(self.control, "restoring", &plan.report);
             (saved, stage.join().unwrap_or_else(|_| Err(Error::internal("staging has ended in the middle"))))
         });
         match (saved, staged) {
