@@ -99,7 +99,7 @@ struct Attempt<'a> {
 
 /// What became of a backup.
 enum Made {
-    Backup(BackupResult),
+    Backup(Box<BackupResult>),
     /// It has no room, and this is how many bytes it would take.
     Needs(u64),
 }
@@ -122,7 +122,7 @@ impl Attempt<'_> {
             Err(error) => return Err(error),
         }
         match self.make(Some(self.left()?))? {
-            Made::Backup(result) => Ok(result),
+            Made::Backup(result) => Ok(*result),
             Made::Needs(bytes) => {
                 // The root goes on changing meanwhile.
                 let needed = bytes + bytes / 20 + estimate::LEAST;
@@ -150,7 +150,7 @@ impl Attempt<'_> {
 impl Made {
     fn for_certain(self) -> Result<BackupResult> {
         match self {
-            Made::Backup(result) => Ok(result),
+            Made::Backup(result) => Ok(*result),
             Made::Needs(_) => Err(Error::StorageLimit {
                 message:
                     "The vault would pass maxLocalStorage. Raise it, or delete backups that are not needed; earlier \
@@ -320,7 +320,7 @@ fn make(
     // The backup exists. What the catalog does not take in now, it finds out by itself the next time.
     let mut catalog = lock(&catalog);
     let _ = catalog.add_backup(&snapshot.info()).and_then(|()| catalog.set_complete(Some(&snapshot.backup)));
-    Ok(Made::Backup(BackupResult {
+    Ok(Made::Backup(Box::new(BackupResult {
         success: true,
         backup: snapshot.backup,
         kind,
@@ -336,7 +336,7 @@ fn make(
         warnings: snapshot.warnings,
         notes: captured.notes,
         cloud: "off".into(),
-    }))
+    })))
 }
 
 /// The name of a backup that begins now. Two within a millisecond, or a clock that went back, take the next free one.

@@ -36,9 +36,10 @@ pub fn ledger(dir: &Path, now: i64) -> Result<Ledger> {
     let mut unseen: BTreeSet<BackupType> = BackupType::SCHEDULED.into();
     newest_first(dir, |info| {
         if info.timestamp <= now + STEP_BACK {
-            for kind in unseen.extract_if(.., |kind| info.counts_for(*kind)) {
-                made(kind, info.timestamp);
-            }
+            let (counted, others): (BTreeSet<BackupType>, _) =
+                unseen.iter().copied().partition(|kind| info.counts_for(*kind));
+            unseen = others;
+            counted.into_iter().for_each(|kind| made(kind, info.timestamp));
         }
         if unseen.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

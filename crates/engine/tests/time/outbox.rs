@@ -31,7 +31,7 @@ fn good(bot: &Bot) -> News {
 
 /// What one claim brings: the types of the backups.
 fn claim(logbook: &Logbook, consumer: &Consumer, holder: &str, alive: &[&str], now: i64) -> Vec<(i64, String)> {
-    let claims = logbook.claim(&[consumer.clone()], holder, &|other| alive.contains(&other), now).unwrap();
+    let claims = logbook.claim(std::slice::from_ref(consumer), holder, &|other| alive.contains(&other), now).unwrap();
     claims.into_iter().map(|one| (one.event.id, one.event.value["type"].as_str().unwrap().to_owned())).collect()
 }
 
