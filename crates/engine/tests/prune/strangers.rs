@@ -41,6 +41,25 @@ fn a_record_under_a_name_that_nobody_knows_keeps_what_it_needs_and_is_told() {
 }
 
 #[test]
+fn a_record_in_a_folder_keeps_what_it_needs_and_is_told() {
+    for name in ["old", "old/2026", "@eaDir"] {
+        let (bot, folder, first) = bot();
+        let moved = folder.join(name).join(&first);
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::rename(folder.join(&first), &moved).unwrap();
+        let packs = bot.packs();
+        let report = prune(&bot);
+        assert_eq!(bot.packs(), packs, "{name}");
+        let told = |warning: &Warning| warning.message.contains(&format!("snapshots/{name}/{first}"));
+        assert!(report.warnings.iter().any(told), "{name}: {:?}", report.warnings);
+        fs::rename(moved, folder.join(&first)).unwrap();
+        fs::create_dir(folder.join("empty")).unwrap();
+        assert!(bot.verify(true).ok, "{name}");
+        assert!(prune(&bot).warnings.iter().all(|warning| !warning.path.starts_with("snapshots")), "{name}");
+    }
+}
+
+#[test]
 fn nor_does_anything_go_for_the_sake_of_room() {
     let (mut bot, folder, first) = bot();
     fs::rename(folder.join(&first), folder.join("backup_YEARLY_2026-01-01T00-00-00-000Z")).unwrap();
@@ -58,6 +77,7 @@ fn what_a_system_lays_into_any_folder_is_in_nobodys_way() {
     fs::write(folder.join(".DS_Store"), b"\x00\x00\x00\x01Bud1").unwrap();
     fs::write(folder.join("desktop.ini"), b"").unwrap();
     fs::create_dir(folder.join("@eaDir")).unwrap();
+    fs::write(folder.join(format!("@eaDir/{first}@SynoEAStream")), b"of a NAS").unwrap();
     let delete = bot.engine().delete_backup(&first, &Control::silent()).unwrap();
     assert!(delete.warnings.is_empty() && delete.waiting > 1 << 20, "{delete:?}");
     assert!(prune(&bot).freed > 1 << 20);
