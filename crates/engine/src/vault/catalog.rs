@@ -5,7 +5,7 @@
 //! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
 //! that it does not know are read. Readers open it read-only and never wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -219,7 +219,7 @@ impl Catalog {
 
     fn reconcile_backups(&mut self, vault: &Vault) -> Result<Vec<Error>> {
         let mut damaged = Vec::new();
-        let mut known: std::collections::HashSet<String> = self.names()?.into_iter().collect();
+        let mut known: HashSet<String> = self.names()?.into_iter().collect();
         for name in vault.list_snapshots()? {
             if known.remove(name.as_str()) {
                 continue;
@@ -324,6 +324,11 @@ impl Catalog {
             }
             transaction.commit()
         })
+    }
+
+    /// These are needed again.
+    pub fn set_needed(&self, packs: &HashSet<PackId>) -> Result<()> {
+        packs.iter().try_for_each(|pack| self.db.run("DELETE FROM unneeded WHERE pack = ?1", params![pack.0]))
     }
 
     pub fn contains(&self, id: ChunkId) -> Result<bool> {

@@ -5,7 +5,8 @@
 //! durable elsewhere.
 //!
 //! A pack goes in two steps: it is found unneeded, and a day later it is removed, if it is unneeded still. So whoever copies
-//! the vault meanwhile finds all that the records need which were copied first ([`Pace`]).
+//! the vault meanwhile finds all that the records need which were copied first ([`Pace`]). A pack that a backup leans on again
+//! is no longer found unneeded: that backup's writer says so.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;

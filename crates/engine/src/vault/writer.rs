@@ -47,6 +47,9 @@ pub struct Writer {
     /// Bytes that may be written, if there is a limit, and those that were promised so far.
     room: Option<u64>,
     promised: AtomicU64,
+    /// Packs that wait to be removed, and those of them that something leans on again.
+    waiting: HashSet<PackId>,
+    leaned: Mutex<HashSet<PackId>>,
     /// Beyond its room it goes on without writing, to say how much it would take.
     measures: bool,
 }
@@ -106,6 +109,7 @@ impl Writer {
     /// `recheck`: read back and authenticate what earlier backups stored before leaning on it (a full backup).
     /// `room`: so many bytes at most; beyond them it is `E_STORAGE_LIMIT`.
     pub fn new(vault: &Vault, catalog: Catalog, recheck: bool, room: Option<u64>) -> Result<Writer> {
+        let unneeded = catalog.unneeded().unwrap_or_default().into_keys().collect();
         let catalog = Arc::new(Mutex::new(catalog));
         let claimed = Arc::<Mutex<HashSet<ChunkId>>>::default();
         let added = Arc::<AtomicU64>::default();
@@ -145,6 +149,8 @@ impl Writer {
             added,
             room,
             promised: AtomicU64::new(0),
+            waiting: unneeded,
+            leaned: Mutex::default(),
             measures: false,
         })
     }
@@ -206,6 +212,18 @@ impl Writer {
 
     /// Is this chunk there to lean on? A full backup reads and authenticates it, and so does any other where damage is known.
     pub fn is_stored(&self, id: ChunkId) -> Result<bool> {
+        let is_stored = self.may_lean(id)?;
+        if is_stored && !self.waiting.is_empty() {
+            let places = lock(&self.catalog).places(id)?;
+            // Of what lies elsewhere, too, that is the copy that is needed.
+            if places.iter().all(|place| self.waiting.contains(&place.pack)) {
+                lock(&self.leaned).extend(places.iter().map(|place| place.pack));
+            }
+        }
+        Ok(is_stored)
+    }
+
+    fn may_lean(&self, id: ChunkId) -> Result<bool> {
         match &self.recheck {
             None => lock(&self.catalog).contains(id),
             Some(recheck) => {
@@ -276,7 +294,7 @@ impl Writer {
     ///
     /// All new packs are looked for once more: a second writer, which somebody has let in, might have swept them.
     pub fn finish(self) -> Result<(u64, Catalog)> {
-        let Writer { recheck, catalog, open, full, committer, added, dir, .. } = self;
+        let Writer { recheck, catalog, open, full, committer, added, dir, leaned, .. } = self;
         drop(recheck);
         if let Some(pack) = lock(&open).take()
             && pack.pending.fetch_sub(1, Ordering::AcqRel) == 1
@@ -293,7 +311,10 @@ impl Writer {
             ));
         }
         let catalog = Arc::into_inner(catalog).ok_or_else(|| Error::internal("the catalog is still in use"))?;
-        Ok((added.load(Ordering::Relaxed), catalog.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        let catalog = catalog.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Before the backup exists: when it goes again, their day begins anew.
+        catalog.set_needed(&lock(&leaned))?;
+        Ok((added.load(Ordering::Relaxed), catalog))
     }
 
     /// Gives up: whole packs stay for the next backup, the rest is for [`Vault::clean_up`]. Returns the error of the

@@ -124,6 +124,26 @@ fn what_a_backup_leans_on_again_stays() {
 }
 
 #[test]
+fn what_a_backup_has_leaned_on_again_stays_for_a_day_once_more() {
+    let bot = Bot::empty();
+    bot.write("a.json", b"{}");
+    bot.backup(BackupType::Manual);
+    bot.write("uploads/huge.bin", &noise(1 << 20, 7));
+    let second = bot.backup(BackupType::Manual).backup;
+    fs::remove_file(bot.path("uploads/huge.bin")).unwrap();
+    bot.engine().delete_backup(&second, &Control::silent()).unwrap();
+    bot.write("uploads/again.bin", &noise(1 << 20, 7));
+    let again = bot.backup(BackupType::Hourly).backup;
+    fs::remove_file(bot.path("uploads/again.bin")).unwrap();
+    let packs = bot.packs();
+    let report = bot.engine().delete_backup(&again, &in_hours(30)).unwrap();
+    assert!(report.packs_removed == 0 && report.waiting > 1 << 20, "{report:?}");
+    assert!(packs.iter().all(|pack| pack.exists()));
+    assert_eq!(prune(&bot, &in_hours(53)).packs_removed, 0);
+    assert!(prune(&bot, &in_hours(55)).freed > 1 << 20);
+}
+
+#[test]
 fn where_the_catalog_is_deleted_the_day_begins_anew() {
     let bot = with_dead_packs();
     prune(&bot, &Control::silent());
