@@ -224,6 +224,7 @@ impl Import<'_> {
             degraded: facts.degraded,
             root_id: None,
             suspicious: None,
+            selection: None,
             covers: Vec::new(),
             items: totals.items,
             changed: totals.items,

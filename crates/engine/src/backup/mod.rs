@@ -32,6 +32,7 @@ pub use links::Links;
 pub use nameless::warnings as nameless_databases;
 pub use preview::preview;
 pub use previous::still_stands;
+pub use suspicion::restored_before;
 pub use would_take::would_take;
 
 use std::collections::BTreeMap;
@@ -293,6 +294,7 @@ fn make(
         degraded: captured.degraded,
         root_id: marriage::root_of(vault),
         suspicious: None,
+        selection: Some(suspicion::selection(config)?),
         covers: options.covers.clone(),
         items: captured.totals.items,
         changed: captured.totals.changed,

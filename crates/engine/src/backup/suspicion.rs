@@ -2,38 +2,26 @@
 //! marked, takes nobody's place, and freezes pruning until somebody says that it is right.
 //!
 //! It is compared with its base: the newest backup of this root that nobody doubts. Signs are that most items are gone, all of a
-//! category, or most of a database; and that most files have changed at once and do not compress any more, which is what
-//! somebody does who encrypts them. What a restore has changed since explains itself.
+//! category, all databases, or most of one; that a database is none any more; and that most files have changed at once and do
+//! not compress any more, which is what somebody does who encrypts them ([`seen`]). What a restore has changed since explains
+//! itself, and so does another selection of what is taken.
 
-use std::collections::{BTreeMap, HashSet};
+mod density;
+mod seen;
+
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use crate::chunk::ChunkId;
-use crate::compare::merge::{Cursor, skip_shared};
-use crate::mutex::lock;
 use crate::path::RelPath;
-use crate::report::{BackupType, Category, ItemType, Suspicion};
-use crate::seal::TAG;
+use crate::report::{BackupType, Suspicion};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
-use crate::vault::item::Item;
 use crate::vault::last_restore::LastRestore;
-use crate::vault::reader::Reader;
 use crate::vault::snapshot::Snapshot;
-use crate::{Result, retention, space};
+use crate::{Config, Error, Result, marriage, retention};
 
-/// Of a handful of files nothing is told by how many go.
-const FEW_ITEMS: u64 = 10;
-/// The tables of an empty database take so much.
-const SMALL_DATABASE: u64 = 32 << 10;
-/// So many files, or so many bytes, have to stop compressing.
-const FEW_FILES: u64 = 5;
-const FEW_BYTES: u64 = 1 << 20;
-/// Stored bytes for a hundred plain ones: what compresses, and what does not.
-const COMPRESSES: u64 = 90;
-const COMPRESSES_NOT: u64 = 97;
-/// Of so few bytes that are stored together the compression tells nothing.
-const SMALL_CHUNKS: u64 = 4 << 10;
+use seen::Seen;
+
 /// Backups that are looked at for a base.
 const BASES: usize = 1000;
 
@@ -89,197 +77,38 @@ fn signs(vault: &Vault, catalog: &Arc<Mutex<Catalog>>, base: &Snapshot, new: &Sn
     if base.list.chunks == new.list.chunks {
         return Ok(Vec::new());
     }
-    let seen = Seen::between(vault, catalog, base, new, &HashSet::new())?;
-    let reasons = seen.reasons(base, new);
-    if reasons.is_empty() {
-        return Ok(reasons);
-    }
-    match Explained::of(vault, base)? {
-        Explained::Nothing => Ok(reasons),
-        Explained::All => Ok(Vec::new()),
-        Explained::These(paths) => Ok(Seen::between(vault, catalog, base, new, &paths)?.reasons(base, new)),
-    }
-}
-
-/// What restores in place have changed since a backup.
-enum Explained {
-    Nothing,
-    All,
-    These(HashSet<RelPath>),
-}
-
-impl Explained {
-    fn of(vault: &Vault, base: &Snapshot) -> Result<Explained> {
-        let Some(at) = LastRestore::put_at(vault) else { return Ok(Explained::Nothing) };
-        if at < base.timestamp {
-            return Ok(Explained::Nothing);
-        }
-        // Only the last restore is remembered: of several nobody knows all paths.
-        let safeties = vault.list_snapshots()?.into_iter();
-        let since = safeties.filter(|name| name.kind() == BackupType::Safety && name.millis() > base.timestamp);
-        let record = LastRestore::read(vault)?.filter(|_| since.count() <= 1);
-        Ok(record
-            .map_or(Explained::All, |record| Explained::These(record.created.into_iter().chain(record.lost).collect())))
+    // An earlier Lifeboat did not say what was selected.
+    let is_same_selection = base.selection.is_none() || base.selection == new.selection;
+    let seen = |restored: &HashSet<RelPath>| Seen::between(vault, catalog, base, new, restored);
+    let reasons = seen(&HashSet::new())?.reasons(base, new, is_same_selection);
+    let restored = if reasons.is_empty() { HashSet::new() } else { restored_since(vault, base) };
+    match restored.is_empty() {
+        true => Ok(reasons),
+        false => Ok(seen(&restored)?.reasons(base, new, is_same_selection)),
     }
 }
 
-/// The differences of two backups, as far as they may be signs.
-#[derive(Default)]
-struct Seen {
-    gone: BTreeMap<Category, u64>,
-    /// Databases that have lost more than half: path, bytes before, bytes now.
-    shrunk: Vec<(String, u64, u64)>,
-    /// Files with other content: how many, and their bytes before.
-    changed: Weight,
-    /// Those of them that used to compress.
-    compressed: Weight,
-    /// Those of these that do not any more.
-    dense: Weight,
+/// What restores in place have changed since a backup. A record that cannot be read explains nothing.
+fn restored_since(vault: &Vault, base: &Snapshot) -> HashSet<RelPath> {
+    let is_later = LastRestore::put_at(vault).is_some_and(|at| at >= base.timestamp);
+    let record = is_later.then(|| LastRestore::read(vault).ok().flatten()).flatten();
+    record.map_or_else(HashSet::new, |record| record.changed().collect())
 }
 
-#[derive(Default)]
-struct Weight {
-    files: u64,
-    bytes: u64,
+/// What the restores before this one have changed of what the next backup will be compared with: the record of a restore takes
+/// the place of the one before.
+pub fn restored_before(vault: &Vault, now: i64) -> Vec<RelPath> {
+    let bases = Bases::of(vault, marriage::root_of(vault).as_deref(), now);
+    let mut paths: Vec<RelPath> =
+        bases.map_or_else(Vec::new, |it| restored_since(vault, &it.base).into_iter().collect());
+    paths.sort();
+    paths
 }
 
-impl Weight {
-    fn add(&mut self, bytes: u64) {
-        self.files += 1;
-        self.bytes += bytes;
-    }
-}
-
-impl Seen {
-    /// Reads only the pieces of the lists that differ, one of each at a time.
-    fn between(
-        vault: &Vault,
-        catalog: &Arc<Mutex<Catalog>>,
-        base: &Snapshot,
-        new: &Snapshot,
-        explained: &HashSet<RelPath>,
-    ) -> Result<Seen> {
-        let reader = || Reader::new(vault.clone(), catalog.clone());
-        let (mut old, mut now) = (Cursor::new(reader(), base), Cursor::new(reader(), new));
-        let mut density = Density { catalog, last: None };
-        let mut seen = Seen::default();
-        loop {
-            skip_shared(&mut old, &mut now);
-            let Some(path) = old.peek()?.cloned() else { return Ok(seen) };
-            while now.next_if(|other| *other < path)?.is_some() {}
-            let after = now.next_if(|other| *other == path)?.map(|(_, item)| item);
-            let Some((path, before)) = old.next_if(|_| true)? else { return Ok(seen) };
-            if !explained.contains(&path) {
-                seen.compare(&before, after.as_ref(), &mut density)?;
-            }
-        }
-    }
-
-    fn compare(&mut self, before: &Item, after: Option<&Item>, density: &mut Density<'_>) -> Result<()> {
-        if before.db.is_some() {
-            let (had, has) = sizes(before, after);
-            if had >= SMALL_DATABASE && has < had / 2 {
-                self.shrunk.push((before.display_path().to_owned(), had, has));
-            }
-        }
-        let Some(after) = after else {
-            *self.gone.entry(before.category).or_default() += 1;
-            return Ok(());
-        };
-        if before.kind != ItemType::File || !has_other_content(before, after) {
-            return Ok(());
-        }
-        self.changed.add(before.size);
-        if density.of(before)?.is_some_and(|percent| percent < COMPRESSES) {
-            self.compressed.add(before.size);
-            if density.of(after)?.is_some_and(|percent| percent > COMPRESSES_NOT) {
-                self.dense.add(before.size);
-            }
-        }
-        Ok(())
-    }
-
-    fn reasons(&self, base: &Snapshot, new: &Snapshot) -> Vec<String> {
-        let mut reasons = Vec::new();
-        // The files of a session are thousands, and come and go by themselves, all of them with a new login.
-        let counts = |category: &Category| *category != Category::Session;
-        let items: u64 = base.categories.iter().filter(|(it, _)| counts(it)).map(|(_, totals)| totals.items).sum();
-        let gone: u64 = self.gone.iter().filter(|(it, _)| counts(it)).map(|(_, gone)| gone).sum();
-        if items >= FEW_ITEMS && gone * 2 > items {
-            reasons.push(format!("{gone} of {items} items are gone (the session's are not counted)"));
-        }
-        for (category, had) in &base.categories {
-            let has = new.categories.get(category).map_or(0, |totals| totals.items);
-            let gone = self.gone.get(category).copied().unwrap_or(0);
-            if has == 0 && had.items >= FEW_ITEMS && gone * 2 > had.items {
-                reasons.push(format!("all {} items of {} are gone", had.items, category.as_str()));
-            }
-        }
-        for (path, had, has) in &self.shrunk {
-            let (had, lost) = (space::said(*had), space::said(had - has));
-            reasons.push(format!("the database {path} has lost {lost} of {had}"));
-        }
-        let is_most = self.changed.files * 2 > base.items || self.changed.bytes * 2 > base.total_size;
-        let is_much = self.dense.files >= FEW_FILES || self.dense.bytes >= FEW_BYTES;
-        let is_most_dense =
-            self.dense.files * 2 > self.compressed.files || self.dense.bytes * 2 > self.compressed.bytes;
-        if is_most && is_much && is_most_dense {
-            reasons.push(format!(
-                "{} files have changed at once, and {} that used to compress do not any more, as if somebody had encrypted \
-                 them",
-                self.changed.files, self.dense.files
-            ));
-        }
-        reasons
-    }
-}
-
-/// What a database held and holds: bytes of pages in use, where both backups know that.
-fn sizes(before: &Item, after: Option<&Item>) -> (u64, u64) {
-    let free = |item: &Item| item.db.as_ref().and_then(|db| db.free);
-    let Some(after) = after else { return (before.size - free(before).unwrap_or(0).min(before.size), 0) };
-    match (free(before), free(after)) {
-        (Some(had), Some(has)) => (before.size.saturating_sub(had), after.size.saturating_sub(has)),
-        _ => (before.size, after.size),
-    }
-}
-
-fn has_other_content(before: &Item, after: &Item) -> bool {
-    match (&before.sha256, &after.sha256) {
-        (Some(before), Some(after)) => before != after,
-        _ => (before.size, &before.chunks, &before.lists) != (after.size, &after.chunks, &after.lists),
-    }
-}
-
-/// How much of itself a file takes in the vault.
-struct Density<'a> {
-    catalog: &'a Mutex<Catalog>,
-    /// Of a bundle, which the next file is often in, too.
-    last: Option<(ChunkId, (u64, u64))>,
-}
-
-impl Density<'_> {
-    /// In percent; `None` where it tells nothing.
-    fn of(&mut self, item: &Item) -> Result<Option<u64>> {
-        let (mut stored, mut plain) = (0, 0);
-        for id in item.bundle.iter().map(|(id, _)| id).chain(&item.chunks) {
-            let chunk = self.chunk(*id)?;
-            (stored, plain) = (stored + chunk.0, plain + chunk.1);
-        }
-        Ok((plain >= SMALL_CHUNKS).then(|| stored * 100 / plain))
-    }
-
-    fn chunk(&mut self, id: ChunkId) -> Result<(u64, u64)> {
-        if let Some((last, sizes)) = self.last
-            && last == id
-        {
-            return Ok(sizes);
-        }
-        let places = lock(self.catalog).places(id)?;
-        let sizes = places.first().map_or((0, 0), |place| {
-            (u64::from(place.entry.sealed).saturating_sub(TAG as u64), u64::from(place.entry.plain))
-        });
-        self.last = Some((id, sizes));
-        Ok(sizes)
-    }
+/// What says which files are taken, as a digest: where it is another one, what is not there any more may only be left out.
+pub fn selection(config: &Config) -> Result<String> {
+    let Config { sources, include, exclude, follow_links, .. } = config;
+    let text = serde_json::to_vec(&(sources, include, exclude, follow_links));
+    let text = text.map_err(|error| Error::internal(error.to_string()))?;
+    Ok(hex::encode(&blake3::hash(&text).as_bytes()[..16]))
 }

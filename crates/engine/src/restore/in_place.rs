@@ -176,6 +176,7 @@ impl InPlace<'_> {
         LastRestore {
             was_undo: self.undo.is_some_and(|record| !record.was_undo),
             safety_backup: result.safety_backup.clone(),
+            earlier: backup::restored_before(self.vault, self.control.now()),
             ..plan.record(&self.config.root, &backup, self.control.now())
         }
     }

@@ -46,6 +46,9 @@ pub struct LastRestore {
     pub created: Vec<RelPath>,
     /// What was replaced, changed or removed.
     pub lost: Vec<RelPath>,
+    /// What restores before it have changed since the backup that the next one will be compared with: it is no loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<RelPath>,
     /// Links that were replaced or removed: a backup that follows a link does not have the link itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
@@ -85,6 +88,11 @@ impl LastRestore {
         }
         let place = dir.join(FILE);
         durable::write_private(&place, &durable::read_small(file, MAX_LEN)?)
+    }
+
+    /// All that it and those before it have changed.
+    pub fn changed(self) -> impl Iterator<Item = RelPath> {
+        self.created.into_iter().chain(self.lost).chain(self.earlier)
     }
 
     /// When its record came into the vault, which is when it was put in place; milliseconds since the epoch.

@@ -46,6 +46,9 @@ pub struct Snapshot {
     /// What spoke against it when it was made; somebody may have accepted it since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
+    /// A digest of what said which files are taken; absent where an earlier Lifeboat made the backup, or where it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
     /// Smaller scheduled types that were due at the same time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,

@@ -7,6 +7,7 @@ mod support;
 mod beside;
 mod catalog;
 mod healing;
+mod losses;
 mod remembered;
 mod room;
 mod rules;

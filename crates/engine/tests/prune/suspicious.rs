@@ -22,7 +22,7 @@ fn prune(bot: &Bot, options: PruneOptions) -> Result<PruneReport> {
 }
 
 /// Twelve settings, forty photos, a database with 20,000 customers.
-fn shop() -> Bot {
+pub fn shop() -> Bot {
     let mut bot = Bot::empty();
     for n in 0..12 {
         bot.write(
@@ -40,7 +40,7 @@ fn shop() -> Bot {
     bot
 }
 
-fn sql(bot: &Bot, sql: &str) {
+pub fn sql(bot: &Bot, sql: &str) {
     rusqlite::Connection::open(bot.path("database.sqlite")).unwrap().execute_batch(sql).unwrap();
 }
 
@@ -57,7 +57,7 @@ fn json() -> impl Iterator<Item = String> {
 }
 
 #[track_caller]
-fn doubt(bot: &Bot, words: &str) -> BackupResult {
+pub fn doubt(bot: &Bot, words: &str) -> BackupResult {
     let result = bot.backup(BackupType::Hourly);
     let doubt = result.suspicious.clone().unwrap_or_else(|| panic!("nothing was noticed: {words}"));
     assert!(doubt.reasons.iter().any(|reason| reason.contains(words)), "{doubt:?}");
@@ -138,12 +138,13 @@ fn all_files_written_anew_are_not_suspicious_while_they_are_what_they_were() {
 #[test]
 fn a_handful_of_files_comes_and_goes_without_an_alarm() {
     let bot = Bot::empty();
-    for n in 0..8 {
+    for n in 0..7 {
         bot.write(&format!("{n}.json"), b"[1,2,3]");
     }
     bot.database("small.sqlite", 20);
+    bot.database("other.sqlite", 40);
     bot.backup(BackupType::Hourly);
-    (0..8).for_each(|n| fs::remove_file(bot.path(&format!("{n}.json"))).unwrap());
+    (0..7).for_each(|n| fs::remove_file(bot.path(&format!("{n}.json"))).unwrap());
     fs::remove_file(bot.path("small.sqlite")).unwrap();
     bot.write("other.txt", b"text");
     assert_eq!(bot.backup(BackupType::Hourly).suspicious, None);

@@ -40,6 +40,7 @@ pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value
         degraded: false,
         root_id: None,
         suspicious: None,
+        selection: None,
         covers: Vec::new(),
         items: 1,
         changed: 0,

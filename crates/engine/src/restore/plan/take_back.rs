@@ -49,6 +49,7 @@ impl Plan {
             is_root_changed,
             created,
             lost,
+            earlier: Vec::new(),
             links: self.links.iter().map(|(path, to)| Link::new(path.clone(), to)).collect(),
         }
     }
