@@ -78,6 +78,9 @@ function environment() {
 
 let lastId = 0
 
+/** What goes on after the death of its worker. */
+const RESTORES = new Set(['restore', 'undoRestore', 'applyPendingRestore', 'discardPendingRestore', 'recover'])
+
 /** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
 const ANSWER = 500
 
@@ -121,6 +124,8 @@ class BackupEngine {
   #requestRestart
   #warned = new Set()
   #restores = new Set()
+  /** So much was told that no vault could keep. */
+  #untold = 0
   /** The passphrase and the key file with which a worker has last opened the vault to list it. */
   #shown
 
@@ -199,7 +204,8 @@ class BackupEngine {
       return { isIdle: made === null, isKept: kept[0] }
     } catch (error) {
       this.#unheard(error)
-      return { isIdle: false, isKept: kept[0] }
+      // Without a worker nothing was seen to, whatever is written down: to try it again at once would go round and round.
+      return { isIdle: false, isKept: kept[0] && error.code !== 'E_WORKER' }
     }
   }
 
@@ -436,22 +442,24 @@ class BackupEngine {
     signal?.addEventListener('abort', cancel, { once: true })
     if (underWay.size === 0) process.on('exit', cancelAtEnd)
     underWay.set(id, this.#native)
+    const before = this.#untold
     try {
       const report = this.#reporter(request.op, onProgress)
       const now = this.#clock?.now && this.#now()
       return outcome(await this.#native.run(id, JSON.stringify(request), { ...environment(), now }, report))
     } catch (error) {
       const known = error instanceof BackupError
-      // One that has begun to replace files is carried on first.
-      if (error.code === 'E_WORKER' && !this.#isCutOff()) await this.#lost(request, error)
+      // A restore that has begun to replace files is carried on first.
+      const isCarriedOn = RESTORES.has(request.op) && this.#isCutOff()
+      if (error.code === 'E_WORKER' && !isCarriedOn) await this.#lost(request, error)
       if (known) throw error
       throw new BackupError('E_INTERNAL', `Internal error: ${error?.message}.`, { cause: error })
     } finally {
       signal?.removeEventListener('abort', cancel)
       underWay.delete(id)
       if (underWay.size === 0) process.off('exit', cancelAtEnd)
-      const isKept = this.#tellUntold()
-      kept?.push(isKept)
+      this.#tellUntold()
+      kept?.push(this.#untold === before)
       this.#courier.drain()
     }
   }
@@ -464,11 +472,12 @@ class BackupEngine {
     this.#courier.drain()
   }
 
-  /** What no vault could keep. True: there was nothing. */
+  /** What no vault could keep. */
   #tellUntold() {
-    const untold = outcome(this.#native.untold())
-    for (const { event, value } of untold) this.#courier.tell(event, value)
-    return untold.length === 0
+    for (const { event, value } of outcome(this.#native.untold())) {
+      this.#untold++
+      this.#courier.tell(event, value)
+    }
   }
 
   /** What the native side calls with each progress: it must not throw, or the bot would end. */

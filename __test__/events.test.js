@@ -6,10 +6,20 @@ const { mkdirSync, renameSync, writeFileSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 const test = require('node:test')
 const { BackupEngine } = require('..')
-const { makeRoot, runScript, until } = require('./root.js')
+const { clerksOf, makeRoot, runScript, until } = require('./root.js')
 
 const HOME = dirname(__dirname)
 const LIFEBOAT = join(HOME, 'bin', process.platform === 'win32' ? 'lifeboat.exe' : 'lifeboat')
+
+const windows = process.platform === 'win32'
+
+/** The first lines of a script whose worker cannot be started. */
+const WITHOUT_WORKER = `
+    const { join } = require('node:path')
+    require.cache[require.resolve(join(process.argv[1], 'js/binary.js'))] = {
+      exports: { ...require(join(process.argv[1], 'js/binary.js')), WORKER: '/nowhere/lifeboat' }
+    }
+    const { BackupEngine } = require(process.argv[1])`
 
 /** What a test expects to be told of goes to no terminal. */
 function silence(t) {
@@ -185,11 +195,7 @@ test('a worker that cannot be started is told once, and is in the history', asyn
   const root = makeRoot(t)
   await new BackupEngine({ root, encryption: false }).createBackup()
   const script = `
-    const { join } = require('node:path')
-    require.cache[require.resolve(join(process.argv[1], 'js/binary.js'))] = {
-      exports: { ...require(join(process.argv[1], 'js/binary.js')), WORKER: '/nowhere/lifeboat' }
-    }
-    const { BackupEngine } = require(process.argv[1])
+    ${WITHOUT_WORKER}
     const engine = new BackupEngine({ root: process.argv[2], encryption: false })
     engine.on('backup:failure', ({ type, code }) => console.log(type, code))
     engine.createBackup('DAILY').catch(() => setTimeout(() => process.exit(), 1000))`
@@ -208,4 +214,96 @@ test('a vault that is nearly full is an event', async (t) => {
   await until(() => heard.length > 0, 'the warning')
   assert.deepEqual(heard, [[true, 6_000_000]])
   assert.equal((await engine.status()).problems[0].code, 'E_STORAGE_LIMIT')
+})
+
+test('a scheduler without a worker tells it once, and rests, also while a restore waits', async (t) => {
+  const root = makeRoot(t)
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  const script = `
+    ${WITHOUT_WORKER}
+    const schedules = { HOURLY: { cron: '* * * * * *' } }
+    const engine = new BackupEngine({ root: process.argv[2], encryption: false, schedules })
+    engine.on('backup:failure', ({ code }) => console.log(code))
+    engine.scheduler.start()
+    setTimeout(() => process.exit(), 1500)`
+  const hear = async () => (await runScript(script, { args: [HOME, root] }).ended).stdout.split('\n').filter(Boolean)
+  assert.deepEqual(await hear(), ['E_WORKER'])
+  mkdirSync(join(root, '.lifeboat-restore'))
+  assert.deepEqual(await hear(), ['E_WORKER'])
+})
+
+test('a listener that has gone is called no more, and takes nothing away', async (t) => {
+  const engine = new BackupEngine({ root: makeRoot(t), encryption: false })
+  const [early, late] = [[], []]
+  let isOff = false
+  const listener = ({ backup }) => early.push([backup, isOff])
+  const made = []
+  for (let n = 0; n < 4; n++) {
+    engine.on('backup:success', listener)
+    made.push((await engine.createBackup()).backup)
+    for (let turn = 0; turn < n; turn++) await null
+    engine.off('backup:success', listener)
+    isOff = true
+    // Whoever comes under its name next gets what it has not heard.
+    const next = ({ backup }) => late.push(backup)
+    engine.on('backup:success', next)
+    await engine.verify()
+    await until(() => early.length + late.length > n, 'the event')
+    engine.off('backup:success', next)
+    isOff = false
+  }
+  assert.deepEqual(
+    early.filter(([, isOff]) => isOff),
+    []
+  )
+  assert.deepEqual([...early.map(([backup]) => backup), ...late].toSorted(), made.toSorted())
+})
+
+test('an engine that is replaced just now tells nothing twice', async (t) => {
+  const script = `
+    const lifeboat = require(process.argv[1])
+    const configure = () => lifeboat.configure({ root: process.argv[2], encryption: false })
+    const told = {}
+    configure()
+    lifeboat.on('backup:success', async ({ backup }) => {
+      told[backup] = (told[backup] ?? 0) + 1
+      await new Promise((go) => setTimeout(go, 100))
+    })
+    ;(async () => {
+      for (let n = 0; n < 6; n++) {
+        await lifeboat.createBackup()
+        for (let turn = 0; turn < n; turn++) await new Promise((go) => setImmediate(go))
+        configure()
+        configure()
+        await lifeboat.verify()
+        await new Promise((go) => setTimeout(go, 500))
+      }
+      console.log(JSON.stringify(Object.values(told)))
+      process.exit()
+    })()`
+  const { stdout, stderr } = await runScript(script, { args: [HOME, makeRoot(t)] }).ended
+  assert.equal(stdout.trim(), '[1,1,1,1,1,1]', stderr)
+})
+
+test('what was taken and could not be written down is not told again', { skip: windows }, async (t) => {
+  const root = makeRoot(t)
+  const engine = new BackupEngine({
+    root,
+    encryption: false,
+    [Symbol.for('lifeboat.clock')]: { deadlines: { question: 1500 } }
+  })
+  await engine.createBackup()
+  const told = []
+  engine.on('backup:success', ({ backup }) => {
+    // The disk of the vault hangs at this moment.
+    if (told.length === 0) for (const pid of clerksOf(process.pid)) process.kill(pid, 'SIGSTOP')
+    told.push(backup)
+  })
+  const made = [(await engine.createBackup()).backup]
+  await until(() => told.length === 1, 'the first')
+  await until(() => engine.status().then(Boolean, () => false), 'another clerk')
+  for (let n = 0; n < 2; n++) made.push((await engine.createBackup()).backup)
+  await until(() => told.length >= 3, 'all events')
+  await engine.verify()
+  assert.deepEqual(told, made)
 })

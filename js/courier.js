@@ -36,6 +36,10 @@ class Courier {
   #serving = new Set()
   /** Fulfilled when the courier before this one has nothing in its hands any more. */
   #before = null
+  /** The courier that goes on in place of this one. */
+  #heir = null
+  /** What listeners have done with, where the vault could not write that down yet. */
+  #done = new Set()
   /** By id of what is for this host by its name: the listeners that have taken it, and whether it is under way. */
   #errands = new Map()
   #draining = null
@@ -57,16 +61,27 @@ class Courier {
   /** Goes on in place of another one, whose listeners are here now: what that is at is not told a second time. */
   inherit(other) {
     this.#memory = other.#memory
-    this.#before = Promise.allSettled([other.#before, ...other.#serving])
+    this.#done = other.#done
+    this.#before = other.#handOver()
+    other.#heir = this
+  }
+
+  /** What it is just asking for comes yet, and goes back at once. */
+  async #handOver() {
+    await this.#before
+    await this.#draining
+    await Promise.allSettled(this.#serving)
   }
 
   /** For whoever is there at this moment. Never throws. */
   show(event, value) {
+    if (this.#heir) return this.#heir.show(event, value)
     for (const { listener } of this.#listeners.of(event)) this.#call(listener, value)
   }
 
   /** Tells what no vault keeps. Never throws. */
   tell(event, value) {
+    if (this.#heir) return this.#heir.tell(event, value)
     this.#memory = [...this.#memory, { event, value, taken: new Set() }].slice(-MOST)
     for (const one of this.#listeners.of(event)) this.#serve(one)
   }
@@ -81,6 +96,7 @@ class Courier {
 
   /** Delivers what waits. Fulfilled when all of it is on its way; never rejects. */
   drain() {
+    if (this.#heir) return this.#heir.drain()
     this.#wanted = true
     this.#draining ??= this.#drainAll().finally(() => {
       this.#draining = null
@@ -148,14 +164,31 @@ class Courier {
 
   /** True: it was taken, and there may be more. */
   async #give(one, claim) {
-    const kept = claim && { value: claim.value, take: () => this.#vault.take(claim.id, one.consumer) }
-    const known = kept ?? this.#fromMemory(one)
-    if (!known) return false
+    // It may have gone while this was asked for: then it is for the next one that has its name.
+    const isHere = this.#listeners.of(one.event).includes(one)
+    const known = isHere && (claim ? this.#fromVault(one, claim) : this.#fromMemory(one))
     // Also where it comes too late: then it is not told again.
-    const isTaken = await this.#within(this.#call(one.listener, known.value), () => known.take().catch(ignore))
-    if (isTaken) await known.take().catch(ignore)
-    else if (claim) await this.#vault.release(claim.id, one.consumer).catch(ignore)
-    return isTaken
+    const isTaken = known && (known.isDone || (await this.#within(this.#call(one.listener, known.value), known.take)))
+    if (isTaken) return known.take()
+    if (claim) await this.#vault.release(claim.id, one.consumer).catch(ignore)
+    return false
+  }
+
+  #fromVault(one, { id, value }) {
+    const key = `${one.key} ${id}`
+    // False: it comes again, and then only this is done again.
+    const take = async () => {
+      this.#done.add(key)
+      if (this.#done.size > MOST) this.#done.delete(this.#done.values().next().value)
+      try {
+        await this.#vault.take(id, one.consumer)
+      } catch {
+        return false
+      }
+      this.#done.delete(key)
+      return true
+    }
+    return { value, take, isDone: this.#done.has(key) }
   }
 
   #fromMemory(one) {
@@ -165,6 +198,7 @@ class Courier {
       known.taken.add(one.listener)
       const isOver = this.#listeners.of(known.event).every(({ listener }) => known.taken.has(listener))
       if (isOver) this.#memory = this.#memory.filter((other) => other !== known)
+      return true
     }
     return { value: known.value, take }
   }

@@ -12,7 +12,7 @@ class Listeners {
   #app
   #home
   #now
-  /** By event: `{ event, listener, consumer, number, since }`. */
+  /** By event: `{ event, listener, consumer, key, number, since }`; `key`: the consumer's name together with its vault. */
   #by = new Map()
 
   /** `app`: what the consumers of this process are called; `home`: which vault they are of; `now`: the time. */
@@ -36,7 +36,8 @@ class Listeners {
     while (taken.has(number)) number++
     taken.add(number)
     const consumer = `${this.#app}/${event}/${number}`
-    this.#by.set(event, [...this.of(event), { event, listener, consumer, number, since: this.#now() }])
+    const key = JSON.stringify([this.#home, consumer])
+    this.#by.set(event, [...this.of(event), { event, listener, consumer, key, number, since: this.#now() }])
   }
 
   /** The one that came last of the same function. */
