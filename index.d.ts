@@ -195,7 +195,10 @@ export class BackupScheduler {
   /** Waits for whatever is under way; with `cancel` it ends at its next safe place. */
   stop(options?: { cancel?: boolean }): Promise<void>
   readonly running: boolean
-  /** The coming runs, soonest first; one by default. Also where it is not running. */
+  /**
+   * The coming runs, soonest first; one by default. Also where it is not running. It opens nothing: of a pause it knows what the
+   * scheduler saw at its last turn, or `status()`, `pause()` and `resume()` here.
+   */
   next(count?: number): { type: BackupType; at: Date }[]
   /**
    * Does now what the schedule does for this type.
@@ -217,8 +220,8 @@ export function deleteBackup(backup: string): Promise<void>
 
 /**
  * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
- * Backups by hand, and what looks after the vault, go on.
- * @param until a time that is still to come
+ * Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
+ * @param until a time that is still to come, within ten years
  * @throws BackupError E_NOT_FOUND where there is no vault yet
  */
 export function pause(until: Date | number): Promise<void>

@@ -6,10 +6,11 @@
 const { existsSync, readFileSync } = require('node:fs')
 const { basename, join, resolve } = require('node:path')
 const call = require('./js/arguments.js')
-const { WORKER, whyNoAddon } = require('./js/binary.js')
+const { WORKER, isStale, whyNoAddon, whyStale } = require('./js/binary.js')
 const { Courier } = require('./js/courier.js')
 const { BackupError, shown } = require('./js/error.js')
 const { Listeners } = require('./js/listeners.js')
+const { Losses } = require('./js/losses.js')
 const { ping } = require('./js/ping.js')
 const { Presence } = require('./js/presence.js')
 const { restarter } = require('./js/restart.js')
@@ -26,6 +27,7 @@ function native() {
     // Without its cause, which is a page of what the loader has tried.
     throw new BackupError('E_WORKER', whyNoAddon())
   }
+  if (isStale(binding)) throw new BackupError('E_WORKER', whyStale())
   return binding
 }
 
@@ -124,6 +126,9 @@ class BackupEngine {
   #requestRestart
   #warned = new Set()
   #restores = new Set()
+  #losses = new Losses()
+  /** No scheduled backups until then, as far as this engine has heard. */
+  #pausedUntil = 0
   /** So much was told that no vault could keep. */
   #untold = 0
   /** The passphrase and the key file with which a worker has last opened the vault to list it. */
@@ -154,7 +159,7 @@ class BackupEngine {
     this.#listeners = new Listeners(app, native.home(), this.#now)
     this.#courier = new Courier(vault, this.#listeners, own, { patience: this.#clock?.patience, now: this.#now })
     const host = {
-      next: (now, count) => outcome(native.next(zone(), now, count)),
+      next: (now, count) => outcome(native.next(zone(), Math.max(now, this.#pausedUntil), count)),
       runScheduled: (type, options) =>
         this.#backup({ op: 'runScheduled', type, covers: [], wait: false }, options).catch((error) => {
           this.#unheard(error)
@@ -228,11 +233,12 @@ class BackupEngine {
   async #look(since) {
     await this.#presence.say()
     const question = { op: 'look', zone: zone(), since, now: this.#now() }
-    const look = await ask(this.#native, question).catch((error) => {
+    const look = await this.#ask(question).catch((error) => {
       if (error.code !== 'E_WORKER') throw error
       // The vault does not answer. What a worker comes to is told; and it decides whether something is due.
-      return { backup: { missed: false }, inspection: null, wake: null, untold: [] }
+      return { backup: { missed: false }, inspection: null, wake: null, untold: [], paused: this.#pausedUntil }
     })
+    this.#pausedUntil = look.paused ?? 0
     // As long as the vault cannot keep it, it is noticed each time.
     for (const { event, value } of look.untold) this.#courier.alarm(event, value)
     this.#courier.drain()
@@ -383,24 +389,34 @@ class BackupEngine {
   }
 
   async pause(until) {
-    await this.#run(call.pause(until))
+    const request = call.pause(until)
+    await this.#run(request)
+    this.#pausedUntil = request.until
   }
 
   async resume() {
     await this.#run({ op: 'resume' })
+    this.#pausedUntil = 0
   }
 
   async history(filter = {}) {
-    return ask(this.#native, { op: 'history', filter: call.history(filter) })
+    return this.#ask({ op: 'history', filter: call.history(filter) })
   }
 
   async status() {
-    const lookUp = () => ask(this.#native, { op: 'status', now: this.#now() })
+    const lookUp = () => this.#ask({ op: 'status', now: this.#now() })
     const status = await (this.#isCutOff() ? this.#run({ op: 'status' }) : lookUp())
+    this.#pausedUntil = status.schedule.paused ?? 0
+    const problems = [...status.problems, ...this.#losses.problems()]
     const [next] = this.#timers.next(1)
     const { running: _, next: __, ...others } = status.schedule
     const own = { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
-    return { ...status, schedule: { ...others, ...own, ...(own.running && { by: 'host' }) } }
+    return {
+      ...status,
+      healthy: problems.length === 0,
+      problems,
+      schedule: { ...others, ...own, ...(own.running && { by: 'host' }) }
+    }
   }
 
   on(event, listener) {
@@ -424,6 +440,7 @@ class BackupEngine {
   static {
     timersOf = (engine) => engine.#timers
     succeed = (engine, next) => {
+      if (next.#native.home() === engine.#native.home()) next.#losses = engine.#losses
       next.#listeners.takeOver(engine.#listeners)
       next.#courier.inherit(engine.#courier)
       next.#presence.inherit(engine.#presence)
@@ -466,10 +483,20 @@ class BackupEngine {
 
   /** Nobody but this process knows what became of it. */
   async #lost(request, { code, message }) {
-    const failure = JSON.stringify({ code, message })
-    await this.#native.lost(JSON.stringify(request), failure, this.#now()).catch(() => {})
+    const [failure, now] = [{ code, message }, this.#now()]
+    const written = this.#native.lost(JSON.stringify(request), JSON.stringify(failure), now)
+    const isWritten = await written.then((text) => outcome(text)).catch(() => true)
+    if (!isWritten) this.#losses.add(request, failure, now)
     this.#tellUntold()
     this.#courier.drain()
+  }
+
+  /** Asks the vault. One that answers again is told first what it has missed. */
+  async #ask(question) {
+    const answer = await ask(this.#native, question)
+    if (!this.#losses.any) return answer
+    await this.#losses.write((loss) => ask(this.#native, loss))
+    return ask(this.#native, question)
   }
 
   /** What no vault could keep. */

@@ -43,7 +43,7 @@ export declare class NativeEngine {
   untold(): string
   /**
    * The worker of this operation died, or could not be started: has that written down, `failure` being its error. All JSON
-   * text. Where the vault does not answer, it is told from memory.
+   * text. Where the vault does not answer, it is told from memory. The outcome: whether there is nothing left to write down.
    */
   lost(operation: string, failure: string, now: number): Promise<string>
   /**

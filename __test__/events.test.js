@@ -190,19 +190,36 @@ test('a script takes no alarm away from the bot', async (t) => {
   assert.deepEqual(heard.toSorted(), ['bot', 'script'])
 })
 
-test('a worker that cannot be started is told once, and is in the history', async (t) => {
+test('a worker that cannot be started is told once, and is in the history as soon as one can', async (t) => {
   silence(t)
   const root = makeRoot(t)
+  const worker = join(dirname(root), 'lifeboat')
   await new BackupEngine({ root, encryption: false }).createBackup()
   const script = `
-    ${WITHOUT_WORKER}
+    ${WITHOUT_WORKER.replace("'/nowhere/lifeboat'", 'process.argv[3]')}
     const engine = new BackupEngine({ root: process.argv[2], encryption: false })
-    engine.on('backup:failure', ({ type, code }) => console.log(type, code))
-    engine.createBackup('DAILY').catch(() => setTimeout(() => process.exit(), 1000))`
-  const { stdout, stderr } = await runScript(script, { args: [HOME, root] }).ended
-  assert.equal(stdout.trim(), 'DAILY E_WORKER', stderr)
-  const [run] = await new BackupEngine({ root, encryption: false }).history()
-  assert.deepEqual([run.type, run.result, run.code], ['DAILY', 'failure', 'E_WORKER'])
+    engine.on('backup:failure', ({ type, code }) => console.log('told', type, code))
+    const show = async () => {
+      const [{ type, result, code }] = await engine.history()
+      const { healthy, problems } = await engine.status()
+      console.log(type, result, code, healthy, problems.map(({ code }) => code))
+    }
+    engine.createBackup('DAILY').catch(async () => {
+      await new Promise((go) => setTimeout(go, 500))
+      require('node:fs').copyFileSync(process.argv[4], process.argv[3])
+      await show()
+      await engine.verify()
+      await new Promise((go) => setTimeout(go, 500))
+      await show()
+      process.exit()
+    })`
+  const { stdout, stderr } = await runScript(script, { args: [HOME, root, worker, LIFEBOAT] }).ended
+  const lines = [
+    'told DAILY E_WORKER',
+    "DAILY failure E_WORKER false [ 'E_WORKER' ]",
+    "undefined success undefined false [ 'E_WORKER' ]"
+  ]
+  assert.deepEqual(stdout.trim().split('\n'), lines, stderr)
 })
 
 test('a vault that is nearly full is an event', async (t) => {
@@ -306,4 +323,55 @@ test('what was taken and could not be written down is not told again', { skip: w
   await until(() => told.length >= 3, 'all events')
   await engine.verify()
   assert.deepEqual(told, made)
+})
+
+const SLOW_LISTENER = `
+    const { BackupEngine } = require(process.argv[1])
+    const engine = new BackupEngine({ root: process.argv[2], encryption: false, consumer: 'bot' })
+    engine.on('backup:success', async ({ backup }) => {
+      console.log('begins', backup)
+      await new Promise((go) => setTimeout(go, Number(process.argv[3])))
+      console.log('has sent', backup)
+    })
+    engine.applyPendingRestore().then(() => engine.status()).then(() => console.log('up'))
+    process.stdin.on('data', () => engine.verify().then(() => console.log('verified')))`
+
+test('what one of a cluster is just sending is sent by no other, though its clerk died', {
+  skip: windows
+}, async (t) => {
+  const root = makeRoot(t)
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  const start = async (ms) => {
+    const host = runScript(SLOW_LISTENER, { args: [HOME, root, String(ms)] })
+    t.after(() => host.child.kill('SIGKILL'))
+    await until(() => host.stdout.includes('up'), 'its start')
+    return host
+  }
+  const one = await start(3000)
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  one.child.stdin.write('look')
+  await until(() => one.stdout.includes('begins'), 'the event')
+  const two = await start(0)
+  for (const pid of clerksOf(one.child.pid)) process.kill(pid, 'SIGKILL')
+  two.child.stdin.write('look')
+  await until(() => two.stdout.includes('verified'), 'another look')
+  await until(() => one.stdout.includes('has sent'), 'the event')
+  assert.doesNotMatch(two.stdout, /begins/)
+})
+
+test('what a host was just sending when it was killed is sent by the next one at once', {
+  skip: windows
+}, async (t) => {
+  const root = makeRoot(t)
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  const one = runScript(SLOW_LISTENER, { args: [HOME, root, '60000'] })
+  await until(() => one.stdout.includes('up'), 'its start')
+  await new BackupEngine({ root, encryption: false }).createBackup()
+  one.child.stdin.write('look')
+  await until(() => one.stdout.includes('begins'), 'the event')
+  const two = runScript(SLOW_LISTENER, { args: [HOME, root, '0'] })
+  t.after(() => two.child.kill('SIGKILL'))
+  await until(() => two.stdout.includes('up'), 'its start')
+  one.child.kill('SIGKILL')
+  await until(() => two.stdout.includes('has sent'), 'the event')
 })

@@ -7,7 +7,7 @@ const { execFileSync, spawnSync } = require('node:child_process')
 const { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const test = require('node:test')
-const { addon, HOME, WORKER } = require('../js/binary.js')
+const { addon, HOME, METHODS, WORKER } = require('../js/binary.js')
 const { folder, runScript } = require('./root.js')
 
 const windows = process.platform === 'win32'
@@ -97,4 +97,16 @@ test('the command that is named runs although scripts are blocked', (t) => {
   const env = { ...process.env, npm_config_ignore_scripts: 'true' }
   execFileSync('npm', ['run', 'build', '--prefix', home], { cwd: folder(t), env, stdio: 'pipe', shell: windows })
   assert.ok(readdirSync(home).includes('built'))
+})
+
+test('an addon of other sources says how to build it anew', async (t) => {
+  const { home } = installed(t)
+  writeFileSync(join(home, 'native.js'), 'module.exports = { checkConfig() {}, NativeEngine: class { run() {} } }')
+  assertShort(await shown(t, home), home, /^E_WORKER .*was built from other sources than the rest of Lifeboat/)
+})
+
+test('what is asked of the addon is what it has', () => {
+  const { NativeEngine } = require('../native.js')
+  const has = Object.getOwnPropertyNames(NativeEngine.prototype).filter((name) => name !== 'constructor')
+  assert.deepEqual(METHODS, has.toSorted())
 })

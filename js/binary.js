@@ -12,6 +12,24 @@ const WORKER = join(HOME, 'bin', windows ? 'lifeboat.exe' : 'lifeboat')
 /** Of an error's text, so much is shown: what a loader has to say may be a page. */
 const LONGEST = 200
 
+/** What is asked of the addon: one that was built from older sources may not have all of it. */
+const METHODS = [
+  ...[
+    'ask',
+    'canOpen',
+    'cancel',
+    'consumer',
+    'hasPendingRestore',
+    'holdStill',
+    'home',
+    'hostId',
+    'lost',
+    'next',
+    'pingUrl'
+  ],
+  ...['present', 'run', 'tellStill', 'untold']
+]
+
 /** As native.js, which napi generates, names it. */
 function platform() {
   return [process.platform, process.arch, abi()].filter(Boolean).join('-')
@@ -63,6 +81,16 @@ function whyNoAddon() {
   return `Lifeboat does not load: ${file}: ${reason}. Build it again: ${build()}`
 }
 
+/** `binding`: what native.js gives. */
+function isStale({ NativeEngine, checkConfig }) {
+  const has = (name) => typeof NativeEngine?.prototype?.[name] === 'function'
+  return typeof checkConfig !== 'function' || !METHODS.every(has)
+}
+
+function whyStale() {
+  return `${addon()} was built from other sources than the rest of Lifeboat. Build it again: ${build()}`
+}
+
 /** Why the worker cannot be started: `error` is what spawn said. */
 function whyNoWorker(error) {
   if (!existsSync(WORKER)) return notBuilt(WORKER)
@@ -95,4 +123,4 @@ function headOf(file) {
   return head
 }
 
-module.exports = { HOME, WORKER, addon, whyNoAddon, whyNoWorker, whyNotTry }
+module.exports = { HOME, METHODS, WORKER, addon, isStale, whyNoAddon, whyNoWorker, whyNotTry, whyStale }

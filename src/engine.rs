@@ -238,7 +238,7 @@ impl NativeEngine {
     }
 
     /// The worker of this operation died, or could not be started: has that written down, `failure` being its error. All JSON
-    /// text. Where the vault does not answer, it is told from memory.
+    /// text. Where the vault does not answer, it is told from memory. The outcome: whether there is nothing left to write down.
     #[napi(ts_return_type = "Promise<string>")]
     pub fn lost<'env>(
         &self,
@@ -253,7 +253,7 @@ impl NativeEngine {
         let (news, operation, failure) = match known {
             Ok((Some(news), operation, failure)) => (news, operation, failure),
             // Nobody but the caller needs to hear of it.
-            Ok((None, ..)) => return settle(env, false, || Ok("null".into())),
+            Ok((None, ..)) => return settle(env, false, || Ok("true".into())),
             Err(failure) => return settle(env, false, || Err(failure)),
         };
         let (deferred, promise) = env.create_deferred()?;
@@ -263,10 +263,11 @@ impl NativeEngine {
                 Ok(text) => serde_json::from_str::<Option<News>>(&text).ok().flatten(),
                 Err(_) => Some(news),
             };
+            let is_kept = lost.is_none();
             locked(&untold).extend(lost);
-            deferred.resolve(move |_| Ok(outcome::text(Ok("null".into()))));
+            deferred.resolve(move |_| Ok(outcome::text(Ok(is_kept.to_string()))));
         });
-        let ask = Ask::Lost { operation: Box::new(operation), failure, now: now as i64 };
+        let ask = Ask::Lost { operation: Box::new(operation), failure, told: false, now: now as i64 };
         self.clerk.ask(&self.config, ask, self.patience, answered);
         Ok(promise)
     }

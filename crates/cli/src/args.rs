@@ -295,7 +295,7 @@ Examples:
     /// Make no scheduled backups for a while.
     ///
     /// It ends by itself, or with `lifeboat resume`; what was missed is made up once. It holds for every app and host of this
-    /// vault. Backups by hand, and what looks after the vault, go on.
+    /// vault. Backups by hand and by commands, as cron runs them, and what looks after the vault, go on.
     #[command(after_help = "\
 Examples:
   lifeboat pause 1d                                 before a large migration, for one

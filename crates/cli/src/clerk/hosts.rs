@@ -9,8 +9,10 @@ use std::time::Duration;
 use lifeboat_engine::Result;
 use lifeboat_engine::mutex::lock as locked;
 use lifeboat_engine::presence::bell::Listener;
-use lifeboat_engine::presence::{Host, Presence, stillness};
+use lifeboat_engine::presence::{self, Host, Presence, stillness};
 use lifeboat_engine::supervise::question::Ask;
+use lifeboat_engine::vault::Vault;
+use lifeboat_engine::watch::Logbook;
 
 /// For so long a bot may stand still.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,6 +29,7 @@ struct Door {
     /// `None`: it leaves.
     wanted: Mutex<Option<Host>>,
     held: Mutex<Option<Presence>>,
+    vault: Mutex<Option<PathBuf>>,
 }
 
 impl Hosts {
@@ -57,6 +60,7 @@ impl Hosts {
             locked(&self.doors).remove(id);
             return Ok(());
         };
+        *locked(&door.vault) = Some(vault.to_path_buf());
         if !held.as_ref().is_some_and(|presence| presence.says(vault, &host)) {
             *held = Some(Presence::enter(vault, host)?);
         }
@@ -83,8 +87,21 @@ impl Hosts {
         stillness::tell(vault, token, id, has_read);
     }
 
-    pub fn leave_all(&self) {
-        let doors: Vec<Arc<Door>> = locked(&self.doors).drain().map(|(_, door)| door).collect();
-        doors.iter().for_each(|door| drop(locked(&door.held).take()));
+    /// All leave. What they were just telling comes again at once, if `has_ended` says that they have ended, too: a host may go
+    /// on without its clerk.
+    pub fn leave_all(&self, has_ended: impl Fn() -> bool) {
+        let doors: Vec<(String, Arc<Door>)> = locked(&self.doors).drain().collect();
+        doors.iter().for_each(|(_, door)| drop(locked(&door.held).take()));
+        for (id, door) in doors {
+            let Some(vault) = locked(&door.vault).take().filter(|vault| Vault::exists(vault)) else { continue };
+            // Where it cannot be released now, the claims end by themselves.
+            let _ = Logbook::open(&vault).and_then(|logbook| {
+                if logbook.holds(&id)? && has_ended() {
+                    logbook.release_all(&id)?;
+                    presence::ring(&vault);
+                }
+                Ok(())
+            });
+        }
     }
 }

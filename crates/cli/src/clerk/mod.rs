@@ -23,9 +23,12 @@ use hosts::Hosts;
 const LONGEST_QUESTION: u64 = 64 << 20;
 /// What is asked for when the host ends is still done, if it is done soon.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// So long the end of a host may take once its files are closed.
+const GOING: Duration = Duration::from_secs(1);
 
 /// Serves until its stdin ends, and returns the exit code.
 pub fn run() -> u8 {
+    let host = parent();
     let hosts = Arc::new(Hosts::new(|| drop(write(RINGS))));
     let mut stdin = BufReader::new(io::stdin());
     let busy = Arc::new(());
@@ -58,7 +61,7 @@ pub fn run() -> u8 {
         while Arc::strong_count(&busy) > 1 {
             std::thread::sleep(Duration::from_millis(5));
         }
-        hosts.leave_all();
+        hosts.leave_all(|| has_ended(host));
     });
     while !leave.is_finished() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
@@ -77,12 +80,34 @@ fn serve(config: &Config, ask: Ask, hosts: &Hosts) -> Result<String> {
         Ask::Claim { consumers, holder, now } => json(&watch.claim(&consumers, &holder, now)?),
         Ask::Take { id, consumer, now } => json(&watch.take(id, consumer.as_deref(), now)?),
         Ask::Release { id, consumer } => json(&watch.release(id, &consumer)?),
-        Ask::Lost { operation, failure, now } => json(&watch::lost::lost(config, &operation, &failure, now)),
+        Ask::Lost { operation, failure, told, now } => {
+            json(&watch::lost::lost(config, &operation, &failure, told, now))
+        }
         Ask::Enter { host } => json(&hosts.say(&host.id, &vault())?),
         Ask::Leave { host } => json(&hosts.say(&host, &vault())?),
         Ask::HoldStill { host, token } => json(&hosts.hold_still(&host, &token, &vault())),
         Ask::TellStill { host, token, has_read } => json(&hosts.tell_still(&host, &token, has_read, &vault())),
     }
+}
+
+/// Whoever has started this process.
+fn parent() -> Option<u32> {
+    #[cfg(unix)]
+    return Some(std::os::unix::process::parent_id());
+    #[cfg(not(unix))]
+    None
+}
+
+/// A process that is killed closes its files a moment before it is gone.
+fn has_ended(host: Option<u32>) -> bool {
+    let until = Instant::now() + GOING;
+    while host.is_some() && Instant::now() < until {
+        if parent() != host {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }
 
 fn json<T: Serialize + ?Sized>(result: &T) -> Result<String> {

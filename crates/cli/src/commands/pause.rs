@@ -19,7 +19,8 @@ pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
     let until = args.length.ends(&zone)?;
     session.engine(Vault::MustExist, |engine| engine.pause(until, &Control::silent()))?;
     session.output.result(&serde_json::json!({ "paused": until }), |out| {
-        writeln!(out, "No scheduled backups until {}. `lifeboat resume` ends that now.", zone.say(until))
+        writeln!(out, "No scheduled backups until {}. `lifeboat resume` ends that now.", zone.say(until))?;
+        writeln!(out, "Backups that are made by commands, as cron runs them, go on.")
     })?;
     Ok(exit::DONE)
 }

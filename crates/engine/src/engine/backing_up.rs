@@ -11,6 +11,9 @@ use crate::vault::{place, shelf};
 use crate::watch::{self, News, Watch};
 use crate::{Control, Error, Result, archive, backup, marriage, restore};
 
+/// Of what goes on for longer, no calendar need show the end.
+const LONGEST_PAUSE: i64 = 10 * 366 * 24 * 3_600_000;
+
 /// What is to be made. The schedule decides once more when it has the vault for itself.
 struct Wanted<'a> {
     kind: BackupType,
@@ -62,6 +65,11 @@ impl Engine {
     pub fn pause(&self, until: i64, control: &Control) -> Result<()> {
         if until <= control.now() {
             let message = "A pause ends at a time that is still to come. `lifeboat resume` ends one now.".into();
+            return Err(Error::Config { message });
+        }
+        if until > control.now().saturating_add(LONGEST_PAUSE) {
+            let message =
+                "A pause ends within ten years. For longer, switch `schedules` off in the configuration.".into();
             return Err(Error::Config { message });
         }
         self.logbook()?.pause(Some(until), control.now())

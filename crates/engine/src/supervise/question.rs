@@ -52,8 +52,15 @@ pub enum Ask {
     },
     /// A consumer could not take an event: it comes again. Answer: null.
     Release { id: i64, consumer: String },
-    /// The worker of this operation died, or could not be started. Answer: null, or the news that could not be kept.
-    Lost { operation: Box<Operation>, failure: Failure, now: i64 },
+    /// The worker of this operation died, or could not be started; `told`: who listens knows it. Answer: null, or the news of
+    /// what could not be written down.
+    Lost {
+        operation: Box<Operation>,
+        failure: Failure,
+        #[serde(default)]
+        told: bool,
+        now: i64,
+    },
     /// A host is here: it is seen by others until it leaves, or the clerk ends. Answer: null.
     Enter { host: Host },
     /// Answer: null.

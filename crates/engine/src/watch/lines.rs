@@ -71,8 +71,15 @@ impl Logbook {
             Some(until) => {
                 self.db().run("INSERT OR REPLACE INTO schedule VALUES (?1, ?2, 0, ?3)", params![PAUSE, now, until])
             }
-            None => self.db().run("DELETE FROM schedule WHERE type = ?1", [PAUSE]),
+            // When it ended is still of interest.
+            None => self.db().run("UPDATE schedule SET seen = ?2, not_before = 0 WHERE type = ?1", params![PAUSE, now]),
         }
+    }
+
+    /// When the last pause ended, or will end.
+    pub fn pause_ends(&self) -> Result<Option<i64>> {
+        let sql = "SELECT CASE not_before WHEN 0 THEN seen ELSE not_before END FROM schedule WHERE type = ?1";
+        self.db().get(sql, [PAUSE])
     }
 
     /// Until when there are no scheduled backups.

@@ -99,7 +99,7 @@ impl Logbook {
         let db = Database::open(path, flags, |db| {
             db.busy_timeout(GLANCE)?;
             found = schema::version(db)?;
-            if found == 1 && copy.is_some() {
+            if (1..schema::VERSION).contains(&found) && copy.is_some() {
                 schema::prepare(db)?;
                 found = schema::VERSION;
             }
@@ -108,7 +108,7 @@ impl Logbook {
         match found {
             schema::VERSION => Ok(Some(Logbook { db, _copy: copy })),
             // One of an older Lifeboat has other tables, and whoever only looks makes none.
-            1 => path.parent().map_or(Ok(None), Logbook::read_copy),
+            1..schema::VERSION => path.parent().map_or(Ok(None), Logbook::read_copy),
             0 => Ok(None),
             _ => Err(Error::Format { message: format!("{FILE} was made by a newer Lifeboat. Update this one.") }),
         }

@@ -34,6 +34,8 @@ pub struct Look {
     pub inspection: Option<Missed>,
     /// When the next of them is.
     pub wake: Option<i64>,
+    /// No scheduled backups until then.
+    pub paused: Option<i64>,
     /// What should be told and could not be kept.
     pub untold: Vec<News>,
 }
@@ -73,7 +75,8 @@ impl Watch {
         let is_held = lock::holder(&dir).is_some();
         let backup = ledger.due(&agenda, now).filter(|_| !is_held).map(|due| Missed { missed: due.missed });
         let inspection = ledger.inspection_due(&agenda, now).filter(|_| !is_held).map(|missed| Missed { missed });
-        Ok(Look { backup, inspection, wake, untold })
+        let paused = ledger.paused.filter(|until| *until > now);
+        Ok(Look { backup, inspection, wake, paused, untold })
     }
 
     /// Keeps what is to be told of the age of the backups and of their room. Returns what could not be kept.
@@ -100,11 +103,14 @@ impl Watch {
     fn of_age(&self, logbook: Option<&Logbook>, zone: Option<&str>, since: i64, now: i64) -> Result<Option<Told>> {
         // Of a vault without a backup: since it is known that there should be one.
         let since = newest_good(&self.vault(), now)?.unwrap_or(since);
+        // As long as somebody wants none, none is missing; and from then on there is time to make one.
+        let resumed = logbook.and_then(|logbook| logbook.pause_ends().ok()).flatten().unwrap_or(since);
         let age = now - since;
         let before: Option<Value> = logbook.and_then(|logbook| logbook.fact(fact::STALE).ok()).flatten();
         let told = before.as_ref().and_then(Value::as_i64);
         let noted = |news, after| Some(Told { news, key: fact::STALE, before: before.clone(), after: json!(after) });
-        let Some(limit_ms) = schedule::is_stale(&self.config, zone, age, now) else {
+        let is_awaited = |_: &i64| schedule::is_stale(&self.config, zone, now - resumed.max(since), now).is_some();
+        let Some(limit_ms) = schedule::is_stale(&self.config, zone, age, now).filter(is_awaited) else {
             // From here on the next time is a new one.
             return Ok(told.filter(|told| *told != 0).and_then(|_| noted(None, 0)));
         };

@@ -10,11 +10,12 @@ use crate::vault::lock::Lock;
 use crate::vault::{Vault, place};
 use crate::{Config, Control, Error, Result, presence};
 
-/// Writes down that it failed, and keeps what is to be told. Returns that where it cannot be kept. Opens files of the vault only,
-/// and never waits for its lock.
-pub fn lost(config: &Config, operation: &Operation, failure: &Failure, now: i64) -> Option<News> {
+/// Writes down that it failed, and keeps what is to be told, unless that was told from memory already. Returns it where nothing
+/// can be written down now. Opens files of the vault only, and never waits for its lock.
+pub fn lost(config: &Config, operation: &Operation, failure: &Failure, is_told: bool, now: i64) -> Option<News> {
     let lost = Lost::of(config, operation, failure, now)?;
-    lost.note(config, failure, now).err().map(|_| lost.news)
+    let news = (!is_told).then_some(&lost.news);
+    lost.note(config, failure, news, now).err().map(|_| lost.news)
 }
 
 /// What is to be told of it where the vault does not answer; `None`: nobody but the caller needs to hear of it. Opens nothing.
@@ -74,24 +75,20 @@ impl Lost {
         Lost { run: "RESTORE", kind: None, covers: Vec::new(), scheduled: false, news }
     }
 
-    fn note(&self, config: &Config, failure: &Failure, now: i64) -> Result<()> {
+    fn note(&self, config: &Config, failure: &Failure, news: Option<&News>, now: i64) -> Result<()> {
         let dir = place::of(&config.backup_dir);
         if !Vault::exists(&dir) {
             return Err(Error::NotFound { message: "There is no vault yet.".into() });
         }
         let control = Control::silent().with_clock(move || now);
-        let held = Lock::acquire(&dir, self.run, false, &control);
+        // Whoever is at work now may have settled it, or know nothing of it.
+        let _held = Lock::acquire(&dir, self.run, false, &control)?;
         let logbook = Logbook::open(&dir)?;
         let begun = logbook.open_runs()?.into_iter().any(|(_, run)| run.operation == self.run && run.kind == self.kind);
-        match (held, begun) {
+        match begun {
             // It died in its middle.
-            (Ok(_held), true) => settle::settle(&logbook, &dir, None, now)?,
-            // Whoever is at work now has settled it, or is what it never came to.
-            (Err(Error::Busy { .. }), _) => {}
-            (Err(error), _) => return Err(error),
-            (Ok(_held), false) => {
-                logbook.end(None, &self.as_run(failure, &control), Some(&self.news), now)?;
-            }
+            true => settle::settle(&logbook, &dir, None, now)?,
+            false => drop(logbook.end(None, &self.as_run(failure, &control), news, now)?),
         }
         presence::ring(&dir);
         Ok(())

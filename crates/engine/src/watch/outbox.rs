@@ -2,9 +2,11 @@
 //!
 //! Keep first, tell after: an event is in here before anybody is told. Whoever listens is a *consumer* with a name of its own,
 //! and takes its events one after the other, each when it has done what it does with it. What a consumer has not taken comes
-//! again, also to the next process that has its name; others do not wait for it. A claim ends with its holder.
+//! again, also to the next process that has its name; others do not wait for it. A claim ends when its holder leaves, or a while
+//! after nobody sees its holder any more: what says that it is there may die alone.
 //!
-//! Its size is bounded: where there is too much, good news goes before bad, and the oldest first.
+//! Its size is bounded: where there is too much, good news goes before bad, and the oldest first. Errands for hosts are not
+//! counted: a restore waits for them, and they go with their hosts.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ const MOST_BYTES: i64 = 16 << 20;
 /// An event that nobody took for so long is no news any more, and a consumer that asked for none is none.
 const LIFE: i64 = 7 * DAY;
 const DAY: i64 = 24 * 3_600_000;
+/// For so long a claim holds whose holder nobody sees: as long as a listener may take, and more.
+const LEASE: i64 = 90_000;
 
 /// Who wants to hear of one kind of event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,7 +88,8 @@ impl Logbook {
         self.db().run("DELETE FROM events WHERE id = ?1", params![id])
     }
 
-    /// For each of these consumers the first event that it has not taken, unless another holder that is alive is at it.
+    /// For each of these consumers the first event that it has not taken, unless another holder is at it that is alive, or was
+    /// just now.
     pub fn claim(
         &self,
         consumers: &[Consumer],
@@ -107,13 +112,15 @@ impl Logbook {
             let mut claimed = Vec::new();
             for consumer in &open {
                 meet(db, consumer, now)?;
-                let Some((raw, held_by)) = first(db, consumer)? else { continue };
-                if held_by.is_some_and(|other| other != holder && is_alive(&other)) {
+                let Some((raw, held)) = first(db, consumer)? else { continue };
+                // A lease from a clock that was ahead counts for nothing.
+                let is_leased = |until: i64| (now..=now + LEASE).contains(&until);
+                if held.is_some_and(|(other, until)| other != holder && (is_leased(until) || is_alive(&other))) {
                     continue;
                 }
                 db.execute(
-                    "INSERT OR REPLACE INTO deliveries VALUES (?1, ?2, ?3, NULL)",
-                    params![raw.0, consumer.name, holder],
+                    "INSERT OR REPLACE INTO deliveries (event, consumer, holder, until) VALUES (?1, ?2, ?3, ?4)",
+                    params![raw.0, consumer.name, holder, now + LEASE],
                 )?;
                 claimed.push((consumer.name.clone(), raw));
             }
@@ -126,7 +133,10 @@ impl Logbook {
     /// This consumer has done with it. What all have taken goes.
     pub fn take(&self, id: i64, consumer: &str, now: i64) -> Result<()> {
         self.in_one(|db| {
-            db.execute("INSERT OR REPLACE INTO deliveries VALUES (?1, ?2, NULL, ?3)", params![id, consumer, now])?;
+            db.execute(
+                "INSERT OR REPLACE INTO deliveries (event, consumer, taken) VALUES (?1, ?2, ?3)",
+                params![id, consumer, now],
+            )?;
             db.execute(
                 "DELETE FROM events WHERE id = ?1 AND host IS NULL AND NOT EXISTS (
                      SELECT 1 FROM consumers WHERE consumers.event = events.event AND NOT EXISTS (
@@ -142,6 +152,17 @@ impl Logbook {
     pub fn release(&self, id: i64, consumer: &str) -> Result<()> {
         self.db()
             .run("DELETE FROM deliveries WHERE event = ?1 AND consumer = ?2 AND taken IS NULL", params![id, consumer])
+    }
+
+    /// Is this holder at anything?
+    pub fn holds(&self, holder: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM deliveries WHERE holder = ?1 AND taken IS NULL LIMIT 1";
+        Ok(self.db().get::<i64>(sql, [holder])?.is_some())
+    }
+
+    /// This holder has ended: what it was at comes again.
+    pub fn release_all(&self, holder: &str) -> Result<()> {
+        self.db().run("DELETE FROM deliveries WHERE holder = ?1 AND taken IS NULL", [holder])
     }
 
     /// Several statements that become true together. What they read nobody changes meanwhile.
@@ -185,11 +206,11 @@ fn insert(db: &Connection, event: &str, value: &str, host: Option<&str>, bad: bo
             [now.saturating_sub(LIFE)],
         )?;
     }
-    // From the newest to the oldest, and bad before good: what is behind the limit goes.
+    // This one first, then from the newest to the oldest, and bad before good: what is behind the limit goes.
     db.execute(
         "DELETE FROM events WHERE id IN (SELECT id FROM (
-             SELECT id, row_number() OVER w AS place, sum(length(value)) OVER w AS bytes FROM events
-             WINDOW w AS (ORDER BY bad DESC, id DESC ROWS UNBOUNDED PRECEDING)
+             SELECT id, row_number() OVER w AS place, sum(length(value)) OVER w AS bytes FROM events WHERE host IS NULL
+             WINDOW w AS (ORDER BY id = ?3 DESC, bad DESC, id DESC ROWS UNBOUNDED PRECEDING)
          ) WHERE place > ?1 OR (bytes > ?2 AND id <> ?3))",
         params![MOST, MOST_BYTES, id],
     )?;
@@ -210,7 +231,7 @@ fn seen(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<i64>> {
 fn meet(db: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> {
     if seen(db, consumer)?.is_none() {
         db.execute(
-            "INSERT OR IGNORE INTO deliveries SELECT id, ?1, NULL, ?4 FROM events
+            "INSERT OR IGNORE INTO deliveries (event, consumer, taken) SELECT id, ?1, ?4 FROM events
              WHERE event = ?2 AND host IS NULL AND at < ?3 AND (NOT bad OR EXISTS (
                  SELECT 1 FROM deliveries WHERE deliveries.event = events.id AND taken IS NOT NULL))",
             params![consumer.name, consumer.event, consumer.since, now],
@@ -220,13 +241,16 @@ fn meet(db: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> 
         .map(drop)
 }
 
-/// The first event that a consumer has not taken, and who is at it.
-fn first(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<(Raw, Option<String>)>> {
+/// The first event that a consumer has not taken, and who is at it, until when.
+fn first(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<(Raw, Option<(String, i64)>)>> {
     db.prepare_cached(
-        "SELECT id, at, events.event, value, holder FROM events
+        "SELECT id, at, events.event, value, holder, until FROM events
          LEFT JOIN deliveries ON deliveries.event = events.id AND deliveries.consumer = ?1
          WHERE events.event = ?2 AND host IS NULL AND taken IS NULL ORDER BY id LIMIT 1",
     )?
-    .query_row(params![consumer.name, consumer.event], |row| Ok((raw(row)?, row.get(4)?)))
+    .query_row(params![consumer.name, consumer.event], |row| {
+        let (holder, until): (Option<String>, Option<i64>) = (row.get(4)?, row.get(5)?);
+        Ok((raw(row)?, holder.zip(until)))
+    })
     .optional()
 }

@@ -4,8 +4,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::event::bad_names;
 
-/// Version 2: events wait for each consumer, and the schedule has a table of its own.
-pub(super) const VERSION: i64 = 2;
+/// Version 2: events wait for each consumer, and the schedule has a table of its own. Version 3: claims have an end.
+pub(super) const VERSION: i64 = 3;
 
 const FIRST: &str = "
     CREATE TABLE runs (
@@ -37,6 +37,9 @@ const SECOND: &str = "
     DELETE FROM facts WHERE key LIKE 'schedule.%' OR key = 'inspected';
 ";
 
+/// `until`: for so long a delivery is its holder's, whether that is seen or not.
+const THIRD: &str = "ALTER TABLE deliveries ADD COLUMN until INTEGER NOT NULL DEFAULT 0;";
+
 pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
@@ -60,6 +63,9 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<()> {
         for name in bad_names() {
             transaction.execute("UPDATE events SET bad = 1 WHERE event = ?1", [name])?;
         }
+    }
+    if found < 3 {
+        transaction.execute_batch(THIRD)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()

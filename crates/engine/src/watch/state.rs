@@ -13,7 +13,7 @@ use crate::restore::{self, Unfinished};
 use crate::schedule::{self as schedules, Agenda};
 use crate::vault::catalog::Catalog;
 use crate::vault::{self, Usage, Vault, lock, place};
-use crate::{Config, Error, Result, marriage, space};
+use crate::{Config, Error, Result, marriage, space, zone};
 
 /// So many of the newest runs are looked at for one that made a backup.
 const NEWEST: usize = 50;
@@ -49,8 +49,9 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.add(error.code(), error.to_string());
     }
     let zone = makers_zone(dir);
+    let paused = logbook.as_ref().and_then(|logbook| logbook.paused(now).ok()).flatten();
     if missing.is_none() {
-        problems.of_age(config, zone.as_deref(), newest.map(|newest| now - newest), backups.is_empty(), now);
+        problems.of_age(config, zone.as_deref(), newest.map(|newest| now - newest), backups.is_empty(), paused, now);
     }
     if let Some(run) = failure.as_ref().filter(|run| newest.is_none_or(|newest| newest < run.at)) {
         problems.of_failure(run);
@@ -155,7 +156,15 @@ impl Problems {
         }
     }
 
-    fn of_age(&mut self, config: &Config, zone: Option<&str>, age: Option<i64>, is_empty: bool, now: i64) {
+    fn of_age(
+        &mut self,
+        config: &Config,
+        zone: Option<&str>,
+        age: Option<i64>,
+        is_empty: bool,
+        paused: Option<i64>,
+        now: i64,
+    ) {
         let Some(age) = age else {
             let message = match is_empty {
                 true => "There is no backup yet. Make one with `lifeboat backup`.",
@@ -165,11 +174,17 @@ impl Problems {
         };
         if let Some(limit) = schedules::is_stale(config, zone, age, now) {
             let hours = |millis: i64| (millis as f64 / 360_000.0).round() / 10.0;
+            let why = match paused {
+                Some(until) => format!(
+                    "Scheduled backups are paused until {}; `lifeboat resume` ends it.",
+                    zone::of(config).say(until)
+                ),
+                None => "Is the scheduler running? `lifeboat history` says what happened.".into(),
+            };
             self.add(
                 "E_NOT_FOUND",
                 format!(
-                    "The newest good backup is {} hours old; the limit is {}. Is the scheduler running? \
-                     `lifeboat history` says what happened, `lifeboat backup` makes one now.",
+                    "The newest good backup is {} hours old; the limit is {}. {why} `lifeboat backup` makes one now.",
                     age / 3_600_000,
                     hours(limit)
                 ),

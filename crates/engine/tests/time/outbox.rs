@@ -64,15 +64,40 @@ fn each_consumer_takes_each_event_once_and_in_order() {
 }
 
 #[test]
-fn a_claim_ends_with_its_holder() {
+fn a_claim_ends_a_while_after_its_holder_was_seen_last() {
     let bot = bot();
     let logbook = Logbook::open(&bot.vault()).unwrap();
     let app = consumer("bot", "backup:failure", START);
     logbook.tell(&bad(BackupType::Daily), START + 1).unwrap();
     let one = claim(&logbook, &app, "one", &["one", "two"], START + 2);
     assert_eq!(one.len(), 1);
-    assert!(claim(&logbook, &app, "two", &["one", "two"], START + 2).is_empty(), "the first of a cluster is at it");
-    assert_eq!(claim(&logbook, &app, "two", &["two"], START + 2), one, "it has died");
+    let minutes = |n: i64| START + 2 + n * 60_000;
+    assert!(claim(&logbook, &app, "two", &["one", "two"], minutes(5)).is_empty(), "the first of a cluster is at it");
+    assert!(claim(&logbook, &app, "two", &["two"], minutes(1)).is_empty(), "its clerk alone may have died");
+    assert_eq!(claim(&logbook, &app, "two", &["two"], minutes(2)), one, "it has died");
+    assert_eq!(claim(&logbook, &app, "one", &[], minutes(0) - DAY), one, "the clock was put back");
+    assert!(logbook.holds("one").unwrap() && !logbook.holds("two").unwrap());
+    logbook.release_all("one").unwrap();
+    assert_eq!(claim(&logbook, &app, "two", &[], minutes(0)), one, "it has said that it ends");
+}
+
+#[test]
+fn an_errand_waits_for_its_host_and_takes_nobody_s_place() {
+    let bot = bot();
+    let logbook = Logbook::open(&bot.vault()).unwrap();
+    let large = serde_json::json!({ "paths": ["x".repeat(17 << 20)] });
+    for n in 0..500 {
+        logbook.tell(&bad(BackupType::Daily), START + n).unwrap();
+    }
+    let ids: Vec<i64> =
+        (0..3).map(|_| logbook.send("1-0123456789ab", "restore:reload", &large, START).unwrap()).collect();
+    let errands = || logbook.errands().unwrap().into_iter().map(|(_, event)| event.id).collect::<Vec<_>>();
+    assert_eq!((errands(), logbook.events().unwrap().len()), (ids.clone(), 503));
+    logbook.tell(&bad(BackupType::Weekly), START + 501).unwrap();
+    assert_eq!((errands(), logbook.events().unwrap().len()), (ids, 503));
+    // Whoever looks at once finds what was just told, also where it is only good news among bad.
+    let id = logbook.tell(&good(&bot), START + 502).unwrap();
+    assert!(logbook.events().unwrap().iter().any(|event| event.id == id));
 }
 
 #[test]

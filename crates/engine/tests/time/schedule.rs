@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use lifeboat_engine::report::*;
 use lifeboat_engine::supervise::protocol::{Failure, Operation};
+use lifeboat_engine::vault::lock::Lock;
 use lifeboat_engine::watch::lost::lost;
 use lifeboat_engine::watch::{Watch, ledger};
 use lifeboat_engine::{Control, vault};
@@ -111,7 +112,7 @@ fn a_worker_that_could_not_start_is_in_the_history_and_tried_again() {
     bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START)).unwrap();
     let failure = Failure { code: "E_WORKER".into(), message: "The worker cannot be started.".into() };
     let operation = Operation::RunDue { zone: Some("UTC".into()) };
-    assert!(lost(&bot.config, &operation, &failure, START + HOUR).is_none(), "it is kept");
+    assert!(lost(&bot.config, &operation, &failure, false, START + HOUR).is_none(), "it is kept");
     assert_eq!(runs(&bot)[0], (Some(BackupType::Hourly), RunResult::Failure));
     let told = Watch::new(&bot.config).events().unwrap();
     assert_eq!(told.iter().filter(|event| event.event == "backup:failure").count(), 1);
@@ -119,7 +120,58 @@ fn a_worker_that_could_not_start_is_in_the_history_and_tried_again() {
     assert_eq!(run_due(&bot, START + 2 * HOUR), Some(BackupType::Hourly));
     // Without a vault nothing can keep it.
     let empty = Bot::new();
-    assert!(lost(&empty.config, &operation, &failure, START).is_some_and(|news| news.name() == "backup:failure"));
+    assert!(
+        lost(&empty.config, &operation, &failure, false, START).is_some_and(|news| news.name() == "backup:failure")
+    );
+}
+
+#[test]
+fn a_worker_that_is_lost_while_somebody_is_at_work_is_written_down_later_and_told_once() {
+    let bot = Bot::new();
+    bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START)).unwrap();
+    let failure = Failure { code: "E_WORKER".into(), message: "The worker cannot be started.".into() };
+    let operation = Operation::RunDue { zone: Some("UTC".into()) };
+    let held = Lock::acquire(&bot.vault(), "PRUNE", false, &Control::silent()).unwrap();
+    let untold = lost(&bot.config, &operation, &failure, false, START + HOUR);
+    assert_eq!(untold.map(|news| news.name()), Some("backup:failure"));
+    drop(held);
+    assert!(lost(&bot.config, &operation, &failure, true, START + HOUR).is_none());
+    assert_eq!(runs(&bot)[0], (Some(BackupType::Hourly), RunResult::Failure));
+    let kept = Watch::new(&bot.config).events().unwrap();
+    assert!(kept.iter().all(|event| event.event != "backup:failure"), "it was told from memory");
+}
+
+#[test]
+fn a_pause_is_no_alarm_and_is_what_is_said_of_old_backups() {
+    let bot = Bot::new();
+    let engine = bot.engine();
+    engine.create_backup(BackupType::Manual, &BackupOptions::default(), &at(START)).unwrap();
+    let watch = Watch::new(&bot.config);
+    let stale = |now: i64| {
+        watch.look(Some("UTC"), START, now).unwrap();
+        let events = watch.events().unwrap();
+        events.iter().filter(|event| event.event == "backup:stale").count()
+    };
+    let ends = START + 96 * HOUR;
+    engine.pause(ends, &at(START)).unwrap();
+    let message =
+        |now: i64| lifeboat_engine::watch::status(&bot.config, None, now).unwrap().problems[0].message.clone();
+    assert_eq!(stale(START + 72 * HOUR), 0);
+    let paused = message(START + 72 * HOUR);
+    assert!(paused.contains("paused until 2025-03-05") && paused.contains("lifeboat resume"), "{paused}");
+    assert!(!paused.contains("Is the scheduler running?"));
+    assert_eq!(watch.look(Some("UTC"), START, START + 72 * HOUR).unwrap().paused, Some(ends));
+    // When it ends there is time to make one, also where it is ended by hand.
+    assert_eq!(stale(ends + 1), 0);
+    engine.pause(ends + 10 * HOUR, &at(ends + 2)).unwrap();
+    engine.resume(&at(ends + HOUR)).unwrap();
+    assert_eq!(watch.look(Some("UTC"), START, ends + HOUR + 1).unwrap().paused, None);
+    assert_eq!(stale(ends + HOUR + 1), 0);
+    assert_eq!(stale(ends + 48 * HOUR), 1, "and then it is one");
+    assert!(message(ends + 48 * HOUR).contains("Is the scheduler running?"));
+    for far in [i64::MAX, ends + 11 * 366 * 24 * HOUR] {
+        assert_eq!(engine.pause(far, &at(ends)).unwrap_err().code(), "E_CONFIG");
+    }
 }
 
 #[test]
