@@ -177,6 +177,8 @@ impl Logbook {
 }
 
 type Raw = (i64, i64, String, String);
+/// Who is at an event, and until when at least.
+type Held = (String, i64);
 
 fn raw(row: &rusqlite::Row<'_>) -> rusqlite::Result<Raw> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -242,7 +244,7 @@ fn meet(db: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> 
 }
 
 /// The first event that a consumer has not taken, and who is at it, until when.
-fn first(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<(Raw, Option<(String, i64)>)>> {
+fn first(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<(Raw, Option<Held>)>> {
     db.prepare_cached(
         "SELECT id, at, events.event, value, holder, until FROM events
          LEFT JOIN deliveries ON deliveries.event = events.id AND deliveries.consumer = ?1
