@@ -14,7 +14,7 @@ export declare class NativeEngine {
    * `worker` is the path of the `lifeboat` executable. `onRing` is called, without an argument, when there may be news in
    * the vault; it must not throw. `patience`: for tests. Throws where `checkConfig` has an error.
    */
-  constructor(config: string, base: string, worker: string, onRing: (() => void), patience?: NativePatience | undefined | null)
+  constructor(config: string, base: string, worker: string, onRing: () => void, patience?: NativePatience | undefined | null)
   /** The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing. */
   next(zone: string, now: number, count: number): string
   /** Which root and which vault it is of: another engine of the same speaks for the same. */
