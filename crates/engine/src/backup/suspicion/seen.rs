@@ -21,6 +21,8 @@ use crate::{Result, space};
 const FEW_ITEMS: u64 = 10;
 /// Without these a bot is nobody: all of one gone is told however few there were.
 const PRECIOUS: [Category; 3] = [Category::Database, Category::Config, Category::Accounts];
+/// Less than this says nothing: `{}` is nobody's configuration.
+const SETTINGS: u64 = 3;
 /// The tables of an empty database take so much.
 const SMALL_DATABASE: u64 = 32 << 10;
 /// So many files, or so many bytes, have to stop compressing.
@@ -208,7 +210,11 @@ impl Seen {
             let emptied = self.emptied.get(category).copied().unwrap_or(0);
             if has.items == 0 && had.items >= FEW_ITEMS && gone.files * 2 > had.items {
                 reasons.push(format!("all {} items of {} are gone", had.items, category.as_str()));
-            } else if PRECIOUS.contains(category) && has.size == 0 && (gone.bytes + emptied) * 2 > had.size {
+            } else if PRECIOUS.contains(category)
+                && had.size >= SETTINGS
+                && has.size == 0
+                && (gone.bytes + emptied) * 2 > had.size
+            {
                 // Their folder may be there still.
                 reasons.push(format!("all of {} is gone, which was {}", category.as_str(), space::said(had.size)));
             }
