@@ -185,7 +185,9 @@ test('a script takes no alarm away from the bot', async (t) => {
   renameSync(root, `${root}-away`)
   await assert.rejects(script.createBackup('DAILY'), { code: 'E_SOURCE' })
   renameSync(`${root}-away`, root)
+  // Each asks for its events when it has done something.
   await engine.verify()
+  await script.verify()
   await until(() => heard.length === 2, 'both')
   assert.deepEqual(heard.toSorted(), ['bot', 'script'])
 })

@@ -23,6 +23,7 @@ test('a vault that is gone is an alarm, and no new one is made', async (t) => {
   const disk = folder(t)
   const { engine, heard } = engineOf({ root: makeRoot(t), backupDir: join(disk, 'vault') })
   await engine.createBackup()
+  await until(() => heard.length === 1, 'the success')
   renameSync(join(disk, 'vault'), join(disk, 'unmounted'))
   await assert.rejects(engine.createBackup('HOURLY'), { code: 'E_VAULT' })
   await until(() => heard.length === 2, 'the alarm')
