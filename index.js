@@ -3,80 +3,20 @@
 
 'use strict'
 
-const { existsSync, readFileSync } = require('node:fs')
-const { basename, join, resolve } = require('node:path')
+const { existsSync } = require('node:fs')
+const { basename, join } = require('node:path')
 const call = require('./js/arguments.js')
-const { WORKER, isStale, whyNoAddon, whyStale } = require('./js/binary.js')
 const { Courier } = require('./js/courier.js')
 const { BackupError, shown } = require('./js/error.js')
 const { Listeners } = require('./js/listeners.js')
 const { Losses } = require('./js/losses.js')
+const { CLOCK, ask, environment, open, outcome, zone } = require('./js/native-engine.js')
 const { ping } = require('./js/ping.js')
 const { Presence } = require('./js/presence.js')
 const { restarter } = require('./js/restart.js')
 const { Scheduler } = require('./js/scheduler.js')
 
 const DEFAULT_CONFIG = join('config', 'backup-config.json')
-
-/** Loaded at first use: where the binary is missing, the error is a BackupError and not a failed require. */
-let binding
-function native() {
-  try {
-    binding ??= require('./native.js')
-  } catch {
-    // Without its cause, which is a page of what the loader has tried.
-    throw new BackupError('E_WORKER', whyNoAddon())
-  }
-  if (isStale(binding)) throw new BackupError('E_WORKER', whyStale())
-  return binding
-}
-
-function outcome(text, where = '') {
-  const { result, error } = JSON.parse(text)
-  if (error) throw new BackupError(error.code, where + error.message)
-  return result
-}
-
-/**
- * The native engine of a configuration: an object, or the path of a JSON file. Relative paths start from the cwd. `ring` is
- * called when there may be news in the vault.
- */
-function open(config, ring) {
-  const base = process.cwd()
-  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(withoutRestart(config))
-  const { checkConfig, NativeEngine } = native()
-  outcome(checkConfig(text, base), typeof config === 'string' ? `${config}: ` : '')
-  return new NativeEngine(text, base, WORKER, ring, config?.[CLOCK]?.deadlines)
-}
-
-/** The one field that is a function, and no part of the file. */
-function withoutRestart(config) {
-  if (typeof config !== 'object' || config === null || !('requestRestart' in config)) return config
-  const { requestRestart, ...rest } = config
-  if (requestRestart !== false && typeof requestRestart !== 'function' && requestRestart !== undefined) {
-    throw new BackupError('E_CONFIG', 'requestRestart must be a function, or false.')
-  }
-  return rest
-}
-
-function readConfig(file) {
-  try {
-    // A byte order mark is what editors on Windows put first.
-    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
-  } catch (cause) {
-    throw new BackupError('E_CONFIG', `The configuration ${file} cannot be read: ${cause.message}.`, { cause })
-  }
-}
-
-/** Read at each call: the bot may set them at run time, which only JavaScript sees. */
-function environment() {
-  const { BACKUP_PASSPHRASE, BACKUP_KEY_FILE } = process.env
-  return {
-    // An empty one says nothing, but whoever looks for a passphrase is told that it is there.
-    passphrase: BACKUP_PASSPHRASE,
-    keyFile: BACKUP_KEY_FILE && resolve(BACKUP_KEY_FILE)
-  }
-}
 
 let lastId = 0
 
@@ -85,22 +25,6 @@ const RESTORES = new Set(['restore', 'undoRestore', 'applyPendingRestore', 'disc
 
 /** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
 const ANSWER = 500
-
-/**
- * Of a configuration: another clock for all of it, and less patience with listeners and processes, for tests. No symbol goes
- * to JSON.
- */
-const CLOCK = Symbol.for('lifeboat.clock')
-
-/** What the vault says, without a disk that hangs being able to hold this process. */
-async function ask(engine, question) {
-  return outcome(await engine.ask(JSON.stringify(question)))
-}
-
-/** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
-function zone() {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? ''
-}
 
 /** By id: what the operations that are under way can be cancelled by. */
 const underWay = new Map()

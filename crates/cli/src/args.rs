@@ -8,8 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::BackupType;
 
 use crate::commands::pause::PauseArgs;
+use crate::commands::prune::{DeleteArgs, PruneArgs};
 use crate::commands::restore_args::RestoreArgs;
 use crate::commands::undo::UndoArgs;
+use crate::commands::verify::VerifyArgs;
 use crate::time::{self, Moment};
 
 const TOUR: &str = "\
@@ -530,46 +532,9 @@ pub struct MigrateArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct PruneArgs {
-    /// Only tell what would go, and why.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Wait for a running operation instead of failing with exit code 3.
-    #[arg(long)]
-    pub wait: bool,
-    /// Prune although a backup is suspicious.
-    #[arg(long)]
-    pub despite_suspicion: bool,
-    /// Frees all room now, and not after a day. Only while nobody copies the vault.
-    #[arg(long)]
-    pub at_once: bool,
-}
-
-#[derive(Debug, Args)]
 pub struct PinArgs {
     /// A backup's name, or `latest`.
     pub backup: String,
-}
-
-#[derive(Debug, Args)]
-pub struct DeleteArgs {
-    /// A backup's name, or `latest`.
-    pub backup: String,
-    /// Do not ask. Only a person at a terminal is asked; a script is not.
-    #[arg(long, short)]
-    pub yes: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// A backup's name, or `latest`; none means the whole vault.
-    pub backup: Option<String>,
-    /// Also unpack every item and compare its hash.
-    #[arg(long)]
-    pub deep: bool,
-    /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
-    #[arg(long, conflicts_with_all = ["backup", "deep"])]
-    pub part: bool,
 }
 
 /// How many lines; none is a slip of the pen.

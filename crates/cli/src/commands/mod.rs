@@ -15,14 +15,14 @@ mod migrate;
 pub mod pause;
 mod pin;
 mod preview;
-mod prune;
+pub mod prune;
 mod restore;
 pub mod restore_args;
 mod restored;
 mod schedule;
 mod status;
 pub mod undo;
-mod verify;
+pub mod verify;
 mod versions;
 
 use lifeboat_engine::Result;

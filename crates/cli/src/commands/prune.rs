@@ -2,14 +2,39 @@
 
 use std::io::{self, Write};
 
+use clap::Args;
 use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{PruneOptions, PruneReport};
 
-use crate::args::{DeleteArgs, PruneArgs};
 use crate::output::{count, escaped, size, table, warnings};
 use crate::session::{Session, Vault};
 use crate::{exit, time};
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Only tell what would go, and why.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for a running operation instead of failing with exit code 3.
+    #[arg(long)]
+    pub wait: bool,
+    /// Prune although a backup is suspicious.
+    #[arg(long)]
+    pub despite_suspicion: bool,
+    /// Frees all room now, and not after a day. Only while nobody copies the vault.
+    #[arg(long)]
+    pub at_once: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
+    /// Do not ask. Only a person at a terminal is asked; a script is not.
+    #[arg(long, short)]
+    pub yes: bool,
+}
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
     let PruneArgs { dry_run, wait, despite_suspicion, at_once } = *args;

@@ -2,14 +2,26 @@
 
 use std::io::{self, Write};
 
+use clap::Args;
 use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::VerifyReport;
 
-use crate::args::VerifyArgs;
 use crate::output::{count, escaped, size};
 use crate::session::{Session, Vault};
 use crate::{exit, priority, time};
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A backup's name, or `latest`; none means the whole vault.
+    pub backup: Option<String>,
+    /// Also unpack every item and compare its hash.
+    #[arg(long)]
+    pub deep: bool,
+    /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
+    #[arg(long, conflicts_with_all = ["backup", "deep"])]
+    pub part: bool,
+}
 
 pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
