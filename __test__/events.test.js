@@ -46,11 +46,11 @@ test('an event that a listener could not take comes again, in order, and only to
   assert.deepEqual(whatsapp, [])
   isConnected = true
   made.push((await engine.createBackup()).backup)
-  await until(() => whatsapp.length === 4, 'all events')
+  await until(() => whatsapp.length === 4 && log.length === 4, 'all events')
   assert.deepEqual(whatsapp, made)
   assert.deepEqual(log, made)
   made.push((await engine.createBackup()).backup)
-  await until(() => whatsapp.length === 5, 'the last event')
+  await until(() => whatsapp.length === 5 && log.length === 5, 'the last event')
   assert.deepEqual([whatsapp, log], [made, made])
 })
 
