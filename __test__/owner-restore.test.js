@@ -19,7 +19,8 @@ async function accident(t, change, env) {
   for (let n = 1; n <= 20; n++) await running.ticket(`laporan ${n}`)
   const tickets = await running.ask('GET', '/tickets')
   const users = await running.ask('GET', '/users')
-  bot.shellWell('backup')
+  // The bot itself makes one at its start, because there is none yet.
+  bot.shellWell('backup', '--wait')
   await running.ask('DELETE', '/tickets')
   await running.ask('DELETE', '/users/1')
   return { bot, running, tickets, users }
@@ -158,7 +159,7 @@ test('kill -9 of the bot: its backup ends with it, the next one is whole, and no
   await until(() => !isAlive(worker), 'its worker ended')
   spawnSync('rm', [bot.path('uploads/video.bin')])
   assert.deepEqual(bot.document('status').schedule.hosts, [])
-  const { backup } = bot.document('backup')
+  const { backup } = bot.document('backup', '--wait')
   bot.shellWell('verify')
   assert.equal(bot.document('list')[0].backup, backup)
 })

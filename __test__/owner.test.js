@@ -82,7 +82,7 @@ test('every file that the bot writes is in its first backup', { skip: skip || no
   const running = await bot.start({ trace, calls: CALLS })
   await serveCustomers(running)
   bot.shellWell('init')
-  bot.shellWell('backup')
+  bot.shellWell('backup', '--wait')
   const there = new Set(readdirSync(bot.root, { recursive: true }))
   await running.kill()
 
@@ -116,7 +116,7 @@ test('a bot starts with a configuration that is wrong, and says so; not where a 
   await warned.kill()
 
   writeFileSync(config, '{}')
-  bot.shellWell('backup')
+  bot.shellWell('backup', '--wait')
   const tickets = bot.json('database/reports.json')
   writeFileSync(bot.path('database/reports.json'), '[]')
   bot.shellWell('restore', 'latest', 'database/reports.json', '--mode', 'on-restart')
@@ -141,12 +141,12 @@ test('a shell in UTC and a bot in Asia/Jakarta agree on what time it is', { skip
   assert.deepEqual([next.type, next.at], inBot[0])
 
   await running.ticket('sebelum')
-  const { backup } = bot.document('backup')
+  const { backup } = bot.document('backup', '--wait')
   await sleep(1100)
   const before = jakarta(Date.now())
   await sleep(1100)
   await running.ask('DELETE', '/tickets')
-  bot.shellWell('backup')
+  bot.shellWell('backup', '--wait')
   const dry = bot.document('restore', '--at', before, '--dry-run')
   assert.equal(dry.backup, backup)
   const { timestamp } = bot.document('list').find((one) => one.backup === backup)
