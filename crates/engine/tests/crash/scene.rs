@@ -164,11 +164,12 @@ impl Stage<'_> {
         assert!(report.ok, "{what}: {:?}", report.damaged);
     }
 
-    /// The restore can be done after all, and again.
+    /// The restore can be done after all, and again. The next backup removes what could not be removed before.
     pub fn restores_at_last(&self, what: &str) {
         let backup = BackupRef::Name(self.scene.backup.clone());
         self.engine().restore(&backup, &options(self.direct_mode()), &Control::silent()).unwrap();
         assert!(self.is_new(what));
+        self.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap();
         let tmp = self.folder.path().join("vault/tmp");
         assert_eq!(fs::read_dir(tmp).unwrap().count(), 0, "{what}: something is left in the vault");
     }
