@@ -6,7 +6,7 @@ mod keeping;
 mod restoring;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::archive::Archive;
 use crate::migrate::Migration;
@@ -16,6 +16,7 @@ use crate::seal::keyring::{self, Credentials};
 use crate::seal::places::{Environment, Places};
 use crate::seal::{passphrase, passphrase_file};
 use crate::secret::{MasterKey, Secret};
+use crate::store::{Folders, Opener};
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::place;
@@ -36,13 +37,28 @@ pub struct Engine {
     opened: Mutex<Option<Vault>>,
     /// A host is at the other end, and no command: the history says so.
     hosted: bool,
+    /// Makes the stores of the targets.
+    opener: Arc<dyn Opener>,
 }
 
 impl Engine {
     /// Opens nothing yet. `config` comes from [`Config::of_root`], [`Config::from_file`] or [`Config::from_json`].
     pub fn new(config: Config) -> Engine {
         let named = place::real(&config.backup_dir, &config.root);
-        Engine { config: config.placed(), named, key: None, opened: Mutex::default(), hosted: false }
+        Engine {
+            config: config.placed(),
+            named,
+            key: None,
+            opened: Mutex::default(),
+            hosted: false,
+            opener: Arc::new(Folders),
+        }
+    }
+
+    /// With the stores that another crate brings. Without, no target but a folder can be reached.
+    pub fn with_opener(mut self, opener: Arc<dyn Opener>) -> Engine {
+        self.opener = opener;
+        self
     }
 
     /// For a host, as the history has it.

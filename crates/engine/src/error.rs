@@ -91,6 +91,18 @@ pub enum Error {
     #[error("{action} {} failed: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 
+    /// A target in the cloud could not be reached, or did not do what it was asked.
+    #[error("{message}")]
+    Cloud { message: String },
+
+    /// A target does not take the credentials.
+    #[error("{message}")]
+    CloudCredentials { message: String },
+
+    /// A target has no room left.
+    #[error("{message}")]
+    CloudFull { message: String },
+
     #[error("Internal error: {message}. This is a bug in Lifeboat; the vault is whole.")]
     Internal { message: String },
 }
@@ -133,12 +145,12 @@ impl Error {
         }
     }
 
-    /// The stable code of this error: the `code` of a JavaScript `BackupError`.
     /// Somebody wanted it so, or something else was at work: no bad news.
     pub fn is_nobodys_fault(&self) -> bool {
         matches!(self, Error::Aborted | Error::Busy { .. })
     }
 
+    /// The stable code of this error: the `code` of a JavaScript `BackupError`.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Config { .. } => "E_CONFIG",
@@ -157,6 +169,9 @@ impl Error {
             Error::RolledBack { .. } => "E_ROLLED_BACK",
             Error::Worker { .. } => "E_WORKER",
             Error::Io { .. } => "E_SOURCE",
+            Error::Cloud { .. } => "E_CLOUD",
+            Error::CloudCredentials { .. } => "E_CLOUD_AUTH",
+            Error::CloudFull { .. } => "E_CLOUD_QUOTA",
             Error::Internal { .. } => "E_INTERNAL",
         }
     }

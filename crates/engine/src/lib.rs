@@ -25,6 +25,7 @@
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
 //! | [`pulse`] | whether the work of this process moves on |
+//! | [`store`] | where objects can lie besides: a folder, or what another crate brings |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
 //! The engine runs in the worker process (`lifeboat`), never in the bot's own: closing any file of the root there
@@ -59,6 +60,7 @@ pub mod schedule;
 pub mod seal;
 pub mod secret;
 pub mod space;
+pub mod store;
 pub mod supervise;
 pub mod vault;
 pub mod verify;

@@ -22,6 +22,7 @@ use crate::config::PASSPHRASE_FILE;
 use crate::report::*;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
+use crate::vault::layout::Object;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
@@ -207,7 +208,7 @@ impl Migration<'_> {
     fn set_up_vault(
         &self,
         source: &Source,
-        objects: &[(PathBuf, u64)],
+        objects: &[Object],
         place: &Path,
         is_there: bool,
         report: &mut MigrateReport,

@@ -12,6 +12,7 @@ pub mod durable;
 pub mod find;
 pub mod item;
 pub mod last_restore;
+pub mod layout;
 pub mod list;
 pub mod lock;
 pub mod mark;

@@ -24,7 +24,7 @@ impl Logbook {
     /// beginning is written down already. Returns what the run is known by.
     pub fn end(&self, id: Option<i64>, run: &Run, news: Option<&News>, now: i64) -> Result<i64> {
         let text = json(&shortened(run))?;
-        let news = news.map(|news| Ok((news, json(&news.value())?))).transpose()?;
+        let news = news.map(|news| Ok::<_, crate::Error>((news, json(&news.value())?))).transpose()?;
         self.in_one(|db| {
             let id = write(db, id, run, &text)?;
             lines::follow(db, run)?;

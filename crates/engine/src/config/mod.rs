@@ -3,6 +3,8 @@
 //! An unknown or misspelt field is `E_CONFIG` with the nearest known name; so is a value out of range. A [`Config`]
 //! that exists has been checked and has absolute paths.
 
+pub mod cloud;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -59,8 +61,9 @@ pub struct Config {
     pub follow_links: Vec<String>,
     /// What the app is called among those who hear of events. Default: the name of its main file.
     pub consumer: Option<String>,
-    pub cloud_sync: bool,
-    pub cloud: Vec<serde_json::Value>,
+    /// Are backups synced to the targets as they are made? Default: where there are any.
+    pub cloud_sync: Option<bool>,
+    pub cloud: Vec<cloud::Target>,
     pub monitor: Monitor,
     pub worker: Worker,
     /// What the environment says besides. It comes from no file, and goes into none.
@@ -88,7 +91,7 @@ impl Default for Config {
             exclude: Vec::new(),
             follow_links: Vec::new(),
             consumer: None,
-            cloud_sync: false,
+            cloud_sync: None,
             cloud: Vec::new(),
             monitor: Monitor::default(),
             worker: Worker::default(),
@@ -301,7 +304,13 @@ impl Config {
     pub fn secret_files(&self) -> Vec<PathBuf> {
         let configured = [&self.passphrase_file, &self.key_file, &self.environment.key_file];
         let configured = configured.into_iter().flatten().filter(|file| file.is_absolute()).cloned();
-        configured.chain([self.root.join(PASSPHRASE_FILE)]).collect()
+        let targets = self.cloud.iter().flat_map(cloud::Target::secret_files).cloned();
+        configured.chain([self.root.join(PASSPHRASE_FILE)]).chain(targets).collect()
+    }
+
+    /// Are backups synced as they are made?
+    pub fn syncs(&self) -> bool {
+        self.cloud_sync.unwrap_or(true) && !self.cloud.is_empty()
     }
 
     /// Checks ranges and makes every path absolute.
@@ -314,6 +323,10 @@ impl Config {
         let root = self.root.clone();
         for file in [&mut self.passphrase_file, &mut self.key_file].into_iter().flatten() {
             *file = clean(&root.join(&file));
+        }
+        cloud::check(&self.cloud)?;
+        for path in self.cloud.iter_mut().flat_map(cloud::Target::paths) {
+            *path = clean(&root.join(&path));
         }
         let refuse = |message: &str| Err(Error::Config { message: message.into() });
         if self.compression.level() > 12 {

@@ -1,0 +1,222 @@
+//! The targets that backups are synced to, as the configuration names them: checked when it is read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::BackupType;
+use crate::secret::Secret;
+use crate::{Error, Result};
+
+/// How many backups of each type a target keeps; what is left out is as in the vault.
+pub type Keep = BTreeMap<BackupType, u32>;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "lowercase")]
+pub enum Target {
+    GDrive(Drive),
+    S3(S3),
+    Folder(Folder),
+}
+
+/// Google Drive.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Drive {
+    pub name: Option<String>,
+    /// A service account's key. Without one, an owner's token, see `lifeboat auth gdrive`.
+    pub key_file: Option<PathBuf>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<Secret>,
+    pub token_file: Option<PathBuf>,
+    pub folder_id: Option<String>,
+    /// The user that a service account acts for.
+    pub impersonate: Option<String>,
+    /// Removed objects go to the trash, which counts, and not for good.
+    pub trash: bool,
+    /// Where the service is, for tests.
+    pub endpoint: Option<String>,
+    pub keep: Keep,
+    pub bandwidth: Option<String>,
+}
+
+/// S3, and what speaks it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct S3 {
+    pub name: Option<String>,
+    pub bucket: String,
+    /// The folder in the bucket. Default: the vault's id, so that many vaults share a bucket.
+    pub prefix: Option<String>,
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+    pub profile: Option<String>,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<Secret>,
+    pub path_style: Option<bool>,
+    /// These credentials can add, and not delete: pruning is done from elsewhere.
+    pub append_only: bool,
+    pub keep: Keep,
+    pub bandwidth: Option<String>,
+}
+
+/// A folder: a mounted disk, or another machine's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Folder {
+    pub name: Option<String>,
+    /// Relative to the root.
+    pub path: PathBuf,
+    pub keep: Keep,
+}
+
+impl Target {
+    /// What it is called: by the configuration, or after its provider.
+    pub fn name(&self) -> &str {
+        let (name, provider) = match self {
+            Target::GDrive(drive) => (&drive.name, "gdrive"),
+            Target::S3(s3) => (&s3.name, "s3"),
+            Target::Folder(folder) => (&folder.name, "folder"),
+        };
+        name.as_deref().unwrap_or(provider)
+    }
+
+    pub fn keep(&self) -> &Keep {
+        match self {
+            Target::GDrive(drive) => &drive.keep,
+            Target::S3(s3) => &s3.keep,
+            Target::Folder(folder) => &folder.keep,
+        }
+    }
+
+    pub fn bandwidth(&self) -> Option<&str> {
+        match self {
+            Target::GDrive(drive) => drive.bandwidth.as_deref(),
+            Target::S3(s3) => s3.bandwidth.as_deref(),
+            Target::Folder(_) => None,
+        }
+    }
+
+    /// May its objects be removed by this server?
+    pub fn is_append_only(&self) -> bool {
+        matches!(self, Target::S3(s3) if s3.append_only)
+    }
+
+    /// The files that hold what opens it. They go into no backup that lies there.
+    pub fn secret_files(&self) -> Vec<&PathBuf> {
+        match self {
+            Target::GDrive(drive) => drive.key_file.iter().chain(&drive.token_file).collect(),
+            Target::S3(_) | Target::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// Where its files lie, starting from the root.
+    pub(super) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Target::GDrive(drive) => drive.key_file.iter_mut().chain(&mut drive.token_file).collect(),
+            Target::S3(_) => Vec::new(),
+            Target::Folder(folder) => vec![&mut folder.path],
+        }
+    }
+}
+
+/// `E_CONFIG` where a target cannot be one, or two have one name.
+pub(super) fn check(targets: &[Target]) -> Result<()> {
+    let refuse = |message: String| Err(Error::Config { message });
+    for (index, target) in targets.iter().enumerate() {
+        let (place, name) = (format!("cloud[{index}]"), target.name());
+        if name.is_empty() || name.len() > 64 || name.contains(|c: char| c.is_control() || "/\\\"'".contains(c)) {
+            return refuse(format!("{place}.name is a short plain text, such as \"office-disk\"."));
+        }
+        if targets[..index].iter().any(|earlier| earlier.name() == name) {
+            return refuse(format!(
+                "{place}: two targets are called {name:?}. Give one of them another `name`: each has a state of its own."
+            ));
+        }
+        match target {
+            Target::S3(s3) if s3.bucket.is_empty() => {
+                return refuse(format!("{place}.bucket is missing: the name of the bucket."));
+            }
+            Target::S3(s3) if s3.access_key_id.is_some() != s3.secret_access_key.is_some() => {
+                return refuse(format!(
+                    "{place}: accessKeyId and secretAccessKey belong together; give both, or neither."
+                ));
+            }
+            Target::Folder(folder) if folder.path.as_os_str().is_empty() => {
+                return refuse(format!("{place}.path is missing: the folder that backups are copied to."));
+            }
+            _ => {}
+        }
+        let endpoint = match target {
+            Target::GDrive(drive) => &drive.endpoint,
+            Target::S3(s3) => &s3.endpoint,
+            Target::Folder(_) => &None,
+        };
+        if endpoint.as_ref().is_some_and(|url| !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))) {
+            return refuse(format!("{place}.endpoint must begin with http:// or https://."));
+        }
+        if let Some((kind, _)) = target.keep().iter().find(|(_, count)| **count == 0) {
+            return refuse(format!("{place}.keep.{kind} is at least 1; leave it out to keep as many as here."));
+        }
+        if target.keep().contains_key(&BackupType::Safety) {
+            return refuse(format!("{place}.keep: a SAFETY backup has no count, here nor there."));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::Config;
+
+    fn config(cloud: &str) -> crate::Result<Config> {
+        Config::from_json(&format!("{{\"cloud\": {cloud}}}"), Path::new("/srv/bot"))
+    }
+
+    #[test]
+    fn each_kind_of_target_is_read() {
+        let config = config(
+            r#"[{"provider": "gdrive", "keyFile": "credentials/key.json", "folderId": "f"},
+                {"provider": "s3", "bucket": "b", "keep": {"DAILY": 30}},
+                {"provider": "folder", "name": "office", "path": "/mnt/office"}]"#,
+        )
+        .unwrap();
+        let names: Vec<_> = config.cloud.iter().map(|target| target.name()).collect();
+        assert_eq!(names, ["gdrive", "s3", "office"]);
+        assert_eq!(config.cloud[0].secret_files(), [Path::new("/srv/bot/credentials/key.json")]);
+        assert!(config.secret_files().iter().any(|file| file.ends_with("credentials/key.json")));
+    }
+
+    #[test]
+    fn what_cannot_be_a_target_is_refused_in_words() {
+        for (cloud, words) in [
+            (r#"[{"provider": "dropbox"}]"#, "dropbox"),
+            (r#"[{"provider": "s3"}]"#, "cloud[0].bucket"),
+            (r#"[{"provider": "s3", "bucket": "b", "bukket": 1}]"#, "bukket"),
+            (r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "a"}]"#, "belong together"),
+            (r#"[{"provider": "s3", "bucket": "b", "endpoint": "localhost"}]"#, "http://"),
+            (r#"[{"provider": "s3", "bucket": "b"}, {"provider": "s3", "bucket": "c"}]"#, "another `name`"),
+            (r#"[{"provider": "folder"}]"#, "cloud[0].path"),
+            (r#"[{"provider": "folder", "path": "a", "keep": {"DAILY": 0}}]"#, "at least 1"),
+            (r#"[{"provider": "folder", "path": "a", "keep": {"SAFETY": 3}}]"#, "SAFETY"),
+            (r#"[{"provider": "folder", "path": "a", "name": "a/b"}]"#, "short plain text"),
+            (r#"{}"#, "sequence"),
+        ] {
+            let error = config(cloud).unwrap_err();
+            assert!(error.code() == "E_CONFIG" && error.to_string().contains(words), "{cloud}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_of_a_target_is_printed() {
+        let config = config(
+            r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "AK", "secretAccessKey": "hush"},
+                {"provider": "gdrive", "clientSecret": "hush"}]"#,
+        )
+        .unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

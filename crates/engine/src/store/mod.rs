@@ -1,0 +1,184 @@
+//! Where objects can lie: one small trait, a local folder ([`folder`]) and a memory ([`memory`]). Google Drive and S3 are in a
+//! crate of their own, so that only the executable links them.
+//!
+//! An object has a name, such as `packs/ab/abcd….pack`, and bytes. It is written whole, and nobody sees half of one. A store
+//! knows nothing of what objects mean; [`conformance`] says what every store promises, as tests.
+//!
+//! A store tries everything once. Whoever uses it asks [`Fault::is_transient`], waits, and tries again; a put that is tried
+//! again goes on where it stopped ([`Course::session`]).
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod fault;
+pub mod folder;
+pub mod memory;
+
+pub use fault::{Fault, Kind};
+
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::config::cloud::Target;
+use crate::secret::Secret;
+use crate::vault::durable;
+
+pub type Result<T, E = Fault> = std::result::Result<T, E>;
+
+/// Objects by name. All calls block, and may come from several threads at a time.
+pub trait Store: Send + Sync {
+    /// Writes an object, or replaces it; whole, or not at all. Fails where the service then reports another size or
+    /// checksum than what was sent.
+    fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored>;
+
+    /// Writes a small object unless there is one of that name; of several at a time, one does. Says whether this was it.
+    fn put_if_absent(&self, object: &str, bytes: &[u8]) -> Result<bool>;
+
+    /// `length` bytes from `offset` on; [`Kind::Damaged`] where the object has fewer, [`Kind::Missing`] where there is none.
+    fn get(&self, object: &str, offset: u64, length: usize) -> Result<Vec<u8>>;
+
+    /// What is known of an object without reading it. `None`: there is none.
+    fn head(&self, object: &str) -> Result<Option<Stored>>;
+
+    /// Every object whose name begins with `prefix`, in no order. What others have put there is listed, too.
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(Stored)) -> Result<()>;
+
+    /// Removes an object. That there is none is no error.
+    fn delete(&self, object: &str) -> Result<()>;
+
+    /// What was listed or written earlier, and is remembered: a service that finds objects by ids need not look for them.
+    fn recall(&self, _known: &[Stored]) {}
+
+    /// Ends what an earlier put has begun, and nobody will go on with.
+    fn abandon(&self, _object: &str, _session: &Secret) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whose account it is, and how much room it has: for people. Writes, reads and removes nothing.
+    fn account(&self) -> Result<Account> {
+        Ok(Account::default())
+    }
+}
+
+/// An object as a store reports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    pub object: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of all bytes, where the service tells one: `md5:…` or `sha256:…`, in hex.
+    pub checksum: Option<String>,
+    /// By what the service itself finds it.
+    pub id: Option<String>,
+    /// When it was written, in milliseconds since the epoch, by the service's clock.
+    pub written: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Who is signed in, such as an e-mail address.
+    pub name: Option<String>,
+    /// Bytes of room, where there is a limit.
+    pub limit: Option<u64>,
+    /// Bytes that are used, by whatever shares the limit.
+    pub used: Option<u64>,
+    /// Bytes of them that lie in the trash.
+    pub trash: Option<u64>,
+}
+
+/// The bytes of an object that is put: any part of them, as often as it takes.
+pub trait Body: Send + Sync {
+    fn size(&self) -> u64;
+    /// Exactly these bytes.
+    fn read(&self, offset: u64, length: usize) -> std::io::Result<Vec<u8>>;
+}
+
+impl Body for [u8] {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&self, offset: u64, length: usize) -> std::io::Result<Vec<u8>> {
+        let part = usize::try_from(offset).ok().and_then(|offset| self.get(offset..offset.checked_add(length)?));
+        part.map(<[u8]>::to_vec).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Body for Vec<u8> {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&self, offset: u64, length: usize) -> std::io::Result<Vec<u8>> {
+        Body::read(self.as_slice(), offset, length)
+    }
+}
+
+/// A file of the vault, which is immutable.
+pub struct Whole {
+    file: File,
+    size: u64,
+}
+
+impl Whole {
+    pub fn new(file: File) -> std::io::Result<Whole> {
+        Ok(Whole { size: file.metadata()?.len(), file })
+    }
+}
+
+impl Body for Whole {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, length: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        durable::read_at(&self.file, &mut bytes, offset)?;
+        Ok(bytes)
+    }
+}
+
+/// How a put goes: what it went on with, how fast it may, whether it shall stop.
+pub trait Course: Send + Sync {
+    /// What an earlier put of the same object has begun, as [`Course::keep`] was given it.
+    fn session(&self) -> Option<Secret> {
+        None
+    }
+
+    /// Remembers, durably, by what this put can be gone on with; `None` once it has ended. Whoever has it can write to the
+    /// target: it is a secret.
+    fn keep(&self, _session: Option<&Secret>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asked before so many bytes are sent: waits where a limit of the bandwidth wants it, and fails with
+    /// [`Kind::Cancelled`] where the put shall stop.
+    fn send(&self, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// One that begins anew, as fast as it can.
+pub struct Straight;
+
+impl Course for Straight {}
+
+/// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
+pub trait Opener: Send + Sync {
+    fn open(&self, target: &Target) -> Result<Arc<dyn Store>>;
+}
+
+/// Opens folders, and says of any other target who can.
+pub struct Folders;
+
+impl Opener for Folders {
+    fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
+        match target {
+            Target::Folder(folder) => Ok(Arc::new(folder::Folder::new(target.name(), &folder.path))),
+            other => Err(Fault::new(
+                Kind::Refused,
+                other.name(),
+                "This program cannot reach a cloud. The `lifeboat` executable can.",
+            )),
+        }
+    }
+}
