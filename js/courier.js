@@ -15,6 +15,8 @@ const RESTART = 'restore:restart'
 const MOST = 500
 /** Before what could not be done is tried again, in milliseconds. */
 const PAUSE = 500
+/** Before a vault that could not be asked is asked again, in milliseconds: from the first to twice as long each time. */
+const ASK_AGAIN = { first: 1_000, last: 60_000 }
 /** A promise that is not settled within this time, in milliseconds, is taken for one that never will be. */
 const PATIENCE = 60_000
 /** An alarm that cannot be kept is told again after so many milliseconds, as long as its cause is there. */
@@ -44,6 +46,9 @@ class Courier {
   #errands = new Map()
   #draining = null
   #wanted = false
+  /** Set while a vault that could not be asked is to be asked again. */
+  #later = null
+  #wait = ASK_AGAIN.first
   #warned = new WeakSet()
 
   /**
@@ -124,11 +129,25 @@ class Courier {
   async #claim(those) {
     try {
       const consumers = those.map(({ consumer, event, since }) => ({ name: consumer, event, since }))
-      return await this.#vault.claim(consumers)
+      const claimed = await this.#vault.claim(consumers)
+      this.#wait = ASK_AGAIN.first
+      return claimed
     } catch {
-      // The vault cannot be read: the next operation on it says why.
+      // The next operation on it says why.
+      this.#askLater()
       return { errands: [], claims: [] }
     }
+  }
+
+  /** No event waits for an operation that may never come. */
+  #askLater() {
+    if (this.#later) return
+    this.#later = setTimeout(() => {
+      this.#later = null
+      this.drain()
+    }, this.#wait)
+    this.#later.unref()
+    this.#wait = Math.min(2 * this.#wait, ASK_AGAIN.last)
   }
 
   #remembered({ event, listener }) {
