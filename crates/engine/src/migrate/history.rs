@@ -1,8 +1,8 @@
 //! Copying a vault, so that its history goes on in the new root.
 //!
 //! Objects never change once they are written, so an object that is there with its length is there: a copy that was cut
-//! off goes on where it stopped. Each is written beside, synced and renamed, in the order of [`layout`], but `vault.json` last:
-//! before that, nobody takes the copy for a vault.
+//! off goes on where it stopped. Each is written beside, synced and renamed, in the order of [`layout`], but what opens it and
+//! `vault.json` last: before that, nobody takes the copy for a vault, and no half of one for somebody else's folder.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::{Control, Error, Result};
 pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
     let mut objects = layout::objects(vault)?;
     // Stable: everything else stays in its order.
-    objects.sort_by_key(|object| object.part == Part::Description);
+    objects.sort_by_key(|object| object.part < Part::Pack);
     Ok(objects)
 }
 
