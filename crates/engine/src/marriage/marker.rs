@@ -3,16 +3,20 @@
 //! It is in no backup: in another root it would say something wrong. A copy of the root has it, too, and is found out by the
 //! vault's half. One that cannot be read is as good as none; nothing in it is secret, and nothing that it says opens anything.
 
-use std::io::Read;
+use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::capture::stat::open_file;
+use crate::error::IoContext;
 use crate::vault::{checked_json, durable};
+use crate::{Error, Result};
 
 pub const FILE: &str = ".lifeboat.json";
+/// What it is called while it is written. One name, so that what a kill leaves goes with the next that writes it.
+const UNFINISHED: &str = ".lifeboat-marker";
 const FORMAT: &str = "lifeboat root";
 const MAX_LEN: u64 = 64 << 10;
 /// A root is kept in one vault, and in one on a stick or two.
@@ -50,9 +54,24 @@ impl Marker {
         (text.format == FORMAT).then_some(Marker { root: text.root, vaults: text.vaults })
     }
 
+    /// The caller holds the lock of a vault of this root.
     pub fn write(&self, root: &Path) -> Result<()> {
         let text = Text { format: FORMAT.into(), root: self.root.clone(), vaults: self.vaults.clone() };
-        durable::write_private(&root.join(FILE), &checked_json::to_bytes(&text)?)
+        let (unfinished, file) = (root.join(UNFINISHED), root.join(FILE));
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", unfinished, error));
+            }
+            _ => {}
+        }
+        let mut new = durable::create_new(&unfinished)?;
+        let written = new.write_all(&checked_json::to_bytes(&text)?).and_then(|()| new.sync_all());
+        let written = written.at("writing", &unfinished);
+        let written = written.and_then(|()| fs::rename(&unfinished, &file).at("writing", &file));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written.and_then(|()| durable::sync_dir(root))
     }
 
     /// Where this vault is, if it is one of the root's.
@@ -80,4 +99,20 @@ impl Marker {
 /// A vault's place as a marker says it: what lies in the root moves with it.
 pub fn place(root: &Path, vault: &Path) -> String {
     vault.strip_prefix(root).unwrap_or(vault).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kill_left_goes_with_the_next_that_writes_and_is_in_no_backup() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(UNFINISHED), "{\"form").unwrap();
+        let marker = Marker { root: "a".into(), vaults: Vec::new() };
+        marker.write(root.path()).unwrap();
+        assert_eq!(Marker::read(root.path()), Some(marker));
+        assert_eq!(durable::names(root.path()).unwrap(), [FILE]);
+        assert!(durable::is_temporary(UNFINISHED.as_bytes()));
+    }
 }
