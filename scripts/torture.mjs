@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 
 const kills = process.env.LIFEBOAT_KILLS ?? '500'
-const test = ['test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
+const test = ['cargo', 'test', '--release', '--locked', '-p', 'lifeboat-engine', '--test']
 const runs = [
   ['backups killed at any moment', [...test, 'vault', '--', '--nocapture', 'a_kill_at_any_moment']],
   ['a year of hourly backups, hour by hour', [...test, 'time', '--', '--nocapture', 'a_year']],
@@ -14,15 +14,16 @@ const runs = [
     'restores, backups, prunings, exports and imports struck at every file-system call',
     [...test, 'crash', '--', '--nocapture', '--test-threads=1']
   ],
+  ['two apps and a cluster of four on one vault, killed', ['node', '--test', '__test__/crowd.test.js']],
   [
     'large and wild databases',
     [...test, 'sqlite_capture', '--', '--ignored', '--nocapture', '--test-threads=1', 'large']
   ]
 ]
 
-for (const [what, args] of runs) {
+for (const [what, [program, ...args]] of runs) {
   console.log(`\n==> ${what}`)
   const env = { ...process.env, LIFEBOAT_KILLS: kills, LIFEBOAT_TORTURE: '1' }
-  const { status } = spawnSync('cargo', args, { stdio: 'inherit', env })
+  const { status } = spawnSync(program, args, { stdio: 'inherit', env })
   if (status !== 0) process.exit(status ?? 1)
 }
