@@ -1,7 +1,9 @@
 //! Google Drive and S3 as stores of the engine ([`lifeboat_engine::store`]). Only the executable links them: the addon loads no
 //! TLS and no runtime.
 
+mod network;
 pub mod runtime;
+pub mod s3;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ impl Opener for Clouds {
     fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
         match target {
             Target::Folder(folder) => Ok(Arc::new(Folder::new(target.name(), &folder.path))),
+            Target::S3(s3) => Ok(Arc::new(s3::S3::open(target.name(), s3, "")?)),
             other => Err(Fault::new(Kind::Refused, other.name(), "This kind of target is not there yet.")),
         }
     }

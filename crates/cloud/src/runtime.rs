@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = Builder::new_multi_thread();
@@ -16,4 +17,12 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Waits for `future`, from any thread that is not one of the runtime's own.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
+}
+
+/// Lets `future` go on by itself, while the thread that asked does something else.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    RUNTIME.spawn(future)
 }
