@@ -1,5 +1,6 @@
 //! Writing an object unless there is one. Services have a header for it, `If-None-Match`, that some ignore; and one that ignores it
-//! overwrites. So it is believed only of a service that has been seen to refuse a second put of the very same object.
+//! overwrites. So it is relied on only with a service that has been seen to refuse a second put of the very same object; and what
+//! is there afterwards is read back.
 
 use lifeboat_engine::store::{Kind, Result, Store};
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
@@ -36,10 +37,7 @@ impl S3 {
                 Err(_) => {}
             }
         }
-        if self.honours.get() == Some(&true) {
-            return Ok(true);
-        }
-        // Of several at a time, the last one to write is there.
+        // What counts is what is there: of several at a time, it may be another one's.
         match self.get(object, 0, bytes.len()) {
             Ok(found) => Ok(found == bytes),
             Err(fault) if fault.kind == Kind::Damaged => Ok(false),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::header::{DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, response};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -42,7 +42,7 @@ impl Answer {
         let is_error = find(text, b"<Error>").is_some() || find(text, b"<Error ").is_some();
         let said = std::str::from_utf8(text).ok().filter(|_| is_error);
         let said: Error = said.and_then(|text| quick_xml::de::from_str(text).ok()).unwrap_or_default();
-        let kind = header(CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        let begin = String::from_utf8_lossy(&text[..text.len().min(1024)]).to_ascii_lowercase();
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
         let region = said.region.or_else(|| header("x-amz-bucket-region").map(String::from));
         Answer {
@@ -52,7 +52,8 @@ impl Answer {
             region: region.filter(|region| !region.is_empty() && region.len() <= 32 && region.chars().all(plain)),
             after: after(&head.headers),
             ahead: date(header(DATE.as_str())).map(|theirs| Timestamp::now().as_second() - theirs.as_second()),
-            is_page: !is_error && (kind.starts_with("text/html") || head.headers.contains_key(LOCATION)),
+            is_page: !is_error
+                && (begin.contains("<html") || begin.contains("<!doctype html") || head.headers.contains_key(LOCATION)),
         }
     }
 
@@ -116,7 +117,8 @@ mod tests {
 
     #[test]
     fn pages_are_known_and_no_wait_is_endless() {
-        assert!(answer(200, &[("content-type", "text/html; charset=utf-8")], "<html>sign in</html>").is_page);
+        assert!(answer(200, &[], "\n<!DOCTYPE HTML>\n<HTML>sign in</html>").is_page);
+        assert!(!answer(200, &[("content-type", "text/html; charset=utf-8")], "<?xml version=\"1.0\"?><X/>").is_page);
         assert!(answer(302, &[("location", "http://portal.example/")], "").is_page);
         assert_eq!(answer(429, &[("retry-after", "999999999")], "").after, Some(LONGEST_WAIT));
         assert_eq!(answer(429, &[("retry-after", "soon")], "").after, None);

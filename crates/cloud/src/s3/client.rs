@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use http::{HeaderName, Method, response};
 use http_body_util::BodyExt;
 use md5::{Digest, Md5};
@@ -23,8 +23,8 @@ use super::pace;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Services close connections that do nothing, some after 20 seconds.
 const IDLE: Duration = Duration::from_secs(15);
-/// Of an answer that is not an object: more says nothing more.
-const ANSWER: usize = 1 << 20;
+/// Bytes of an answer that is no object. A page of a list is the longest one that makes sense.
+const ANSWER: usize = 16 << 20;
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -73,14 +73,19 @@ impl HttpService for Client {
         let response: http::Response<reqwest::Body> = self.0.execute(request).await.map_err(broken)?.into();
         let (mut head, body) = response.into_parts();
         let body = HttpResponseBody::new(body.map_err(broken));
-        let is_whole = head.status.is_success() && !is_page(&head);
-        if is_whole && [Method::GET, Method::HEAD].contains(&parts.method) {
-            return Ok(HttpResponse::from_parts(head, body));
+        let is_read = [Method::GET, Method::HEAD].contains(&parts.method);
+        if head.status.is_success() && is_read && !is_doubtful(&head) {
+            return match is_range(&head) {
+                true => Ok(HttpResponse::from_parts(head, body)),
+                false => Err(HttpError::new(HttpErrorKind::Decode, Nonsense)),
+            };
         }
         let text = read(body, ANSWER).await?;
-        let answer = Answer::new(&head, &text);
+        let mut answer = Answer::new(&head, &text);
+        // The answer to a question without a text has none, and what answers it may be a page all the same.
+        answer.is_page |= parts.method == Method::HEAD && head.status.is_success();
         // What completes an upload is answered with a success before it is known to be one.
-        if !is_whole || answer.is_error() {
+        if !head.status.is_success() || answer.is_error() {
             return Err(HttpError::new(HttpErrorKind::Unknown, answer));
         }
         head.extensions.clear();
@@ -88,12 +93,19 @@ impl HttpService for Client {
     }
 }
 
-/// A page for people where an object or nothing was asked for: whoever answers is no S3.
-fn is_page(head: &response::Parts) -> bool {
+/// A page for people, perhaps, where an object was asked for: those have a tag, and other answers of S3 a number.
+fn is_doubtful(head: &response::Parts) -> bool {
     let kind = head.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
     kind.is_some_and(|kind| kind.starts_with(b"text/html"))
         && !head.headers.contains_key(ETAG)
         && !head.headers.contains_key(REQUEST_ID)
+}
+
+/// Is the range that is answered with one that can be? `object_store` reckons with the numbers, and one that is too large would
+/// end the program.
+fn is_range(head: &response::Parts) -> bool {
+    let range = head.headers.get(CONTENT_RANGE).map(|range| range.as_bytes());
+    range.is_none_or(|range| range.split(|byte| !byte.is_ascii_digit()).all(|number| number.len() <= 18))
 }
 
 /// All of an answer. One that is longer than `limit` is an error.
@@ -102,7 +114,7 @@ pub async fn read(mut body: HttpResponseBody, limit: usize) -> Result<Bytes, Htt
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         if data.len() > limit - bytes.len() {
-            return Err(HttpError::new(HttpErrorKind::Decode, TooLong));
+            return Err(HttpError::new(HttpErrorKind::Decode, Nonsense));
         }
         bytes.extend_from_slice(&data);
     }
@@ -115,12 +127,12 @@ fn broken(error: reqwest::Error) -> HttpError {
 }
 
 #[derive(Debug)]
-struct TooLong;
+struct Nonsense;
 
-impl std::fmt::Display for TooLong {
+impl std::fmt::Display for Nonsense {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the answer is longer than any that makes sense")
+        f.write_str("the answer makes no sense")
     }
 }
 
-impl std::error::Error for TooLong {}
+impl std::error::Error for Nonsense {}

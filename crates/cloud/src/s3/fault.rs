@@ -150,7 +150,8 @@ fn said(place: &Place, secrets: &[&str], doing: Doing<'_>, answer: &Answer) -> (
         ("NotImplemented", _) | (_, 501) => {
             (Kind::Refused, format!("{host} does not know how to do that ({permission})."))
         }
-        _ if answer.is_page => (later, portal(host)),
+        // 511: sign in to the network first.
+        _ if answer.is_page || answer.status == 511 => (later, portal(host)),
         (_, 408 | 500..=599) => (later, format!("{host} has a problem of its own (status {}).", answer.status)),
         ("", status) => (
             Kind::Refused,

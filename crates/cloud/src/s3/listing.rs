@@ -5,7 +5,6 @@
 
 use jiff::Timestamp;
 use lifeboat_engine::store::{Fault, Kind, Result, Stored};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -17,8 +16,6 @@ const PAGE: usize = 16 << 20;
 /// Pages in a row that bring nothing: in a bucket that keeps versions what is removed makes such, and a service that repeats
 /// itself makes them without end.
 const EMPTY_PAGES: usize = 1000;
-/// What is written as it is in a query.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -114,9 +111,7 @@ impl S3 {
     }
 
     fn page<T: DeserializeOwned>(&self, query: &[(&str, &str)], doing: Doing<'_>) -> Result<T> {
-        let query: Vec<_> =
-            query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY))).collect();
-        let bytes = self.wait(doing, PAGE as u64, self.ask(query.join("&"), PAGE))?;
+        let bytes = self.wait(doing, PAGE as u64, self.ask("", query, PAGE))?;
         let page = std::str::from_utf8(&bytes).ok().and_then(|text| quick_xml::de::from_str(text).ok());
         page.ok_or_else(|| {
             let words = nonsense(&self.place);

@@ -15,6 +15,7 @@ mod pace;
 mod place;
 mod requests;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct S3 {
     /// For the requests that `object_store` does not have.
     client: HttpClient,
     credential: Arc<AwsCredential>,
+    /// Uploads that were forgotten have been looked for.
+    tidied: AtomicBool,
     /// Does it honour `If-None-Match`? Known once it was tried.
     honours: OnceLock<bool>,
 }
@@ -116,7 +119,16 @@ impl S3 {
         }
         let store = builder.build().map_err(|_| refuse("The bucket's address cannot be used.".into()))?;
         let client = client.connect(&ClientOptions::new()).map_err(|_| refuse("The network cannot be used.".into()))?;
-        Ok(S3 { name: name.into(), place, limits, store, client, credential, honours: OnceLock::new() })
+        Ok(S3 {
+            name: name.into(),
+            place,
+            limits,
+            store,
+            client,
+            credential,
+            tidied: AtomicBool::new(false),
+            honours: OnceLock::new(),
+        })
     }
 
     fn key(&self, object: &str) -> Result<Path> {
@@ -257,7 +269,7 @@ impl Store for S3 {
 
 impl S3 {
     /// Ends the uploads of this folder that nobody has gone on with for a week, and says how many they were. They are in no list,
-    /// and cost as much as objects do.
+    /// and cost as much as objects do. The first upload that begins in a store does it by itself.
     pub fn end_forgotten(&self) -> Result<u64> {
         self.end_begun_before(Timestamp::now() - FORGOTTEN)
     }

@@ -4,6 +4,8 @@
 //! tried again, after whatever, sends what is missing and nothing twice. An upload that the service has ended is one that an
 //! earlier put completed without hearing of it, or it begins anew.
 
+use std::sync::atomic::Ordering;
+
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Body, Course, Fault, Kind, Result};
 use object_store::PutPayload;
@@ -16,6 +18,8 @@ use super::fault::{Doing, Failed};
 
 /// No service takes more.
 const PARTS: u64 = 10_000;
+/// Bytes of the answer that says whether an upload is there.
+const PARTS_PAGE: usize = 1 << 20;
 /// A part where so many of those do not do. Larger ones would not fit the memory of a small machine.
 const LARGE_PART: u64 = 64 << 20;
 
@@ -69,9 +73,26 @@ impl S3 {
         mut session: Session,
     ) -> Result<()> {
         let doing = Doing { what: "Writing", object, permission: "s3:PutObject" };
+        let goes_on = session.upload.is_some();
         let upload = match session.upload.clone() {
-            Some(upload) => upload,
+            Some(upload) => {
+                // Asked first, with a request that has no body: a service that refuses one may cut the connection before it is
+                // heard, and that looks like a network that is worth another try.
+                let question = [("max-parts", "1"), ("uploadId", upload.as_str())];
+                match self.attempt(doing, 0, self.ask(&format!("/{key}"), &question, PARTS_PAGE)) {
+                    Err(failed) if failed.is_status(404) => {
+                        return self.ended(object, course, &session, goes_on, failed);
+                    }
+                    // It may be that only the question is not allowed.
+                    Err(failed) if failed.fault.is_transient() => return Err(failed.fault),
+                    _ => upload,
+                }
+            }
             None => {
+                // Without the permission for it, the bucket's own rule has to do that.
+                if !self.tidied.swap(true, Ordering::Relaxed) {
+                    let _ = self.end_forgotten();
+                }
                 let upload = self.wait(doing, 0, self.store.create_multipart(key))?;
                 session.upload = Some(upload.clone());
                 session.keep(course)?;
@@ -87,7 +108,7 @@ impl S3 {
             let part = async move { store.put_part(&key, &id, index, PutPayload::from(bytes)).await };
             match self.send(doing, length, course, part).outcome {
                 Ok(part) => session.done.push(part.content_id),
-                Err(failed) => return self.ended(object, course, &session, failed),
+                Err(failed) => return self.ended(object, course, &session, goes_on, failed),
             }
             session.keep(course)?;
         }
@@ -95,7 +116,7 @@ impl S3 {
         // Some services put the parts together before they answer.
         match self.attempt(doing, session.size, self.store.complete_multipart(key, &upload, parts)) {
             Ok(_) => course.keep(None),
-            Err(failed) => self.ended(object, course, &session, failed),
+            Err(failed) => self.ended(object, course, &session, goes_on, failed),
         }
     }
 
@@ -114,14 +135,20 @@ impl S3 {
         serde_json::from_str::<Session>(session.expose()).ok()?.upload
     }
 
-    fn ended(&self, object: &str, course: &dyn Course, session: &Session, failed: Failed) -> Result<()> {
-        if !failed.has_code("NoSuchUpload") {
+    /// An upload failed. Is it gone? Services say so in several ways; one that we do not go on with for nothing begins anew, and then
+    /// it shows.
+    fn ended(&self, object: &str, course: &dyn Course, session: &Session, goes_on: bool, failed: Failed) -> Result<()> {
+        let refused = matches!(failed.fault.kind, Kind::Denied | Kind::Refused | Kind::Missing | Kind::Damaged);
+        if !failed.has_code("NoSuchUpload") && !(goes_on && refused) {
             return Err(failed.fault);
         }
         course.keep(None)?;
         match self.known(object)? {
             Some(stored) if stored.size == session.size && session.done.len() as u64 == session.parts() => Ok(()),
-            _ => Err(Fault { kind: Kind::Transient { after: None }, ..failed.fault }),
+            _ => {
+                let words = format!("Writing {object} failed. The service has ended the upload; it begins anew.");
+                Err(Fault::new(Kind::Transient { after: None }, &self.name, words))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use lifeboat_engine::store::{Course, Fault, Kind, Result};
 use object_store::aws::AwsAuthorizer;
 use object_store::client::{HttpError, HttpErrorKind, HttpRequestBody};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, timeout};
 
 use super::fault::{Doing, Failed};
@@ -22,6 +23,9 @@ const TICK: Duration = Duration::from_millis(200);
 const BUFFERED: u64 = 4 << 20;
 /// Bytes a second of the slowest link that counts as one.
 const SLOWEST: u64 = 8_000;
+/// What is written as it is in a query, and in a key.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const KEY: &AsciiSet = &QUERY.remove(b'/');
 
 impl S3 {
     /// Sends the bytes of a request as its course allows, and stops when that says so.
@@ -82,12 +86,15 @@ impl S3 {
         self.attempt(doing, bytes, request).map_err(|failed| failed.fault)
     }
 
-    /// A signed question about the bucket.
-    pub(super) async fn ask(&self, query: String, limit: usize) -> Result<Bytes, HttpError> {
+    /// A signed question about the bucket, or about a key in it, which begins with a slash.
+    pub(super) async fn ask(&self, key: &str, query: &[(&str, &str)], limit: usize) -> Result<Bytes, HttpError> {
+        let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
+        let query: Vec<_> = query.iter().map(pair).collect();
         let unmade = |_| HttpError::new(HttpErrorKind::Unknown, Unsigned);
-        let mut request = http::Request::get(format!("{}?{query}", self.place.url))
-            .body(HttpRequestBody::empty())
-            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let mut request =
+            http::Request::get(format!("{}{}?{}", self.place.url, utf8_percent_encode(key, KEY), query.join("&")))
+                .body(HttpRequestBody::empty())
+                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         AwsAuthorizer::new(&self.credential, "s3", &self.place.region)
             .try_authorize(&mut request, None)
             .map_err(unmade)?;
