@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `args.rs` | what may be typed, and the help that teaches it |
 //! | `session.rs` | folders and configuration → an engine; asks for a passphrase when the vault wants one |
+//! | `engine.rs` | the engine, with every kind of target |
 //! | `credentials.rs` | where a passphrase or a key file comes from |
 //! | `commands/` | one small file a command: call the engine, show what it said |
 //! | `progress.rs` | the engine's progress → a bar, JSON lines, or the host |
@@ -25,6 +26,7 @@ mod args;
 mod clerk;
 mod commands;
 mod credentials;
+mod engine;
 mod exit;
 mod heartbeat;
 mod interrupt;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::output::Output;
-use crate::{credentials, interrupt, shell};
+use crate::{credentials, engine, interrupt, shell};
 
 /// A person may mistype a passphrase; a program that guesses gets no more tries than this.
 const TRIES: usize = 3;
@@ -114,18 +114,18 @@ impl Session {
     pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
         let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };
         if Places::of(&config).given() || !self.output.may_ask() {
-            return operation(&Engine::new(config));
+            return operation(&engine::of(config));
         }
         let with = |passphrase: Secret| {
             let mut config = config.clone();
             config.environment.typed = Some(passphrase);
-            operation(&Engine::new(config))
+            operation(&engine::of(config))
         };
         if vault == Vault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir)) {
             return with(credentials::ask_new()?);
         }
         // Not every vault is encrypted and not every operation needs the key: ask only when the engine says so.
-        let mut outcome = operation(&Engine::new(config.clone()));
+        let mut outcome = operation(&engine::of(config.clone()));
         for attempt in 0..TRIES {
             match outcome {
                 Err(Error::Passphrase { .. }) => {
@@ -149,7 +149,7 @@ impl Session {
     pub fn long_with<T>(&self, config: Config, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
         let relay = self.output.progress();
         let _watch = interrupt::watch(relay.control());
-        operation(&Engine::new(config), relay.control())
+        operation(&engine::of(config), relay.control())
     }
 
     /// Runs a long operation: with progress, and cancelled by Ctrl-C.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::heartbeat::Heartbeat;
 use crate::progress::Relay;
-use crate::{exit, interrupt, priority};
+use crate::{engine, exit, interrupt, priority};
 
 /// A request holds a configuration and a list of items: what is longer is not a request.
 const LONGEST_REQUEST: u64 = 64 << 20;
@@ -60,7 +60,7 @@ fn serve(request: Request, control: &Control) -> Result<String> {
         None => control.clone(),
     };
     priority::lower(config.worker.nice);
-    let engine = Engine::new(config).for_host();
+    let engine = engine::of(config).for_host();
     let engine = match key {
         Some(key) => engine.with_key(key),
         None => engine,

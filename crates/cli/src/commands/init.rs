@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use console::style;
+use lifeboat_engine::Result;
 use lifeboat_engine::report::InitReport;
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::vault::{self, place};
-use lifeboat_engine::{Engine, Result};
 
 use crate::args::InitArgs;
 use crate::output::escaped;
 use crate::session::{Session, Vault, absolute};
 use crate::shell;
-use crate::{credentials, exit};
+use crate::{credentials, engine, exit};
 
 pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
     let report = match &args.key_file {
@@ -43,7 +43,7 @@ fn with_file(session: &Session) -> Result<InitReport> {
     match session.output.may_ask() {
         true if is_new => {
             let passphrase = credentials::ask_for_file()?;
-            Engine::new(config).init_with_passphrase_file(passphrase.as_ref())
+            engine::of(config).init_with_passphrase_file(passphrase.as_ref())
         }
         // A passphrase that a person types, until it opens the vault.
         true => session.engine(Vault::MustExist, |engine| {
@@ -53,7 +53,7 @@ fn with_file(session: &Session) -> Result<InitReport> {
                 None => engine.init(None),
             }
         }),
-        false if is_new => Engine::new(config).init_with_passphrase_file(None),
+        false if is_new => engine::of(config).init_with_passphrase_file(None),
         // Nobody is there who could type it: says where it was looked for.
         false => session.engine(Vault::MustExist, |engine| engine.init(None)),
     }

@@ -1,0 +1,144 @@
+//! How a request is made: with the pace of its course, with a bound of time, and once. What fails comes back in words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lifeboat_engine::store::{Course, Fault, Kind, Result};
+use object_store::aws::AwsAuthorizer;
+use object_store::client::{HttpError, HttpErrorKind, HttpRequestBody};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::{Instant, timeout};
+
+use super::fault::{Doing, Failed};
+use super::pace::Pace;
+use super::{S3, client, pace};
+use crate::runtime;
+
+/// Bytes that a course is asked for at a time.
+const STEP: u64 = 256 << 10;
+/// How often a put that waits for the network asks whether it shall stop.
+const TICK: Duration = Duration::from_millis(200);
+/// Bytes that the operating system may hold back while it says that they are sent.
+const BUFFERED: u64 = 4 << 20;
+/// Bytes a second of the slowest link that counts as one.
+const SLOWEST: u64 = 8_000;
+/// What is written as it is in a query, and in a key.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const KEY: &AsciiSet = &QUERY.remove(b'/');
+
+impl S3 {
+    /// Sends the bytes of a request as its course allows, and stops when that says so.
+    pub(super) fn send<T: Send + 'static>(
+        &self,
+        doing: Doing<'_>,
+        bytes: u64,
+        course: &dyn Course,
+        request: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> Sending<T> {
+        let pace = Arc::new(Pace::default());
+        let mut task = Stopped(runtime::spawn(pace::with(Arc::clone(&pace), request)));
+        let outcome = (|| {
+            let mut left = bytes;
+            // What is refused at its beginning need not be sent to its end.
+            while left > 0 && !task.0.is_finished() {
+                let step = left.min(STEP);
+                course.send(step)?;
+                pace.allow(step);
+                left -= step;
+            }
+            let (mut sent, mut moved) = (pace.sent(), Instant::now());
+            loop {
+                match runtime::block_on(async { timeout(TICK, &mut task.0).await }) {
+                    Ok(Ok(outcome)) => return outcome.map_err(|error| self.failed(doing, &error)),
+                    Ok(Err(_)) => return Err(self.silent(doing).into()),
+                    Err(_) => course.send(0)?,
+                }
+                if pace.sent() != sent {
+                    (sent, moved) = (pace.sent(), Instant::now());
+                }
+                if moved.elapsed() > self.patience(bytes.min(BUFFERED)) {
+                    return Err(self.silent(doing).into());
+                }
+            }
+        })();
+        Sending { outcome, sent: pace.sent() }
+    }
+
+    pub(super) fn attempt<T, E: std::error::Error + 'static>(
+        &self,
+        doing: Doing<'_>,
+        bytes: u64,
+        request: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failed> {
+        match runtime::block_on(async { timeout(self.patience(bytes), request).await }) {
+            Ok(outcome) => outcome.map_err(|error| self.failed(doing, &error)),
+            Err(_) => Err(self.silent(doing).into()),
+        }
+    }
+
+    pub(super) fn wait<T, E: std::error::Error + 'static>(
+        &self,
+        doing: Doing<'_>,
+        bytes: u64,
+        request: impl Future<Output = Result<T, E>>,
+    ) -> Result<T> {
+        self.attempt(doing, bytes, request).map_err(|failed| failed.fault)
+    }
+
+    /// A signed question about the bucket, or about a key in it, which begins with a slash.
+    pub(super) async fn ask(&self, key: &str, query: &[(&str, &str)], limit: usize) -> Result<Bytes, HttpError> {
+        let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
+        let query: Vec<_> = query.iter().map(pair).collect();
+        let unmade = |_| HttpError::new(HttpErrorKind::Unknown, Unsigned);
+        let mut request =
+            http::Request::get(format!("{}{}?{}", self.place.url, utf8_percent_encode(key, KEY), query.join("&")))
+                .body(HttpRequestBody::empty())
+                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        AwsAuthorizer::new(&self.credential, "s3", &self.place.region)
+            .try_authorize(&mut request, None)
+            .map_err(unmade)?;
+        client::read(self.client.execute(request).await?.into_body(), limit).await
+    }
+
+    pub(super) fn patience(&self, bytes: u64) -> Duration {
+        self.limits.patience + Duration::from_secs(bytes / SLOWEST)
+    }
+
+    pub(super) fn failed(&self, doing: Doing<'_>, error: &(dyn std::error::Error + 'static)) -> Failed {
+        let secrets = [Some(self.credential.secret_key.as_str()), self.credential.token.as_deref()];
+        let secrets: Vec<_> = secrets.into_iter().flatten().collect();
+        Failed::new(&self.name, &self.place, &secrets, doing, error)
+    }
+
+    pub(super) fn silent(&self, doing: Doing<'_>) -> Fault {
+        let words = format!("{} {} failed. {} has stopped answering.", doing.what, doing.object, self.place.host);
+        Fault::new(Kind::Transient { after: None }, &self.name, words)
+    }
+}
+
+/// How a request ended, and how many of its bytes had left.
+pub(super) struct Sending<T> {
+    pub outcome: Result<T, Failed>,
+    pub sent: u64,
+}
+
+/// A request that nobody waits for any more is cut off.
+struct Stopped<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Stopped<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Unsigned;
+
+impl std::fmt::Display for Unsigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the request could not be signed")
+    }
+}
+
+impl std::error::Error for Unsigned {}
