@@ -1,13 +1,16 @@
 //! Google Drive and S3 as stores of the engine ([`lifeboat_engine::store`]). Only the executable links them: the addon loads no
 //! TLS and no runtime.
 
+pub mod drive;
 pub mod runtime;
 
 use std::sync::Arc;
 
 use lifeboat_engine::config::cloud::Target;
 use lifeboat_engine::store::folder::Folder;
-use lifeboat_engine::store::{Fault, Kind, Opener, Result, Store};
+use lifeboat_engine::store::{Account, Fault, Kind, Opener, Person, Result, Store};
+
+use crate::drive::Drive;
 
 /// Opens every kind of target.
 pub struct Clouds;
@@ -16,7 +19,14 @@ impl Opener for Clouds {
     fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
         match target {
             Target::Folder(folder) => Ok(Arc::new(Folder::new(target.name(), &folder.path))),
+            Target::GDrive(drive) => Ok(Arc::new(Drive::open(target.name(), drive)?)),
             other => Err(Fault::new(Kind::Refused, other.name(), "This kind of target is not there yet.")),
+        }
+    }
+    fn sign_in(&self, target: &Target, person: &dyn Person) -> Result<Account> {
+        match target {
+            Target::GDrive(drive) => drive::sign_in::sign_in(target.name(), drive, person),
+            other => Err(Fault::new(Kind::Refused, other.name(), "There is nothing to sign in to: it has keys.")),
         }
     }
 }
