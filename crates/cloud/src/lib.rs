@@ -1,6 +1,7 @@
 //! Google Drive and S3 as stores of the engine ([`lifeboat_engine::store`]). Only the executable links them: the addon loads no
 //! TLS and no runtime.
 
+pub mod drive;
 mod network;
 pub mod runtime;
 pub mod s3;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 
 use lifeboat_engine::config::cloud::Target;
 use lifeboat_engine::store::folder::Folder;
-use lifeboat_engine::store::{Fault, Kind, Opener, Result, Store};
+use lifeboat_engine::store::{Account, Fault, Kind, Opener, Person, Result, Store};
+
+use crate::drive::Drive;
 
 /// Opens every kind of target.
 pub struct Clouds;
@@ -19,7 +22,18 @@ impl Opener for Clouds {
         match target {
             Target::Folder(folder) => Ok(Arc::new(Folder::new(target.name(), &folder.path))),
             Target::S3(s3) => Ok(Arc::new(s3::S3::open(target.name(), s3, "")?)),
-            other => Err(Fault::new(Kind::Refused, other.name(), "This kind of target is not there yet.")),
+            Target::GDrive(drive) => Ok(Arc::new(Drive::open(target.name(), drive)?)),
+        }
+    }
+
+    fn sign_in(&self, target: &Target, person: &dyn Person) -> Result<Account> {
+        match target {
+            Target::GDrive(drive) => drive::sign_in::sign_in(target.name(), drive, person),
+            other => Err(Fault::new(
+                Kind::Refused,
+                other.name(),
+                "Nobody signs in there: its keys are in the configuration, or in the environment.",
+            )),
         }
     }
 }

@@ -4,6 +4,7 @@ mod backing_up;
 mod inspecting;
 mod keeping;
 mod restoring;
+mod signing_in;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

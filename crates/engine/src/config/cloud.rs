@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// How many backups of each type a target keeps; what is left out is as in the vault.
 pub type Keep = BTreeMap<BackupType, u32>;
 
+/// Where an owner's sign-in to Google Drive is kept, starting from the root, where the configuration does not say.
+pub const DRIVE_TOKEN_FILE: &str = "credentials/google-drive-token.json";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "provider", rename_all = "lowercase")]
 pub enum Target {
@@ -29,6 +32,7 @@ pub struct Drive {
     pub key_file: Option<PathBuf>,
     pub client_id: Option<String>,
     pub client_secret: Option<Secret>,
+    /// The owner's sign-in, see [`DRIVE_TOKEN_FILE`].
     pub token_file: Option<PathBuf>,
     pub folder_id: Option<String>,
     /// The user that a service account acts for.
@@ -111,6 +115,15 @@ impl Target {
         }
     }
 
+    /// What is left out and has a default becomes it.
+    pub(super) fn fill(&mut self) {
+        if let Target::GDrive(drive) = self
+            && drive.key_file.is_none()
+        {
+            drive.token_file.get_or_insert_with(|| DRIVE_TOKEN_FILE.into());
+        }
+    }
+
     /// Where its files lie, starting from the root.
     pub(super) fn paths(&mut self) -> Vec<&mut PathBuf> {
         match self {
@@ -135,6 +148,9 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
             ));
         }
         match target {
+            Target::GDrive(drive) if drive.client_id.is_some() != drive.client_secret.is_some() => {
+                return refuse(format!("{place}: clientId and clientSecret belong together; give both, or neither."));
+            }
             Target::S3(s3) if s3.bucket.is_empty() => {
                 return refuse(format!("{place}.bucket is missing: the name of the bucket."));
             }
@@ -191,12 +207,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_in_to_drive_has_a_place_of_its_own_that_no_backup_takes() {
+        let config = config(r#"[{"provider": "gdrive"}]"#).unwrap();
+        let file = Path::new("/srv/bot/credentials/google-drive-token.json");
+        assert_eq!(config.cloud[0].secret_files(), [file]);
+        assert!(config.secret_files().iter().any(|secret| secret == file));
+    }
+
+    #[test]
     fn what_cannot_be_a_target_is_refused_in_words() {
         for (cloud, words) in [
             (r#"[{"provider": "dropbox"}]"#, "dropbox"),
             (r#"[{"provider": "s3"}]"#, "cloud[0].bucket"),
             (r#"[{"provider": "s3", "bucket": "b", "bukket": 1}]"#, "bukket"),
             (r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "a"}]"#, "belong together"),
+            (r#"[{"provider": "gdrive", "clientId": "a"}]"#, "belong together"),
             (r#"[{"provider": "s3", "bucket": "b", "endpoint": "localhost"}]"#, "http://"),
             (r#"[{"provider": "s3", "bucket": "b"}, {"provider": "s3", "bucket": "c"}]"#, "another `name`"),
             (r#"[{"provider": "folder"}]"#, "cloud[0].path"),
@@ -214,7 +239,7 @@ mod tests {
     fn no_secret_of_a_target_is_printed() {
         let config = config(
             r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "AK", "secretAccessKey": "hush"},
-                {"provider": "gdrive", "clientSecret": "hush"}]"#,
+                {"provider": "gdrive", "clientId": "a", "clientSecret": "hush"}]"#,
         )
         .unwrap();
         assert!(!format!("{config:?}").contains("hush"));

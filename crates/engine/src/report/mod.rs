@@ -2,6 +2,7 @@
 //!
 //! Their JSON form (camelCase, sizes in bytes, times in milliseconds since the epoch) is the contract of `index.d.ts`.
 
+mod account;
 mod archive;
 mod backup;
 mod compare;
@@ -13,6 +14,7 @@ mod watch;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::*;
 pub use archive::*;
 pub use backup::*;
 pub use compare::*;

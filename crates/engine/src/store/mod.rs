@@ -12,8 +12,10 @@ pub mod conformance;
 mod fault;
 pub mod folder;
 pub mod memory;
+mod sign_in;
 
 pub use fault::{Fault, Kind};
+pub use sign_in::{Ask, Person, Way};
 
 use std::fs::File;
 use std::sync::Arc;
@@ -165,6 +167,11 @@ impl Course for Straight {}
 /// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
 pub trait Opener: Send + Sync {
     fn open(&self, target: &Target) -> Result<Arc<dyn Store>>;
+
+    /// Lets a person sign in to the target, proves that it works by a small object, and keeps what opens it.
+    fn sign_in(&self, target: &Target, _person: &dyn Person) -> Result<Account> {
+        Err(Fault::new(Kind::Refused, target.name(), "There is nothing to sign in to."))
+    }
 }
 
 /// Opens folders, and says of any other target who can.

@@ -1,0 +1,77 @@
+//! A Google Drive for tests, on loopback: the part of the protocol that backups use, as the real one speaks it, with faults on
+//! demand. `tests/python.rs` holds it against Google's own Python client.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `server.rs` | accepts connections, reads requests, asks `faults.rs`, finds who answers |
+//! | `world.rs` | accounts, files, sessions, settings: all that there is |
+//! | `files.rs`, `query.rs` | metadata: create, get, list, update, delete, `about`, `generateIds`; the language of `q` |
+//! | `upload.rs` | multipart and resumable uploads |
+//! | `download.rs` | `alt=media`, with ranges |
+//! | `sign_in.rs`, `service.rs` | `/token`, the device flow, the consent page; signed tokens of service accounts |
+//! | `faults.rs` | what shall go wrong, and when |
+//!
+//! It promises: what the real one refuses it refuses, with the same status and reason; nothing outlives the process; it listens
+//! on loopback only. `POST /fake/faults`, `/fake/settings` and `GET /fake/log` steer it from other processes.
+
+mod answer;
+mod download;
+pub mod faults;
+mod files;
+mod query;
+mod server;
+mod service;
+mod sign_in;
+mod upload;
+pub mod world;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use faults::Plan;
+use world::World;
+
+/// One that runs until it is dropped.
+pub struct Fake {
+    address: SocketAddr,
+    world: Arc<Mutex<World>>,
+    /// Dropped with it: its threads end.
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Fake {
+    /// Listens on a port of its own.
+    pub fn start() -> Fake {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let world = Arc::new(Mutex::new(World::new(&format!("http://{address}"))));
+        runtime.spawn(server::serve(listener, world.clone()));
+        Fake { address, world, _runtime: runtime }
+    }
+
+    /// `http://127.0.0.1:port`: what `endpoint` is set to.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All that there is, to look at and to change.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        world::lock(&self.world)
+    }
+
+    /// From now on this goes wrong.
+    pub fn plan(&self, plan: Plan) {
+        self.world().plans.push(plan);
+    }
+
+    /// The requests so far whose line (`POST /upload/drive/v3/files?…`) contains `part`.
+    pub fn count(&self, part: &str) -> usize {
+        self.world().log.iter().filter(|entry| entry.line.contains(part)).count()
+    }
+
+    /// Bytes of request bodies that have come in so far.
+    pub fn received(&self) -> u64 {
+        self.world().log.iter().map(|entry| entry.received).sum()
+    }
+}
