@@ -901,6 +901,10 @@ export interface Events {
    * below that.
    */
   'storage:warning': { used: number; limit: number; percent: number }
+  /** Everything is at a target for the first time, or again after it had failed. */
+  'sync:success': SyncReport
+  /** Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait. */
+  'sync:failure': { target: string; code: ErrorCode; message: string; pending: number }
   // The end of what is generated
 }
 

@@ -4,6 +4,7 @@ mod backing_up;
 mod inspecting;
 mod keeping;
 mod restoring;
+mod syncing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -192,7 +193,8 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
-        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?))
+        let backups = watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?);
+        Ok(self.with_places(backups))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.

@@ -4,6 +4,7 @@
 
 mod archive;
 mod backup;
+mod cloud;
 mod compare;
 mod doctor;
 mod preview;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use archive::*;
 pub use backup::*;
+pub use cloud::*;
 pub use compare::*;
 pub use doctor::*;
 pub use preview::*;

@@ -17,12 +17,20 @@ const STRETCH: u64 = 1 << 20;
 
 pub struct Folder {
     name: String,
+    /// Has to be there: nobody makes it by mistake.
+    mounted: PathBuf,
     dir: PathBuf,
 }
 
 impl Folder {
     pub fn new(name: &str, dir: &Path) -> Folder {
-        Folder { name: name.into(), dir: dir.to_path_buf() }
+        Folder::of_vault(name, dir, None)
+    }
+
+    /// Only what lies in the folder of one vault below it, which may be made.
+    pub fn of_vault(name: &str, dir: &Path, vault: Option<&str>) -> Folder {
+        let below = vault.map_or_else(|| dir.to_path_buf(), |vault| dir.join(vault));
+        Folder { name: name.into(), mounted: dir.to_path_buf(), dir: below }
     }
 
     fn path(&self, object: &str) -> Result<PathBuf> {
@@ -44,12 +52,12 @@ impl Folder {
     }
 
     fn refuse_missing(&self) -> Result<()> {
-        if self.dir.is_dir() {
+        if self.mounted.is_dir() {
             return Ok(());
         }
         let message = format!(
             "The folder {} is not there. Is its disk mounted? Mount it, or make the folder, and try again.",
-            self.dir.display()
+            self.mounted.display()
         );
         Err(Fault::new(Kind::Transient { after: None }, &self.name, message))
     }

@@ -164,16 +164,18 @@ impl Course for Straight {}
 
 /// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
 pub trait Opener: Send + Sync {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>>;
+    /// The store of one vault, whose objects lie in a folder of the target that is called by the vault's id: so many vaults
+    /// share a target. `None`: all of the target, where each object's name begins with the id of its vault and a `/`.
+    fn open(&self, target: &Target, vault: Option<&str>) -> Result<Arc<dyn Store>>;
 }
 
 /// Opens folders, and says of any other target who can.
 pub struct Folders;
 
 impl Opener for Folders {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
+    fn open(&self, target: &Target, vault: Option<&str>) -> Result<Arc<dyn Store>> {
         match target {
-            Target::Folder(folder) => Ok(Arc::new(folder::Folder::new(target.name(), &folder.path))),
+            Target::Folder(folder) => Ok(Arc::new(folder::Folder::of_vault(target.name(), &folder.path, vault))),
             other => Err(Fault::new(
                 Kind::Refused,
                 other.name(),
