@@ -101,6 +101,6 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let place = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy_folder(&path, &place) } else { drop(std::fs::copy(&path, &place).unwrap()) }
+        if path.is_dir() { copy_folder(&path, &place) } else { assert!(std::fs::copy(&path, &place).is_ok()) }
     }
 }
