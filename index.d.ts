@@ -41,6 +41,12 @@ export type ErrorCode =
   | 'E_RESTORE'
   | 'E_ROLLED_BACK'
   | 'E_WORKER'
+  /** A target could not be reached, or did not do what it was asked. */
+  | 'E_CLOUD'
+  /** A target does not take the credentials. */
+  | 'E_CLOUD_AUTH'
+  /** A target has no room left. */
+  | 'E_CLOUD_QUOTA'
   | 'E_INTERNAL'
 
 /** The message is a sentence that says what failed, on what, and what to do. It holds no secret. */
@@ -219,6 +225,14 @@ export function prune(options?: PruneOptions): Promise<PruneReport>
 export function deleteBackup(backup: string): Promise<void>
 
 /**
+ * Brings everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits for that. What
+ * is there is not sent again, and what was cut off, also with its process, is gone on with. A scheduler that runs does so by
+ * itself after each backup. What could not be sent is in `failed`, and is no error.
+ * @throws BackupError E_CONFIG where there is no such target, E_VAULT where the vault is another root's
+ */
+export function sync(options?: SyncOptions): Promise<SyncReport>
+
+/**
  * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
  * Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
  * @param until a time that is still to come, within ten years
@@ -269,6 +283,7 @@ export class BackupEngine {
   history(filter?: HistoryFilter): Promise<Run[]>
   readonly scheduler: BackupScheduler
   prune(options?: PruneOptions): Promise<PruneReport>
+  sync(options?: SyncOptions): Promise<SyncReport>
   deleteBackup(backup: string): Promise<void>
   pin(backup: string): Promise<void>
   unpin(backup: string): Promise<void>
@@ -292,6 +307,22 @@ export class BackupEngine {
    */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
   off<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
+}
+
+export interface SyncOptions extends Watched {
+  /** Only this target, by its name. */
+  target?: string
+}
+
+export interface SyncReport {
+  /** Objects that were sent, to all targets together. */
+  uploaded: number
+  /** Their bytes. */
+  bytes: number
+  /** Objects that still wait. */
+  pending: number
+  /** `object` is empty where it is the target itself that failed. */
+  failed: { object: string; target: string; code: ErrorCode; message: string }[]
 }
 
 /** What long operations have in common. */
@@ -336,6 +367,7 @@ export interface BackupResult {
   warnings: Warning[]
   /** What is worth knowing, and no fault: where another disk or folder is mounted in the root. Absent where there is nothing. */
   notes?: Warning[]
+  /** `off` where there is no target; `queued`: it goes there by itself, and `sync()` waits for that. */
   cloud: 'off' | 'queued' | 'synced'
 }
 
@@ -442,6 +474,8 @@ export interface BackupInfo {
   pinned: boolean
   verifiedAt?: number
   location: 'local'[]
+  /** `synced`: all of it is at every target, as they have said. */
+  cloud: 'off' | 'queued' | 'synced'
 }
 
 export interface Item {
@@ -750,7 +784,7 @@ export interface HistoryFilter {
 
 /** One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it. */
 export interface Run {
-  operation: 'BACKUP' | 'RESTORE' | 'PRUNE' | 'VERIFY' | 'REHEARSAL' | 'EXPORT' | 'IMPORT' | 'DELETE'
+  operation: 'BACKUP' | 'RESTORE' | 'PRUNE' | 'VERIFY' | 'REHEARSAL' | 'EXPORT' | 'IMPORT' | 'DELETE' | 'SYNC'
   /** Of a backup. */
   type?: BackupType
   /** Smaller types that it counted for. */
@@ -817,6 +851,21 @@ export interface Status {
     /** The last scheduled type that a command made. */
     lastCommand?: { type: BackupType; at: number }
   }
+  /** Each target, as the configuration has them. */
+  cloud: {
+    target: string
+    provider: 'gdrive' | 's3' | 'folder'
+    /** `off`: nothing goes there by itself (`cloudSync`). `failing`: see `lastFailure`. */
+    state: 'off' | 'queued' | 'synced' | 'failing'
+    /** Objects that wait. */
+    pending: number
+    /** Their bytes. */
+    pendingBytes: number
+    /** When everything was last there. */
+    lastSuccess?: number
+    /** Absent where it went well since. */
+    lastFailure?: { at: number; code: ErrorCode; message: string }
+  }[]
   storage: {
     /** Bytes of everything in the vault's folder. */
     used: number
@@ -901,6 +950,10 @@ export interface Events {
    * below that.
    */
   'storage:warning': { used: number; limit: number; percent: number }
+  /** Everything is at a target for the first time, or again after it had failed. */
+  'sync:success': SyncReport
+  /** Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait. */
+  'sync:failure': { target: string; code: ErrorCode; message: string; pending: number }
   // The end of what is generated
 }
 
@@ -910,6 +963,42 @@ export interface Events {
  * call, or by what stands here; and where there is none of these by `config/backup.pass` in the root, which `lifeboat init`
  * makes. In a passphrase, the form of accents, a newline at its end and a byte order mark do not count.
  */
+type Keep = Partial<Record<'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'MANUAL', number>>
+
+export type CloudTarget =
+  | {
+      provider: 'gdrive'
+      name?: string
+      keyFile?: string
+      clientId?: string
+      clientSecret?: string
+      tokenFile?: string
+      folderId?: string
+      impersonate?: string
+      trash?: boolean
+      endpoint?: string
+      keep?: Keep
+      bandwidth?: string
+    }
+  | {
+      provider: 's3'
+      name?: string
+      bucket: string
+      prefix?: string
+      region?: string
+      endpoint?: string
+      profile?: string
+      accessKeyId?: string
+      secretAccessKey?: string
+      pathStyle?: boolean
+      /** These credentials can add and not delete: nothing is removed from here. */
+      appendOnly?: boolean
+      keep?: Keep
+      bandwidth?: string
+    }
+  /** A mounted disk, or another machine's. It has to be there: nothing is made in its place. */
+  | { provider: 'folder'; name?: string; path: string; keep?: Keep }
+
 export interface Config {
   /** The folder that is backed up, relative to `process.cwd()`. Default `'.'`. */
   root?: string
@@ -973,6 +1062,14 @@ export interface Config {
    * name of the file that was started, such as `index.js`.
    */
   consumer?: string
+  /** Are backups brought to `cloud` as they are made? Default: where there is any. `sync()` brings them in any case. */
+  cloudSync?: boolean
+  /**
+   * Where backups are brought to, any number of places, each with a state of its own. Each vault has a folder of its own there,
+   * called by its id, so that many share one. `name`: how it is called; default: after its provider. `keep`: how many backups
+   * of each type stay there. `bandwidth`: `'500 KB/s'`, or by the hour: `'08:00-18:00 200 KB/s, 5 MB/s'`.
+   */
+  cloud?: CloudTarget[]
   monitor?: {
     /** Default: the longest time between two scheduled backups and two hours, but at least 26 hours. */
     maxAgeHours?: number

@@ -91,6 +91,7 @@ class BackupEngine {
         }),
       runDue: (options) => this.#runDue(options),
       inspectDue: (options) => this.#run({ op: 'inspectDue', zone: zone() }, options),
+      syncDue: (options) => this.#run({ op: 'syncDue' }, options),
       look: (since) => this.#look(since),
       say: (since) => this.#presence.say({ scheduler: since })
     }
@@ -160,7 +161,14 @@ class BackupEngine {
     const look = await this.#ask(question).catch((error) => {
       if (error.code !== 'E_WORKER') throw error
       // The vault does not answer. What a worker comes to is told; and it decides whether something is due.
-      return { backup: { missed: false }, inspection: null, wake: null, untold: [], paused: this.#pausedUntil }
+      return {
+        backup: { missed: false },
+        inspection: null,
+        sync: false,
+        wake: null,
+        untold: [],
+        paused: this.#pausedUntil
+      }
     })
     this.#pausedUntil = look.paused ?? 0
     // As long as the vault cannot keep it, it is noticed each time.
@@ -290,6 +298,10 @@ class BackupEngine {
 
   async prune(options = {}) {
     return this.#run(call.prune(options), options)
+  }
+
+  async sync(options = {}) {
+    return this.#run(call.sync(options), options)
   }
 
   async deleteBackup(backup) {
@@ -582,6 +594,7 @@ module.exports = {
   importBackup: async (file, options) => theEngine().importBackup(file, options),
   verify: async (backup, options) => theEngine().verify(backup, options),
   prune: async (options) => theEngine().prune(options),
+  sync: async (options) => theEngine().sync(options),
   deleteBackup: async (backup) => theEngine().deleteBackup(backup),
   pin: async (backup) => theEngine().pin(backup),
   unpin: async (backup) => theEngine().unpin(backup),

@@ -21,6 +21,7 @@ import {
   restore,
   resume,
   scheduler,
+  sync,
   undoRestore,
   versions
 } from 'lifeboat'
@@ -104,3 +105,15 @@ await pause(new Date(Date.now() + 86_400_000))
 await resume()
 engine.on('inspection:failure', ({ operation, code }) => console.log(operation === 'VERIFY', code))
 configure({ consumer: 'bot' })
+
+configure({
+  cloud: [
+    { provider: 's3', bucket: 'b', appendOnly: true, bandwidth: '500 KB/s' },
+    { provider: 'folder', path: '/mnt/office', keep: { DAILY: 30 } }
+  ]
+})
+// @ts-expect-error a folder has no bucket
+configure({ cloud: [{ provider: 'folder', bucket: 'b' }] })
+const { uploaded, failed } = await sync({ target: 'office', signal: AbortSignal.timeout(1000) })
+console.log(uploaded, failed[0].code === 'E_CLOUD_QUOTA')
+engine.on('sync:failure', ({ target, message, pending }) => console.log(target, message, pending))

@@ -151,6 +151,11 @@ function prune(options) {
   return { op: 'prune', options: withoutWatchers(checkAll('The options of prune', options, kinds)) }
 }
 
+function sync(options) {
+  const { target = null } = withoutWatchers(checkAll('The options of sync', options, { target: 'path', ...WATCHED }))
+  return { op: 'sync', target }
+}
+
 function deleteBackup(backup) {
   return { op: 'deleteBackup', backup: check('The backup', backup, 'path') }
 }
@@ -258,6 +263,7 @@ module.exports = {
   undoRestore,
   scheduled,
   stop,
+  sync,
   verify,
   versions
 }

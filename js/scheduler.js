@@ -34,6 +34,8 @@ class Scheduler {
   #work = null
   /** So is an inspection, beside the turns: however long it takes, backups go on. */
   #inspection = null
+  /** And so is what brings backups to their targets: `{ work, end }`. */
+  #sync = null
   #stopping = null
   #triggered = new Set()
   /** Ends a jitter. */
@@ -41,7 +43,8 @@ class Scheduler {
   #notBefore = Number.NEGATIVE_INFINITY
 
   /**
-   * `host`: `next(now, count)`, `look(since)`, `runDue({ signal })`, `inspectDue({ signal })`, `runScheduled(type, { signal })`,
+   * `host`: `next(now, count)`, `look(since)`, `runDue({ signal })`, `inspectDue({ signal })`, `syncDue({ signal })`,
+   * `runScheduled(type, { signal })`,
    * and `say(since)`: since when it runs, or null. `clock`: another one, for tests.
    */
   constructor(host, clock = {}) {
@@ -74,7 +77,9 @@ class Scheduler {
     clearInterval(this.#watch)
     this.#wake?.()
     if (cancel) this.#stopping?.abort()
-    await Promise.allSettled([this.#work, this.#inspection, ...this.#triggered])
+    // It may take hours, and is gone on with at the next start.
+    this.#sync?.end.abort()
+    await Promise.allSettled([this.#work, this.#inspection, this.#sync?.work, ...this.#triggered])
   }
 
   next(count = 1) {
@@ -114,9 +119,10 @@ class Scheduler {
     // Not any more once it was stopped, also where it was started again since.
     while (this.#run === run) {
       const now = this.#clock.now()
-      const { backup, inspection, wake } = await this.#host.look(run.since)
+      const { backup, inspection, sync, wake } = await this.#host.look(run.since)
       if (this.#run !== run) break
       if (inspection) this.#inspect(run, inspection)
+      if (sync) this.#bring(run)
       if (!backup || now < this.#notBefore) return this.#until(wake, now)
       if (backup.missed) await this.#jitter()
       if (this.#run !== run) break
@@ -147,6 +153,20 @@ class Scheduler {
   async #inspectOnce(run, missed) {
     if (missed) await this.#jitter()
     if (this.#run === run) await this.#host.inspectDue({ signal: run.signal })
+  }
+
+  /** What could not be brought is told as an event, and comes again. */
+  #bring(run) {
+    if (this.#sync) return
+    const end = new AbortController()
+    run.signal.addEventListener('abort', () => end.abort(), { once: true })
+    const work = this.#host
+      .syncDue({ signal: end.signal })
+      .catch(ignore)
+      .finally(() => {
+        this.#sync = null
+      })
+    this.#sync = { work, end }
   }
 
   async #jitter() {

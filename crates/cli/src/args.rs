@@ -10,6 +10,7 @@ use lifeboat_engine::report::BackupType;
 use crate::commands::pause::PauseArgs;
 use crate::commands::prune::{DeleteArgs, PruneArgs};
 use crate::commands::restore_args::RestoreArgs;
+use crate::commands::sync::SyncArgs;
 use crate::commands::undo::UndoArgs;
 use crate::commands::verify::VerifyArgs;
 use crate::time::{self, Moment};
@@ -246,6 +247,17 @@ Examples:
   lifeboat prune --wait --quiet                     for cron")]
     Prune(PruneArgs),
 
+    /// Bring the backups to their targets (`cloud` in the configuration), and wait for that.
+    ///
+    /// What is there already is not sent again, and what was cut off is gone on with. The newest backup is there first. Where an
+    /// app follows the schedule it does so by itself, after each backup. Exit code 1 where something could not be sent.
+    #[command(after_help = "\
+Examples:
+  lifeboat sync
+  lifeboat sync --target office
+  lifeboat backup --quiet; lifeboat sync --quiet    for cron, where no app follows the schedule")]
+    Sync(SyncArgs),
+
     /// Delete one backup, and what only it needed. The other backups stay whole.
     #[command(
         long_about = "Delete one backup, and what only it needed.\n\nThe other backups stay whole: none needs another one.",
@@ -433,6 +445,7 @@ pub enum Operation {
     Rehearsal,
     Export,
     Import,
+    Sync,
 }
 
 impl Operation {
@@ -446,6 +459,7 @@ impl Operation {
             Operation::Rehearsal => "REHEARSAL",
             Operation::Export => "EXPORT",
             Operation::Import => "IMPORT",
+            Operation::Sync => "SYNC",
         }
     }
 }

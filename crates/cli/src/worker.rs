@@ -91,6 +91,8 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::UndoRestore { options } => json(&engine.undo_restore(&options, control)?),
         Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
         Operation::Prune { options } => json(&engine.prune(&options, control)?),
+        Operation::Sync { target } => json(&engine.sync(target.as_deref(), control)?),
+        Operation::SyncDue => json(&engine.sync_due(control)?),
         Operation::DeleteBackup { backup } => json(&engine.delete_backup(&backup, control)?),
         Operation::Pin { backup, pinned } => json(&engine.pin(&backup, pinned)?),
         Operation::AcceptBackup { backup } => json(&engine.accept_backup(&backup)?),

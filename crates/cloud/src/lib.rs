@@ -18,10 +18,10 @@ use crate::drive::Drive;
 pub struct Clouds;
 
 impl Opener for Clouds {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
+    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>> {
         match target {
             Target::Folder(folder) => Ok(Arc::new(Folder::new(target.name(), &folder.path))),
-            Target::S3(s3) => Ok(Arc::new(s3::S3::open(target.name(), s3, "")?)),
+            Target::S3(s3) => Ok(Arc::new(s3::S3::open(target.name(), s3)?)),
             Target::GDrive(drive) => Ok(Arc::new(Drive::open(target.name(), drive)?)),
         }
     }

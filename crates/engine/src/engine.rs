@@ -5,6 +5,7 @@ mod inspecting;
 mod keeping;
 mod restoring;
 mod signing_in;
+mod syncing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -193,7 +194,8 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
-        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?))
+        let backups = watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?);
+        Ok(self.with_places(backups))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.

@@ -147,6 +147,7 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
             pinned: pins.contains(name.as_str()),
             verified_at: None,
             location: vec!["local".into()],
+            cloud: "off".into(),
         });
     }
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));

@@ -329,7 +329,7 @@ fn read_packs(
 }
 
 /// The ordinals of a pack's chunks that are not what was written. `None`: there is no such pack.
-fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> Result<Option<Vec<u32>>> {
+pub(crate) fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut Inflater) -> Result<Option<Vec<u32>>> {
     let path = id.path(vault.dir());
     let file = match File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

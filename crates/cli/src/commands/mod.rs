@@ -21,6 +21,7 @@ pub mod restore_args;
 mod restored;
 mod schedule;
 mod status;
+pub mod sync;
 pub mod undo;
 pub mod verify;
 mod versions;
@@ -47,6 +48,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Import(args) => import::run(args, session),
         Command::Migrate(args) => migrate::run(args, session),
         Command::Prune(args) => prune::run(args, session),
+        Command::Sync(args) => sync::run(args, session),
         Command::Delete(args) => prune::delete(args, session),
         Command::Pin(args) => pin::run(args, true, session),
         Command::Unpin(args) => pin::run(args, false, session),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use console::style;
-use lifeboat_engine::report::{Maker, Status};
+use lifeboat_engine::report::{CloudState, CloudStatus, Maker, Status};
 use lifeboat_engine::zone::{self, Zone};
 use lifeboat_engine::{Config, Result};
 
@@ -59,6 +59,10 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         some => format!(" of {} ({:.0} %)", size(some), storage.used as f64 * 100.0 / some as f64),
     };
     line("Space", format!("{} used{limit}, {} free on the disk", size(storage.used), size(storage.free)))?;
+    for (index, target) in status.cloud.iter().enumerate() {
+        let name = if index == 0 { "Targets" } else { "" };
+        line(name, format!("{} ({}): {}", target.target, target.provider, standing(target)))?;
+    }
     for (index, (kind, at)) in status.last_success.iter().enumerate() {
         let name = if index == 0 { "Last good" } else { "" };
         line(name, format!("{kind:<8} {} ({})", zone.say(*at), time::ago(*at)))?;
@@ -81,4 +85,16 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         line("Next", format!("{:<8} {} ({})", next.kind, zone.say(next.at), time::until(next.at)))?;
     }
     Ok(())
+}
+
+/// How a target is.
+fn standing(target: &CloudStatus) -> String {
+    let waits = || format!("{}, {}, wait", count(target.pending, "object", "objects"), size(target.pending_bytes));
+    let last = target.last_success.map_or("never".into(), time::ago);
+    match (&target.last_failure, target.state) {
+        (_, CloudState::Off) => "nothing goes there by itself (cloudSync)".into(),
+        (_, CloudState::Synced) => format!("all is there, {last}"),
+        (Some(failure), _) => format!("{} ({}); {}; all was there {last}", failure.message, failure.code, waits()),
+        (None, _) => format!("{}; all was there {last}", waits()),
+    }
 }

@@ -78,9 +78,9 @@ impl Default for Limits {
 }
 
 impl S3 {
-    /// Asks nothing yet. `prefix`: the folder in the bucket, where the configuration names none.
-    pub fn open(name: &str, s3: &cloud::S3, prefix: &str) -> Result<S3> {
-        S3::with(name, s3, prefix, Limits::default(), &|name| std::env::var(name).ok())
+    /// Asks nothing yet.
+    pub fn open(name: &str, s3: &cloud::S3) -> Result<S3> {
+        S3::with(name, s3, "", Limits::default(), &|name| std::env::var(name).ok())
     }
 
     /// With other limits, and in another environment, for tests.

@@ -337,7 +337,7 @@ fn make(
         suspicious: snapshot.suspicious,
         warnings: snapshot.warnings,
         notes: captured.notes,
-        cloud: "off".into(),
+        cloud: if config.syncs() { "queued" } else { "off" }.into(),
     })))
 }
 

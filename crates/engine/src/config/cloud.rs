@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::replica::bandwidth::Bandwidth;
 use crate::report::BackupType;
 use crate::secret::Secret;
 use crate::{Error, Result};
@@ -51,7 +52,7 @@ pub struct Drive {
 pub struct S3 {
     pub name: Option<String>,
     pub bucket: String,
-    /// The folder in the bucket. Default: the vault's id, so that many vaults share a bucket.
+    /// A folder in the bucket, in which each vault has one of its own, called by its id: many vaults share a bucket.
     pub prefix: Option<String>,
     pub region: Option<String>,
     pub endpoint: Option<String>,
@@ -78,12 +79,30 @@ pub struct Folder {
 impl Target {
     /// What it is called: by the configuration, or after its provider.
     pub fn name(&self) -> &str {
-        let (name, provider) = match self {
-            Target::GDrive(drive) => (&drive.name, "gdrive"),
-            Target::S3(s3) => (&s3.name, "s3"),
-            Target::Folder(folder) => (&folder.name, "folder"),
+        let name = match self {
+            Target::GDrive(drive) => &drive.name,
+            Target::S3(s3) => &s3.name,
+            Target::Folder(folder) => &folder.name,
         };
-        name.as_deref().unwrap_or(provider)
+        name.as_deref().unwrap_or(self.provider())
+    }
+
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Target::GDrive(_) => "gdrive",
+            Target::S3(_) => "s3",
+            Target::Folder(_) => "folder",
+        }
+    }
+
+    /// Without what opens it: for whoever need not open it.
+    pub fn without_secrets(mut self) -> Target {
+        match &mut self {
+            Target::GDrive(drive) => drive.client_secret = None,
+            Target::S3(s3) => (s3.access_key_id, s3.secret_access_key) = (None, None),
+            Target::Folder(_) => {}
+        }
+        self
     }
 
     pub fn keep(&self) -> &Keep {
@@ -172,6 +191,9 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
         if endpoint.as_ref().is_some_and(|url| !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))) {
             return refuse(format!("{place}.endpoint must begin with http:// or https://."));
         }
+        if let Some(bandwidth) = target.bandwidth() {
+            Bandwidth::parse(bandwidth).map_err(|error| Error::Config { message: format!("{place}.{error}") })?;
+        }
         if let Some((kind, _)) = target.keep().iter().find(|(_, count)| **count == 0) {
             return refuse(format!("{place}.keep.{kind} is at least 1; leave it out to keep as many as here."));
         }
@@ -228,6 +250,7 @@ mod tests {
             (r#"[{"provider": "folder", "path": "a", "keep": {"DAILY": 0}}]"#, "at least 1"),
             (r#"[{"provider": "folder", "path": "a", "keep": {"SAFETY": 3}}]"#, "SAFETY"),
             (r#"[{"provider": "folder", "path": "a", "name": "a/b"}]"#, "short plain text"),
+            (r#"[{"provider": "s3", "bucket": "b", "bandwidth": "fast"}]"#, "cloud[0].bandwidth"),
             (r#"{}"#, "sequence"),
         ] {
             let error = config(cloud).unwrap_err();

@@ -110,6 +110,13 @@ pub struct BackupInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<i64>,
     pub location: Vec<String>,
+    /// Is it at all targets? `off`, `queued` or `synced`.
+    #[serde(default = "off")]
+    pub cloud: String,
+}
+
+fn off() -> String {
+    "off".into()
 }
 
 impl BackupInfo {

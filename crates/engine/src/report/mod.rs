@@ -5,6 +5,7 @@
 mod account;
 mod archive;
 mod backup;
+mod cloud;
 mod compare;
 mod doctor;
 mod preview;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use account::*;
 pub use archive::*;
 pub use backup::*;
+pub use cloud::*;
 pub use compare::*;
 pub use doctor::*;
 pub use preview::*;

@@ -67,7 +67,7 @@ impl RunResult {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// BACKUP, RESTORE, PRUNE, VERIFY, REHEARSAL, EXPORT, IMPORT or DELETE.
+    /// BACKUP, RESTORE, PRUNE, VERIFY, REHEARSAL, EXPORT, IMPORT, DELETE or SYNC.
     pub operation: String,
     /// Of a backup.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -223,6 +223,9 @@ pub struct Status {
     /// A restore waits for the next start of the app.
     pub pending_restore: bool,
     pub storage: StorageStatus,
+    /// Each target.
+    #[serde(default)]
+    pub cloud: Vec<CloudStatus>,
     pub schedule: ScheduleStatus,
 }
 

@@ -62,3 +62,11 @@ impl From<Fault> for Error {
         }
     }
 }
+
+impl From<Error> for Fault {
+    /// Something of our own failed on the way to a target.
+    fn from(error: Error) -> Fault {
+        let kind = if matches!(error, Error::Aborted) { Kind::Cancelled } else { Kind::Refused };
+        Fault::new(kind, "this machine", error.to_string())
+    }
+}

@@ -13,6 +13,7 @@ mod fault;
 pub mod folder;
 pub mod memory;
 mod sign_in;
+pub mod within;
 
 pub use fault::{Fault, Kind};
 pub use sign_in::{Ask, Person, Way};
@@ -166,7 +167,18 @@ impl Course for Straight {}
 
 /// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
 pub trait Opener: Send + Sync {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>>;
+    /// All of a target: each object's name begins with the id of its vault and a `/`.
+    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>>;
+
+    /// The store of one vault, whose objects lie in a folder of the target that is called by the vault's id: so many vaults
+    /// share a target. `None`: all of it.
+    fn open(&self, target: &Target, vault: Option<&str>) -> Result<Arc<dyn Store>> {
+        let all = self.reach(target)?;
+        Ok(match vault {
+            Some(vault) => Arc::new(within::Within::new(all, vault)),
+            None => all,
+        })
+    }
 
     /// Lets a person sign in to the target, proves that it works by a small object, and keeps what opens it.
     fn sign_in(&self, target: &Target, _person: &dyn Person) -> Result<Account> {
@@ -178,7 +190,7 @@ pub trait Opener: Send + Sync {
 pub struct Folders;
 
 impl Opener for Folders {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
+    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>> {
         match target {
             Target::Folder(folder) => Ok(Arc::new(folder::Folder::new(target.name(), &folder.path))),
             other => Err(Fault::new(

@@ -98,6 +98,13 @@ pub enum Operation {
         #[serde(default)]
         options: PruneOptions,
     },
+    /// Brings what waits to its targets, or to the one of this name. Result: `SyncReport`.
+    Sync {
+        #[serde(default)]
+        target: Option<String>,
+    },
+    /// The same of all targets, where something waits and nobody is at it. Result: `SyncReport`, or null.
+    SyncDue,
     /// Result: `PruneReport`.
     DeleteBackup { backup: String },
     /// Result: the backup's name.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::protocol::{Failure, Operation};
 use crate::Config;
+use crate::config::cloud::Target;
 use crate::presence::Host;
 use crate::report::{HistoryFilter, ListFilter};
 use crate::watch::Consumer;
@@ -88,7 +89,8 @@ pub struct Line<'a> {
 
 /// What a clerk need not know is not told to it.
 pub fn without_secrets(config: &Config) -> Config {
-    let mut config = Config { passphrase: None, cloud: Vec::new(), ..config.clone() };
+    let cloud = config.cloud.iter().cloned().map(Target::without_secrets).collect();
+    let mut config = Config { passphrase: None, cloud, ..config.clone() };
     config.monitor.ping_url = None;
     config
 }
@@ -129,7 +131,9 @@ mod tests {
 
     #[test]
     fn no_secret_is_told_to_a_clerk() {
-        let text = r#"{"passphrase":"rahasia","monitor":{"pingUrl":"https://example.org/rahasia"}}"#;
+        let text = r#"{"passphrase":"rahasia","monitor":{"pingUrl":"https://example.org/rahasia"},
+            "cloud":[{"provider":"s3","bucket":"b","accessKeyId":"rahasia","secretAccessKey":"rahasia"},
+                     {"provider":"gdrive","clientSecret":"rahasia"}]}"#;
         let config = Config::from_json(text, Path::new("/srv/bot")).unwrap();
         let question = Question { number: 1, config: without_secrets(&config), ask: Ask::Status { now: 0 } };
         assert!(!serde_json::to_string(&question).unwrap().contains("rahasia"));

@@ -89,6 +89,11 @@ impl Description {
     }
 }
 
+/// The id of the vault whose `vault.json` these bytes are.
+pub fn id_in(bytes: &[u8]) -> Result<String> {
+    checked_json::from_bytes::<Description>(FILE, bytes)?.id().map(hex::encode)
+}
+
 /// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,
 /// and never takes the place of a vault that has lost its description.
 pub fn refuse_foreign(dir: &Path) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 
 use super::name::BackupName;
 use super::pack::PackId;
@@ -66,8 +67,13 @@ pub struct Object {
 /// Everything in the vault's folder that is worth copying, in the order in which it may arrive: no catalog, no lock, nothing
 /// temporary. A backup that ends meanwhile is left out whole.
 pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
+    objects_in(vault.dir())
+}
+
+/// The same of a vault's folder. Needs no key.
+pub fn objects_in(vault: &Path) -> Result<Vec<Object>> {
     // The snapshots are listed before the packs that they name.
-    let listed = vault.list_snapshots()?;
+    let listed = super::list_snapshots(vault)?;
     let mut found = Vec::new();
     let mut add = |part, name: String, size| found.push(Object { part, name, size });
     for name in listed {
@@ -75,11 +81,11 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
             add(Part::Snapshot, format!("snapshots/{name}"), size);
         }
     }
-    for (pack, size) in vault.list_packs()? {
+    for (pack, size) in super::list_packs(vault)? {
         add(Part::Pack, pack.object(), size);
     }
     let within = |folder: &str| -> Result<Vec<String>> {
-        let names = durable::names(&vault.dir().join(folder))?;
+        let names = durable::names(&vault.join(folder))?;
         Ok(names.iter().filter_map(|name| Some(format!("{folder}/{}", name.to_str()?))).collect())
     };
     let mut others: Vec<String> = PAGES.iter().chain([&description::FILE]).map(ToString::to_string).collect();
@@ -98,8 +104,8 @@ pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
 }
 
 /// `None`: it is no file, or has gone.
-fn size(vault: &Vault, object: &str) -> Result<Option<u64>> {
-    let path = vault.dir().join(object);
+fn size(vault: &Path, object: &str) -> Result<Option<u64>> {
+    let path = vault.join(object);
     match fs::metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         metadata => {

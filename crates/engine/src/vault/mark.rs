@@ -124,6 +124,16 @@ impl<'a> Marker<'a> {
         self.marks.live
     }
 
+    /// The packs in which something is marked, in no order.
+    pub fn packs(&self) -> impl Iterator<Item = PackId> + '_ {
+        self.marks.packs.keys().copied()
+    }
+
+    /// Is something that was marked in no pack that can be read?
+    pub fn has_lost(&self) -> bool {
+        self.marks.lost
+    }
+
     pub fn finish(self) -> (Marks, Vec<(BackupName, Error)>) {
         (self.marks, self.unreadable)
     }

@@ -7,7 +7,7 @@ pub mod attribute;
 pub mod catalog;
 pub mod checked_json;
 pub mod database;
-mod description;
+pub mod description;
 pub mod durable;
 pub mod find;
 pub mod item;
@@ -39,6 +39,7 @@ use crate::chunk::ChunkerParams;
 use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
 use crate::marriage::record;
+use crate::replica::{ledger, turn};
 use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, passphrase, random};
@@ -209,19 +210,7 @@ impl Vault {
 
     /// Every pack in the folder with its size.
     pub fn list_packs(&self) -> Result<Vec<(PackId, u64)>> {
-        let mut packs = Vec::new();
-        for folder in durable::list(&self.dir().join("packs"))? {
-            for path in durable::list(&folder)? {
-                let id = path.file_name().and_then(|name| name.to_str()).and_then(PackId::parse);
-                let Some(id) = id.filter(|id| id.path(self.dir()) == path) else { continue };
-                match fs::metadata(&path) {
-                    // Pruned at this moment, beside a reader.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    metadata => packs.push((id, metadata.at("reading", &path)?.len())),
-                }
-            }
-        }
-        Ok(packs)
+        list_packs(self.dir())
     }
 
     /// The names of all snapshots, oldest first.
@@ -485,6 +474,23 @@ pub fn list_snapshots(dir: &Path) -> Result<Vec<BackupName>> {
     Ok(names)
 }
 
+/// Every pack in a vault's folder with its size. Needs no key.
+pub fn list_packs(dir: &Path) -> Result<Vec<(PackId, u64)>> {
+    let mut packs = Vec::new();
+    for folder in durable::list(&dir.join("packs"))? {
+        for path in durable::list(&folder)? {
+            let id = path.file_name().and_then(|name| name.to_str()).and_then(PackId::parse);
+            let Some(id) = id.filter(|id| id.path(dir) == path) else { continue };
+            match fs::metadata(&path) {
+                // Pruned at this moment, beside a reader.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                metadata => packs.push((id, metadata.at("reading", &path)?.len())),
+            }
+        }
+    }
+    Ok(packs)
+}
+
 const RECOVER_SCRIPT: &str = include_str!("recover/recover.mjs");
 const RECOVER_PAGE: &str = include_str!("recover/RECOVER.md");
 
@@ -564,7 +570,8 @@ fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
 /// Whoever may write to the vault's folder could put a link there, and root would write, or remove, what that leads to. A
 /// link of our own, or of root's, is somebody's wish.
 pub fn refuse_links(dir: &Path) -> Result<()> {
-    let files = [lock::FILE, catalog::FILE, "logbook.sqlite", last_restore::FILE, record::FILE];
+    let files =
+        [lock::FILE, catalog::FILE, "logbook.sqlite", ledger::FILE, turn::FILE, last_restore::FILE, record::FILE];
     let folders = ["tmp", "packs", "snapshots", "keys", "pins", ACCEPTED, "hosts", shelf::FOLDER];
     let is_anothers = |place: &PathBuf| {
         let Ok(stat) = Stat::of(place) else { return false };

@@ -12,13 +12,14 @@ use super::{catalog, description, durable, last_restore, lock, shelf};
 use crate::Result;
 use crate::marriage::record;
 use crate::presence;
+use crate::replica::{about, ledger, turn};
 use crate::watch::logbook;
 
 /// The vault's folder in one that is somebody else's.
 pub const INNER: &str = "lifeboat";
 
-/// What a vault is made of, besides its two databases and what has a temporary name.
-const NAMES: [&str; 15] = [
+/// What a vault is made of, besides its databases and what has a temporary name.
+const NAMES: [&str; 17] = [
     description::FILE,
     "keys",
     "packs",
@@ -34,9 +35,11 @@ const NAMES: [&str; 15] = [
     super::ACCEPTED,
     "recover.mjs",
     "RECOVER.md",
+    turn::FILE,
+    about::FILE,
 ];
 /// SQLite lays files beside a database: `logbook.sqlite-wal`.
-const DATABASES: [&str; 2] = [catalog::FILE, logbook::FILE];
+const DATABASES: [&str; 3] = [catalog::FILE, logbook::FILE, ledger::FILE];
 /// Nobody's: what a disk of its own has, and what keeps an empty folder in git.
 const HARMLESS: [&str; 3] = ["lost+found", ".gitkeep", ".gitignore"];
 

@@ -105,6 +105,7 @@ impl Snapshot {
             pinned: false,
             verified_at: None,
             location: vec!["local".into()],
+            cloud: "off".into(),
         }
     }
 

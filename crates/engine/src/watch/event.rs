@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::inspection::is_news;
 use crate::Error;
-use crate::report::{BackupResult, BackupType, Damage, RestoreResult, VerifyReport};
+use crate::report::{BackupResult, BackupType, Damage, RestoreResult, SyncReport, VerifyReport};
 
 /// Something that happened, as the logbook keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,11 @@ news! {
     /// The vault has reached `monitor.storageWarnPercent` (80), or 95 percent, of `maxLocalStorage`. Again when it had gone well
     /// below that.
     "storage:warning" StorageWarning(StorageWarning) Bad "{ used: number; limit: number; percent: number }"
+    /// Everything is at a target for the first time, or again after it had failed.
+    "sync:success" SyncSuccess(SyncReport) Good "SyncReport"
+    /// Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait.
+    "sync:failure" SyncFailure(SyncFailed) Bad
+        "{ target: string; code: ErrorCode; message: string; pending: number }"
 }
 
 /// A backup that was not made.
@@ -142,6 +147,15 @@ pub struct InspectionFailure {
 pub struct BackupStale {
     pub age_ms: i64,
     pub limit_ms: i64,
+}
+
+/// A target that backups do not get to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SyncFailed {
+    pub target: String,
+    pub code: String,
+    pub message: String,
+    pub pending: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -196,6 +210,11 @@ impl News {
             Err(error) if error.is_nobodys_fault() => None,
             Err(error) => Some(News::inspection_failure(operation, error.code(), &error.to_string())),
         }
+    }
+
+    pub fn sync_failure(target: &str, code: &str, message: &str, pending: u64) -> News {
+        let (target, code, message) = (target.into(), code.into(), message.into());
+        News::SyncFailure(SyncFailed { target, code, message, pending })
     }
 
     pub fn inspection_failure(operation: &str, code: &str, message: &str) -> News {
@@ -270,6 +289,7 @@ mod tests {
             News::inspection_failure("VERIFY", "E_SOURCE", "why"),
             News::BackupStale(BackupStale { age_ms: 1, limit_ms: 1 }),
             News::StorageWarning(StorageWarning { used: 1, limit: 1, percent: 1.0 }),
+            News::sync_failure("s3", "E_CLOUD", "why", 3),
         ];
         for news in told {
             let declared = LIST.iter().find(|(name, ..)| *name == news.name()).unwrap().3;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::event::{BackupStale, News, StorageWarning};
 use super::lines::ledger;
 use super::{Claim, Consumer, Event, Logbook, fact, newest_good};
+use crate::replica::standing;
 use crate::schedule::{self, Agenda};
 use crate::vault::{self, Vault, lock, place};
 use crate::{Config, Result, presence, zone};
@@ -32,7 +33,9 @@ pub struct Look {
     pub backup: Option<Missed>,
     /// An inspection is due.
     pub inspection: Option<Missed>,
-    /// When the next of them is.
+    /// Something waits for a target.
+    pub sync: bool,
+    /// When the next backup or inspection is.
     pub wake: Option<i64>,
     /// No scheduled backups until then.
     pub paused: Option<i64>,
@@ -76,7 +79,8 @@ impl Watch {
         let backup = ledger.due(&agenda, now).filter(|_| !is_held).map(|due| Missed { missed: due.missed });
         let inspection = ledger.inspection_due(&agenda, now).filter(|_| !is_held).map(|missed| Missed { missed });
         let paused = ledger.paused.filter(|until| *until > now);
-        Ok(Look { backup, inspection, wake, paused, untold })
+        let sync = standing::is_due(&self.config, &dir, now);
+        Ok(Look { backup, inspection, sync, wake, paused, untold })
     }
 
     /// Keeps what is to be told of the age of the backups and of their room. Returns what could not be kept.

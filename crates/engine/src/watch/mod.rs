@@ -30,11 +30,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::replica::standing;
 use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
 use crate::vault::catalog::Catalog;
 use crate::vault::name::BackupName;
-use crate::{Result, vault};
+use crate::vault::place;
+use crate::{Config, Result, vault};
 
 /// The names of facts in the logbook.
 pub(crate) mod fact {
@@ -111,13 +113,14 @@ pub(crate) fn doubted(dir: &Path) -> Option<BackupInfo> {
 }
 
 /// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.
-pub fn backups(vault: &Path, filter: &ListFilter) -> Result<Option<Vec<BackupInfo>>> {
+pub fn backups(config: &Config, filter: &ListFilter) -> Result<Option<Vec<BackupInfo>>> {
+    let vault = &place::of(&config.backup_dir);
     let mut all_known = true;
     let backups = vault::backups(vault, Catalog::open_read_only(vault), filter, |_| {
         all_known = false;
         None
     })?;
-    Ok(all_known.then(|| inspection::verified(vault, backups)))
+    Ok(all_known.then(|| standing::where_they_are(config, vault, inspection::verified(vault, backups))))
 }
 
 /// The days, since the epoch, on which anything ran in a vault, as far as its history goes back.

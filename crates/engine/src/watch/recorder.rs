@@ -10,7 +10,8 @@ use super::logbook::Logbook;
 use super::settle;
 use crate::presence;
 use crate::report::{
-    BackupInfo, BackupResult, BackupType, ExportResult, PruneReport, RestoreResult, Run, RunResult, VerifyReport,
+    BackupInfo, BackupResult, BackupType, ExportResult, PruneReport, RestoreResult, Run, RunResult, SyncReport,
+    VerifyReport,
 };
 use crate::vault::Vault;
 use crate::{Control, Error, Result};
@@ -210,6 +211,16 @@ impl Outcome for VerifyReport {
                 1 => format!("{}: {}", first.object, first.message),
                 many => format!("{}: {}; and {} more", first.object, first.message, many - 1),
             });
+        }
+    }
+}
+
+impl Outcome for SyncReport {
+    fn describe(&self, run: &mut Run) {
+        (run.size, run.items) = (Some(self.bytes), Some(self.uploaded));
+        if let Some(first) = self.failed.first() {
+            run.result = RunResult::Failure;
+            (run.code, run.message) = (Some(first.code.clone()), Some(first.message.clone()));
         }
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::{Logbook, doubted, fact, newest_good_of};
 use crate::presence::{self, Host};
+use crate::replica::standing;
 use crate::report::{
-    HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult, ScheduleStatus, Status,
-    StorageStatus, VerifyReport,
+    CloudState, CloudStatus, HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult,
+    ScheduleStatus, Status, StorageStatus, VerifyReport,
 };
 use crate::restore::{self, Unfinished};
 use crate::schedule::{self as schedules, Agenda};
@@ -63,6 +64,8 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         problems.of_damage(logbook.fact(fact::REHEARSAL).unwrap_or_default(), "The rehearsal of a restore failed");
     }
     problems.of_storage(config, used);
+    let cloud = standing::of_targets(config, dir).unwrap_or_default();
+    problems.of_targets(&cloud);
     problems.of_logbook(dir, unreadable);
     let problems = since(problems.0, logbook.as_ref(), dir, now);
     let catalog = Catalog::open_read_only(dir);
@@ -83,6 +86,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
             source_bytes: catalog.and_then(|catalog| catalog.total_size().ok()).unwrap_or(0),
             stored_bytes: stored,
         },
+        cloud,
         schedule,
     })
 }
@@ -272,6 +276,15 @@ impl Problems {
                  still read in the root; then `lifeboat verify --part` says what is left."
             ),
         );
+    }
+
+    /// What is not elsewhere goes with this disk.
+    fn of_targets(&mut self, targets: &[CloudStatus]) {
+        for target in targets.iter().filter(|target| target.state == CloudState::Failing) {
+            if let Some(failure) = &target.last_failure {
+                self.add(&failure.code, format!("Backups do not get to a target: {}", failure.message));
+            }
+        }
     }
 
     fn of_storage(&mut self, config: &Config, used: u64) {

@@ -1,0 +1,464 @@
+//! The ledger: what is where, in a small SQLite file of its own in the vault's folder.
+//!
+//! Of each target it knows the objects that are there, the uploads that have begun, and how it went. It is a cache: deleted, it is
+//! built again by listing each target once. What is in it about uploads is a secret, so only the owner may read it. It says of
+//! nothing that it is there before the target has said so.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::capture::databases::WITH_SIDES;
+use crate::error::IoContext;
+use crate::secret::Secret;
+use crate::store::Stored;
+use crate::vault::database::Database;
+use crate::{Error, Result};
+
+pub const FILE: &str = "replica.sqlite";
+/// Raised whenever the tables change: an older or newer ledger is thrown away and built again.
+const VERSION: i64 = 1;
+const PATIENCE: Duration = Duration::from_secs(5);
+/// For whoever only looks.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// `identity`: which place it is. `busy`: somebody is at work there, or was cut off. `listed`: when its objects were last compared
+/// with the list. `told`: the code that listeners were told last, empty where all was well.
+const SCHEMA: &str = "
+    CREATE TABLE targets (
+        name TEXT PRIMARY KEY, identity TEXT NOT NULL, busy INTEGER NOT NULL DEFAULT 0, listed INTEGER, success INTEGER,
+        failed INTEGER, code TEXT, message TEXT, not_before INTEGER NOT NULL DEFAULT 0, told TEXT, about TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE objects (
+        target TEXT NOT NULL, object TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT, id TEXT, written INTEGER, content TEXT,
+        read INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY (target, object)
+    ) WITHOUT ROWID;
+    CREATE TABLE sessions (
+        target TEXT NOT NULL, object TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (target, object)
+    ) WITHOUT ROWID;
+    CREATE TABLE unneeded (
+        target TEXT NOT NULL, object TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (target, object)
+    ) WITHOUT ROWID;
+    CREATE TABLE spare (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// What is known of the objects of a target.
+const BY_TARGET: [&str; 4] = ["objects", "sessions", "unneeded", "spare"];
+
+pub struct Ledger {
+    db: Database,
+}
+
+/// How a target is, as it was seen last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub busy: bool,
+    pub listed: Option<i64>,
+    /// When everything was last there.
+    pub success: Option<i64>,
+    pub failure: Option<Failure>,
+    pub not_before: i64,
+    pub told: Option<String>,
+    /// The note about the vault, as it was written last.
+    pub about: Option<String>,
+}
+
+/// What went wrong last, and nothing went well since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub at: i64,
+    pub code: String,
+    pub message: String,
+}
+
+impl Ledger {
+    /// Opens it for writing. One that is missing, damaged, or of another version is made anew.
+    pub fn open(vault: &Path) -> Result<Ledger> {
+        match Ledger::try_open(vault) {
+            Err(Error::Corrupt { .. } | Error::Internal { .. }) => {
+                Ledger::remove(vault)?;
+                Ledger::try_open(vault)
+            }
+            opened => opened,
+        }
+    }
+
+    fn try_open(vault: &Path) -> Result<Ledger> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let db = Database::open(&vault.join(FILE), flags, |db| {
+            db.busy_timeout(PATIENCE)?;
+            db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;")?;
+            match version(db)? {
+                VERSION => Ok(()),
+                0 => db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")),
+                _ => Err(rusqlite::Error::InvalidQuery),
+            }
+        })?;
+        Ok(Ledger { db })
+    }
+
+    fn remove(vault: &Path) -> Result<()> {
+        for suffix in WITH_SIDES {
+            let file = vault.join(format!("{FILE}{suffix}"));
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.at("removing the damaged", &file)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens it beside whoever writes. `None` where there is none that can be used: then nothing is known to be anywhere.
+    pub fn read(vault: &Path) -> Option<Ledger> {
+        let file = vault.join(FILE);
+        if !file.exists() {
+            return None;
+        }
+        let mut found = 0;
+        let db = Database::open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+            db.busy_timeout(GLANCE)?;
+            found = version(db)?;
+            Ok(())
+        });
+        Some(Ledger { db: db.ok()? }).filter(|_| found == VERSION)
+    }
+
+    /// A target whose place is another one than before begins anew. Says whether it is the same.
+    pub fn begin(&self, target: &str, identity: &str) -> Result<bool> {
+        let known: Option<String> = self.db.get("SELECT identity FROM targets WHERE name = ?1", params![target])?;
+        if known.as_deref() == Some(identity) {
+            return Ok(true);
+        }
+        self.in_one(|db| {
+            for table in BY_TARGET {
+                db.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [target])?;
+            }
+            db.execute("INSERT OR REPLACE INTO targets (name, identity) VALUES (?1, ?2)", params![target, identity])
+                .map(drop)
+        })?;
+        Ok(false)
+    }
+
+    /// `None`: of this place nothing is known.
+    pub fn standing(&self, target: &str, identity: &str) -> Result<Option<Standing>> {
+        let sql = "SELECT busy, listed, success, failed, code, message, not_before, told, about FROM targets
+                   WHERE name = ?1 AND identity = ?2";
+        let rows = self.db.query(sql, params![target, identity], |row| {
+            let failure = match (row.get(3)?, row.get(4)?, row.get(5)?) {
+                (Some(at), Some(code), Some(message)) => Some(Failure { at, code, message }),
+                _ => None,
+            };
+            Ok(Standing {
+                busy: row.get(0)?,
+                listed: row.get(1)?,
+                success: row.get(2)?,
+                failure,
+                not_before: row.get(6)?,
+                told: row.get(7)?,
+                about: row.get(8)?,
+            })
+        })?;
+        Ok(rows.into_iter().next())
+    }
+
+    pub fn set_busy(&self, target: &str, busy: bool) -> Result<()> {
+        self.db.run("UPDATE targets SET busy = ?2 WHERE name = ?1", params![target, busy])
+    }
+
+    pub fn set_about(&self, target: &str, about: &str) -> Result<()> {
+        self.db.run("UPDATE targets SET about = ?2 WHERE name = ?1", params![target, about])
+    }
+
+    pub fn succeeded(&self, target: &str, now: i64) -> Result<()> {
+        self.db.run(
+            "UPDATE targets SET success = ?2, failed = NULL, code = NULL, message = NULL, not_before = 0 WHERE name = ?1",
+            params![target, now],
+        )
+    }
+
+    pub fn failed(&self, target: &str, failure: &Failure, not_before: i64) -> Result<()> {
+        self.db.run(
+            "UPDATE targets SET failed = ?2, code = ?3, message = ?4, not_before = ?5 WHERE name = ?1",
+            params![target, failure.at, failure.code, failure.message, not_before],
+        )
+    }
+
+    /// Is this state of a target news? Then it is noted as told.
+    pub fn is_news(&self, target: &str, code: &str) -> Result<bool> {
+        self.in_one(|db| {
+            db.execute("UPDATE targets SET told = ?2 WHERE name = ?1 AND told IS NOT ?2", params![target, code])
+                .map(|changed| changed > 0)
+        })
+    }
+
+    /// The size of an object that is there, and for one that may be replaced, the hash of what was written.
+    pub fn has(&self, target: &str, object: &str) -> Result<Option<(u64, Option<String>)>> {
+        let sql = "SELECT size, content FROM objects WHERE target = ?1 AND object = ?2";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?));
+        self.db.with(|db| db.prepare_cached(sql)?.query_row(params![target, object], row).optional())
+    }
+
+    /// The names and sizes of all that is there, of which the name begins so.
+    pub fn objects(&self, target: &str, prefix: &str) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT object, size FROM objects WHERE target = ?1 AND substr(object, 1, length(?2)) = ?2";
+        self.db.query(sql, params![target, prefix], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))
+    }
+
+    /// The objects of a target as it reported them.
+    pub fn known(&self, target: &str) -> Result<Vec<Stored>> {
+        let sql = "SELECT object, size, checksum, id, written FROM objects WHERE target = ?1";
+        self.db.query(sql, params![target], |row| {
+            let size = row.get::<_, i64>(1)? as u64;
+            Ok(Stored { object: row.get(0)?, size, checksum: row.get(2)?, id: row.get(3)?, written: row.get(4)? })
+        })
+    }
+
+    /// One object as the target reported it.
+    pub fn known_one(&self, target: &str, object: &str) -> Result<Option<Stored>> {
+        let sql = "SELECT size, checksum, id, written FROM objects WHERE target = ?1 AND object = ?2";
+        let row = |row: &rusqlite::Row<'_>| {
+            let size = row.get::<_, i64>(0)? as u64;
+            Ok(Stored { object: object.into(), size, checksum: row.get(1)?, id: row.get(2)?, written: row.get(3)? })
+        };
+        self.db.with(|db| db.prepare_cached(sql)?.query_row(params![target, object], row).optional())
+    }
+
+    /// It is there, as the target says. What was begun of it has ended. `content`: the hash of one that may be replaced.
+    pub fn arrived(&self, target: &str, stored: &Stored, content: Option<&str>, now: i64) -> Result<()> {
+        self.in_one(|db| {
+            put(db, target, stored, content, now, 0)?;
+            db.execute("DELETE FROM sessions WHERE target = ?1 AND object = ?2", params![target, stored.object])
+                .map(drop)
+        })
+    }
+
+    pub fn gone(&self, target: &str, object: &str) -> Result<()> {
+        self.db.run("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, object])
+    }
+
+    /// A part of a list of the target, whose number is `listing`. What it says of an object that was known as another one is
+    /// believed: with that, what was written of it is forgotten.
+    pub fn seen(&self, target: &str, part: &[Stored], listing: i64) -> Result<()> {
+        self.in_one(|db| part.iter().try_for_each(|stored| put_seen(db, target, stored, listing)))
+    }
+
+    /// The list is whole: what was not in it is not there. Returns how many objects were known that are not.
+    pub fn listed(&self, target: &str, listing: i64) -> Result<usize> {
+        self.in_one(|db| {
+            let gone = db.execute("DELETE FROM objects WHERE target = ?1 AND seen <> ?2", params![target, listing])?;
+            db.execute("UPDATE targets SET listed = ?2 WHERE name = ?1", params![target, listing])?;
+            Ok(gone)
+        })
+    }
+
+    /// The list is to be compared the next time, and all backups are looked at.
+    pub fn forget_listing(&self, target: &str) -> Result<()> {
+        self.db.run("UPDATE targets SET listed = NULL WHERE name = ?1", params![target])
+    }
+
+    /// Nothing is known to be there any more.
+    pub fn forget_objects(&self, target: &str) -> Result<()> {
+        self.in_one(|db| {
+            for table in BY_TARGET {
+                db.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [target])?;
+            }
+            db.execute("UPDATE targets SET listed = NULL WHERE name = ?1", [target]).map(drop)
+        })
+    }
+
+    /// By what an upload can be gone on with.
+    pub fn session(&self, target: &str, object: &str) -> Result<Option<Secret>> {
+        let sql = "SELECT session FROM sessions WHERE target = ?1 AND object = ?2";
+        Ok(self.db.get::<String>(sql, params![target, object])?.map(Secret::new))
+    }
+
+    pub fn sessions(&self, target: &str) -> Result<Vec<(String, Secret)>> {
+        let sql = "SELECT object, session FROM sessions WHERE target = ?1";
+        self.db.query(sql, params![target], |row| Ok((row.get(0)?, Secret::new(row.get::<_, String>(1)?))))
+    }
+
+    pub fn keep_session(&self, target: &str, object: &str, session: Option<&Secret>) -> Result<()> {
+        match session {
+            Some(session) => self
+                .db
+                .run("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)", params![target, object, session.expose()]),
+            None => self.db.run("DELETE FROM sessions WHERE target = ?1 AND object = ?2", params![target, object]),
+        }
+    }
+
+    /// Objects of this kind that nobody has read back since, the longest first.
+    pub fn unread(&self, target: &str, since: i64) -> Result<Vec<(String, u64)>> {
+        let sql = "SELECT object, size FROM objects WHERE target = ?1 AND read <= ?2
+                   AND (object GLOB 'packs/*' OR object GLOB 'snapshots/*') ORDER BY read, object";
+        self.db.query(sql, params![target, since], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))
+    }
+
+    pub fn was_read(&self, target: &str, object: &str, now: i64) -> Result<()> {
+        self.db.run("UPDATE objects SET read = ?3 WHERE target = ?1 AND object = ?2", params![target, object, now])
+    }
+
+    /// Since when what is there is needed by no backup there.
+    pub fn unneeded(&self, target: &str) -> Result<HashMap<String, i64>> {
+        let sql = "SELECT object, since FROM unneeded WHERE target = ?1";
+        let rows = self.db.query(sql, params![target], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// These are all of them.
+    pub fn set_unneeded(&self, target: &str, objects: &HashMap<String, i64>) -> Result<()> {
+        self.in_one(|db| {
+            db.execute("DELETE FROM unneeded WHERE target = ?1", [target])?;
+            let mut insert = db.prepare_cached("INSERT INTO unneeded VALUES (?1, ?2, ?3)")?;
+            objects.iter().try_for_each(|(object, since)| insert.execute(params![target, object, since]).map(drop))
+        })
+    }
+
+    /// Packs of the vault that are not at the target, and that no backup needs there.
+    pub fn set_spare(&self, target: &str, packs: &[String]) -> Result<()> {
+        self.in_one(|db| {
+            db.execute("DELETE FROM spare WHERE target = ?1", [target])?;
+            let mut insert = db.prepare_cached("INSERT OR IGNORE INTO spare VALUES (?1, ?2)")?;
+            packs.iter().try_for_each(|pack| insert.execute([target, pack]).map(drop))
+        })
+    }
+
+    pub fn spare(&self, target: &str) -> Result<HashSet<String>> {
+        let rows = self.db.query("SELECT object FROM spare WHERE target = ?1", params![target], |row| row.get(0))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// A number that is remembered besides.
+    pub fn note(&self, key: &str, value: i64) -> Result<()> {
+        self.db.run("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", params![key, value])
+    }
+
+    pub fn noted(&self, key: &str) -> Result<Option<i64>> {
+        self.db.get("SELECT value FROM meta WHERE key = ?1", params![key])
+    }
+
+    fn in_one<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.db.with(|db| {
+            let transaction = db.unchecked_transaction()?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn put(
+    db: &Connection,
+    target: &str,
+    stored: &Stored,
+    content: Option<&str>,
+    now: i64,
+    seen: i64,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
+        .execute(params![
+            target,
+            stored.object,
+            stored.size as i64,
+            stored.checksum,
+            stored.id,
+            stored.written,
+            content,
+            now,
+            seen
+        ])
+        .map(drop)
+}
+
+fn put_seen(db: &Connection, target: &str, stored: &Stored, listing: i64) -> rusqlite::Result<()> {
+    let mut select =
+        db.prepare_cached("SELECT size, checksum, content, read FROM objects WHERE target = ?1 AND object = ?2")?;
+    let known = select
+        .query_row(params![target, stored.object], |row| {
+            let size: i64 = row.get(0)?;
+            Ok((size as u64, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?, row.get::<_, i64>(3)?))
+        })
+        .optional()?;
+    let is_same = |checksum: &Option<String>| match (checksum, &stored.checksum) {
+        (Some(before), Some(now)) => before == now,
+        _ => true,
+    };
+    match known {
+        // What was written is not what lies there now.
+        Some((size, checksum, ..)) if size != stored.size || !is_same(&checksum) => db
+            .execute("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, stored.object])
+            .map(drop),
+        Some((_, checksum, content, read)) => {
+            let stored = Stored { checksum: stored.checksum.clone().or(checksum), ..stored.clone() };
+            put(db, target, &stored, content.as_deref(), read, listing)
+        }
+        None => put(db, target, stored, None, 0, listing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(object: &str, size: u64, checksum: Option<&str>) -> Stored {
+        Stored { object: object.into(), size, checksum: checksum.map(str::to_owned), ..Stored::default() }
+    }
+
+    #[test]
+    fn a_ledger_that_is_nonsense_is_made_anew_and_only_its_owner_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), "no database at all, but long enough to look like one".repeat(20))
+            .unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin("disk", "here").unwrap();
+        assert_eq!(ledger.standing("disk", "here").unwrap(), Some(Standing::default()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_target_that_has_moved_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin("s3", "bucket a").unwrap();
+        ledger.arrived("s3", &stored("vault.json", 3, None), None, 1).unwrap();
+        ledger.keep_session("s3", "packs/x", Some(&Secret::new("hush"))).unwrap();
+        assert!(ledger.begin("s3", "bucket a").unwrap());
+        assert_eq!(ledger.known("s3").unwrap().len(), 1);
+        assert!(!ledger.begin("s3", "bucket b").unwrap());
+        assert!(ledger.known("s3").unwrap().is_empty() && ledger.sessions("s3").unwrap().is_empty());
+        assert_eq!(ledger.standing("s3", "bucket a").unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_list_does_not_have_or_has_otherwise_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin("s3", "b").unwrap();
+        for object in ["same", "gone", "half", "other"] {
+            ledger.arrived("s3", &stored(object, 10, Some("md5:1")), None, 1).unwrap();
+        }
+        let list = [
+            stored("same", 10, Some("md5:1")),
+            stored("half", 5, Some("md5:1")),
+            stored("other", 10, Some("md5:2")),
+            stored("new", 7, None),
+        ];
+        ledger.seen("s3", &list, 42).unwrap();
+        assert_eq!(ledger.listed("s3", 42).unwrap(), 1);
+        let mut known: Vec<_> = ledger.known("s3").unwrap().into_iter().map(|stored| stored.object).collect();
+        known.sort();
+        assert_eq!(known, ["new", "same"]);
+        assert_eq!(ledger.standing("s3", "b").unwrap().unwrap().listed, Some(42));
+    }
+}

@@ -1,0 +1,53 @@
+//! Replicas: how a vault gets to its targets, and stays there as it should be.
+//!
+//! A target has the same objects as the vault, under a prefix of its own. [`sync`] brings them there: first what opens the vault,
+//! then backup by backup, the newest first, each with its packs before its record ([`push`]); so what is there is always a whole
+//! vault of fewer backups. What is where stands in the [`ledger`], and what waits is what the vault has and the ledger has not:
+//! it survives everything. Nothing here takes the vault's lock.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`sync`] | all targets, each in a thread of its own |
+//! | [`push`] | one target, from the first look at it to the note that it is up to date |
+//! | [`meeting`] | is what lies there this vault, and nobody else's? |
+//! | [`needs`] | which packs a backup needs |
+//! | `read_back.rs` | what is there is compared with what is here, a part each week |
+//! | [`line`] | objects on their way, several at a time, in order |
+//! | [`ledger`] | what is where |
+//! | [`about`] | the note about a vault that others of the same target read |
+//! | [`bandwidth`], [`retry`] | how fast, and how often |
+//! | [`turn`] | one process at a time |
+//! | [`standing`] | how the targets are, for whoever only looks |
+
+pub mod about;
+pub mod bandwidth;
+pub mod ledger;
+pub mod line;
+pub mod meeting;
+pub mod needs;
+pub mod push;
+mod read_back;
+pub mod retry;
+pub mod standing;
+pub mod sync;
+pub mod turn;
+
+pub use ledger::Ledger;
+pub use retry::Patience;
+pub use sync::Sync;
+pub use turn::Turn;
+
+use crate::store::{Fault, Kind, Result, Store};
+
+/// A small object of a target, which may be anything: more than `most` bytes of it are not read. `None`: it is not there.
+pub fn read_small(store: &dyn Store, target: &str, object: &str, most: u64) -> Result<Option<Vec<u8>>> {
+    let Some(stored) = store.head(object)? else { return Ok(None) };
+    if stored.size > most {
+        let message = format!("{object} has {} bytes, which is far too large for what it is.", stored.size);
+        return Err(Fault::new(Kind::Damaged, target, message));
+    }
+    match store.get(object, 0, stored.size as usize) {
+        Err(fault) if fault.kind == Kind::Missing => Ok(None),
+        other => other.map(Some),
+    }
+}

@@ -1,0 +1,418 @@
+//! One target: everything of the vault that is not there is brought there, in an order in which what is there is always whole.
+//!
+//! Nothing is noted as being there before the target has said so, with its size. An upload that is cut off is gone on with,
+//! by the session that the ledger has kept; where the target has kept it all although it said otherwise, it is not sent again.
+//! Whoever was cut off here compares the list of the target first.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::bandwidth::Pace;
+use super::ledger::Ledger;
+use super::line::{Sent, send_all};
+use super::needs::{Asker, Needs};
+use super::retry::Patience;
+use crate::chunk::gzip::Inflater;
+use crate::config::cloud::Target;
+use crate::mutex::lock;
+use crate::report::{Progress, SyncFailure};
+use crate::secret::Secret;
+use crate::store::{Course, Fault, Kind, Result, Store, Stored, Whole};
+use crate::vault::layout::{self, Object, Part};
+use crate::vault::name::BackupName;
+use crate::vault::pack::PackId;
+use crate::vault::{Vault, durable};
+use crate::{Config, Control, Error, retention, verify};
+
+/// Packs that are sent at a time; Drive takes about three writes a second.
+const AT_A_TIME: usize = 4;
+const AT_A_TIME_ON_DRIVE: usize = 3;
+/// So many backups are looked at before what they need is sent; the newest one goes alone, and first.
+const BATCH: usize = 64;
+/// How often the list of a target is compared, in milliseconds: what somebody removes there is sent again.
+const COMPARE: i64 = 24 * 3_600_000;
+/// More objects than any vault has: a target that lists more is not one of ours.
+const MOST_OBJECTS: usize = 2_000_000;
+/// Objects of a list that are noted at once.
+const PART: usize = 1_000;
+/// Keys and pages are a few kilobytes.
+const SMALL: u64 = 1 << 20;
+/// Packs may be written anew while they are sent, again and again; some time that is not what happens.
+const MOST_LOOKS: usize = 8;
+
+pub struct Push<'a> {
+    pub vault: &'a Vault,
+    pub config: &'a Config,
+    pub target: &'a Target,
+    /// By which the ledger knows which place it is.
+    pub identity: String,
+    pub store: &'a dyn Store,
+    pub ledger: &'a Mutex<Ledger>,
+    pub pace: Pace,
+    pub patience: Patience,
+    pub control: &'a Control,
+    pub tally: &'a Tally,
+    /// The root's id.
+    pub root: Option<String>,
+}
+
+/// What was done, for all targets together.
+#[derive(Default)]
+pub struct Tally {
+    pub uploaded: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Bytes that are under way or were, for the progress.
+    sent: AtomicU64,
+    pub failed: Mutex<Vec<SyncFailure>>,
+}
+
+impl Push<'_> {
+    pub fn name(&self) -> &str {
+        self.target.name()
+    }
+
+    pub fn run(&self) -> Result<()> {
+        lock(self.ledger).begin(self.name(), &self.identity)?;
+        self.store.recall(&lock(self.ledger).known(self.name())?);
+        self.meet()?;
+        let standing = lock(self.ledger).standing(self.name(), &self.identity)?.unwrap_or_default();
+        let is_recent = |at: &i64| (0..COMPARE).contains(&(self.control.now() - at));
+        let compares = standing.busy || standing.listed.filter(is_recent).is_none();
+        if compares {
+            self.compare()?;
+        }
+        lock(self.ledger).set_busy(self.name(), true)?;
+        self.send_small()?;
+        let before = layout::objects(self.vault)?;
+        let is_whole = self.send_backups(compares)?;
+        self.remove_marks()?;
+        self.end_sessions()?;
+        if is_whole {
+            self.note_spare(&before)?;
+        }
+        self.tell_about()?;
+        self.read_back()?;
+        lock(self.ledger).set_busy(self.name(), false)?;
+        Ok(())
+    }
+
+    pub(super) fn retry<T>(&self, call: impl FnMut() -> Result<T>) -> Result<T> {
+        self.patience.retry(self.control, call)
+    }
+
+    /// Makes the ledger say what the target lists.
+    fn compare(&self) -> Result<()> {
+        // One that is cut off and tried again has a number of its own, as each must.
+        self.retry(|| {
+            let listing = self.control.now().max(1) + 1;
+            let (mut part, mut count, mut failed) = (Vec::new(), 0, None);
+            let note = |part: &mut Vec<Stored>| -> Result<()> {
+                Ok(lock(self.ledger).seen(self.name(), &std::mem::take(part), listing)?)
+            };
+            self.store.list("", &mut |stored| {
+                // What others have put there is none of ours.
+                if Part::of(&stored.object).is_none() || failed.is_some() {
+                    return;
+                }
+                count += 1;
+                part.push(stored);
+                if part.len() >= PART {
+                    failed = note(&mut part).err();
+                }
+            })?;
+            if let Some(fault) = failed {
+                return Err(fault);
+            }
+            if count > MOST_OBJECTS {
+                return Err(self.refuse(format!("It lists {count} objects, which is more than any vault has.")));
+            }
+            note(&mut part)?;
+            lock(self.ledger).listed(self.name(), listing)?;
+            Ok(())
+        })
+    }
+
+    /// Keys, pages and marks.
+    fn send_small(&self) -> Result<()> {
+        for object in layout::objects(self.vault)? {
+            let is_small = matches!(object.part, Part::Key | Part::Page | Part::Mark);
+            if !is_small || self.control.is_cancelled() {
+                continue;
+            }
+            let bytes = match durable::read_small(&self.vault.dir().join(&object.name), SMALL) {
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes?,
+            };
+            let content = hex::encode(Sha256::digest(&bytes));
+            let known = lock(self.ledger).has(self.name(), &object.name)?;
+            match known {
+                Some((size, Some(known))) if size == bytes.len() as u64 && known == content => continue,
+                // Listed, and nobody knows with what in it.
+                Some((size, None)) if size == bytes.len() as u64 => {
+                    let theirs = self.retry(|| self.store.get(&object.name, 0, bytes.len()))?;
+                    if theirs == bytes {
+                        let stored = Stored { object: object.name.clone(), size, ..Stored::default() };
+                        let known = lock(self.ledger).known_one(self.name(), &object.name)?.unwrap_or(stored);
+                        lock(self.ledger).arrived(self.name(), &known, Some(&content), self.control.now())?;
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            self.put(&object.name, &bytes, Some(&content))?;
+        }
+        Ok(self.control.check()?)
+    }
+
+    /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be. False: what some of them
+    /// need is not here.
+    fn send_backups(&self, all: bool) -> Result<bool> {
+        let mut unsendable: HashMap<String, String> = HashMap::new();
+        let mut careful = false;
+        for _ in 0..MOST_LOOKS {
+            if self.look(all, &mut careful, &mut unsendable)? {
+                let mut failed = lock(&self.tally.failed);
+                let is_whole = unsendable.is_empty();
+                for (object, message) in unsendable {
+                    let (target, code) = (self.name().to_owned(), "E_CORRUPT".to_owned());
+                    failed.push(SyncFailure { object, target, code, message });
+                }
+                return Ok(is_whole);
+            }
+        }
+        Err(Fault::new(Kind::Transient { after: None }, self.name(), "The vault changes faster than it can be sent."))
+    }
+
+    /// False: something was not here any more, and is to be looked for again.
+    fn look(&self, all: bool, careful: &mut bool, unsendable: &mut HashMap<String, String>) -> Result<bool> {
+        let names = self.newest_first(all)?;
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let mut asker = Asker::new(self.vault, *careful)?;
+        let (first, rest) = names.split_at(1);
+        for batch in [first].into_iter().chain(rest.chunks(BATCH)) {
+            let mut objects = Vec::new();
+            for name in batch {
+                self.control.check()?;
+                self.plan(name, &mut asker, unsendable, &mut objects)?;
+            }
+            let damaged = Mutex::new(HashMap::new());
+            if !send_all(objects, self.at_a_time(), |object| self.send(object, &damaged))? {
+                // Which backups that hurts is asked one by one.
+                let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *careful |= !damaged.is_empty();
+                unsendable.extend(damaged);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those whose records are not there; `all`: of all of them.
+    fn newest_first(&self, all: bool) -> Result<Vec<BackupName>> {
+        let mut names = self.vault.list_snapshots()?;
+        names.reverse();
+        // What is dated in the future was made under a clock that was wrong.
+        names.sort_by_key(|name| retention::is_ahead(name.millis(), self.control.now()));
+        let ledger = lock(self.ledger);
+        let mut wanted = Vec::new();
+        for name in names {
+            if all || ledger.has(self.name(), &record(&name))?.is_none() {
+                wanted.push(name);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Adds what has to be sent of a backup.
+    fn plan(
+        &self,
+        name: &BackupName,
+        asker: &mut Asker<'_>,
+        unsendable: &mut HashMap<String, String>,
+        objects: &mut Vec<Object>,
+    ) -> Result<()> {
+        let packs = match asker.of(name)? {
+            Needs::Gone => return Ok(()),
+            Needs::Unknown(why) => {
+                unsendable.insert(record(name), why);
+                return Ok(());
+            }
+            Needs::Packs(packs) => packs,
+        };
+        let ledger = lock(self.ledger);
+        let mut missing = Vec::new();
+        for pack in packs {
+            let object = pack.object();
+            // It is here, or is found not to be when it is sent.
+            let size = std::fs::metadata(pack.path(self.vault.dir())).map(|metadata| metadata.len()).unwrap_or(0);
+            if ledger.has(self.name(), &object)?.is_some_and(|(there, _)| there == size || size == 0) {
+                continue;
+            }
+            if let Some(why) = unsendable.get(&object).cloned() {
+                unsendable.insert(record(name), format!("{name} needs {object}, which is damaged here. {why}"));
+                return Ok(());
+            }
+            missing.push(Object { part: Part::Pack, name: object, size });
+        }
+        let record = record(name);
+        let is_there = ledger.has(self.name(), &record)?.is_some();
+        if is_there && missing.is_empty() {
+            return Ok(());
+        }
+        if is_there {
+            // It is not whole there, whatever was noted.
+            ledger.gone(self.name(), &record)?;
+        }
+        // The name of a pack decides nothing: any order will do, and each time the same is easier to follow.
+        missing.sort_by(|a, b| a.name.cmp(&b.name));
+        objects.extend(missing);
+        objects.push(Object { part: Part::Snapshot, name: record, size: 0 });
+        Ok(())
+    }
+
+    fn at_a_time(&self) -> usize {
+        if matches!(self.target, Target::GDrive(_)) { AT_A_TIME_ON_DRIVE } else { AT_A_TIME }
+    }
+
+    /// A pack or a record. `damaged` gets what must not be sent, and why.
+    fn send(&self, object: &Object, damaged: &Mutex<HashMap<String, String>>) -> Result<Sent> {
+        if lock(self.ledger).has(self.name(), &object.name)?.is_some_and(|(size, _)| size == object.size) {
+            return Ok(Sent::Done);
+        }
+        let opened = File::open(self.vault.dir().join(&object.name)).and_then(Whole::new);
+        let body = match opened {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // A backup that was pruned meanwhile is not missed, and a pack is looked for elsewhere.
+                return Ok(if object.part == Part::Pack { Sent::NotHere } else { Sent::Done });
+            }
+            opened => opened.map_err(|error| Fault::from(Error::io("reading", &object.name, error)))?,
+        };
+        if let Some(pack) = PackId::of_object(&object.name)
+            && let Some(why) = self.damage(pack)?
+        {
+            lock(damaged).insert(object.name.clone(), why);
+            return Ok(Sent::NotHere);
+        }
+        self.put(&object.name, &body, None)?;
+        Ok(Sent::Done)
+    }
+
+    /// What is damaged is not carried on.
+    fn damage(&self, pack: PackId) -> Result<Option<String>> {
+        let advice = "`lifeboat backup --full` stores again what the root still has of it.";
+        match verify::read_pack(self.vault, pack, false, &mut Inflater::default()) {
+            Ok(Some(bad)) if bad.is_empty() => Ok(None),
+            Ok(Some(_)) => Ok(Some(format!("A chunk in it is damaged. {advice}"))),
+            Ok(None) => Ok(None),
+            Err(error @ (Error::Corrupt { .. } | Error::Format { .. })) => Ok(Some(format!("{error} {advice}"))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `content`: the hash of an object that may be replaced; any other of its name and size is the same.
+    pub(super) fn put(&self, object: &str, body: &dyn crate::store::Body, content: Option<&str>) -> Result<()> {
+        let mut has_failed = false;
+        let stored = self.retry(|| {
+            // What failed may have arrived all the same.
+            if has_failed
+                && content.is_none()
+                && let Some(stored) = self.store.head(object)?.filter(|stored| stored.size == body.size())
+            {
+                return Ok(stored);
+            }
+            let stored = self.store.put(object, body, &Way { push: self, object });
+            has_failed = stored.is_err();
+            stored
+        })?;
+        if stored.size != body.size() || stored.object != object {
+            let message = format!("{object} has {} bytes there, and {} here.", stored.size, body.size());
+            return Err(Fault::new(Kind::Damaged, self.name(), message));
+        }
+        lock(self.ledger).arrived(self.name(), &stored, content, self.control.now())?;
+        self.tally.uploaded.fetch_add(1, Ordering::Relaxed);
+        self.tally.bytes.fetch_add(stored.size, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Pins and the like that are no more. Only of backups that are here: others are not ours to judge.
+    fn remove_marks(&self) -> Result<()> {
+        if self.target.is_append_only() {
+            return Ok(());
+        }
+        for folder in [layout::PINS, crate::vault::ACCEPTED] {
+            let there = lock(self.ledger).objects(self.name(), &format!("{folder}/"))?;
+            for (object, _) in there {
+                let backup = object.rsplit('/').next().unwrap_or_default();
+                let is_here = |place: &str| self.vault.dir().join(place).exists();
+                if !is_here(&object) && is_here(&format!("snapshots/{backup}")) {
+                    self.retry(|| self.store.delete(&object))?;
+                    lock(self.ledger).gone(self.name(), &object)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Uploads that nobody will go on with, because their object has gone.
+    fn end_sessions(&self) -> Result<()> {
+        let sessions = lock(self.ledger).sessions(self.name())?;
+        for (object, session) in sessions {
+            if !self.vault.dir().join(&object).exists() {
+                // What cannot be ended now the service ends by itself some day.
+                let _ = self.store.abandon(&object, &session);
+                lock(self.ledger).keep_session(self.name(), &object, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was in the vault when all of it was looked at, and is still not there, no backup needs there.
+    fn note_spare(&self, before: &[Object]) -> Result<()> {
+        let ledger = lock(self.ledger);
+        let there: HashSet<String> =
+            ledger.objects(self.name(), "packs/")?.into_iter().map(|(object, _)| object).collect();
+        let spare = before.iter().filter(|object| object.part == Part::Pack && !there.contains(&object.name));
+        Ok(ledger.set_spare(self.name(), &spare.map(|object| object.name.clone()).collect::<Vec<_>>())?)
+    }
+}
+
+fn record(name: &BackupName) -> String {
+    format!("snapshots/{name}")
+}
+
+/// How one object is sent.
+struct Way<'a> {
+    push: &'a Push<'a>,
+    object: &'a str,
+}
+
+impl Course for Way<'_> {
+    fn session(&self) -> Option<Secret> {
+        lock(self.push.ledger).session(self.push.name(), self.object).ok().flatten()
+    }
+
+    fn keep(&self, session: Option<&Secret>) -> Result<()> {
+        Ok(lock(self.push.ledger).keep_session(self.push.name(), self.object, session)?)
+    }
+
+    fn send(&self, bytes: u64) -> Result<()> {
+        self.push.pace.wait(bytes, self.push.control)?;
+        let sent = self.push.tally.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.push.control.report(&Progress {
+            phase: "sending".into(),
+            items: self.push.tally.uploaded.load(Ordering::Relaxed),
+            total_items: None,
+            bytes: sent,
+            total_bytes: None,
+            path: None,
+            eta_ms: None,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! How the targets are, for whoever only looks: what is where, what waits, and what went wrong last. Needs no key, and asks no target.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::ledger::Ledger;
+use crate::config::cloud::Target;
+use crate::report::{BackupInfo, CloudFailure, CloudState, CloudStatus};
+use crate::vault::layout::{self, Object, Part};
+use crate::{Config, Result};
+
+/// What waits to be sent to one target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+/// Which place a target is: where it is another one, what was known of it says nothing. No secret is in it.
+pub fn identity(target: &Target) -> String {
+    let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+    match target {
+        Target::GDrive(drive) => {
+            let [folder, client, user, endpoint] =
+                [&drive.folder_id, &drive.client_id, &drive.impersonate, &drive.endpoint].map(or_empty);
+            format!("gdrive {folder:?} {client:?} {user:?} {endpoint:?}")
+        }
+        Target::S3(s3) => {
+            let [prefix, endpoint] = [&s3.prefix, &s3.endpoint].map(or_empty);
+            format!("s3 {:?} {prefix:?} {endpoint:?}", s3.bucket)
+        }
+        Target::Folder(folder) => format!("folder {:?}", folder.path),
+    }
+}
+
+/// What the vault has and the target has not, as far as a backup needs it there.
+pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Pending> {
+    pending_of(&layout::objects_in(vault)?, ledger, target)
+}
+
+fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pending> {
+    let there: HashSet<String> = ledger.objects(target, "")?.into_iter().map(|(object, _)| object).collect();
+    let spare = ledger.spare(target)?;
+    let waits = |object: &&Object| {
+        object.part != Part::Archive && !there.contains(&object.name) && !spare.contains(&object.name)
+    };
+    let waiting = objects.iter().filter(waits);
+    Ok(waiting
+        .fold(Pending::default(), |sum, object| Pending { objects: sum.objects + 1, bytes: sum.bytes + object.size }))
+}
+
+/// Of each configured target.
+pub fn of_targets(config: &Config, vault: &Path) -> Result<Vec<CloudStatus>> {
+    if config.cloud.is_empty() {
+        return Ok(Vec::new());
+    }
+    let objects = layout::objects_in(vault)?;
+    let ledger = Ledger::read(vault);
+    config.cloud.iter().map(|target| of_target(config, target, &objects, ledger.as_ref())).collect()
+}
+
+fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Option<&Ledger>) -> Result<CloudStatus> {
+    let name = target.name();
+    let standing = ledger.map_or(Ok(None), |ledger| ledger.standing(name, &identity(target)))?;
+    // Of another place, what the ledger has under this name says nothing.
+    let known = ledger.filter(|_| standing.is_some());
+    let pending = match known {
+        Some(ledger) => pending_of(objects, ledger, name)?,
+        None => {
+            let all = objects.iter().filter(|object| object.part != Part::Archive);
+            all.fold(Pending::default(), |sum, object| Pending {
+                objects: sum.objects + 1,
+                bytes: sum.bytes + object.size,
+            })
+        }
+    };
+    let standing = standing.unwrap_or_default();
+    let last_failure =
+        standing.failure.map(|failure| CloudFailure { at: failure.at, code: failure.code, message: failure.message });
+    let state = match (&last_failure, pending.objects) {
+        _ if !config.syncs() => CloudState::Off,
+        (Some(_), _) => CloudState::Failing,
+        (None, 0) if standing.success.is_some() => CloudState::Synced,
+        (None, _) => CloudState::Queued,
+    };
+    Ok(CloudStatus {
+        target: name.into(),
+        provider: target.provider().into(),
+        state,
+        pending: pending.objects,
+        pending_bytes: pending.bytes,
+        last_success: standing.success,
+        last_failure,
+    })
+}
+
+/// The same backups, each with whether it is at all targets.
+pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
+    if !config.syncs() {
+        return backups;
+    }
+    let ledger = Ledger::read(vault);
+    let at_all: Option<Vec<HashSet<String>>> = ledger.and_then(|ledger| {
+        let records = |target: &Target| {
+            ledger.standing(target.name(), &identity(target)).ok()??;
+            let records = ledger.objects(target.name(), "snapshots/").ok()?;
+            Some(
+                records
+                    .into_iter()
+                    .filter_map(|(object, _)| Some(object.strip_prefix("snapshots/")?.to_owned()))
+                    .collect(),
+            )
+        };
+        config.cloud.iter().map(records).collect()
+    });
+    for info in &mut backups {
+        let is_there = at_all.as_ref().is_some_and(|all| all.iter().all(|records| records.contains(&info.backup)));
+        info.cloud = if is_there { "synced" } else { "queued" }.into();
+    }
+    backups
+}
+
+/// Is there something to do for a target that may be asked now? `now`: milliseconds since the epoch.
+pub fn is_due(config: &Config, vault: &Path, now: i64) -> bool {
+    if !config.syncs() {
+        return false;
+    }
+    let Some(ledger) = Ledger::read(vault) else { return true };
+    let is_due = |target: &Target| -> Result<bool> {
+        let Some(standing) = ledger.standing(target.name(), &identity(target))? else { return Ok(true) };
+        // A time that is far ahead was noted under another clock.
+        let may_be_asked = standing.not_before <= now || standing.not_before > now + 24 * 3_600_000 + super::sync::REST;
+        let is_open =
+            standing.busy || standing.failure.is_some() || pending(vault, &ledger, target.name())?.objects > 0;
+        let is_old = standing.success.is_none_or(|at| !(0..LOOKED_AFTER).contains(&(now - at)));
+        Ok(may_be_asked && (is_open || is_old))
+    };
+    config.cloud.iter().any(|target| is_due(target).unwrap_or(true))
+}
+
+/// Also a target to which nothing is to be sent is asked this often, in milliseconds: whether it still has what it had, and
+/// whether it still takes the credentials.
+const LOOKED_AFTER: i64 = 24 * 3_600_000;

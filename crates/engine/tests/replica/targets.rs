@@ -1,0 +1,98 @@
+//! Several targets, of which each goes its own way; and what is told of them.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lifeboat_engine::config::cloud::{Folder, Target};
+use lifeboat_engine::report::{BackupType, CloudState};
+use lifeboat_engine::store::Kind;
+use lifeboat_engine::{Config, Control};
+
+use crate::shaky::*;
+use crate::support::Bot;
+
+#[test]
+fn a_target_that_hangs_keeps_no_other_one_waiting_not_even_for_later_backups() {
+    let mut bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let stores = synced(&mut bot, &["hanging", "good"]);
+    let (hanging, good) = (stores.0["hanging"].clone(), stores.0["good"].clone());
+    hanging.hangs.store(true, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| sync(&bot, &stores));
+        let has = |name: &str| good.objects().contains_key(&format!("snapshots/{name}"));
+        let wait_for = |name: &str| {
+            while !has(name) {
+                assert!(!running.is_finished());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let names = || bot.engine().list_backups(&Default::default()).unwrap();
+        wait_for(&names()[0].backup);
+        bot.write("config.json", b"{\"later\": 1}");
+        let later = bot.backup(BackupType::Hourly).backup;
+        wait_for(&later);
+        assert!(hanging.objects().is_empty());
+        hanging.hangs.store(false, Ordering::Relaxed);
+        let synced = running.join().unwrap();
+        assert!(synced.report.pending == 0 && synced.report.failed.is_empty(), "{:?}", synced.report);
+        assert!(names().iter().all(|info| info.cloud == "synced"));
+    });
+}
+
+#[test]
+fn each_target_has_a_state_of_its_own_and_what_is_wrong_with_one_is_told_once() {
+    let mut bot = Bot::new();
+    let queued = bot.backup(BackupType::Manual);
+    assert_eq!(queued.cloud, "off");
+    let stores = synced(&mut bot, &["full", "good"]);
+    assert_eq!(bot.backup(BackupType::Manual).cloud, "queued");
+    let states = || bot.engine().status().unwrap().cloud.into_iter().map(|target| target.state).collect::<Vec<_>>();
+    assert_eq!(states(), [CloudState::Queued, CloudState::Queued]);
+    *stores.0["full"].always.lock().unwrap() = Some(Kind::Full);
+    let first = sync(&bot, &stores);
+    let names: Vec<&str> = first.news.iter().map(|news| news.name()).collect();
+    assert_eq!(names, ["sync:failure", "sync:success"]);
+    assert_eq!(first.report.failed[0].code, "E_CLOUD_QUOTA");
+    assert_eq!(states(), [CloudState::Failing, CloudState::Synced]);
+    let status = bot.engine().status().unwrap();
+    assert!(!status.healthy && status.problems.iter().any(|problem| problem.code == "E_CLOUD_QUOTA"));
+    assert!(status.cloud[0].pending > 0 && status.cloud[0].pending_bytes > 0);
+    assert!(sync(&bot, &stores).news.is_empty(), "it was told already");
+    assert!(bot.engine().list_backups(&Default::default()).unwrap().iter().all(|info| info.cloud == "queued"));
+    *stores.0["full"].always.lock().unwrap() = None;
+    let names: Vec<&str> = sync(&bot, &stores).news.iter().map(|news| news.name()).collect();
+    assert_eq!(names, ["sync:success"]);
+    assert_eq!(states(), [CloudState::Synced, CloudState::Synced]);
+}
+
+#[test]
+fn a_mounted_disk_gets_a_vault_that_can_be_used_as_it_is() {
+    let mut bot = Bot::new();
+    let name = bot.backup(BackupType::Manual).backup;
+    let disk = bot.dir.path().join("disk");
+    bot.config.cloud =
+        vec![Target::Folder(Folder { name: Some("disk".into()), path: disk.clone(), ..Folder::default() })];
+    let away = bot.engine().sync(None, &cancelled_soon()).unwrap_err();
+    assert_eq!(away.code(), "E_ABORTED", "a disk that is not mounted is waited for");
+    std::fs::create_dir(&disk).unwrap();
+    let report = bot.engine().sync(Some("disk"), &Control::silent()).unwrap();
+    assert!(report.failed.is_empty() && report.pending == 0 && report.uploaded > 3, "{report:?}");
+    let vault = disk.join(opened(&bot.config).id());
+    let there = lifeboat_engine::Engine::new(Config { backup_dir: vault, cloud: Vec::new(), ..bot.config.clone() });
+    assert!(there.verify(Some(&name), true, &Control::silent()).unwrap().ok);
+    let error = bot.engine().sync(Some("dsik"), &Control::silent()).unwrap_err();
+    assert!(error.code() == "E_CONFIG" && error.to_string().contains("disk"), "{error}");
+    assert_eq!(bot.engine().sync_due(&Control::silent()).unwrap(), None, "nothing waits");
+}
+
+/// Somebody does not want to wait any longer.
+fn cancelled_soon() -> Control {
+    let control = Control::silent();
+    let other = control.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        other.cancel();
+    });
+    control
+}
