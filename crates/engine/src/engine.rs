@@ -1,6 +1,7 @@
 //! The engine's front door: one method for each thing users ask for.
 
 mod backing_up;
+mod elsewhere;
 mod inspecting;
 mod keeping;
 mod restoring;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::archive::Archive;
-use crate::migrate::Migration;
+use crate::migrate::{From, Migration};
 use crate::mutex::lock as locked;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
@@ -71,6 +72,10 @@ impl Engine {
     pub fn with_key(mut self, key: MasterKey) -> Engine {
         self.key = Some(key);
         self
+    }
+
+    pub(crate) fn opener(&self) -> &dyn Opener {
+        self.opener.as_ref()
     }
 
     pub fn config(&self) -> &Config {
@@ -186,32 +191,32 @@ impl Engine {
         watch::history(&self.config.backup_dir, filter)
     }
 
-    /// Newest first. Never waits.
+    /// Newest first, also those that are only at a target, as far as that is known here. Never waits, and asks no target.
     pub fn list_backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
         self.recover_quietly();
         if !Vault::exists(&self.config.backup_dir) {
             return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
-        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?))
+        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault_to_read(None, &Control::silent())?.backups_known(filter)?))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.
     pub fn list_items(&self, backup: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
         self.recover_quietly();
-        restore::select(&self.vault()?, backup, items)
+        restore::select(&self.vault_to_read(None, &Control::silent())?, backup, items)
     }
 
     /// Every version of one path over time, newest first. `E_NOT_FOUND` with the nearest names where no backup has it.
     pub fn versions(&self, path: &str) -> Result<Vec<Version>> {
         self.recover_quietly();
-        compare::versions(&self.vault()?, path)
+        compare::versions(&self.vault_to_read(None, &Control::silent())?, path)
     }
 
     /// What changed from one backup to another, or to the live root.
     pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
         self.refuse_future([from].into_iter().chain(to), control)?;
         self.recover_quietly();
-        compare::diff(&self.vault()?, &self.config, from, to, control).map_err(|error| self.in_zone(error))
+        compare::diff(&self.vault_to_read(None, control)?, &self.config, from, to, control).map_err(|error| self.in_zone(error))
     }
 
     /// Writes one backup, or some of its items, into one portable file.
@@ -224,7 +229,7 @@ impl Engine {
     ) -> Result<ExportResult> {
         archive::check_place(file, options.overwrite)?;
         self.recover_quietly();
-        let (vault, credentials) = (self.vault()?, self.credentials(None)?);
+        let (vault, credentials) = (self.vault_to_read(None, control)?, self.credentials(None)?);
         let recorder = self.recorder("EXPORT", None, control);
         recorder.end(archive::export(&vault, &self.config, &credentials, backup, file, options, control), silent)
     }
@@ -262,6 +267,11 @@ impl Engine {
 
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
+        self.migrate_from(From::Path(from), options, control)
+    }
+
+    /// The same from a target, which needs nothing here but what opens the target and the vault.
+    pub fn migrate_from(&self, from: From<'_>, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
         self.refuse_future(&options.backup, control)?;
         let credentials = self.credentials(None)?;
         Migration { engine: self, credentials, options, control }.run(from).map_err(|error| self.in_zone(error))

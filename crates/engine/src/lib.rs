@@ -25,6 +25,7 @@
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
 //! | [`pulse`] | whether the work of this process moves on |
+//! | [`replica`] | the same vault at its targets: reading from there |
 //! | [`store`] | where objects can lie besides: a folder, or what another crate brings |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!
@@ -52,6 +53,7 @@ pub mod path;
 pub mod presence;
 pub mod prune;
 pub mod pulse;
+pub mod replica;
 pub mod report;
 pub mod restore;
 pub mod retention;

@@ -131,23 +131,8 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
     let pins = vault.pins()?;
     let known: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
     for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
-        infos.push(BackupInfo {
-            backup: name.to_string(),
-            kind: name.kind(),
-            timestamp: name.millis(),
-            note: None,
-            size: 0,
-            total_size: 0,
-            items: 0,
-            categories: Default::default(),
-            full: false,
-            degraded: true,
-            covers: Vec::new(),
-            suspicious: None,
-            pinned: pins.contains(name.as_str()),
-            verified_at: None,
-            location: vec!["local".into()],
-        });
+        let pinned = pins.contains(name.as_str());
+        infos.push(BackupInfo { pinned, location: vec!["local".into()], ..BackupInfo::of_name(name) });
     }
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
     distrust(vault, &mut infos, now)?;

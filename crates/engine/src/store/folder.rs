@@ -17,12 +17,21 @@ const STRETCH: u64 = 1 << 20;
 
 pub struct Folder {
     name: String,
+    /// What must be there.
+    mount: PathBuf,
+    /// What objects lie in.
     dir: PathBuf,
 }
 
 impl Folder {
     pub fn new(name: &str, dir: &Path) -> Folder {
-        Folder { name: name.into(), dir: dir.to_path_buf() }
+        Folder::below(name, dir, "")
+    }
+
+    /// Objects in a folder below `mount`, which need not be there yet.
+    pub fn below(name: &str, mount: &Path, folder: &str) -> Folder {
+        let dir = if folder.is_empty() { mount.to_path_buf() } else { mount.join(folder) };
+        Folder { name: name.into(), mount: mount.to_path_buf(), dir }
     }
 
     fn path(&self, object: &str) -> Result<PathBuf> {
@@ -44,12 +53,12 @@ impl Folder {
     }
 
     fn refuse_missing(&self) -> Result<()> {
-        if self.dir.is_dir() {
+        if self.mount.is_dir() {
             return Ok(());
         }
         let message = format!(
             "The folder {} is not there. Is its disk mounted? Mount it, or make the folder, and try again.",
-            self.dir.display()
+            self.mount.display()
         );
         Err(Fault::new(Kind::Transient { after: None }, &self.name, message))
     }

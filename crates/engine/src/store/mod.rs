@@ -9,6 +9,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod downloaded;
 mod fault;
 pub mod folder;
 pub mod memory;
@@ -164,16 +165,18 @@ impl Course for Straight {}
 
 /// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
 pub trait Opener: Send + Sync {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>>;
+    /// The objects of the vault with this id, which lie at the target below a folder of that name: many vaults share a target.
+    /// An empty id: the objects of all vaults, with that folder in their names.
+    fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>>;
 }
 
 /// Opens folders, and says of any other target who can.
 pub struct Folders;
 
 impl Opener for Folders {
-    fn open(&self, target: &Target) -> Result<Arc<dyn Store>> {
+    fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>> {
         match target {
-            Target::Folder(folder) => Ok(Arc::new(folder::Folder::new(target.name(), &folder.path))),
+            Target::Folder(folder) => Ok(Arc::new(folder::Folder::below(target.name(), &folder.path, vault_id))),
             other => Err(Fault::new(
                 Kind::Refused,
                 other.name(),

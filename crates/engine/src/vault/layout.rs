@@ -6,7 +6,8 @@ use std::fs;
 
 use super::name::BackupName;
 use super::pack::PackId;
-use super::{ACCEPTED, Vault, description, durable, shelf};
+pub use super::ACCEPTED;
+use super::{Vault, description, durable, shelf};
 use crate::Result;
 use crate::error::IoContext;
 

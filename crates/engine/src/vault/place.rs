@@ -17,7 +17,7 @@ use crate::watch::logbook;
 /// The vault's folder in one that is somebody else's.
 pub const INNER: &str = "lifeboat";
 
-/// What a vault is made of, besides its two databases and what has a temporary name.
+/// What a vault is made of, besides its databases and what has a temporary name.
 const NAMES: [&str; 15] = [
     description::FILE,
     "keys",
@@ -36,7 +36,7 @@ const NAMES: [&str; 15] = [
     "RECOVER.md",
 ];
 /// SQLite lays files beside a database: `logbook.sqlite-wal`.
-const DATABASES: [&str; 2] = [catalog::FILE, logbook::FILE];
+const DATABASES: [&str; 3] = [catalog::FILE, logbook::FILE, super::elsewhere::FILE];
 /// Nobody's: what a disk of its own has, and what keeps an empty folder in git.
 const HARMLESS: [&str; 3] = ["lost+found", ".gitkeep", ".gitignore"];
 
