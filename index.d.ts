@@ -441,7 +441,8 @@ export interface BackupInfo {
   suspicious?: Suspicion
   pinned: boolean
   verifiedAt?: number
-  location: 'local'[]
+  /** Where it lies: `'local'`, and the names of targets, as far as that is known here. */
+  location: string[]
 }
 
 export interface Item {
@@ -557,6 +558,8 @@ export interface RestoreOptions extends Watched {
    * memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
    */
   watch?: boolean
+  /** The target that gives what is missing or damaged here. Default: each of them in turn. */
+  from?: string
 }
 
 /** As in `RestoreOptions`. What is restored is the record's to say. */

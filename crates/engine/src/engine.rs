@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::archive::Archive;
+use crate::config::Reach;
 use crate::migrate::{From, Migration};
 use crate::mutex::lock as locked;
 use crate::report::*;
@@ -58,6 +59,7 @@ impl Engine {
 
     /// With the stores that another crate brings. Without, no target but a folder can be reached.
     pub fn with_opener(mut self, opener: Arc<dyn Opener>) -> Engine {
+        self.config.reach = Reach(opener.clone());
         self.opener = opener;
         self
     }
@@ -197,7 +199,10 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
-        Ok(watch::inspection::verified(&self.config.backup_dir, self.vault_to_read(None, &Control::silent())?.backups_known(filter)?))
+        Ok(watch::inspection::verified(
+            &self.config.backup_dir,
+            self.vault_to_read(None, &Control::silent())?.backups_known(filter)?,
+        ))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.
@@ -216,7 +221,8 @@ impl Engine {
     pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
         self.refuse_future([from].into_iter().chain(to), control)?;
         self.recover_quietly();
-        compare::diff(&self.vault_to_read(None, control)?, &self.config, from, to, control).map_err(|error| self.in_zone(error))
+        compare::diff(&self.vault_to_read(None, control)?, &self.config, from, to, control)
+            .map_err(|error| self.in_zone(error))
     }
 
     /// Writes one backup, or some of its items, into one portable file.
@@ -265,9 +271,12 @@ impl Engine {
         recorder.end(work(), silent)
     }
 
-    /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
+    /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, an archive, or a target of the
+    /// configuration by its name.
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
-        self.migrate_from(From::Path(from), options, control)
+        // A folder of that name comes first.
+        let named = self.config.cloud.iter().find(|target| from.as_os_str() == target.name() && !from.exists());
+        self.migrate_from(named.map_or(From::Path(from), From::Target), options, control)
     }
 
     /// The same from a target, which needs nothing here but what opens the target and the vault.
@@ -300,14 +309,22 @@ impl Engine {
         prune::run(vault, &self.config, options, watch::inspection::damaged_packs(vault.dir()), control)
     }
 
-    /// Removes one backup, and what only it needed.
+    /// Removes one backup, and what only it needed. One that is only at targets goes there; what only it needed, their next pruning
+    /// removes.
     pub fn delete_backup(&self, backup: &str, control: &Control) -> Result<PruneReport> {
-        let vault = self.vault()?;
+        let vault = self.vault_to_read(None, control)?;
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
         let lock = self.lock("DELETE", false, control)?;
+        let is_here = vault.list_snapshots()?.contains(&name);
+        let vault = vault.here();
         let mut recorder = self.recorder("DELETE", None, control);
         recorder.started(&vault);
-        recorder.end(prune::delete(&vault, &self.config, &name, &lock.told(control)), silent)
+        let control = &lock.told(control);
+        let deleted = match is_here {
+            true => prune::delete(&vault, &self.config, &name, control),
+            false => self.delete_elsewhere(&vault, &name, control),
+        };
+        recorder.end(deleted, silent)
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.

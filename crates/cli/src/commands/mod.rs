@@ -21,6 +21,7 @@ pub mod restore_args;
 mod restored;
 mod schedule;
 mod status;
+mod target;
 pub mod undo;
 pub mod verify;
 mod versions;

@@ -1,12 +1,16 @@
 //! The targets of the configuration, at the engine's front door: reading what is missing here from there.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Engine;
 use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch};
-use crate::report::BackupInfo;
-use crate::vault::Vault;
+use crate::report::PruneReport;
+use crate::vault::elsewhere::Elsewhere;
+use crate::vault::layout::{ACCEPTED, PINS};
+use crate::vault::name::BackupName;
+use crate::vault::{Vault, snapshot};
 use crate::{Control, Error, Result};
 
 impl Engine {
@@ -55,9 +59,30 @@ impl Engine {
         let (opener, name) = (self.opener.clone(), target.name().to_owned());
         fetch::Target { name, open: Box::new(move || opener.open(&target, &vault_id)) }
     }
-}
 
-/// Of a backup that lies elsewhere, too, a list says so.
-pub(super) fn is_only_elsewhere(info: &BackupInfo) -> bool {
-    !info.location.is_empty() && !info.location.iter().any(|place| place == "local")
+    /// The record goes first, and what was said about it: without it, there is no backup.
+    pub(super) fn delete_elsewhere(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
+        let started = Instant::now();
+        let record = snapshot::object(name);
+        for target in &self.config.cloud {
+            let Some(fetch) = self.fetch(vault, Some(target.name()), control)? else { continue };
+            fetch.look()?;
+            if fetch.holders(&record).is_empty() {
+                continue;
+            }
+            if target.is_append_only() {
+                return Err(Error::Cloud {
+                    message: format!(
+                        "{}: {name} is there, and these credentials may not delete. Delete it from elsewhere, with others.",
+                        target.name()
+                    ),
+                });
+            }
+            for object in [record.clone(), format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
+                fetch.delete(&object)?;
+            }
+        }
+        let (removed, duration_ms) = (1, started.elapsed().as_millis() as u64);
+        Ok(PruneReport { removed, duration_ms, ..PruneReport::default() })
+    }
 }

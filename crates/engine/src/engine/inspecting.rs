@@ -1,11 +1,11 @@
 //! Reading back what is stored, at the engine's front door.
 
 use super::Engine;
+use crate::replica::heal;
 use crate::report::{BackupRef, Inspection, VerifyReport};
 use crate::schedule::Agenda;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
-use crate::replica::heal;
 use crate::verify::{Scope, Verified};
 use crate::watch::inspection::{self, is_news};
 use crate::watch::{self, News, rehearsal};
@@ -23,8 +23,7 @@ impl Engine {
         let threads = self.config.worker.effective_threads();
         let known = inspection::damage(vault.dir());
         let mut mend = |verified: &mut Verified| self.mend(&vault, verified, control);
-        let result =
-            inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control, &mut mend);
+        let result = inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control, &mut mend);
         recorder.end(result, |result| match result {
             Ok(report) => (!report.ok && is_news(&known, report)).then(|| News::IntegrityFailure(report.clone())),
             // Whoever asked is told why it could not be done.

@@ -181,7 +181,8 @@ impl Engine {
         let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
         self.wait_for_others(since, control)?;
         let recorder = self.recorder("RESTORE", None, control).of(PENDING);
-        let applied = self.vault_to_read(None, control).and_then(|vault| restore::apply_pending(&vault, &self.config, control));
+        let applied =
+            self.vault_to_read(None, control).and_then(|vault| restore::apply_pending(&vault, &self.config, control));
         let result = match applied {
             // Forgotten at this moment.
             Ok(None) => return Ok(None),

@@ -54,7 +54,7 @@ pub struct Source {
 impl Migration<'_> {
     pub fn run(&self, from: From<'_>) -> Result<MigrateReport> {
         let started = Instant::now();
-        let origin = Origin::find(from, self.engine.opener(), self.control)?;
+        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.engine.opener(), self.control)?;
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
         let config = self.engine.config();
         self.refuse_tangles(&origin, config)?;
@@ -70,11 +70,11 @@ impl Migration<'_> {
         let places = places.into_iter().flatten().filter_map(|place| inside(place, &config.root));
         // What opens the vault and the target may have been put there first: no backup holds it.
         let secrets = match from {
-            From::Target(target, _) => target.secret_files(),
+            From::Target(target) => target.secret_files(),
             From::Path(_) => Vec::new(),
         };
         let secrets = secrets.into_iter().filter_map(|file| inside(file, &config.root));
-        let named = matches!(from, From::Target(..)).then(|| PathBuf::from(DEFAULT_FILE));
+        let named = matches!(from, From::Target(_)).then(|| PathBuf::from(DEFAULT_FILE));
         let places = places.chain([PathBuf::from(PASSPHRASE_FILE)]).chain(secrets).chain(named);
         let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
         let resumed = root.note.is_some();
@@ -93,8 +93,7 @@ impl Migration<'_> {
         };
         self.check_place(&source, &place, is_there, resumed)?;
         let fetched = inside(&place, &config.root).filter(|_| is_remote(&origin) && self.options.history);
-        let note =
-            Note { vault: Some(source.vault.id()), backup: Some(source.name.to_string()), place: fetched };
+        let note = Note { vault: Some(source.vault.id()), backup: Some(source.name.to_string()), place: fetched };
         root.write_note(&note)?;
         if !root.is_restored {
             check_space(&config.root, &source.snapshot, &place, history::missing(&objects, &place))?;
@@ -248,9 +247,7 @@ impl Migration<'_> {
             false => {
                 let temporary = history::temporary(place).map_err(unfinished)?;
                 let (warning, copied) = match origin {
-                    Origin::Remote(remote) => {
-                        (None, remote.copy(source, objects, place, &temporary, self.control))
-                    }
+                    Origin::Remote(remote) => (None, remote.copy(source, objects, place, &temporary, self.control)),
                     _ => {
                         let warning = logbook::bring(from, place, &temporary);
                         (warning, history::copy(from, objects, place, &temporary, self.control))

@@ -7,8 +7,8 @@ use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
 use crate::config::cloud::Target;
 use crate::error::IoContext;
-use crate::vault::{Vault, durable, place};
 use crate::store::Opener;
+use crate::vault::{Vault, durable, place};
 use crate::{Control, Error, Result};
 
 /// A configuration is a page of text.
@@ -30,15 +30,15 @@ pub enum Origin {
 #[derive(Clone, Copy)]
 pub enum From<'a> {
     Path(&'a Path),
-    /// A target, and where it has several vaults the id of the one that is meant.
-    Target(&'a Target, Option<&'a str>),
+    Target(&'a Target),
 }
 
 impl Origin {
-    pub fn find(from: From<'_>, opener: &dyn Opener, control: &Control) -> Result<Origin> {
+    /// `vault`: of a target that has several vaults, the id of the one that is meant.
+    pub fn find(from: From<'_>, vault: Option<&str>, opener: &dyn Opener, control: &Control) -> Result<Origin> {
         match from {
             From::Path(path) => Origin::at(path, control),
-            From::Target(target, vault) => Remote::of_target(opener, target, vault, control).map(Origin::Remote),
+            From::Target(target) => Remote::of_target(opener, target, vault, control).map(Origin::Remote),
         }
     }
 
@@ -101,7 +101,8 @@ fn is_tidy(vault: &Path) -> bool {
         durable::names(folder).unwrap_or_default().iter().any(|name| name.as_encoded_bytes().ends_with(b")"))
     };
     let packs = durable::list(&vault.join("packs")).unwrap_or_default();
-    !packs.iter().any(|folder| has_twin(folder)) && !["packs", "snapshots", "keys"].iter().any(|one| has_twin(&vault.join(one)))
+    !packs.iter().any(|folder| has_twin(folder))
+        && !["packs", "snapshots", "keys"].iter().any(|one| has_twin(&vault.join(one)))
 }
 
 /// Where a vault may lie if somebody names this folder: itself, or as a root's.

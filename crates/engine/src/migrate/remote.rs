@@ -127,7 +127,8 @@ impl Remote {
             let open: fetch::Opening = Box::new(move || Ok(store.clone()));
             fetch::Target { name, open }
         };
-        let fetch = Fetch::new(vault, here.into_iter().chain(self.sites.iter().cloned()).map(target).collect(), control)?;
+        let fetch =
+            Fetch::new(vault, here.into_iter().chain(self.sites.iter().cloned()).map(target).collect(), control)?;
         fetch.look()?;
         Ok(fetch)
     }
@@ -164,15 +165,21 @@ impl Remote {
             }
         }
         let fetch = self.fetch(&source.vault, None, control)?;
-        let objects: Vec<Object> =
-            fetch.objects().into_iter().filter(|object| packs.contains(&object.name)).collect();
+        let objects: Vec<Object> = fetch.objects().into_iter().filter(|object| packs.contains(&object.name)).collect();
         bring_all(&fetch, &source.vault, &objects, place, &temporary, control)?;
         Ok(source.vault.with_elsewhere(Arc::new(self.fetch(&source.vault, Some(place), control)?)))
     }
 
     /// Fetches what is not in `to` yet, and returns its bytes. What is nowhere whole is left out, for the verification to tell. The
     /// caller holds the lock of `to`.
-    pub fn copy(&self, source: &Source, objects: &[Object], to: &Path, temporary: &Path, control: &Control) -> Result<u64> {
+    pub fn copy(
+        &self,
+        source: &Source,
+        objects: &[Object],
+        to: &Path,
+        temporary: &Path,
+        control: &Control,
+    ) -> Result<u64> {
         let fetch = self.fetch(&source.vault, None, control)?;
         let copied = bring_all(&fetch, &source.vault, objects, to, temporary, control)?;
         for folder in ["packs", "snapshots", KEYS] {

@@ -28,13 +28,15 @@ const DAY: i64 = 24 * 3_600_000;
 pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut Vec<Damage>, lost: &[ChunkId]) -> Result<()> {
     let temporary = vault.dir().join("tmp");
     durable::make_folder(&temporary)?;
-    let mut fetch_one = |object: &str| {
+    let fetch_one = |object: &str| {
         if fetch.holders(object).is_empty() {
             fetch.look()?;
         }
         bring(fetch, vault, object, vault.dir(), &temporary)
     };
-    for damage in damaged.iter_mut().filter(|damage| matches!(Part::of(&damage.object), Some(Part::Pack | Part::Snapshot))) {
+    for damage in
+        damaged.iter_mut().filter(|damage| matches!(Part::of(&damage.object), Some(Part::Pack | Part::Snapshot)))
+    {
         if let Some((place, _)) = fetch_one(&damage.object)? {
             damage.healed = true;
             damage.message = format!("{}; it was fetched whole from {place}", damage.message);
@@ -78,7 +80,8 @@ pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: 
     let backups: HashSet<String> = fetch.known().objects(Part::Snapshot).into_iter().collect();
     let day = control.now().div_euclid(DAY).rem_euclid(DAYS);
     let is_due = |object: &str| all || i64::from(blake3::hash(object.as_bytes()).as_bytes()[0]) % DAYS == day;
-    let (mut report, mut progress) = (VerifyReport::default(), Progress { phase: "verifying".into(), ..Progress::default() });
+    let (mut report, mut progress) =
+        (VerifyReport::default(), Progress { phase: "verifying".into(), ..Progress::default() });
     report.backups = backups.len() as u64;
     let synced = local.iter().filter(|object| object.part == Part::Snapshot && backups.contains(&object.name));
     for object in packs_of(vault, synced)? {
@@ -91,7 +94,9 @@ pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: 
         let is_there = !fetch.holders(&object).is_empty();
         let is_here = local.iter().find(|one| one.name == object);
         let size_there = fetch.copies(&object).first().map(|copy| copy.size);
-        let differs = is_here.is_some_and(|here| Part::of(&object) != Some(Part::Key) && size_there.is_some_and(|size| size != here.size));
+        let differs = is_here.is_some_and(|here| {
+            Part::of(&object) != Some(Part::Key) && size_there.is_some_and(|size| size != here.size)
+        });
         if is_there && !differs && !is_due(&object) {
             continue;
         }
@@ -122,7 +127,12 @@ fn packs_of<'a>(vault: &Vault, snapshots: impl Iterator<Item = &'a Object>) -> R
 
 fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: bool, may_write: bool) -> Result<Damage> {
     let target = fetch.name(0).to_owned();
-    let damage = |healed, message: String| Damage { object: format!("{target}: {object}"), backups: Vec::new(), healed, message };
+    let damage = |healed, message: String| Damage {
+        object: format!("{target}: {object}"),
+        backups: Vec::new(),
+        healed,
+        message,
+    };
     let path = vault.dir().join(object);
     if !is_here || !is_whole(vault, object, &path)? {
         return Ok(damage(false, format!("{what}, and there is no whole one here to put in its place")));

@@ -132,7 +132,8 @@ impl InPlace<'_> {
             safety::foresee(&self.vault.here(), self.config, &plan.replaced)?;
         }
         if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {
-            let base = backup::run(&self.vault.here(), self.config, BackupType::Safety, &self.note(&sources), self.control)?;
+            let base =
+                backup::run(&self.vault.here(), self.config, BackupType::Safety, &self.note(&sources), self.control)?;
             let kept = astray::keep(&self.vault.here(), self.config, &base.backup, &astray, self.control)?;
             result.warnings.extend(kept);
         }

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::fs;
 
+pub use super::ACCEPTED;
 use super::name::BackupName;
 use super::pack::PackId;
-pub use super::ACCEPTED;
 use super::{Vault, description, durable, shelf};
 use crate::Result;
 use crate::error::IoContext;

@@ -97,7 +97,11 @@ fn credentials_that_were_withdrawn_in_the_middle_are_told_as_such() {
     let mut reads = 0;
     synced.places[0].spoil(move |_, _, _| {
         reads += 1;
-        if reads > 3 { Err(Fault::new(Kind::Credentials, "office", "The token is not valid any more.")) } else { Ok(()) }
+        if reads > 3 {
+            Err(Fault::new(Kind::Credentials, "office", "The token is not valid any more."))
+        } else {
+            Ok(())
+        }
     });
     let error = synced.restore(&[], Some("office")).unwrap_err();
     assert!(matches!(error, Error::CloudCredentials { .. }), "{error}");

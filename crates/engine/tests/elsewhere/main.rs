@@ -6,7 +6,11 @@
 mod support;
 
 mod damage;
+mod downloaded;
+mod healed;
 mod listed;
+mod migrated;
 mod places;
 mod restored;
+mod space;
 mod traffic;

@@ -38,10 +38,6 @@ impl Place {
         *self.spoil.lock().unwrap() = Some(Box::new(spoil));
     }
 
-    pub fn heal(&self) {
-        *self.spoil.lock().unwrap() = None;
-    }
-
     /// What was read since the last time this was asked.
     pub fn read(&self) -> (u64, u64) {
         (self.bytes.swap(0, Ordering::Relaxed), self.requests.swap(0, Ordering::Relaxed))

@@ -1,8 +1,8 @@
 //! What is not here comes back from a target.
 
 use std::fs;
-use std::sync::Mutex;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use lifeboat_engine::Control;
 use lifeboat_engine::report::*;
