@@ -932,7 +932,7 @@ export interface Config {
   compression?: boolean | { level: number }
   /** Bytes, or text such as `'5GB'`, which is the default. */
   maxLocalStorage?: number | string
-  /** Default 7. */
+  /** So long the copy here lives of a backup that a target in `cloud` has whole, unless it is the newest good one. Default 7. */
   localRetentionDays?: number
   /** Such as `'Asia/Jakarta'`. Default: the host's. The command line reads and prints times in it, too. */
   timezone?: string

@@ -74,7 +74,7 @@ fn serve(config: &Config, ask: Ask, hosts: &Hosts) -> Result<String> {
     let watch = Watch::new(config);
     match ask {
         Ask::Status { now } => json(&watch::status(config, None, now)?),
-        Ask::Backups { filter } => json(&watch::backups(&vault(), &filter)?),
+        Ask::Backups { filter } => json(&watch::backups(config, &filter)?),
         Ask::History { filter } => json(&watch::history(&vault(), &filter)?),
         Ask::Look { zone, since, now } => json(&watch.look(zone.as_deref(), since, now)?),
         Ask::Claim { consumers, holder, now } => json(&watch.claim(&consumers, &holder, now)?),

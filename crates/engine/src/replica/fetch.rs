@@ -378,7 +378,7 @@ impl Elsewhere for Fetch {
     }
 
     fn holders(&self, object: &str) -> Vec<String> {
-        self.known.copies(object).iter().map(|copy| self.name(copy.place).to_owned()).collect()
+        self.known.holders(object)
     }
 
     fn info(&self, name: &BackupName) -> Option<BackupInfo> {

@@ -5,10 +5,12 @@
 //! and authenticated before it counts.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Mutex;
 
 use rusqlite::params;
 
+use crate::Result;
 use crate::chunk::ChunkId;
 use crate::mutex::lock;
 use crate::report::BackupInfo;
@@ -18,7 +20,6 @@ use crate::vault::elsewhere::FILE;
 use crate::vault::layout::Part;
 use crate::vault::name::BackupName;
 use crate::vault::pack::{Entry, PackId};
-use crate::{Error, Result};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS held (place TEXT NOT NULL, object TEXT NOT NULL, size INTEGER NOT NULL, written INTEGER NOT NULL,
@@ -49,13 +50,24 @@ pub struct Known {
 impl Known {
     /// Of these places. In memory where nothing may be written in the vault's folder.
     pub fn open(vault: &Vault, places: Vec<String>) -> Result<Known> {
+        Known::load_from(Some(vault.dir()).filter(|_| !vault.is_untouched()), places)
+    }
+
+    /// The same for whoever has no key. `None`: nothing is remembered.
+    pub fn of_folder(dir: &Path, places: Vec<String>) -> Option<Known> {
+        if places.is_empty() || !dir.join(FILE).exists() {
+            return None;
+        }
+        Known::load_from(Some(dir), places).ok()
+    }
+
+    fn load_from(dir: Option<&Path>, places: Vec<String>) -> Result<Known> {
         let prepared = |catalog: Catalog| catalog.db.with(|db| db.execute_batch(SCHEMA)).map(|()| catalog);
-        let on_disk = || Catalog::open_as(FILE, vault.dir()).and_then(prepared);
-        let catalog = match vault.is_untouched() {
-            true => Err(Error::Aborted),
-            false => on_disk(),
+        let on_disk = dir.and_then(|dir| Catalog::open_as(FILE, dir).and_then(prepared).ok());
+        let catalog = match on_disk {
+            Some(catalog) => catalog,
+            None => Catalog::temporary().and_then(prepared)?,
         };
-        let catalog = catalog.or_else(|_| Catalog::temporary().and_then(prepared))?;
         let known = Known { catalog: Mutex::new(catalog), places, held: Mutex::default(), indexed: Mutex::default() };
         known.load()?;
         Ok(known)
@@ -116,6 +128,11 @@ impl Known {
         held.retain(|_, copies| !copies.is_empty());
         let sql = "DELETE FROM held WHERE place = ?1 AND object = ?2";
         let _ = lock(&self.catalog).db.run(sql, params![self.places[place], object]);
+    }
+
+    /// The names of the places that have an object.
+    pub fn holders(&self, object: &str) -> Vec<String> {
+        self.copies(object).iter().map(|copy| self.places[copy.place].clone()).collect()
     }
 
     pub fn copies(&self, object: &str) -> Vec<Copy> {

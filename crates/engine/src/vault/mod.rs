@@ -352,9 +352,10 @@ impl Vault {
         let read = |name: &BackupName| Some(Snapshot::read(self, name).ok()?.info());
         let mut infos = backups(self.dir(), self.catalog_on_disk(), filter, read)?;
         if let Some(elsewhere) = &self.elsewhere {
-            self.add_those_elsewhere(&mut infos, elsewhere.as_ref(), filter, |name| {
-                elsewhere.info(name).or_else(|| Some(Snapshot::read(self, name).ok()?.info()))
-            })?;
+            let read =
+                |name: &BackupName| elsewhere.info(name).or_else(|| Some(Snapshot::read(self, name).ok()?.info()));
+            let holders = |object: &str| elsewhere.holders(object);
+            add_those_elsewhere(self.dir(), &mut infos, filter, elsewhere.backups(), holders, read)?;
         }
         Ok(infos)
     }
@@ -364,38 +365,10 @@ impl Vault {
         let mut infos = self.here().backups(filter)?;
         if let Some(elsewhere) = &self.elsewhere {
             let known = |name: &BackupName| elsewhere.info(name).or_else(|| Some(BackupInfo::of_name(name)));
-            self.add_those_elsewhere(&mut infos, elsewhere.as_ref(), filter, known)?;
+            let holders = |object: &str| elsewhere.holders(object);
+            add_those_elsewhere(self.dir(), &mut infos, filter, elsewhere.backups(), holders, known)?;
         }
         Ok(infos)
-    }
-
-    fn add_those_elsewhere(
-        &self,
-        infos: &mut Vec<BackupInfo>,
-        elsewhere: &dyn Elsewhere,
-        filter: &ListFilter,
-        mut read: impl FnMut(&BackupName) -> Option<BackupInfo>,
-    ) -> Result<()> {
-        let here: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
-        let pins = self.pins()?;
-        for name in elsewhere.backups() {
-            if here.contains(name.as_str()) || !filter.takes(name.kind(), name.millis()) {
-                continue;
-            }
-            let Some(mut info) = read(&name) else { continue };
-            let has_mark = |folder: &str| !elsewhere.holders(&format!("{folder}/{name}")).is_empty();
-            info.pinned = pins.contains(name.as_str()) || has_mark(layout::PINS);
-            let is_accepted = is_accepted(self.dir(), name.as_str()) || has_mark(ACCEPTED);
-            info.suspicious = info.suspicious.filter(|_| !is_accepted);
-            info.location.clear();
-            infos.push(info);
-        }
-        for info in infos.iter_mut() {
-            info.location.extend(elsewhere.holders(&format!("snapshots/{}", info.backup)));
-        }
-        infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
-        infos.truncate(filter.limit.unwrap_or(usize::MAX));
-        Ok(())
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say.
@@ -572,6 +545,39 @@ pub fn backups(
     let mut names = list_snapshots(dir)?;
     names.retain(|name| filter.takes(name.kind(), name.millis()));
     Ok(names.into_iter().rev().filter_map(info).take(filter.limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// Adds to a list of the backups here those that are elsewhere, and says of each where it is. `names` are there, `holders` says
+/// which places have an object, `read` what is known of one.
+pub fn add_those_elsewhere(
+    dir: &Path,
+    infos: &mut Vec<BackupInfo>,
+    filter: &ListFilter,
+    names: Vec<BackupName>,
+    holders: impl Fn(&str) -> Vec<String>,
+    mut read: impl FnMut(&BackupName) -> Option<BackupInfo>,
+) -> Result<()> {
+    // Those that a limit has cut off are older than any that stays.
+    let here: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
+    let pins = pins(dir)?;
+    for name in names {
+        if here.contains(name.as_str()) || !filter.takes(name.kind(), name.millis()) {
+            continue;
+        }
+        let Some(mut info) = read(&name) else { continue };
+        let has_mark = |folder: &str| !holders(&format!("{folder}/{name}")).is_empty();
+        info.pinned = pins.contains(name.as_str()) || has_mark(layout::PINS);
+        let is_accepted = is_accepted(dir, name.as_str()) || has_mark(ACCEPTED);
+        info.suspicious = info.suspicious.filter(|_| !is_accepted);
+        info.location.clear();
+        infos.push(info);
+    }
+    for info in infos.iter_mut() {
+        info.location.extend(holders(&format!("snapshots/{}", info.backup)));
+    }
+    infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
+    infos.truncate(filter.limit.unwrap_or(usize::MAX));
+    Ok(())
 }
 
 /// Has somebody said that this backup is right? Asked of the folder, as a pin is.

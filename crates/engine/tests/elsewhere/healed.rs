@@ -12,8 +12,10 @@ use crate::support::*;
 fn synced() -> Synced {
     let synced = Synced::new(Bot::new(), &["gdrive"]);
     synced.bot.backup(BackupType::Manual);
-    synced.bot.write("uploads/reports/2026/11/T2/c.jpg", &noise(200_000, 9));
-    synced.bot.backup(BackupType::Manual);
+    for n in 0..2 {
+        synced.bot.write("uploads/reports/2026/11/T2/c.jpg", &noise(200_000, 9 + n));
+        synced.bot.backup(BackupType::Manual);
+    }
     synced.sync();
     synced
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use lifeboat_engine::migrate::From;
 use lifeboat_engine::report::*;
@@ -38,7 +38,7 @@ impl NewServer {
     }
 
     fn restored(&self) -> BTreeMap<PathBuf, Seen> {
-        as_app(tree(&self.root()))
+        if self.root().exists() { as_app(tree(&self.root())) } else { BTreeMap::new() }
     }
 }
 
@@ -95,11 +95,22 @@ fn a_migration_that_was_cut_off_goes_on_and_fetches_no_pack_twice() {
     // At each of its reads the target is lost for good.
     let mut fails_at = 3;
     let mut tries = 0;
+    let whole = Arc::new(Mutex::new(HashMap::<String, u32>::new()));
+    let size = |object: &str| place.memory.head(object).unwrap().unwrap().size as usize;
+    let sizes: HashMap<String, usize> =
+        place.names("packs/").into_iter().map(|name| (name.clone(), size(&name))).collect();
     loop {
         let mut reads = 0;
-        place.spoil(move |_, _, _| {
+        let (whole, sizes) = (whole.clone(), sizes.clone());
+        place.spoil(move |object, _, bytes| {
             reads += 1;
-            if reads > fails_at { Err(Fault::new(Kind::Refused, "gdrive", "It is gone.")) } else { Ok(()) }
+            if reads > fails_at {
+                return Err(Fault::new(Kind::Refused, "gdrive", "It is gone."));
+            }
+            if sizes.get(object) == Some(&bytes.len()) {
+                *whole.lock().unwrap().entry(object.to_owned()).or_default() += 1;
+            }
+            Ok(())
         });
         tries += 1;
         match server.migrate(&MigrateOptions::default()) {
@@ -113,6 +124,8 @@ fn a_migration_that_was_cut_off_goes_on_and_fetches_no_pack_twice() {
         assert!(tries < 30, "it never ends");
     }
     assert!(tries > 3, "{tries}");
+    let whole = whole.lock().unwrap();
+    assert!(whole.len() == sizes.len() && whole.values().all(|times| *times == 1), "{whole:?} of {}", sizes.len());
     assert_eq!(server.restored(), before);
 }
 
