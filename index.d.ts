@@ -473,7 +473,8 @@ export interface BackupInfo {
   suspicious?: Suspicion
   pinned: boolean
   verifiedAt?: number
-  location: 'local'[]
+  /** Where it lies: `'local'`, and the names of targets, as far as that is known here. */
+  location: string[]
   /** `synced`: all of it is at every target, as they have said. */
   cloud: 'off' | 'queued' | 'synced'
 }
@@ -591,6 +592,8 @@ export interface RestoreOptions extends Watched {
    * memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
    */
   watch?: boolean
+  /** The target that gives what is missing or damaged here. Default: each of them in turn. */
+  from?: string
 }
 
 /** As in `RestoreOptions`. What is restored is the record's to say. */
@@ -1018,7 +1021,7 @@ export interface Config {
   compression?: boolean | { level: number }
   /** Bytes, or text such as `'5GB'`, which is the default. */
   maxLocalStorage?: number | string
-  /** Default 7. */
+  /** So long the copy here lives of a backup that a target in `cloud` has whole, unless it is the newest good one. Default 7. */
   localRetentionDays?: number
   /** Such as `'Asia/Jakarta'`. Default: the host's. The command line reads and prints times in it, too. */
   timezone?: string

@@ -47,6 +47,11 @@ async function disaster(t) {
   // What SQLite lays beside the catalog comes and goes.
   const filter = (path) => !/-(wal|shm)$/.test(path)
   cpSync(join(root, 'backups'), at('mnt/usb/backups'), { recursive: true, filter })
+  // What a sync leaves at a target that is a folder.
+  const { id } = JSON.parse(readFileSync(join(root, 'backups/vault.json'), 'utf8'))
+  cpSync(at('mnt/usb/backups'), at(`mnt/usb/office/${id}`), { recursive: true })
+  const cloud = [{ provider: 'folder', name: 'office', path: at('mnt/usb/office') }]
+  writeFileSync(at('mnt/usb/target.json'), JSON.stringify({ cloud }))
   writeFileSync(join(root, 'config.json'), '{}')
   rmSync(join(root, 'uploads'), { recursive: true })
   sql("DELETE FROM customers WHERE id = 1; INSERT INTO customers VALUES (3, 'Citra')")
@@ -121,8 +126,9 @@ chapter('back in time, and back again', async (t) => {
 })
 
 for (const [source, but] of [
-  ['a vault', /--from .*sealed/],
-  ['an archive', /--from .*backups/]
+  ['a vault', /--from .*sealed|--from office/],
+  ['an archive', /--from .*backups|--from office/],
+  ['a target', /--from .*sealed|--from .*backups/]
 ]) {
   chapter(`another server, from ${source}`, async (t) => {
     const bot = await disaster(t)

@@ -444,3 +444,30 @@ for (const how of ['passphrase', 'key file']) {
     }
   })
 }
+
+test('a vault that was downloaded in pieces, with other names, gives everything back', () => {
+  const base = fs.mkdtempSync(path.join(scratch, 'downloaded-'))
+  const bot = { base, root: path.join(base, 'bot'), vault: path.join(base, 'vault'), env: { BACKUP_PASSPHRASE: PASSPHRASE } }
+  fs.mkdirSync(bot.root, { recursive: true })
+  makeFolder(bot.root)
+  lifeboat(bot, 'backup')
+  const download = path.join(base, 'download')
+  const all = fs.readdirSync(bot.vault, { recursive: true }).filter((name) => /^(keys|packs|snapshots)\W|^vault\.json$/.test(name))
+  const objects = all.filter((name) => fs.statSync(path.join(bot.vault, name)).isFile())
+  for (const [n, name] of objects.entries()) {
+    const [, stem, ending = ''] = /^(.*?)(\.json)?$/.exec(name)
+    const called = n % 2 ? `${stem}(1)${ending}` : `${stem}${ending}`
+    const place = path.join(download, `Lifeboat-${n % 3}`, 'Lifeboat', called)
+    fs.mkdirSync(path.dirname(place), { recursive: true })
+    fs.copyFileSync(path.join(bot.vault, name), place)
+    // The browser's first try, which ended in its middle.
+    const half = fs.readFileSync(place)
+    if (n % 2) fs.writeFileSync(place.replace('(1)', ''), half.subarray(0, half.length >> 1))
+  }
+  fs.writeFileSync(path.join(download, '.DS_Store'), 'x')
+  const [out, restored] = [path.join(base, 'out'), path.join(base, 'restored')]
+  const result = recover(bot, ['--vault', download, 'latest', out])
+  assert.equal(result.status, 0, result.stderr.toString())
+  lifeboat(bot, 'restore', 'latest', '--to', restored, '--allow-outside-links')
+  assertSame(describe(out), describe(restored))
+})

@@ -186,6 +186,7 @@ const RESTORE = {
   allowOutsideLinks: 'boolean',
   wait: 'boolean',
   watch: 'boolean',
+  from: 'path',
   ...WATCHED
 }
 
@@ -202,7 +203,13 @@ function undoRestore(options) {
   return { op: 'undoRestore', options: withoutWatchers(checkAll('The options of undoRestore', options, UNDO)) }
 }
 
-const MIGRATE = { backup: 'backup', history: 'boolean', owner: 'path', allowOutsideLinks: 'boolean', ...WATCHED }
+const MIGRATE = {
+  backup: 'backup',
+  history: 'boolean',
+  owner: 'path',
+  allowOutsideLinks: 'boolean',
+  ...WATCHED
+}
 
 function migrate(from, options) {
   const given = withoutWatchers(checkAll('The options of migrate', options, MIGRATE))

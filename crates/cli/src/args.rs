@@ -233,6 +233,7 @@ Examples:
   lifeboat migrate --from /mnt/usb/backups --root /srv/bot
   lifeboat migrate --from /mnt/old-disk/srv/bot     an old root: its vault is found
   lifeboat migrate --from bot.tar.gz.sealed         an archive
+  lifeboat migrate --from s3 --bucket backups       what lies in a bucket
   sudo -E lifeboat migrate --from /mnt/usb/backups --root /srv/bot --owner bot:bot")]
     Migrate(MigrateArgs),
 
@@ -524,9 +525,15 @@ pub struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
-    /// The vault, a folder that holds one (an old root), or an archive.
+    /// The vault, a folder that holds one (an old root, a download), an archive, or a target: its name in the configuration
+    /// (--config), or `s3` or `gdrive` with the options below.
     #[arg(long, value_name = "SOURCE")]
     pub from: PathBuf,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Of a target that has several vaults, the one of this id.
+    #[arg(long, value_name = "ID")]
+    pub vault_id: Option<String>,
     /// This backup instead of the newest.
     #[arg(long, value_name = "NAME")]
     pub backup: Option<String>,
@@ -543,6 +550,36 @@ pub struct MigrateArgs {
     /// Also restore links that lead out of the root.
     #[arg(long)]
     pub allow_outside_links: bool,
+}
+
+/// A target that no configuration names yet: a new server has none. Credentials for S3 come from the environment
+/// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile.
+#[derive(Debug, Default, Args)]
+pub struct TargetArgs {
+    /// The bucket, with --from s3.
+    #[arg(long, value_name = "NAME")]
+    pub bucket: Option<String>,
+    /// Where the service is, such as https://s3.eu-central-003.backblazeb2.com; without it, Amazon.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The bucket's region.
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// The folder in the bucket that vaults lie in.
+    #[arg(long, value_name = "FOLDER")]
+    pub prefix: Option<String>,
+    /// A profile of ~/.aws/credentials.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The folder in Google Drive, with --from gdrive: the last part of its address.
+    #[arg(long, value_name = "ID")]
+    pub folder_id: Option<String>,
+    /// The file that `lifeboat auth gdrive` has made.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The key of a Google service account.
+    #[arg(long, value_name = "FILE")]
+    pub service_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

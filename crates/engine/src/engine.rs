@@ -1,6 +1,7 @@
 //! The engine's front door: one method for each thing users ask for.
 
 mod backing_up;
+mod elsewhere;
 mod inspecting;
 mod keeping;
 mod restoring;
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::archive::Archive;
-use crate::migrate::Migration;
+use crate::config::Reach;
+use crate::migrate::{From, Migration};
 use crate::mutex::lock as locked;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
@@ -59,6 +61,7 @@ impl Engine {
 
     /// With the stores that another crate brings. Without, no target but a folder can be reached.
     pub fn with_opener(mut self, opener: Arc<dyn Opener>) -> Engine {
+        self.config.reach = Reach(opener.clone());
         self.opener = opener;
         self
     }
@@ -73,6 +76,10 @@ impl Engine {
     pub fn with_key(mut self, key: MasterKey) -> Engine {
         self.key = Some(key);
         self
+    }
+
+    pub(crate) fn opener(&self) -> &dyn Opener {
+        self.opener.as_ref()
     }
 
     pub fn config(&self) -> &Config {
@@ -188,33 +195,35 @@ impl Engine {
         watch::history(&self.config.backup_dir, filter)
     }
 
-    /// Newest first. Never waits.
+    /// Newest first, also those that are only at a target, as far as that is known here. Never waits, and asks no target.
     pub fn list_backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
         self.recover_quietly();
         if !Vault::exists(&self.config.backup_dir) {
             return marriage::refuse_missing_vault(&self.config).map(|()| Vec::new());
         }
-        let backups = watch::inspection::verified(&self.config.backup_dir, self.vault()?.backups(filter)?);
+        let vault = self.vault_to_read(None, &Control::silent())?;
+        let backups = watch::inspection::verified(&self.config.backup_dir, vault.backups_known(filter)?);
         Ok(self.with_places(backups))
     }
 
     /// In path order; `items` are paths, globs or categories, empty means all. Never waits.
     pub fn list_items(&self, backup: &str, items: &[String]) -> Result<Vec<ItemInfo>> {
         self.recover_quietly();
-        restore::select(&self.vault()?, backup, items)
+        restore::select(&self.vault_to_read(None, &Control::silent())?, backup, items)
     }
 
     /// Every version of one path over time, newest first. `E_NOT_FOUND` with the nearest names where no backup has it.
     pub fn versions(&self, path: &str) -> Result<Vec<Version>> {
         self.recover_quietly();
-        compare::versions(&self.vault()?, path)
+        compare::versions(&self.vault_to_read(None, &Control::silent())?, path)
     }
 
     /// What changed from one backup to another, or to the live root.
     pub fn diff(&self, from: &BackupRef, to: Option<&BackupRef>, control: &Control) -> Result<DiffReport> {
         self.refuse_future([from].into_iter().chain(to), control)?;
         self.recover_quietly();
-        compare::diff(&self.vault()?, &self.config, from, to, control).map_err(|error| self.in_zone(error))
+        compare::diff(&self.vault_to_read(None, control)?, &self.config, from, to, control)
+            .map_err(|error| self.in_zone(error))
     }
 
     /// Writes one backup, or some of its items, into one portable file.
@@ -227,7 +236,7 @@ impl Engine {
     ) -> Result<ExportResult> {
         archive::check_place(file, options.overwrite)?;
         self.recover_quietly();
-        let (vault, credentials) = (self.vault()?, self.credentials(None)?);
+        let (vault, credentials) = (self.vault_to_read(None, control)?, self.credentials(None)?);
         let recorder = self.recorder("EXPORT", None, control);
         recorder.end(archive::export(&vault, &self.config, &credentials, backup, file, options, control), silent)
     }
@@ -263,8 +272,16 @@ impl Engine {
         recorder.end(work(), silent)
     }
 
-    /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, or an archive.
+    /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, an archive, or a target of the
+    /// configuration by its name.
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
+        // A folder of that name comes first.
+        let named = self.config.cloud.iter().find(|target| from.as_os_str() == target.name() && !from.exists());
+        self.migrate_from(named.map_or(From::Path(from), From::Target), options, control)
+    }
+
+    /// The same from a target, which needs nothing here but what opens the target and the vault.
+    pub fn migrate_from(&self, from: From<'_>, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
         self.refuse_future(&options.backup, control)?;
         let credentials = self.credentials(None)?;
         Migration { engine: self, credentials, options, control }.run(from).map_err(|error| self.in_zone(error))
@@ -293,14 +310,22 @@ impl Engine {
         prune::run(vault, &self.config, options, watch::inspection::damaged_packs(vault.dir()), control)
     }
 
-    /// Removes one backup, and what only it needed.
+    /// Removes one backup, and what only it needed. One that is only at targets goes there; what only it needed, their next pruning
+    /// removes.
     pub fn delete_backup(&self, backup: &str, control: &Control) -> Result<PruneReport> {
-        let vault = self.vault()?;
+        let vault = self.vault_to_read(None, control)?;
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
         let lock = self.lock("DELETE", false, control)?;
+        let is_here = vault.list_snapshots()?.contains(&name);
+        let vault = vault.here();
         let mut recorder = self.recorder("DELETE", None, control);
         recorder.started(&vault);
-        recorder.end(prune::delete(&vault, &self.config, &name, &lock.told(control)), silent)
+        let control = &lock.told(control);
+        let deleted = match is_here {
+            true => prune::delete(&vault, &self.config, &name, control),
+            false => self.delete_elsewhere(&vault, &name, control),
+        };
+        recorder.end(deleted, silent)
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say; or leaves it to the rules again.

@@ -25,7 +25,7 @@
 //! | [`presence`] | which hosts are there, and what they can do |
 //! | [`zone`] | the time zone that times are read and written in |
 //! | [`pulse`] | whether the work of this process moves on |
-//! | [`replica`] | what is where: a vault's way to its targets, and what is kept there |
+//! | [`replica`] | what is where: a vault's way to its targets, what is kept there, and the way back |
 //! | [`store`] | where objects can lie besides: a folder, or what another crate brings |
 //! | [`supervise`] | the worker process and its protocol, from the host's end |
 //!

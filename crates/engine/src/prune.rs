@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::held::{self, held};
+use crate::replica::safe;
 use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention::{self, Rules, Verdict};
 use crate::vault::Vault;
@@ -31,8 +32,13 @@ pub fn run(
     damaged: HashSet<PackId>,
     control: &Control,
 ) -> Result<PruneReport> {
-    let infos = backups(vault, control.now())?;
-    let mut verdicts = verdicts(&infos, retention::judge(&infos, &rules(vault, config), control.now()));
+    let mut infos = backups(vault, control.now())?;
+    let rules = rules(vault, config);
+    let is_old = |info: &&BackupInfo| !info.pinned && control.now() - info.timestamp >= rules.local;
+    let old: Vec<&BackupInfo> = infos.iter().filter(is_old).collect();
+    let mut safe = safe::at_targets(vault, config, &old, control);
+    infos.iter_mut().for_each(|info| info.location.extend(safe.remove(&info.backup).unwrap_or_default()));
+    let mut verdicts = verdicts(&infos, retention::judge(&infos, &rules, control.now()));
     let held = held(vault, config);
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if let Some(why) = held.get(&verdict.backup) {
@@ -131,24 +137,8 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
     let pins = vault.pins()?;
     let known: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
     for name in vault.list_snapshots()?.iter().filter(|name| !known.contains(name.as_str())) {
-        infos.push(BackupInfo {
-            backup: name.to_string(),
-            kind: name.kind(),
-            timestamp: name.millis(),
-            note: None,
-            size: 0,
-            total_size: 0,
-            items: 0,
-            categories: Default::default(),
-            full: false,
-            degraded: true,
-            covers: Vec::new(),
-            suspicious: None,
-            pinned: pins.contains(name.as_str()),
-            verified_at: None,
-            location: vec!["local".into()],
-            cloud: "off".into(),
-        });
+        let pinned = pins.contains(name.as_str());
+        infos.push(BackupInfo { pinned, location: vec!["local".into()], ..BackupInfo::of_name(name) });
     }
     infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
     distrust(vault, &mut infos, now)?;

@@ -2,14 +2,15 @@
 //!
 //! Room for a new backup is made in this order: what no rule keeps; archives, which only repeat what the vault has; then
 //! backups before their time, those from before a restore first, then the smallest tier, and in it the oldest ([`retention::sacrifices`]). Never the newest
-//! good backup, never a pinned one, and none that a restore leans on ([`crate::held`]). All is reckoned before anything is
+//! good backup, never a pinned one, none that no target has whole where there are targets, and none that a restore leans on ([`crate::held`]). All is reckoned before anything is
 //! removed: where it would not be enough, nothing is removed. What goes for the sake of room goes at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::{Arc, Mutex};
 
 use crate::mutex::lock;
+use crate::replica::safe;
 use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention;
 use crate::vault::list::{self, ListReader};
@@ -107,6 +108,8 @@ struct Reckoned {
     verdicts: Vec<PruneVerdict>,
     /// Before their time.
     goes: Vec<usize>,
+    /// The targets that have a backup whole.
+    safe: HashMap<String, Vec<String>>,
     /// Bytes of archives.
     archives: u64,
     /// From how many percent of dead bytes on packs are written anew.
@@ -126,8 +129,13 @@ impl Room<'_> {
         let held = held::held(self.vault, self.config);
         let mut sacrifices = retention::sacrifices(&infos, now);
         sacrifices.retain(|index| !held.contains_key(&infos[*index].backup));
+        // Where there are targets, what none of them has whole is not given up for room.
+        let candidates: Vec<&BackupInfo> = sacrifices.iter().map(|index| &infos[*index]).collect();
+        let safe = safe::at_targets(self.vault, self.config, &candidates, self.control);
+        sacrifices.retain(|index| !self.config.syncs() || safe.contains_key(&infos[*index].backup));
         let may_go: HashSet<usize> = sacrifices.iter().copied().collect();
-        let mut order: Vec<usize> = (0..infos.len()).filter(|index| !may_go.contains(index)).collect();
+        let stays = |index: &usize| verdicts[*index].keep || held.contains_key(&infos[*index].backup);
+        let mut order: Vec<usize> = (0..infos.len()).filter(|index| !may_go.contains(index) && stays(index)).collect();
         let untouchable = order.len();
         order.extend(sacrifices.into_iter().rev().filter(|index| verdicts[*index].keep));
 
@@ -173,13 +181,13 @@ impl Room<'_> {
         let archives = if marker.live() <= tight { (marker.live() + archives).saturating_sub(tight) } else { u64::MAX };
         // Where it is tight to the last, packs are written anew for whatever is dead in them.
         let dead = if least > tight { 0 } else { TIGHT };
-        Ok(Reckoned { infos, verdicts, goes, archives, dead })
+        Ok(Reckoned { infos, verdicts, goes, safe, archives, dead })
     }
 
     fn act(&self, reckoned: Reckoned) -> Result<Vec<Warning>> {
-        let Reckoned { infos, mut verdicts, goes, archives, dead } = reckoned;
+        let Reckoned { infos, mut verdicts, goes, safe, archives, dead } = reckoned;
         let mut warnings = self.clear_archives(archives)?;
-        warnings.extend(goes.iter().map(|index| went(&infos[*index])));
+        warnings.extend(goes.iter().map(|index| went(&infos[*index], safe.get(&infos[*index].backup))));
         for index in goes {
             let verdict: &mut PruneVerdict = &mut verdicts[index];
             (verdict.keep, verdict.why) = (false, "room was needed".into());
@@ -238,10 +246,12 @@ impl Room<'_> {
     /// `stays`: bytes that could not be removed.
     fn refused(&self, stays: Option<u64>) -> Error {
         let stays = stays.map_or(String::new(), |stays| {
-            format!(
-                " {} of them are needed by the newest good backup and by pinned ones, which stay.",
-                space::said(stays)
-            )
+            let others = if self.config.syncs() {
+                ", pinned ones and those that no target has yet"
+            } else {
+                " and by pinned ones"
+            };
+            format!(" {} of them are needed by the newest good backup{others}, which stay.", space::said(stays))
         });
         Error::StorageLimit {
             message: format!(
@@ -256,14 +266,15 @@ impl Room<'_> {
     }
 }
 
-fn went(info: &BackupInfo) -> Warning {
-    Warning {
-        path: String::new(),
-        message: format!(
-            "{} was removed before its time to stay within maxLocalStorage. Raise it to keep more.",
-            info.backup
-        ),
-    }
+fn went(info: &BackupInfo, safe: Option<&Vec<String>>) -> Warning {
+    let name = &info.backup;
+    let message = match safe {
+        None => format!("{name} was removed before its time to stay within maxLocalStorage. Raise it to keep more."),
+        Some(targets) => {
+            format!("{name} was removed here to stay within maxLocalStorage. {} has it.", targets.join(", "))
+        }
+    };
+    Warning { path: String::new(), message }
 }
 
 /// Where a backup was refused in its middle: what it had written already goes again. `earlier`: the packs that were there

@@ -63,7 +63,12 @@ pub struct Verified {
     pub whole: Vec<PackId>,
     /// Every pack that there is.
     pub packs: HashSet<PackId>,
+    /// Chunks that backups need and no pack has; of very many, some.
+    pub lost: Vec<ChunkId>,
 }
+
+/// So many lost chunks are named: the packs that have them hold many more.
+const LOST: usize = 100_000;
 
 /// Verifies one backup, a part of the vault, or all of it.
 pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control: &Control) -> Result<Verified> {
@@ -135,7 +140,14 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
         damaged,
         duration_ms: started.elapsed().as_millis() as u64,
     };
-    Ok(Verified { report, backups, whole, packs: all.into_iter().map(|(id, _)| id).collect() })
+    let lost = check.lost.into_iter().collect();
+    Ok(Verified { report, backups, whole, packs: all.into_iter().map(|(id, _)| id).collect(), lost })
+}
+
+/// The packs here that these backups lean on.
+pub fn packs_of(vault: &Vault, backups: &[BackupName]) -> Result<HashSet<PackId>> {
+    let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
+    ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog).packs_of(vault, backups)
 }
 
 /// An object and what is wrong with it.
@@ -146,13 +158,14 @@ struct ListCheck {
     reader: Reader,
     catalog: Arc<Mutex<Catalog>>,
     damaged: HashSet<(PackId, u32)>,
+    lost: HashSet<ChunkId>,
     /// By chunk of an item list: most backups share most of theirs.
     checked: HashMap<ChunkId, Arc<[Fault]>>,
 }
 
 impl ListCheck {
     fn new(reader: Reader, catalog: Arc<Mutex<Catalog>>) -> ListCheck {
-        ListCheck { reader, catalog, damaged: HashSet::new(), checked: HashMap::new() }
+        ListCheck { reader, catalog, damaged: HashSet::new(), lost: HashSet::new(), checked: HashMap::new() }
     }
 
     /// The bytes of the snapshot; what is wrong goes to `findings`.
@@ -185,17 +198,28 @@ impl ListCheck {
                     faults.extend(self.chunk(id)?);
                 }
             }
-            Err(error) => drop(faults.insert(fault(error, snapshot)?)),
+            Err(error) => {
+                self.note_if_lost(id)?;
+                faults.insert(fault(error, snapshot)?);
+            }
         }
         let faults: Arc<[Fault]> = faults.into_iter().collect();
         self.checked.insert(id, faults.clone());
         Ok(faults)
     }
 
+    fn note_if_lost(&mut self, id: ChunkId) -> Result<()> {
+        if self.lost.len() < LOST && lock(&self.catalog).places(id)?.is_empty() {
+            self.lost.insert(id);
+        }
+        Ok(())
+    }
+
     /// What is wrong with a chunk that an item names: no pack has it, or none has it whole.
-    fn chunk(&self, id: ChunkId) -> Result<Vec<Fault>> {
+    fn chunk(&mut self, id: ChunkId) -> Result<Vec<Fault>> {
         let places = lock(&self.catalog).places(id)?;
         if places.is_empty() {
+            self.note_if_lost(id)?;
             return Ok(vec![(
                 "packs".into(),
                 "a pack is missing or its index is damaged: some chunks are nowhere".into(),
@@ -335,27 +359,32 @@ pub(crate) fn read_pack(vault: &Vault, id: PackId, deep: bool, inflater: &mut In
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.at("reading", &path)?,
     };
-    let cipher = PackCipher::new(vault.keys(), id);
+    bad_chunks(&PackCipher::new(vault.keys(), id), &file, deep.then_some((vault, inflater))).map(Some)
+}
+
+/// The ordinals of the chunks that are not what was written, in the file of a pack whose index is whole. `deep`: each is also
+/// unpacked, and its id computed again.
+pub fn bad_chunks(cipher: &PackCipher, file: &File, mut deep: Option<(&Vault, &mut Inflater)>) -> Result<Vec<u32>> {
     let mut bad = Vec::new();
     let mut sealed = Vec::new();
-    for entry in cipher.read_index(&file)? {
+    for entry in cipher.read_index(file)? {
         sealed.resize(entry.sealed as usize, 0);
-        match durable::read_at(&file, &mut sealed, entry.offset) {
+        match durable::read_at(file, &mut sealed, entry.offset) {
             Err(error) if durable::is_bad_sector(&error) => {
                 bad.push(entry.ordinal);
                 continue;
             }
-            read => read.at("reading", &path)?,
+            read => read.at("reading", cipher.id.object())?,
         }
-        let whole = cipher.open_chunk(entry.ordinal, &mut sealed).is_some_and(|member| {
-            !deep
-                || inflater
-                    .plain(member, entry.plain as usize)
-                    .is_some_and(|plain| ChunkId::of(&vault.keys().ids, &plain) == entry.id)
+        let whole = cipher.open_chunk(entry.ordinal, &mut sealed).is_some_and(|member| match &mut deep {
+            None => true,
+            Some((vault, inflater)) => inflater
+                .plain(member, entry.plain as usize)
+                .is_some_and(|plain| ChunkId::of(&vault.keys().ids, &plain) == entry.id),
         });
         if !whole {
             bad.push(entry.ordinal);
         }
     }
-    Ok(Some(bad))
+    Ok(bad)
 }

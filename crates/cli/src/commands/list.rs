@@ -78,6 +78,13 @@ fn remarks(backup: &BackupInfo) -> String {
     if backup.pinned {
         remarks.push("pinned".to_string());
     }
+    match backup.location.split_first() {
+        Some((here, targets)) if here == "local" && !targets.is_empty() => {
+            remarks.push(format!("also at {}", targets.join(", ")))
+        }
+        Some((here, _)) if here != "local" => remarks.push(format!("only at {}", backup.location.join(", "))),
+        _ => {}
+    }
     if let Some(note) = &backup.note {
         remarks.push(escaped(note).into_owned());
     }

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use console::style;
 use lifeboat_engine::Result;
+use lifeboat_engine::migrate::From;
 use lifeboat_engine::report::{BackupRef, MigrateOptions, MigrateReport};
 use lifeboat_engine::zone::Zone;
 
 use crate::args::MigrateArgs;
+use crate::commands::target;
 use crate::output::{count, escaped, size, warnings};
 use crate::session::{Session, Vault, absolute};
 use crate::{exit, time};
 
 pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
+    let target = target::of(&args.from, &args.target, session)?;
     let from = absolute(&args.from)?;
     let at = args.at.as_ref().map(|at| at.at(&session.zone_of_new_root(&from)?)).transpose()?;
     let backup = args.backup.clone().map(BackupRef::Name).or(at.map(|at| BackupRef::At { at }));
@@ -22,8 +25,11 @@ pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
         history: !args.no_history,
         owner: args.owner.clone(),
         allow_outside_links: args.allow_outside_links,
+        vault_id: args.vault_id.clone(),
     };
-    let report = session.long(Vault::OfNewRoot, |engine, control| engine.migrate(&from, &options, control))?;
+    let from_where = target.as_ref().map_or(From::Path(&from), From::Target);
+    let report =
+        session.long(Vault::OfNewRoot, |engine, control| engine.migrate_from(from_where, &options, control))?;
     // That of the root that is there now. Where its configuration does not fit here, that is a warning of the report.
     let zone = session.zone().or_else(|_| session.zone_of_new_root(&from))?;
     session.output.result(&report, |out| show(out, &report, &zone))?;

@@ -22,6 +22,7 @@ mod restored;
 mod schedule;
 mod status;
 pub mod sync;
+mod target;
 pub mod undo;
 pub mod verify;
 mod versions;

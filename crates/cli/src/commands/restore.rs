@@ -82,6 +82,7 @@ fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
         allow_outside_links: args.allow_outside_links,
         wait: args.wait,
         watch: !args.no_watch,
+        from: args.from.clone(),
         ..RestoreOptions::default()
     };
     if let Some(mirror) = &args.mirror {

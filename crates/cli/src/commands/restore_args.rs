@@ -24,6 +24,9 @@ pub struct RestoreArgs {
     /// Write into this folder instead of in place.
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
+    /// The target that gives what is missing or damaged here; else each of them in turn.
+    #[arg(long, value_name = "TARGET")]
+    pub from: Option<String>,
     /// Only tell what would be done, and whether it can be: key, room, every stored piece.
     #[arg(long)]
     pub dry_run: bool,

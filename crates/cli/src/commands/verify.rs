@@ -21,12 +21,22 @@ pub struct VerifyArgs {
     /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
     #[arg(long, conflicts_with_all = ["backup", "deep"])]
     pub part: bool,
+    /// Read back a part of what this target has, with --deep all of it, and put the whole object from here in the place of one
+    /// that is damaged or missing there.
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["backup", "part"])]
+    pub target: Option<String>,
 }
 
 pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
     if args.part {
         return part(session);
+    }
+    if let Some(target) = &args.target {
+        let report =
+            session.long(Vault::MustExist, |engine, control| engine.verify_target(target, args.deep, control))?;
+        session.output.result(&report, |out| show(out, &report, false))?;
+        return Ok(code(report.ok, session));
     }
     let backup = args.backup.as_deref();
     let report = session.long(Vault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
@@ -85,6 +95,9 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()
             [] => writeln!(out, "    hurts no backup")?,
             hurt => writeln!(out, "    hurts {}", hurt.join(", "))?,
         }
+    }
+    if report.damaged.iter().all(|damage| damage.healed) {
+        return writeln!(out, "\n  All of it is whole again. But look at the health of the disk.");
     }
     let hurt = report.damaged.iter().any(|damage| !damage.healed && !damage.backups.is_empty());
     let advice = if hurt {

@@ -7,6 +7,7 @@ mod clerk;
 mod commands;
 mod compare;
 mod credentials;
+mod elsewhere;
 mod exit_codes;
 mod keeping;
 #[cfg(target_os = "linux")]

@@ -7,6 +7,7 @@ pub mod cloud;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ use crate::report::{BackupType, Category};
 use crate::schedule::pattern::Pattern;
 use crate::seal::places::Environment;
 use crate::secret::Secret;
+use crate::store::{Folders, Opener};
 use crate::vault::place;
 use crate::{Error, Result};
 
@@ -69,6 +71,25 @@ pub struct Config {
     /// What the environment says besides. It comes from no file, and goes into none.
     #[serde(skip)]
     pub environment: Environment,
+    /// The way to the targets; see [`crate::Engine::with_opener`].
+    #[serde(skip)]
+    pub reach: Reach,
+}
+
+/// What opens targets.
+#[derive(Clone)]
+pub struct Reach(pub Arc<dyn Opener>);
+
+impl Default for Reach {
+    fn default() -> Reach {
+        Reach(Arc::new(Folders))
+    }
+}
+
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reach")
+    }
 }
 
 impl Default for Config {
@@ -96,6 +117,7 @@ impl Default for Config {
             monitor: Monitor::default(),
             worker: Worker::default(),
             environment: Environment::default(),
+            reach: Reach::default(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Reading back what is stored, at the engine's front door.
 
 use super::Engine;
+use crate::replica::heal;
 use crate::report::{BackupRef, Inspection, VerifyReport};
 use crate::schedule::Agenda;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
-use crate::verify::Scope;
+use crate::verify::{Scope, Verified};
 use crate::watch::inspection::{self, is_news};
 use crate::watch::{self, News, rehearsal};
 use crate::{Control, Error, Result, archive};
@@ -21,10 +22,43 @@ impl Engine {
         let recorder = self.recorder("VERIFY", None, control);
         let threads = self.config.worker.effective_threads();
         let known = inspection::damage(vault.dir());
-        let result = inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control);
+        let mut mend = |verified: &mut Verified| self.mend(&vault, verified, control);
+        let result = inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control, &mut mend);
         recorder.end(result, |result| match result {
             Ok(report) => (!report.ok && is_news(&known, report)).then(|| News::IntegrityFailure(report.clone())),
             // Whoever asked is told why it could not be done.
+            Err(_) => None,
+        })
+    }
+
+    /// Fetches from a target what was found damaged or missing here. True: something is whole again.
+    fn mend(&self, vault: &Vault, verified: &mut Verified, control: &Control) -> Result<bool> {
+        let Some(fetch) = self.fetch(vault, None, control)? else { return Ok(false) };
+        let lock = self.lock("VERIFY", true, control)?;
+        let fetch = fetch.under(&lock.told(control));
+        match heal::here(vault, &fetch, &mut verified.report.damaged, &verified.lost) {
+            Err(error @ (Error::Cloud { .. } | Error::CloudCredentials { .. } | Error::CloudFull { .. })) => {
+                if let Some(damage) = verified.report.damaged.iter_mut().find(|damage| !damage.healed) {
+                    damage.message = format!("{}; it could not be fetched: {error}", damage.message);
+                }
+            }
+            done => done?,
+        }
+        Ok(verified.report.damaged.iter().any(|damage| damage.healed))
+    }
+
+    /// Reads back what a target has of this vault: the part whose turn it is, or with `deep` all of it; and puts the whole object
+    /// from here in the place of one that is damaged or missing there.
+    pub fn verify_target(&self, target: &str, deep: bool, control: &Control) -> Result<VerifyReport> {
+        self.recover_quietly();
+        let vault = self.vault()?;
+        let may_write = self.target(target)?.is_append_only();
+        let fetch = self.fetch(&vault, Some(target), control)?;
+        let fetch = fetch.ok_or_else(|| Error::internal("a target is configured, and is not"))?;
+        let recorder = self.recorder("VERIFY", None, control).of(target);
+        let result = heal::there(&vault, &fetch, deep, !may_write, control);
+        recorder.end(result, |result| match result {
+            Ok(report) => (!report.ok).then(|| News::IntegrityFailure(report.clone())),
             Err(_) => None,
         })
     }
@@ -69,7 +103,8 @@ impl Engine {
 
     fn inspect_part(&self, vault: &Vault, credentials: &Credentials, control: &Control) -> Result<VerifyReport> {
         let threads = self.config.worker.effective_threads();
-        inspection::part(vault, credentials, threads, control, |damaged| {
+        let mut mend = |verified: &mut Verified| self.mend(vault, verified, control);
+        inspection::part(vault, credentials, threads, control, &mut mend, |damaged| {
             let lock = self.lock("VERIFY", true, control)?;
             archive::shelf::heal(vault, &self.config, credentials, damaged, &lock.told(control))
         })

@@ -24,7 +24,7 @@ impl Engine {
             Some(target) => self.refuse_in_vault(target)?,
             None => self.refuse_missing_root()?,
         }
-        let vault = self.vault()?;
+        let vault = self.vault_to_read(options.from.as_deref(), control)?;
         if let Some(target) = &options.target {
             self.recover_quietly();
             let threads = self.config.worker.effective_threads();
@@ -47,7 +47,7 @@ impl Engine {
     /// is a restore, too, with a safety backup of its own, and can be taken back.
     pub fn undo_restore(&self, options: &UndoOptions, control: &Control) -> Result<RestoreResult> {
         self.refuse_missing_root()?;
-        let vault = self.vault()?;
+        let vault = self.vault_to_read(None, control)?;
         self.in_place(&vault, "undo", &options.as_restore(), control, |control| {
             restore::undo(&vault, &self.config, options, control)
         })
@@ -105,9 +105,9 @@ impl Engine {
         let work = || {
             let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
             let control = &lock.told(control);
-            self.recover_under_lock(vault, control)?;
+            self.recover_under_lock(&vault.here(), control)?;
             if !options.dry_run {
-                recorder.started(vault);
+                recorder.started(&vault.here());
             }
             restore(control).map_err(|error| self.in_zone(error))
         };
@@ -181,7 +181,8 @@ impl Engine {
         let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
         self.wait_for_others(since, control)?;
         let recorder = self.recorder("RESTORE", None, control).of(PENDING);
-        let applied = self.vault().and_then(|vault| restore::apply_pending(&vault, &self.config, control));
+        let applied =
+            self.vault_to_read(None, control).and_then(|vault| restore::apply_pending(&vault, &self.config, control));
         let result = match applied {
             // Forgotten at this moment.
             Ok(None) => return Ok(None),

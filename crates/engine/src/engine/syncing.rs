@@ -12,6 +12,10 @@ impl Engine {
     /// for first. What could not be sent is in the report, and no error.
     pub fn sync(&self, target: Option<&str>, control: &Control) -> Result<SyncReport> {
         let targets = self.targets(target)?;
+        if targets.is_empty() {
+            let message = "There is no target to sync to. Name one in the configuration: `cloud`.".into();
+            return Err(Error::Config { message });
+        }
         let vault = self.vault()?;
         let turn = Turn::take(vault.dir(), true, control)?;
         let report = self.sync_with(&vault, &targets, control);
@@ -44,27 +48,6 @@ impl Engine {
             return recorder.end(Ok(synced.report), silent);
         }
         Ok(synced.report)
-    }
-
-    /// All of them, or the one of that name. `E_CONFIG` where there is none.
-    fn targets(&self, name: Option<&str>) -> Result<Vec<&Target>> {
-        let all = &self.config.cloud;
-        let found: Vec<&Target> = all.iter().filter(|target| name.is_none_or(|name| target.name() == name)).collect();
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        let names: Vec<&str> = all.iter().map(Target::name).collect();
-        Err(Error::Config {
-            message: match (name, names.as_slice()) {
-                (_, []) => "There is no target to sync to. Name one in the configuration: `cloud`.".into(),
-                (name, names) => format!(
-                    "There is no target {:?} in the configuration. There {} {}.",
-                    name.unwrap_or_default(),
-                    if names.len() == 1 { "is" } else { "are" },
-                    names.join(", ")
-                ),
-            },
-        })
     }
 
     pub(super) fn with_places(&self, backups: Vec<BackupInfo>) -> Vec<BackupInfo> {

@@ -16,9 +16,13 @@ use crate::{Control, Error, Result};
 /// Everything that is worth copying, in the order in which it has to arrive here.
 pub fn objects(vault: &Vault) -> Result<Vec<Object>> {
     let mut objects = layout::objects(vault)?;
-    // Stable: everything else stays in its order.
-    objects.sort_by_key(|object| object.part < Part::Pack);
+    in_order(&mut objects);
     Ok(objects)
+}
+
+/// As they have to arrive: what opens a vault last.
+pub fn in_order(objects: &mut [Object]) {
+    objects.sort_by(|a, b| (a.part < Part::Pack, a.part, &a.name).cmp(&(b.part < Part::Pack, b.part, &b.name)));
 }
 
 /// The bytes of `objects` that `to` does not have yet.
@@ -62,7 +66,7 @@ pub fn copy(from: &Path, objects: &[Object], to: &Path, temporary: &Path, contro
     Ok(copied)
 }
 
-fn is_there(object: &Object, to: &Path) -> bool {
+pub fn is_there(object: &Object, to: &Path) -> bool {
     fs::metadata(to.join(&object.name)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == object.size)
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod logbook;
 mod origin;
 mod place;
+mod remote;
 mod root;
 mod settings;
 mod survey;
@@ -18,7 +19,7 @@ mod survey;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::PASSPHRASE_FILE;
+use crate::config::{DEFAULT_FILE, PASSPHRASE_FILE};
 use crate::report::*;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
@@ -29,6 +30,7 @@ use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Engine, Error, Result, marriage, owner, restore, verify, watch};
 
 use advice::{advise, next_steps, unfinished};
+pub use origin::From;
 use origin::Origin;
 use place::{check_space, inside, same_place};
 use root::{NewRoot, Note};
@@ -50,24 +52,33 @@ pub struct Source {
 }
 
 impl Migration<'_> {
-    pub fn run(&self, from: &Path) -> Result<MigrateReport> {
+    pub fn run(&self, from: From<'_>) -> Result<MigrateReport> {
         let started = Instant::now();
-        let origin = Origin::find(from)?;
+        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.engine.opener(), self.control)?;
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
         let config = self.engine.config();
         self.refuse_tangles(&origin, config)?;
         // A restore that was cut off is finished or undone; only then it is known what the root holds.
         restore::recover(config, self.control)?;
         // Also the folder that holds the vault beside other things: all of it was copied here.
-        let from = from.canonicalize().unwrap_or_else(|_| from.to_path_buf());
-        let around = Some(from.as_path()).filter(|from| origin.path().starts_with(from));
-        let places = [Some(config.backup_dir.as_path()), Some(origin.path()), around];
+        let around = match (from, &origin) {
+            (From::Path(from), _) => Some(from.canonicalize().unwrap_or_else(|_| from.to_path_buf())),
+            _ => None,
+        };
+        let around = around.filter(|from| is_remote(&origin) || origin.path().starts_with(from));
+        let places = [Some(config.backup_dir.as_path()), Some(origin.path()), around.as_deref()];
         let places = places.into_iter().flatten().filter_map(|place| inside(place, &config.root));
-        // What opens the vault may have been put there first: no backup holds it.
-        let places = places.chain([PathBuf::from(PASSPHRASE_FILE)]);
+        // What opens the vault and the target may have been put there first: no backup holds it.
+        let secrets = match from {
+            From::Target(target) => target.secret_files(),
+            From::Path(_) => Vec::new(),
+        };
+        let secrets = secrets.into_iter().filter_map(|file| inside(file, &config.root));
+        let named = matches!(from, From::Target(_)).then(|| PathBuf::from(DEFAULT_FILE));
+        let places = places.chain([PathBuf::from(PASSPHRASE_FILE)]).chain(secrets).chain(named);
         let mut root = NewRoot::enter(&config.root, &places.collect::<Vec<_>>())?;
         let resumed = root.note.is_some();
-        let source = self.open(&origin, &mut root)?;
+        let mut source = self.open(&origin, &mut root)?;
         // The vault's own place is refused by the restore.
         let taken = inside(origin.path(), &config.root).filter(|_| !same_place(origin.path(), &config.backup_dir));
         let survey = Survey::of(&source.vault, &source.snapshot, taken.as_deref(), self.control)
@@ -75,21 +86,30 @@ impl Migration<'_> {
         let place = self.place(&source, &survey)?;
         let config = Config { backup_dir: place.clone(), ..config.clone() };
         let is_there = same_place(source.vault.dir(), &place);
-        let objects = match self.options.history && !is_there {
-            true => history::objects(&source.vault)?,
-            false => Vec::new(),
+        let objects = match (&origin, self.options.history && !is_there) {
+            (_, false) => Vec::new(),
+            (Origin::Remote(remote), true) => remote.objects(&source.vault, self.control)?,
+            (_, true) => history::objects(&source.vault)?,
         };
         self.check_place(&source, &place, is_there, resumed)?;
-        let note = Note { vault: Some(source.vault.id()), backup: Some(source.name.to_string()) };
+        let fetched = inside(&place, &config.root).filter(|_| is_remote(&origin) && self.options.history);
+        let note = Note { vault: Some(source.vault.id()), backup: Some(source.name.to_string()), place: fetched };
         root.write_note(&note)?;
         if !root.is_restored {
             check_space(&config.root, &source.snapshot, &place, history::missing(&objects, &place))?;
+            if let Origin::Remote(remote) = &origin
+                && self.options.history
+            {
+                // From here on another try goes on with what was fetched.
+                root.keep();
+                source.vault = remote.bring_needed(&source, &place, self.control).map_err(unfinished)?;
+            }
             self.restore(&source, &config, is_there).map_err(|error| advise(error, &origin, &source.name))?;
             root.keep();
         }
         let mut report = MigrateReport {
             success: true,
-            source: origin.path().to_path_buf(),
+            source: origin.said(),
             root: config.root.clone(),
             vault: (self.options.history || is_there).then(|| place.clone()),
             backup: source.name.to_string(),
@@ -105,7 +125,7 @@ impl Migration<'_> {
             duration_ms: 0,
         };
         if report.vault.is_some() {
-            self.set_up_vault(&source, &objects, &place, is_there, &mut report)?;
+            self.set_up_vault(&origin, &source, &objects, &place, is_there, &mut report)?;
         }
         self.give(&source, &root, &survey, owner, &report)?;
         if report.vault.is_some() {
@@ -159,6 +179,10 @@ impl Migration<'_> {
                 let begun = begun.backup.clone().map(BackupRef::Name);
                 (vault, self.options.backup.clone().or(begun))
             }
+            Origin::Remote(remote) => {
+                let begun = begun.backup.clone().map(BackupRef::Name);
+                (remote.open(&self.credentials, self.control)?, self.options.backup.clone().or(begun))
+            }
             Origin::Archive(file) => {
                 let backup = match noted.backup.filter(|_| Vault::exists(&config.backup_dir)) {
                     Some(backup) => backup,
@@ -207,6 +231,7 @@ impl Migration<'_> {
     /// Copies the history where it is not there yet, and proves that the new vault is whole.
     fn set_up_vault(
         &self,
+        origin: &Origin,
         source: &Source,
         objects: &[Object],
         place: &Path,
@@ -221,8 +246,14 @@ impl Migration<'_> {
             true => logbook::adopt(place),
             false => {
                 let temporary = history::temporary(place).map_err(unfinished)?;
-                let warning = logbook::bring(from, place, &temporary);
-                report.copied = history::copy(from, objects, place, &temporary, self.control).map_err(unfinished)?;
+                let (warning, copied) = match origin {
+                    Origin::Remote(remote) => (None, remote.copy(source, objects, place, &temporary, self.control)),
+                    _ => {
+                        let warning = logbook::bring(from, place, &temporary);
+                        (warning, history::copy(from, objects, place, &temporary, self.control))
+                    }
+                };
+                report.copied = copied.map_err(unfinished)?;
                 warning
             }
         });
@@ -269,4 +300,8 @@ impl Migration<'_> {
         }
         owner::give_all(vault, ids)
     }
+}
+
+fn is_remote(origin: &Origin) -> bool {
+    matches!(origin, Origin::Remote(_))
 }

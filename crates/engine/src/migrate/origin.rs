@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::remote::Remote;
 use super::settings::Settings;
 use crate::config::DEFAULT_FILE;
+use crate::config::cloud::Target;
 use crate::error::IoContext;
+use crate::store::Opener;
 use crate::vault::{Vault, durable, place};
-use crate::{Error, Result};
+use crate::{Control, Error, Result};
 
 /// A configuration is a page of text.
 const MAX_SETTINGS: u64 = 1 << 20;
@@ -14,16 +17,32 @@ const MAX_SETTINGS: u64 = 1 << 20;
 const SHOWN: usize = 5;
 
 /// Where everything comes from; absolute, and it exists.
-#[derive(Debug, PartialEq)]
 pub enum Origin {
     /// A vault's folder.
     Vault(PathBuf),
     /// An archive: one backup in one file.
     Archive(PathBuf),
+    /// A target, or what was downloaded from one.
+    Remote(Remote),
+}
+
+/// What was named.
+#[derive(Clone, Copy)]
+pub enum From<'a> {
+    Path(&'a Path),
+    Target(&'a Target),
 }
 
 impl Origin {
-    pub fn find(from: &Path) -> Result<Origin> {
+    /// `vault`: of a target that has several vaults, the id of the one that is meant.
+    pub fn find(from: From<'_>, vault: Option<&str>, opener: &dyn Opener, control: &Control) -> Result<Origin> {
+        match from {
+            From::Path(path) => Origin::at(path, control),
+            From::Target(target) => Remote::of_target(opener, target, vault, control).map(Origin::Remote),
+        }
+    }
+
+    fn at(from: &Path, control: &Control) -> Result<Origin> {
         let from = std::path::absolute(from).at("using", from)?;
         let metadata = match std::fs::metadata(&from) {
             Ok(metadata) => metadata,
@@ -41,8 +60,11 @@ impl Origin {
             };
         }
         let places = places(&from);
-        if let Some(vault) = places.iter().find(|place| Vault::exists(place)) {
+        if let Some(vault) = places.iter().find(|place| Vault::exists(place) && is_tidy(place)) {
             return Ok(Origin::Vault(vault.canonicalize().at("reading", vault)?));
+        }
+        if let Some(remote) = Remote::downloaded(&from, control)? {
+            return Ok(Origin::Remote(remote));
         }
         if let Some(remains) = places.iter().find(|place| place.join("packs").is_dir()) {
             return Err(Error::corrupt(
@@ -60,8 +82,27 @@ impl Origin {
     pub fn path(&self) -> &Path {
         match self {
             Origin::Vault(path) | Origin::Archive(path) => path,
+            Origin::Remote(remote) => remote.path(),
         }
     }
+
+    /// What it is called in a report.
+    pub fn said(&self) -> PathBuf {
+        match self {
+            Origin::Remote(remote) => PathBuf::from(&remote.name),
+            other => other.path().to_path_buf(),
+        }
+    }
+}
+
+/// No browser had to find another name for a pack or a record, because it had one of that name already.
+fn is_tidy(vault: &Path) -> bool {
+    let has_twin = |folder: &Path| {
+        durable::names(folder).unwrap_or_default().iter().any(|name| name.as_encoded_bytes().ends_with(b")"))
+    };
+    let packs = durable::list(&vault.join("packs")).unwrap_or_default();
+    !packs.iter().any(|folder| has_twin(folder))
+        && !["packs", "snapshots", "keys"].iter().any(|one| has_twin(&vault.join(one)))
 }
 
 /// Where a vault may lie if somebody names this folder: itself, or as a root's.

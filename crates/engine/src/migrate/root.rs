@@ -27,6 +27,9 @@ pub struct Note {
     /// The vault's id, and the backup; absent while an archive is still being read.
     pub vault: Option<String>,
     pub backup: Option<String>,
+    /// Where in the root its vault is being fetched to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PathBuf>,
 }
 
 /// A root that may be filled. Dropped before [`NewRoot::keep`], it leaves no trace.
@@ -54,7 +57,9 @@ impl NewRoot {
             root.note = Some(serde_json::from_slice(&text).unwrap_or_default());
             root.keep = true;
         }
-        match (foreign(path, Path::new(""), allowed)?, &root.note) {
+        let begun = root.note.as_ref().and_then(|note| note.place.clone());
+        let allowed: Vec<PathBuf> = allowed.iter().cloned().chain(begun).collect();
+        match (foreign(path, Path::new(""), &allowed)?, &root.note) {
             (Some(_), Some(_)) => root.is_restored = true,
             (Some(other), None) => {
                 return Err(Error::Restore {

@@ -18,9 +18,23 @@
 //! | [`bandwidth`], [`retry`] | how fast, and how often |
 //! | [`turn`] | one process at a time |
 //! | [`standing`] | how the targets are, for whoever only looks |
+//!
+//! And the way back, which uses the vault and stores, and to which nothing of the vault points:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`fetch`] | reading from targets: what of the vault is missing or damaged here |
+//! | [`known`] | what is remembered of targets, so that nobody has to ask twice |
+//! | [`windows`] | parts of objects that were fetched, a little ahead, within a bound |
+//! | [`whole`] | whole objects, proved before they count |
+//! | [`safe`] | which backups a target has whole, so that the copy here may go |
+//! | [`heal`] | damaged objects made good from where they are whole, here and at a target |
 
 pub mod about;
 pub mod bandwidth;
+pub mod fetch;
+pub mod heal;
+pub mod known;
 pub mod ledger;
 pub mod line;
 pub mod meeting;
@@ -28,9 +42,12 @@ pub mod needs;
 pub mod push;
 mod read_back;
 pub mod retry;
+pub mod safe;
 pub mod standing;
 pub mod sync;
 pub mod turn;
+pub mod whole;
+pub mod windows;
 
 pub use ledger::Ledger;
 pub use retry::Patience;

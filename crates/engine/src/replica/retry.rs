@@ -53,6 +53,12 @@ impl Patience {
     }
 }
 
+/// As somebody waits for it: some ten seconds in all, unless the service asks for more.
+pub fn patiently<T>(control: &Control, ask: impl FnMut() -> Result<T>) -> Result<T> {
+    let least = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
+    Patience { least, most: Duration::from_secs(60), times: 5 }.retry(control, ask)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

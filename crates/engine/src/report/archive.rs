@@ -40,11 +40,13 @@ pub struct MigrateOptions {
     pub owner: Option<String>,
     /// Also restore links that lead out of the root; otherwise they are `E_UNSAFE_PATH`.
     pub allow_outside_links: bool,
+    /// Of a target that has several vaults, the id of the one that is meant.
+    pub vault_id: Option<String>,
 }
 
 impl Default for MigrateOptions {
     fn default() -> MigrateOptions {
-        MigrateOptions { backup: None, history: true, owner: None, allow_outside_links: false }
+        MigrateOptions { backup: None, history: true, owner: None, allow_outside_links: false, vault_id: None }
     }
 }
 

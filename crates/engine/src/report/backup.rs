@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::vault::name::BackupName;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -109,6 +110,7 @@ pub struct BackupInfo {
     pub pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<i64>,
+    /// Where it lies: `local`, and the names of targets.
     pub location: Vec<String>,
     /// Is it at all targets? `off`, `queued` or `synced`.
     #[serde(default = "off")]
@@ -120,6 +122,28 @@ fn off() -> String {
 }
 
 impl BackupInfo {
+    /// One of which no more than its name is known. It is no good one.
+    pub fn of_name(name: &BackupName) -> BackupInfo {
+        BackupInfo {
+            backup: name.to_string(),
+            kind: name.kind(),
+            timestamp: name.millis(),
+            note: None,
+            size: 0,
+            total_size: 0,
+            items: 0,
+            categories: BTreeMap::new(),
+            full: false,
+            degraded: true,
+            covers: Vec::new(),
+            suspicious: None,
+            pinned: false,
+            verified_at: None,
+            location: Vec::new(),
+            cloud: off(),
+        }
+    }
+
     pub fn counts_for(&self, kind: BackupType) -> bool {
         self.kind == kind || self.covers.contains(&kind)
     }

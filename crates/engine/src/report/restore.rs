@@ -56,6 +56,8 @@ pub struct RestoreOptions {
     pub wait: bool,
     /// Look for half a minute whether a running app writes its memory over what was restored. Default true.
     pub watch: bool,
+    /// The target that gives what is missing or damaged here. Default: all of them, in the order of the configuration.
+    pub from: Option<String>,
 }
 
 impl Default for RestoreOptions {
@@ -73,6 +75,7 @@ impl Default for RestoreOptions {
             allow_outside_links: false,
             wait: false,
             watch: true,
+            from: None,
         }
     }
 }

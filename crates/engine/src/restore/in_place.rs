@@ -129,17 +129,18 @@ impl InPlace<'_> {
             }
             result.warnings.push(Warning { path: String::new(), message });
         } else if is_only_foreseen && needs_safety {
-            safety::foresee(self.vault, self.config, &plan.replaced)?;
+            safety::foresee(&self.vault.here(), self.config, &plan.replaced)?;
         }
         if !self.options.dry_run && self.options.create_backup_first && !astray.is_empty() {
-            let base = backup::run(self.vault, self.config, BackupType::Safety, &self.note(&sources), self.control)?;
-            let kept = astray::keep(self.vault, self.config, &base.backup, &astray, self.control)?;
+            let base =
+                backup::run(&self.vault.here(), self.config, BackupType::Safety, &self.note(&sources), self.control)?;
+            let kept = astray::keep(&self.vault.here(), self.config, &base.backup, &astray, self.control)?;
             result.warnings.extend(kept);
         }
         if self.options.dry_run {
             result.restored.clear();
             if self.options.create_backup_first && !plan.is_empty() {
-                let safety = backup::likely_size(self.vault, self.config, self.control.now())?;
+                let safety = backup::likely_size(&self.vault.here(), self.config, self.control.now())?;
                 result.warnings.extend(self.too_little_for_safety(safety, plan.report.bytes));
                 // What any backup takes at least is kept free, and is no news.
                 result.safety_bytes = Some(safety.saturating_sub(backup::LEAST_ROOM));
@@ -176,7 +177,7 @@ impl InPlace<'_> {
         LastRestore {
             was_undo: self.undo.is_some_and(|record| !record.was_undo),
             safety_backup: result.safety_backup.clone(),
-            earlier: backup::restored_before(self.vault, self.control.now()),
+            earlier: backup::restored_before(&self.vault.here(), self.control.now()),
             ..plan.record(&self.config.root, &backup, self.control.now())
         }
     }
@@ -220,7 +221,7 @@ impl InPlace<'_> {
             }
         }
         let record = self.record(sources, plan, &result);
-        if let Err(error) = record.write(self.vault, &workspace.file(last_restore::FILE)) {
+        if let Err(error) = record.write(&self.vault.here(), &workspace.file(last_restore::FILE)) {
             if !has_waited {
                 let _ = workspace.remove();
             }
@@ -259,8 +260,8 @@ impl InPlace<'_> {
 
     /// Stores what was displaced, and says that nothing of the workspace is needed any more.
     fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
-        let stored = displaced::store(self.vault, self.config, workspace, journal, &self.control.to_the_end())?;
-        take_back::hand_over(self.vault, self.config, workspace, stored.as_deref())?;
+        let stored = displaced::store(&self.vault.here(), self.config, workspace, journal, &self.control.to_the_end())?;
+        take_back::hand_over(&self.vault.here(), self.config, workspace, stored.as_deref())?;
         workspace.mark_done()?;
         Ok(stored)
     }
@@ -320,8 +321,8 @@ impl InPlace<'_> {
     fn safety_backup(&self, sources: &[Source], plan: &Plan, control: &Control) -> Result<String> {
         let options = self.note(sources);
         let control = control.in_phase("saving");
-        let safety = backup::run(self.vault, self.config, BackupType::Safety, &options, &control)?.backup;
-        safety::covers(self.vault, &safety, &plan.replaced, &self.config.root)?;
+        let safety = backup::run(&self.vault.here(), self.config, BackupType::Safety, &options, &control)?.backup;
+        safety::covers(&self.vault.here(), &safety, &plan.replaced, &self.config.root)?;
         Ok(safety)
     }
 

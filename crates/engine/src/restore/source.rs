@@ -201,7 +201,7 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     }
     let mut open: Vec<String> = options.items.clone();
     let mut found: Vec<Source> = Vec::new();
-    let mut names = vault.list_snapshots()?;
+    let mut names = vault.names()?;
     // What a restore replaced is taken by its name only.
     names.retain(|other| {
         other.millis() <= name.millis() && (other.kind() != BackupType::Safety || name.kind() == BackupType::Safety)

@@ -9,6 +9,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod downloaded;
 mod fault;
 pub mod folder;
 pub mod memory;

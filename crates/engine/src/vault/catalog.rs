@@ -48,7 +48,7 @@ pub struct Place {
 }
 
 pub struct Catalog {
-    pub(super) db: Database,
+    pub(crate) db: Database,
     access: Access,
 }
 
@@ -65,13 +65,18 @@ enum Access {
 impl Catalog {
     /// Opens it for writing; the caller holds the vault's lock. A missing, damaged or foreign catalog is made anew.
     pub fn open(vault: &Path) -> Result<Catalog> {
-        let path = vault.join(FILE);
+        Catalog::open_as(FILE, vault)
+    }
+
+    /// The same under another name: of packs that lie elsewhere.
+    pub fn open_as(file: &str, vault: &Path) -> Result<Catalog> {
+        let path = vault.join(file);
         match Catalog::try_open(&path) {
             Ok(Some(catalog)) => return Ok(catalog),
             Ok(None) | Err(Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
         }
-        Catalog::remove(vault)?;
+        Catalog::remove_as(file, vault)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let db = Database::open(&path, flags, |db| {
             settings(db)?;
@@ -85,8 +90,12 @@ impl Catalog {
 
     /// Removes it from the disk: it will be rebuilt.
     pub fn remove(vault: &Path) -> Result<()> {
+        Catalog::remove_as(FILE, vault)
+    }
+
+    fn remove_as(file: &str, vault: &Path) -> Result<()> {
         for suffix in WITH_SIDES {
-            let file = vault.join(format!("{FILE}{suffix}"));
+            let file = vault.join(format!("{file}{suffix}"));
             match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io("removing the damaged", file, error));

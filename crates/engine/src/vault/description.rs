@@ -12,6 +12,7 @@ const MAJOR: u32 = 1;
 const MINOR: u32 = 2;
 /// Its path inside the vault.
 pub const FILE: &str = "vault.json";
+pub const MAX_LEN: u64 = checked_json::MAX_LEN;
 
 /// The content of `vault.json`.
 #[derive(Serialize, Deserialize)]
@@ -61,10 +62,13 @@ impl Description {
                 ),
             });
         }
-        let bytes = durable::read_small(&path, checked_json::MAX_LEN)?;
-        let description: Description = checked_json::from_bytes(FILE, &bytes)?;
+        Description::parse(&durable::read_small(&path, MAX_LEN)?)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Description> {
+        let description: Description = checked_json::from_bytes(FILE, bytes)?;
         if description.format != "lifeboat" {
-            return Err(Error::Format { message: format!("{} is not a Lifeboat vault.", dir.display()) });
+            return Err(Error::Format { message: "vault.json is not a Lifeboat vault's.".into() });
         }
         if description.version.major != MAJOR {
             return Err(Error::Format {
@@ -89,9 +93,9 @@ impl Description {
     }
 }
 
-/// The id of the vault whose `vault.json` these bytes are.
+/// The id of the vault that these bytes of its `vault.json` tell, in hex.
 pub fn id_in(bytes: &[u8]) -> Result<String> {
-    checked_json::from_bytes::<Description>(FILE, bytes)?.id().map(hex::encode)
+    Ok(hex::encode(Description::parse(bytes)?.id()?))
 }
 
 /// A vault is made in an empty folder only, or where an earlier creation was cut off: it never mixes with other files,

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
+pub use super::ACCEPTED;
 use super::name::BackupName;
 use super::pack::PackId;
-use super::{ACCEPTED, Vault, description, durable, shelf};
+use super::{Vault, description, durable, shelf};
 use crate::Result;
 use crate::error::IoContext;
 

@@ -55,6 +55,11 @@ impl Marks {
         self.live += u64::from(place.entry.sealed);
     }
 
+    /// The packs of which something is needed.
+    pub fn packs(&self) -> impl Iterator<Item = &PackId> {
+        self.packs.keys()
+    }
+
     pub fn live_in(&self, pack: &PackId) -> u64 {
         self.packs.get(pack).map_or(0, |pack| pack.live)
     }

@@ -9,6 +9,7 @@ pub mod checked_json;
 pub mod database;
 pub mod description;
 pub mod durable;
+pub mod elsewhere;
 pub mod find;
 pub mod item;
 pub mod last_restore;
@@ -48,6 +49,7 @@ use crate::{Control, Error, Result, retention};
 
 use catalog::Catalog;
 use description::Description;
+use elsewhere::Elsewhere;
 use name::BackupName;
 use pack::PackId;
 use reader::Reader;
@@ -57,6 +59,8 @@ use snapshot::Snapshot;
 #[derive(Clone)]
 pub struct Vault {
     inner: Arc<Inner>,
+    /// Where readers look for what is not here.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 struct Inner {
@@ -99,7 +103,27 @@ impl Vault {
                 chunker: description.chunker,
                 untouched: false,
             }),
+            elsewhere: None,
         })
+    }
+
+    /// For readers: what is missing or damaged here is taken from there.
+    pub fn with_elsewhere(&self, elsewhere: Arc<dyn Elsewhere>) -> Vault {
+        Vault { inner: self.inner.clone(), elsewhere: Some(elsewhere) }
+    }
+
+    /// The vault as it lies in its folder: for whatever writes.
+    pub fn here(&self) -> Vault {
+        Vault { inner: self.inner.clone(), elsewhere: None }
+    }
+
+    pub fn elsewhere(&self) -> Option<&Arc<dyn Elsewhere>> {
+        self.elsewhere.as_ref()
+    }
+
+    /// Not even a cache may be written in its folder.
+    pub fn is_untouched(&self) -> bool {
+        self.inner.untouched
     }
 
     /// As [`Vault::open`], for a vault that is only read from, and may be somebody's last copy: nothing is written to
@@ -148,8 +172,7 @@ impl Vault {
         let id = random::<16>()?;
         let master = MasterKey::new(random()?);
         keyring::add(&dir.join("keys"), &id, &master, credentials, encryption)?;
-        durable::write_private(&dir.join("recover.mjs"), RECOVER_SCRIPT.as_bytes())?;
-        durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())?;
+        Vault::write_pages(dir)?;
         Description::new(&id, keyring::key_check(&master, &id)).write(dir)?;
         if let Some(parent) = dir.parent() {
             durable::sync_parent(parent)?;
@@ -160,6 +183,12 @@ impl Vault {
             inner.by_passphrase = encryption && credentials.passphrase.is_some() && credentials.key_file.is_none();
         }
         Ok(vault)
+    }
+
+    /// What is in each vault for people who have nothing else.
+    pub fn write_pages(dir: &Path) -> Result<()> {
+        durable::write_private(&dir.join("recover.mjs"), RECOVER_SCRIPT.as_bytes())?;
+        durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())
     }
 
     /// Lets `credentials` open this vault too, each of them that does not yet.
@@ -213,9 +242,45 @@ impl Vault {
         list_packs(self.dir())
     }
 
-    /// The names of all snapshots, oldest first.
+    /// The names of all snapshots in the folder, oldest first.
     pub fn list_snapshots(&self) -> Result<Vec<BackupName>> {
         list_snapshots(self.dir())
+    }
+
+    /// The names of all backups that can be read, oldest first: with those that are known to be elsewhere.
+    pub fn names(&self) -> Result<Vec<BackupName>> {
+        let mut names = self.list_snapshots()?;
+        if let Some(elsewhere) = &self.elsewhere {
+            names.extend(elsewhere.backups());
+            sort(&mut names);
+            names.dedup();
+        }
+        Ok(names)
+    }
+
+    /// The same, after asking the other places where nobody knows of any backup.
+    fn names_or_look(&self) -> Result<Vec<BackupName>> {
+        let names = self.names()?;
+        match &self.elsewhere {
+            Some(elsewhere) if names.is_empty() => {
+                elsewhere.look()?;
+                self.names()
+            }
+            _ => Ok(names),
+        }
+    }
+
+    /// Can this backup be read, here or elsewhere? The other places are asked where nobody knows of it.
+    fn has(&self, name: &BackupName) -> Result<bool> {
+        let object = format!("snapshots/{name}");
+        if self.dir().join(&object).exists() {
+            return Ok(true);
+        }
+        let Some(elsewhere) = &self.elsewhere else { return Ok(false) };
+        if elsewhere.holders(&object).is_empty() {
+            elsewhere.look()?;
+        }
+        Ok(!elsewhere.holders(&object).is_empty())
     }
 
     /// Opens the catalog for writing, in line with the folder. The caller holds the lock.
@@ -267,13 +332,32 @@ impl Vault {
     }
 
     pub fn reader(&self) -> Result<Reader> {
-        Ok(Reader::new(self.clone(), Arc::new(Mutex::new(self.catalog_for_reading()?))))
+        let catalog = Arc::new(Mutex::new(self.catalog_for_reading()?));
+        Ok(Reader::new(self.clone(), catalog).looking_elsewhere(self.elsewhere.clone()))
     }
 
     /// The backups that can be opened, newest first. What cannot is for a verification to tell.
     pub fn backups(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
         let read = |name: &BackupName| Some(Snapshot::read(self, name).ok()?.info());
-        backups(self.dir(), self.catalog_on_disk(), filter, read)
+        let mut infos = backups(self.dir(), self.catalog_on_disk(), filter, read)?;
+        if let Some(elsewhere) = &self.elsewhere {
+            let read =
+                |name: &BackupName| elsewhere.info(name).or_else(|| Some(Snapshot::read(self, name).ok()?.info()));
+            let holders = |object: &str| elsewhere.holders(object);
+            add_those_elsewhere(self.dir(), &mut infos, filter, elsewhere.backups(), holders, read)?;
+        }
+        Ok(infos)
+    }
+
+    /// The same without asking anybody: of a backup that is only elsewhere, and of which nothing is remembered, the name alone.
+    pub fn backups_known(&self, filter: &ListFilter) -> Result<Vec<BackupInfo>> {
+        let mut infos = self.here().backups(filter)?;
+        if let Some(elsewhere) = &self.elsewhere {
+            let known = |name: &BackupName| elsewhere.info(name).or_else(|| Some(BackupInfo::of_name(name)));
+            let holders = |object: &str| elsewhere.holders(object);
+            add_those_elsewhere(self.dir(), &mut infos, filter, elsewhere.backups(), holders, known)?;
+        }
+        Ok(infos)
     }
 
     /// Keeps a backup until it is unpinned, whatever the rules say.
@@ -296,7 +380,10 @@ impl Vault {
 
     /// Is it suspicious, and nobody has accepted it?
     pub fn doubts(&self, snapshot: &Snapshot) -> bool {
-        snapshot.suspicious.is_some() && !is_accepted(self.dir(), &snapshot.backup)
+        let mark = format!("{ACCEPTED}/{}", snapshot.backup);
+        let is_accepted_elsewhere =
+            || self.elsewhere.as_ref().is_some_and(|elsewhere| !elsewhere.holders(&mark).is_empty());
+        snapshot.suspicious.is_some() && !is_accepted(self.dir(), &snapshot.backup) && !is_accepted_elsewhere()
     }
 
     /// Somebody says that a suspicious backup is right.
@@ -330,7 +417,7 @@ impl Vault {
         match reference {
             BackupRef::Name(text) if text == "latest" => {
                 let now = jiff::Timestamp::now().as_millisecond();
-                let mut names = self.list_snapshots()?;
+                let mut names = self.names_or_look()?;
                 names.reverse();
                 let newest = names.first().cloned();
                 names.retain(|name| name.kind() != BackupType::Safety);
@@ -348,9 +435,10 @@ impl Vault {
             }
             BackupRef::Name(text) => {
                 let Ok(name) = text.parse::<BackupName>() else { return Err(self.no_such_backup(text)) };
-                if self.dir().join("snapshots").join(text).exists() { Ok(name) } else { Err(self.no_such_backup(text)) }
+                if self.has(&name)? { Ok(name) } else { Err(self.no_such_backup(text)) }
             }
             BackupRef::At { at } => {
+                self.names_or_look()?;
                 let mut infos = self.backups(&ListFilter { until: Some(*at), ..ListFilter::default() })?;
                 infos.retain(|info| info.kind != BackupType::Safety);
                 // Stable: the newest of the best.
@@ -358,7 +446,7 @@ impl Vault {
                 match infos.first() {
                     Some(info) => info.backup.parse(),
                     None => {
-                        let names = self.list_snapshots()?;
+                        let names = self.names()?;
                         let oldest = names.iter().find(|name| name.kind() != BackupType::Safety);
                         match (oldest, names.last()) {
                             (None, Some(safety)) => Err(Error::NotFound { message: only_safety(safety) }),
@@ -372,7 +460,7 @@ impl Vault {
 
     /// `E_NOT_FOUND` with the name that comes nearest.
     pub fn no_such_backup(&self, name: &str) -> Error {
-        let names = self.list_snapshots().unwrap_or_default();
+        let names = self.names().unwrap_or_default();
         let likeness = |known: &str| strsim::jaro_winkler(known, name);
         let nearest = names.iter().max_by(|a, b| likeness(a.as_str()).total_cmp(&likeness(b.as_str())));
         let hint = match nearest {
@@ -448,6 +536,39 @@ pub fn backups(
     Ok(names.into_iter().rev().filter_map(info).take(filter.limit.unwrap_or(usize::MAX)).collect())
 }
 
+/// Adds to a list of the backups here those that are elsewhere, and says of each where it is. `names` are there, `holders` says
+/// which places have an object, `read` what is known of one.
+pub fn add_those_elsewhere(
+    dir: &Path,
+    infos: &mut Vec<BackupInfo>,
+    filter: &ListFilter,
+    names: Vec<BackupName>,
+    holders: impl Fn(&str) -> Vec<String>,
+    mut read: impl FnMut(&BackupName) -> Option<BackupInfo>,
+) -> Result<()> {
+    // Those that a limit has cut off are older than any that stays.
+    let here: HashSet<String> = infos.iter().map(|info| info.backup.clone()).collect();
+    let pins = pins(dir)?;
+    for name in names {
+        if here.contains(name.as_str()) || !filter.takes(name.kind(), name.millis()) {
+            continue;
+        }
+        let Some(mut info) = read(&name) else { continue };
+        let has_mark = |folder: &str| !holders(&format!("{folder}/{name}")).is_empty();
+        info.pinned = pins.contains(name.as_str()) || has_mark(layout::PINS);
+        let is_accepted = is_accepted(dir, name.as_str()) || has_mark(ACCEPTED);
+        info.suspicious = info.suspicious.filter(|_| !is_accepted);
+        info.location.clear();
+        infos.push(info);
+    }
+    for info in infos.iter_mut() {
+        info.location.extend(holders(&format!("snapshots/{}", info.backup)));
+    }
+    infos.sort_by(|a, b| (b.timestamp, &b.backup).cmp(&(a.timestamp, &a.backup)));
+    infos.truncate(filter.limit.unwrap_or(usize::MAX));
+    Ok(())
+}
+
 /// Has somebody said that this backup is right? Asked of the folder, as a pin is.
 pub fn is_accepted(dir: &Path, backup: &str) -> bool {
     dir.join(ACCEPTED).join(backup).exists()
@@ -470,7 +591,7 @@ fn pins(dir: &Path) -> Result<HashSet<String>> {
 pub fn list_snapshots(dir: &Path) -> Result<Vec<BackupName>> {
     let names = durable::names(&dir.join("snapshots"))?;
     let mut names: Vec<BackupName> = names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
-    names.sort_unstable_by(|a, b| (a.millis(), a.as_str()).cmp(&(b.millis(), b.as_str())));
+    sort(&mut names);
     Ok(names)
 }
 
@@ -489,6 +610,10 @@ pub fn list_packs(dir: &Path) -> Result<Vec<(PackId, u64)>> {
         }
     }
     Ok(packs)
+}
+
+fn sort(names: &mut [BackupName]) {
+    names.sort_unstable_by(|a, b| (a.millis(), a.as_str()).cmp(&(b.millis(), b.as_str())));
 }
 
 const RECOVER_SCRIPT: &str = include_str!("recover/recover.mjs");
@@ -570,8 +695,16 @@ fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
 /// Whoever may write to the vault's folder could put a link there, and root would write, or remove, what that leads to. A
 /// link of our own, or of root's, is somebody's wish.
 pub fn refuse_links(dir: &Path) -> Result<()> {
-    let files =
-        [lock::FILE, catalog::FILE, "logbook.sqlite", ledger::FILE, turn::FILE, last_restore::FILE, record::FILE];
+    let files = [
+        lock::FILE,
+        catalog::FILE,
+        "logbook.sqlite",
+        ledger::FILE,
+        elsewhere::FILE,
+        turn::FILE,
+        last_restore::FILE,
+        record::FILE,
+    ];
     let folders = ["tmp", "packs", "snapshots", "keys", "pins", ACCEPTED, "hosts", shelf::FOLDER];
     let is_anothers = |place: &PathBuf| {
         let Ok(stat) = Stat::of(place) else { return false };

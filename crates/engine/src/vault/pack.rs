@@ -18,7 +18,9 @@ const MAGIC: &[u8; 6] = b"LBPACK";
 const MAJOR: u8 = 1;
 const MINOR: u8 = 0;
 pub const HEADER: usize = 40;
-const FOOTER: usize = 24;
+pub const FOOTER: usize = 24;
+/// The bytes of a pack that holds nothing.
+pub const LEAST: u64 = (HEADER + TAG + FOOTER) as u64;
 const ENTRY: usize = 40;
 /// A pack is closed at about this many bytes; it never holds more chunks than fit an index of 40 MB.
 const MAX_ENTRIES: u32 = 1_000_000;
@@ -138,7 +140,7 @@ impl PackCipher {
         let object = self.id.object();
         let damaged = |detail: &str| Error::corrupt(&object, detail);
         let length = file.metadata().at("reading", &object)?.len();
-        if length < (HEADER + TAG + FOOTER) as u64 {
+        if length < LEAST {
             return Err(damaged("it is cut off"));
         }
         let mut header = [0; HEADER];
@@ -159,23 +161,42 @@ impl PackCipher {
         if header[8..] != self.id.0 || header[7] != footer[23] {
             return Err(damaged("its header is not its own"));
         }
+        let index_len = self.index_length(&footer, length)?;
+        let mut sealed = vec![0; index_len];
+        durable::read_at(file, &mut sealed, length - (FOOTER + index_len) as u64).at("reading", &object)?;
+        self.open_index(sealed, length)
+    }
+
+    /// The length of the sealed index that a footer states, in a pack of `length` bytes.
+    pub fn index_length(&self, footer: &[u8; FOOTER], length: u64) -> Result<usize> {
+        let damaged = |detail: &str| Error::corrupt(self.id.object(), detail);
+        if footer[16..22] != *MAGIC {
+            return Err(damaged("it does not look like a pack"));
+        }
+        if footer[22] != MAJOR {
+            return Err(newer(&self.id.object(), footer[22]));
+        }
         let word = |at: usize| u32::from_le_bytes([footer[at], footer[at + 1], footer[at + 2], footer[at + 3]]);
         let (index_len, count) = (word(0) as usize, word(4));
         let total = u64::from(word(8)) | u64::from(word(12)) << 32;
         if total != length || count > MAX_ENTRIES || index_len != count as usize * ENTRY + TAG {
             return Err(damaged("its footer does not fit its length"));
         }
-        let index_at = length
-            .checked_sub((FOOTER + index_len) as u64)
-            .filter(|at| *at >= HEADER as u64)
-            .ok_or_else(|| damaged("its index does not fit its length"))?;
-        let mut sealed = vec![0; index_len];
-        durable::read_at(file, &mut sealed, index_at).at("reading", &object)?;
+        match length.checked_sub((FOOTER + index_len) as u64) {
+            Some(at) if at >= HEADER as u64 => Ok(index_len),
+            _ => Err(damaged("its index does not fit its length")),
+        }
+    }
+
+    /// What the sealed index of a pack of `length` bytes says, authenticated.
+    pub fn open_index(&self, mut sealed: Vec<u8>, length: u64) -> Result<Vec<Entry>> {
+        let damaged = |detail: &str| Error::corrupt(self.id.object(), detail);
+        let index_at = length.saturating_sub((FOOTER + sealed.len()) as u64);
         let plain = self
             .cipher
             .open(INDEX_NONCE, self.id.index_aad().as_bytes(), &mut sealed)
             .map_err(|_| damaged("its index does not authenticate"))?;
-        let mut entries = Vec::with_capacity(count as usize);
+        let mut entries = Vec::with_capacity(plain.len() / ENTRY);
         let mut offset = HEADER as u64;
         for (ordinal, bytes) in plain.chunks_exact(ENTRY).enumerate() {
             let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);

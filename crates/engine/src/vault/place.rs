@@ -39,7 +39,7 @@ const NAMES: [&str; 17] = [
     about::FILE,
 ];
 /// SQLite lays files beside a database: `logbook.sqlite-wal`.
-const DATABASES: [&str; 3] = [catalog::FILE, logbook::FILE, ledger::FILE];
+const DATABASES: [&str; 4] = [catalog::FILE, logbook::FILE, ledger::FILE, super::elsewhere::FILE];
 /// Nobody's: what a disk of its own has, and what keeps an empty folder in git.
 const HARMLESS: [&str; 3] = ["lost+found", ".gitkeep", ".gitignore"];
 

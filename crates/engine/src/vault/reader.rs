@@ -1,4 +1,7 @@
 //! Fetching chunks: find, read, authenticate, decompress, and check the id. Wrong data never leaves this module.
+//!
+//! Where a chunk is not here, or damaged, a reader may look elsewhere ([`Reader::get`], [`Reader::expect`]). Whether something is
+//! whole *here* ([`Reader::is_whole`] and what is like it) never depends on that.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -7,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::Vault;
 use super::catalog::{Catalog, Place};
 use super::durable;
+use super::elsewhere::Elsewhere;
 use super::pack::{PackCipher, PackId};
 use crate::chunk::ChunkId;
 use crate::chunk::gzip::Inflater;
@@ -23,6 +27,7 @@ pub struct Reader {
     packs: HashMap<PackId, (File, PackCipher)>,
     inflater: Inflater,
     sealed: Vec<u8>,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
     /// Packs that were not there, and for which the catalog was renewed.
     gone: HashSet<PackId>,
 }
@@ -44,13 +49,19 @@ impl Reader {
             packs: HashMap::new(),
             inflater: Inflater::default(),
             sealed: Vec::new(),
+            elsewhere: None,
             gone: HashSet::new(),
         }
     }
 
+    /// The same, which also takes what is not whole here from there.
+    pub fn looking_elsewhere(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Reader {
+        Reader { elsewhere, ..self }
+    }
+
     /// Another reader of the same vault, for another thread.
     pub fn another(&self) -> Reader {
-        Reader::new(self.vault.clone(), self.catalog.clone())
+        Reader::new(self.vault.clone(), self.catalog.clone()).looking_elsewhere(self.elsewhere.clone())
     }
 
     /// The plaintext of a chunk, from whichever pack has it whole. `E_CORRUPT` names the object that has it damaged.
@@ -74,16 +85,62 @@ impl Reader {
             lock(&self.catalog).renew(&self.vault)?;
             return self.get(id);
         }
+        if let Some(elsewhere) = self.elsewhere.clone() {
+            match self.get_elsewhere(elsewhere.as_ref(), id)? {
+                Ok(plain) => return Ok(plain),
+                Err(Some(object)) => fault = fault.or(Some((object, "no other place has it whole"))),
+                Err(None) => {}
+            }
+        }
         Err(match fault {
             Some((object, detail)) => Error::corrupt(object, detail),
             None => missing(id),
         })
     }
 
-    /// The length of a chunk's plaintext, if some pack names it; `E_CORRUPT` otherwise. Reads nothing.
+    /// The plaintext from another place. None: the object that has it, if one is known.
+    fn get_elsewhere(&mut self, elsewhere: &dyn Elsewhere, id: ChunkId) -> Result<Result<Vec<u8>, Option<String>>> {
+        // A pack that is damaged here is known by its index here.
+        let mut known = lock(&self.catalog).places(id)?;
+        known.retain(|place| !elsewhere.holders(&place.pack.object()).is_empty());
+        let mut object = None;
+        let mut asked = HashSet::new();
+        for round in [Some(known), None] {
+            let places = match round {
+                Some(known) => known,
+                None => elsewhere.places(id)?,
+            };
+            for place in places {
+                if !asked.insert(place.pack) {
+                    continue;
+                }
+                let (cipher, entry) = (PackCipher::new(self.vault.keys(), place.pack), place.entry);
+                let mut plain = None;
+                elsewhere.part(&place.pack.object(), entry.offset, entry.sealed as usize, &mut |mut sealed| {
+                    let Some(member) = cipher.open_chunk(entry.ordinal, &mut sealed) else { return false };
+                    plain = self
+                        .inflater
+                        .plain(member, entry.plain as usize)
+                        .filter(|plain| ChunkId::of(&self.vault.keys().ids, plain) == id);
+                    plain.is_some()
+                })?;
+                if let Some(plain) = plain {
+                    return Ok(Ok(plain));
+                }
+                object.get_or_insert_with(|| place.pack.object());
+            }
+        }
+        Ok(Err(object))
+    }
+
+    /// The length of a chunk's plaintext, if some pack names it; `E_CORRUPT` otherwise. Reads nothing of the chunk.
     pub fn expect(&self, id: ChunkId) -> Result<u32> {
         let places = lock(&self.catalog).places(id)?;
-        places.first().map(|place| place.entry.plain).ok_or_else(|| missing(id))
+        let place = match (places.first(), &self.elsewhere) {
+            (None, Some(elsewhere)) => elsewhere.places(id)?.first().copied(),
+            (first, _) => first.copied(),
+        };
+        place.map(|place| place.entry.plain).ok_or_else(|| missing(id))
     }
 
     /// The id that these bytes have as a chunk of this vault.

@@ -23,7 +23,8 @@ const MAJOR: u8 = 1;
 const MINOR: u8 = 2;
 const HEADER: usize = 8 + 32;
 /// A snapshot names the chunks of its item list: 64 MiB of them describe a billion items.
-const MAX_LEN: u64 = 64 << 20;
+pub const MAX_LEN: u64 = 64 << 20;
+const BAD_EVERYWHERE: &str = "it is not here, and no other place has it whole";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -141,15 +142,39 @@ impl Snapshot {
         Ok(bytes.len() as u64)
     }
 
-    /// Opens and checks the snapshot of that name.
+    /// Opens and checks the snapshot of that name. One that is missing or damaged here is taken from elsewhere.
     pub fn read(vault: &Vault, name: &BackupName) -> Result<Snapshot> {
-        let object = format!("snapshots/{name}");
-        let damaged = |detail: &str| Error::Corrupt {
-            object: object.clone(),
-            detail: detail.into(),
-            backups: vec![name.to_string()],
+        let read = Snapshot::read_here(vault, name);
+        let Some(elsewhere) = vault.elsewhere() else { return read };
+        let error = match read {
+            Err(error @ (Error::NotFound { .. } | Error::Corrupt { .. })) => error,
+            other => return other,
         };
-        let path = vault.dir().join(&object);
+        let (mut found, mut refused) = (None, None);
+        let is_taken = elsewhere.whole(&object(name), MAX_LEN, &mut |mut bytes| {
+            match Snapshot::open(vault.keys(), name, &mut bytes) {
+                Ok(snapshot) => found = Some(snapshot),
+                // Of a newer Lifeboat: another place has the same.
+                Err(error @ Error::Format { .. }) => refused = Some(error),
+                Err(_) => {}
+            }
+            found.is_some()
+        });
+        match (found, refused, is_taken) {
+            (Some(snapshot), ..) => {
+                elsewhere.remember(&snapshot.info());
+                Ok(snapshot)
+            }
+            (None, Some(refused), _) => Err(refused),
+            (None, None, Err(error)) => Err(error),
+            // It is known to be somewhere, and nowhere whole.
+            (None, None, Ok(_)) if !elsewhere.holders(&object(name)).is_empty() => Err(damaged(name, BAD_EVERYWHERE)),
+            (None, None, Ok(_)) => Err(error),
+        }
+    }
+
+    fn read_here(vault: &Vault, name: &BackupName) -> Result<Snapshot> {
+        let path = vault.dir().join(object(name));
         let file = match File::open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(vault.no_such_backup(name.as_str()));
@@ -162,29 +187,47 @@ impl Snapshot {
         }
         let mut bytes = Vec::new();
         (&file).take(MAX_LEN + 1).read_to_end(&mut bytes).at("reading", &path)?;
+        let mut snapshot = Snapshot::open(vault.keys(), name, &mut bytes)?;
+        snapshot.lease = Some(Lease { _file: Arc::new(file) });
+        Ok(snapshot)
+    }
+
+    /// What the sealed bytes of the snapshot of that name say.
+    pub fn open(keys: &Keys, name: &BackupName, bytes: &mut [u8]) -> Result<Snapshot> {
         if bytes.len() as u64 > MAX_LEN {
-            return Err(damaged("it is far too large"));
+            return Err(damaged(name, "it is far too large"));
         }
         if bytes.len() < HEADER || bytes[..6] != *MAGIC {
-            return Err(damaged("it does not look like a snapshot"));
+            return Err(damaged(name, "it does not look like a snapshot"));
         }
         let (header, body) = bytes.split_at_mut(HEADER);
         let mut salt = [0; 32];
         salt.copy_from_slice(&header[8..]);
-        let opened = vault.keys().snapshot(&salt).open([0; 12], aad(MAJOR, header[7], name.as_str()).as_bytes(), body);
+        let opened = keys.snapshot(&salt).open([0; 12], aad(MAJOR, header[7], name.as_str()).as_bytes(), body);
         if header[6] != MAJOR {
             // What opens under our rules was written by them: then only its version byte is damaged.
-            return Err(if opened.is_ok() { damaged("its version is damaged") } else { newer(&object, header[6]) });
+            return Err(match opened {
+                Ok(_) => damaged(name, "its version is damaged"),
+                Err(_) => newer(&object(name), header[6]),
+            });
         }
-        let plain = opened.map_err(|_| damaged("it does not authenticate"))?;
-        let mut snapshot: Snapshot = serde_json::from_slice(plain)
-            .map_err(|error| Error::Format { message: format!("{object} is not understood: {error}.") })?;
+        let plain = opened.map_err(|_| damaged(name, "it does not authenticate"))?;
+        let snapshot: Snapshot = serde_json::from_slice(plain)
+            .map_err(|error| Error::Format { message: format!("{} is not understood: {error}.", object(name)) })?;
         if snapshot.backup != name.as_str() {
-            return Err(damaged("it is another backup's"));
+            return Err(damaged(name, "it is another backup's"));
         }
-        snapshot.lease = Some(Lease { _file: Arc::new(file) });
         Ok(snapshot)
     }
+}
+
+/// The object's path inside the vault.
+pub fn object(name: &BackupName) -> String {
+    format!("snapshots/{name}")
+}
+
+fn damaged(name: &BackupName, detail: &str) -> Error {
+    Error::Corrupt { object: object(name), detail: detail.into(), backups: vec![name.to_string()] }
 }
 
 fn aad(major: u8, minor: u8, name: &str) -> String {

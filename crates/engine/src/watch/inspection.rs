@@ -21,6 +21,12 @@ const OVERDUE: i64 = 28 * DAY;
 const ARCHIVE: i64 = 14 * DAY;
 const DAY: i64 = 24 * 3_600_000;
 
+/// Is given what was found, and makes good what it can. True: something was.
+pub type Mend<'a> = dyn FnMut(&mut Verified) -> Result<bool> + 'a;
+
+/// So often what was found damaged is made good: a piece of an item list that is back may name more that is missing.
+const ROUNDS: usize = 3;
+
 /// Verifies the part of the vault whose turn it is, and whatever was damaged the last time. `heal`: is given damaged
 /// archives, and may write them anew.
 pub fn part(
@@ -28,6 +34,7 @@ pub fn part(
     credentials: &Credentials,
     threads: usize,
     control: &Control,
+    mend: &mut Mend<'_>,
     heal: impl FnOnce(&mut [Damage]) -> Result<()>,
 ) -> Result<VerifyReport> {
     let now = control.now();
@@ -52,6 +59,9 @@ pub fn part(
     };
     let scope = Scope::Packs(&choose);
     let mut verified = verify::run(vault, &scope, false, threads, control)?;
+    if !verified.report.ok {
+        mend(&mut verified)?;
+    }
     let is_due = |path: &Path, object: &str| {
         let read = archives.get(object).copied().or_else(|| written(path)).unwrap_or(0);
         !(0..ARCHIVE).contains(&(now - read)) || damaged.contains(object)
@@ -74,8 +84,21 @@ pub fn whole(
     deep: bool,
     threads: usize,
     control: &Control,
+    mend: &mut Mend<'_>,
 ) -> Result<VerifyReport> {
+    let mut healed: Vec<Damage> = Vec::new();
     let mut verified = verify::run(vault, scope, deep, threads, control)?;
+    for _ in 0..ROUNDS {
+        if verified.report.ok || !mend(&mut verified)? {
+            break;
+        }
+        // Read back once more, and told all the same: a disk that loses data is to be looked at.
+        healed.extend(verified.report.damaged.into_iter().filter(|damage| damage.healed));
+        verified = verify::run(vault, scope, deep, threads, control)?;
+    }
+    let still: HashSet<String> = verified.report.damaged.iter().map(|damage| damage.object.clone()).collect();
+    verified.report.damaged.extend(healed.into_iter().filter(|damage| !still.contains(&damage.object)));
+    verified.report.ok = verified.report.damaged.is_empty();
     let archives = match scope {
         Scope::All => add(&mut verified.report, read_back(vault, credentials, |_, _| true, control)?),
         _ => Vec::new(),

@@ -30,6 +30,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::replica::known::Known;
 use crate::replica::standing;
 use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
@@ -112,14 +113,20 @@ pub(crate) fn doubted(dir: &Path) -> Option<BackupInfo> {
     doubted
 }
 
-/// The backups of a vault, newest first. Needs no key; `None` where one is needed, because the catalog does not know all.
+/// The backups of a vault, newest first, also those that are known to be at a target. Needs no key; `None` where one is needed,
+/// because the catalog does not know all.
 pub fn backups(config: &Config, filter: &ListFilter) -> Result<Option<Vec<BackupInfo>>> {
     let vault = &place::of(&config.backup_dir);
     let mut all_known = true;
-    let backups = vault::backups(vault, Catalog::open_read_only(vault), filter, |_| {
+    let mut backups = vault::backups(vault, Catalog::open_read_only(vault), filter, |_| {
         all_known = false;
         None
     })?;
+    let targets = config.cloud.iter().map(|target| target.name().to_owned()).collect();
+    if let Some(known) = Known::of_folder(vault, targets) {
+        let read = |name: &BackupName| known.info(name).or_else(|| Some(BackupInfo::of_name(name)));
+        vault::add_those_elsewhere(vault, &mut backups, filter, known.backups(), |object| known.holders(object), read)?;
+    }
     Ok(all_known.then(|| standing::where_they_are(config, vault, inspection::verified(vault, backups))))
 }
 

@@ -34,7 +34,36 @@ const forms = (text) => [...new Set([text.replace(/^\uFEFF|[\r\n]+$/g, '').norma
 const keyFile = () => (process.env.BACKUP_KEY_FILE ? fs.readFileSync(process.env.BACKUP_KEY_FILE) : null)
 /** Node takes a negative number for "now", but not a negative date. */
 const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
-const namesIn = (folder, pattern) => fs.readdirSync(folder).filter((name) => pattern.test(name))
+/** The files that may be each object of the vault, by the object's name. */
+const files = new Map()
+/**
+ * Finds them, also in a vault that was downloaded from a cloud's web page: with folders around it, in several zips that were
+ * unpacked side by side, with names like `x(1)`. Of several files what authenticates counts.
+ */
+function findFiles(vault) {
+  const seen = new Set()
+  // A folder of the vault may be a link to another disk.
+  for (const part of ['.', 'keys', 'snapshots', 'packs', 'accepted'].map((name) => path.join(vault, name))) {
+    if (!fs.existsSync(part)) continue
+    for (const name of fs.readdirSync(part, { recursive: true }).sort()) {
+      const file = path.join(part, name)
+      const object = objectOf(path.relative(vault, file).split(path.sep))
+      if (object && !seen.has(file)) files.set(object, [...(files.get(object) ?? []), file])
+      seen.add(file)
+    }
+  }
+}
+function objectOf(names) {
+  if (names.some((name) => name.startsWith('.'))) return null
+  const plain = names.map((name) => name.replace(/\.(bin|txt|dms)$/, '').replace(/ ?\(\d+\)(?=(\.json)?$)/, ''))
+  const [folder, name] = [plain.at(-2), plain.at(-1)]
+  if (/^[0-9a-f]{64}$/.test(name)) return `packs/${name.slice(0, 2)}/${name}`
+  if (/^backup_[A-Z]+_[0-9TZ-]+$/.test(name)) return `${/^(pins|accepted)$/.test(folder) ? folder : 'snapshots'}/${name}`
+  if (name === 'vault.json') return name
+  return folder === 'keys' && name.endsWith('.json') ? `keys/${name}` : null
+}
+const namesIn = (folder) =>
+  [...files.keys()].filter((object) => object.startsWith(`${folder}/`)).map((object) => object.slice(folder.length + 1))
 /** Opens what AES-256-GCM sealed; null where it is not what was sealed. */
 function open(key, nonce, aad, sealed) {
   try {
@@ -47,11 +76,16 @@ function open(key, nonce, aad, sealed) {
 }
 /** A JSON object that holds its own checksum, and whether it is intact. */
 function readChecked(vault, object) {
-  const text = fs.readFileSync(path.join(vault, object), 'latin1')
+  const read = (files.get(object) ?? [path.join(vault, object)]).map(readCheckedFile)
+  const found = read.find(({ intact }) => intact) ?? read[0]
+  if (!found.intact) warn(`${object} is damaged: its checksum does not fit.`)
+  return found
+}
+function readCheckedFile(file) {
+  const text = fs.readFileSync(file, 'latin1')
   const stated = /"sha256":\s*"([0-9a-f]{64})"/.exec(text)?.[1]
   const zeroed = text.replace(stated, '0'.repeat(64))
   const intact = stated === crypto.createHash('sha256').update(zeroed, 'latin1').digest('hex')
-  if (!intact) warn(`${object} is damaged: its checksum does not fit.`)
   try {
     return { ...JSON.parse(Buffer.from(text, 'latin1').toString()), intact }
   } catch {
@@ -61,7 +95,7 @@ function readChecked(vault, object) {
 /** The master key, by the first key that opens. */
 async function unlock(vault, vaultId) {
   const keys = { none: [], keyfile: [], passphrase: [] }
-  for (const name of namesIn(path.join(vault, 'keys'), /\.json$/)) {
+  for (const name of namesIn('keys')) {
     const { intact, kind, kdf, nonce, wrapped, master } = readChecked(vault, `keys/${name}`)
     const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
     if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
@@ -165,15 +199,16 @@ async function openArchive(file, target) {
 class Packs {
   places = new Map()
   kept = new Map()
-  constructor(vault, key) {
-    const names = fs.readdirSync(path.join(vault, 'packs'), { recursive: true })
-    for (const name of names.filter((name) => /^[0-9a-f]{2}.[0-9a-f]{64}$/.test(name))) {
-      const [object, id] = [`packs/${name.replace('\\', '/')}`, name.slice(3)]
-      try {
-        const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
-        this.index({ id, key: own, object, file: path.join(vault, object) })
-      } catch (error) {
-        warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
+  constructor(key) {
+    for (const name of namesIn('packs')) {
+      const [object, id] = [`packs/${name}`, name.slice(3)]
+      const own = hkdf(key, Buffer.from(id, 'hex'), 'lifeboat v1 pack')
+      for (const file of files.get(object)) {
+        try {
+          this.index({ id, key: own, object, file })
+        } catch (error) {
+          warn(`${object} can't be used: ${error.message}. What only this pack holds is lost.`)
+        }
       }
     }
   }
@@ -234,8 +269,19 @@ class Packs {
     if (sha256 && hash.digest('hex') !== sha256) throw new Error('its content has another hash than the backup says')
   }
 }
-function readSnapshot(vault, key, name) {
-  const bytes = fs.readFileSync(path.join(vault, 'snapshots', name))
+function readSnapshot(key, name) {
+  let failure
+  for (const file of files.get(`snapshots/${name}`)) {
+    try {
+      return readSnapshotFile(file, key, name)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+function readSnapshotFile(file, key, name) {
+  const bytes = fs.readFileSync(file)
   const [own, version] = [hkdf(key, bytes.subarray(8, 40), 'lifeboat v1 snapshot'), `${bytes[6]}.${bytes[7]}`]
   const json = open(own, Buffer.alloc(12), `lifeboat snapshot ${version} ${name}`, bytes.subarray(40))
   if (bytes[6] > MAJOR) throw newer(`snapshots/${name}`)
@@ -422,9 +468,9 @@ function recover(packs, snapshot, output) {
   process.exitCode = faults.length > 0 ? 1 : 0
 }
 
-function isDoubted(vault, key, name) {
+function isDoubted(key, name) {
   try {
-    return readSnapshot(vault, key, name).suspicious && !fs.existsSync(path.join(vault, 'accepted', name))
+    return readSnapshot(key, name).suspicious && !files.has(`accepted/${name}`)
   } catch {
     return false
   }
@@ -438,28 +484,29 @@ async function main(args) {
     process.exitCode = args.includes('--help') ? 0 : 2
     return console.error(USAGE)
   }
+  findFiles(vault)
   // A damaged description is used as far as it goes: a wrong id opens nothing.
   const { format, version, id } = readChecked(vault, 'vault.json')
   if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
   if (!(version?.major <= MAJOR)) throw newer('This vault')
   const master = await unlock(vault, id)
   const subKey = (purpose) => hkdf(master, Buffer.from(id, 'hex'), `lifeboat v1 ${purpose}`)
-  const all = namesIn(path.join(vault, 'snapshots'), /^backup_[A-Z]+_[0-9TZ-]+$/)
+  const all = namesIn('snapshots')
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
   if (args.length === 2) {
     // What a restore replaced is not what anybody is looking for, nor what looked wrong and nobody has accepted.
     const candidates = all.filter((name) => !name.startsWith('backup_SAFETY_'))
-    const latest = candidates.findLast((name) => !isDoubted(vault, subKey('snapshots'), name)) ?? candidates.at(-1)
+    const latest = candidates.findLast((name) => !isDoubted(subKey('snapshots'), name)) ?? candidates.at(-1)
     const name = args[0] === 'latest' ? latest : args[0]
     if (!all.includes(name))
       throw new Error(`There is no backup ${args[0]}. Without arguments, this lists what there is.`)
-    const snapshot = readSnapshot(vault, subKey('snapshots'), name)
-    const packs = new Packs(vault, subKey('packs'))
+    const snapshot = readSnapshot(subKey('snapshots'), name)
+    const packs = new Packs(subKey('packs'))
     return recover(packs, snapshot, args[1] === '-' ? new TarOutput() : new FolderOutput(args[1]))
   }
   for (const name of all) {
     try {
-      const { items, totalSize, degraded, suspicious, note = '' } = readSnapshot(vault, subKey('snapshots'), name)
+      const { items, totalSize, degraded, suspicious, note = '' } = readSnapshot(subKey('snapshots'), name)
       const marks = `${suspicious ? 'suspicious  ' : ''}${degraded ? 'degraded  ' : ''}`
       console.log(`${name}  ${items} items  ${(totalSize / 1e6).toFixed(1)} MB  ${marks}${note}`)
     } catch (error) {

@@ -1,0 +1,51 @@
+//! What `--from` means where it is no path: a target of the configuration, or one that is told by options, for a new server has no
+//! configuration yet.
+
+use std::path::Path;
+
+use lifeboat_engine::config::cloud::{Drive, S3, Target};
+use lifeboat_engine::{Error, Result};
+
+use crate::args::TargetArgs;
+use crate::session::{Session, absolute};
+
+/// `None`: it is a path.
+pub fn of(from: &Path, args: &TargetArgs, session: &Session) -> Result<Option<Target>> {
+    let word = from.to_str().unwrap_or_default();
+    if let Some(target) = typed(word, args)? {
+        return Ok(Some(target));
+    }
+    if from.exists() {
+        return Ok(None);
+    }
+    // One that cannot be read says so to whoever needs it.
+    let cloud = session.config().map(|config| config.cloud).unwrap_or_default();
+    Ok(cloud.into_iter().find(|target| target.name() == word))
+}
+
+fn typed(word: &str, args: &TargetArgs) -> Result<Option<Target>> {
+    let path = |file: &Option<std::path::PathBuf>| file.as_deref().map(absolute).transpose();
+    let is_typed =
+        args.bucket.is_some() || args.folder_id.is_some() || args.token_file.is_some() || args.service_key.is_some();
+    match word {
+        "s3" if args.bucket.is_some() => Ok(Some(Target::S3(S3 {
+            bucket: args.bucket.clone().unwrap_or_default(),
+            prefix: args.prefix.clone(),
+            region: args.region.clone(),
+            endpoint: args.endpoint.clone(),
+            profile: args.profile.clone(),
+            ..S3::default()
+        }))),
+        "gdrive" if is_typed => Ok(Some(Target::GDrive(Drive {
+            key_file: path(&args.service_key)?,
+            token_file: path(&args.token_file)?,
+            folder_id: args.folder_id.clone(),
+            endpoint: args.endpoint.clone(),
+            ..Drive::default()
+        }))),
+        _ if is_typed => Err(Error::Config {
+            message: format!("{word:?} is no kind of target. With these options, use `--from s3` or `--from gdrive`."),
+        }),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,275 @@
+//! A source that is no folder with a vault in it, but stores to fetch one from: a target, or what somebody has downloaded.
+//!
+//! `vault.json` and the keys come first, into a folder of their own that goes at the end: with them the vault is opened, and what
+//! the chosen backup needs is known. Its packs come into the new vault's place, each proved; so the restore reads them there, and
+//! a migration that was cut off fetches none of them twice.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Source;
+use super::history;
+use crate::config::cloud::Target;
+use crate::replica::fetch::{self, Fetch, read_description};
+use crate::replica::retry::patiently;
+use crate::replica::whole::bring;
+use crate::report::Progress;
+use crate::seal::keyring::Credentials;
+use crate::store::downloaded::Downloaded;
+use crate::store::folder::Folder;
+use crate::store::{Fault, Kind, Opener, Store};
+use crate::vault::elsewhere::Elsewhere;
+use crate::vault::layout::{KEYS, Object, Part};
+use crate::vault::list::{self, ListReader};
+use crate::vault::lock::Lock;
+use crate::vault::name::BackupName;
+use crate::vault::{Vault, checked_json, description, durable};
+use crate::{Control, Error, Result};
+
+/// No vault has so many.
+const MOST_KEYS: usize = 100;
+
+type Sites = Vec<(String, Arc<dyn Store>)>;
+
+pub struct Remote {
+    /// What it is called.
+    pub name: String,
+    /// Holds `vault.json` and the keys.
+    shell: tempfile::TempDir,
+    sites: Sites,
+}
+
+impl Remote {
+    /// The vault of a target: the one that is there, or the one of this id.
+    pub fn of_target(opener: &dyn Opener, target: &Target, vault: Option<&str>, control: &Control) -> Result<Remote> {
+        let id = match vault {
+            Some(id) => id.to_owned(),
+            None => the_only_one(opener.open(target, None)?.as_ref(), target.name(), control)?,
+        };
+        let store = opener.open(target, Some(&id))?;
+        Remote::of(target.name().to_owned(), vec![(target.name().to_owned(), store)], control)
+    }
+
+    /// What lies in this folder, whatever was made of the names; `None`: no vault does.
+    pub fn downloaded(folder: &Path, control: &Control) -> Result<Option<Remote>> {
+        let stores = Downloaded::find(folder);
+        let described: Vec<String> = stores
+            .iter()
+            .filter_map(|store| read_description(store, control).ok())
+            .filter_map(|bytes| description::id_in(&bytes).ok())
+            .collect();
+        let Some(first) = described.first() else { return Ok(None) };
+        if let Some(other) = described.iter().find(|other| *other != first) {
+            return Err(Error::NotFound {
+                message: format!(
+                    "{} holds more than one vault ({first}, {other}). Name the folder of one of them.",
+                    folder.display()
+                ),
+            });
+        }
+        let name = folder.display().to_string();
+        let site = |(at, store)| (format!("{name} {at}"), Arc::new(store) as Arc<dyn Store>);
+        Remote::of(name.clone(), stores.into_iter().enumerate().map(site).collect(), control).map(Some)
+    }
+
+    fn of(name: String, sites: Sites, control: &Control) -> Result<Remote> {
+        let shell = tempfile::tempdir().map_err(|error| Error::io("making a folder", std::env::temp_dir(), error))?;
+        let mut found = Err(Fault::missing(&name, description::FILE));
+        for (_, store) in &sites {
+            found = read_description(store.as_ref(), control);
+            if found.as_ref().is_ok_and(|bytes| description::id_in(bytes).is_ok()) {
+                break;
+            }
+        }
+        let found = match found {
+            Err(fault) if fault.kind == Kind::Missing => return Err(nothing_at(&name)),
+            found => found?,
+        };
+        description::id_in(&found)?;
+        durable::write_private(&shell.path().join(description::FILE), &found)?;
+        history::make_folder(&shell.path().join(KEYS))?;
+        for (_, store) in &sites {
+            let mut keys = Vec::new();
+            patiently(control, || {
+                keys.clear();
+                store.list(&format!("{KEYS}/"), &mut |stored| {
+                    let is_one = Part::of(&stored.object) == Some(Part::Key) && stored.size <= checked_json::MAX_LEN;
+                    if is_one && keys.len() < MOST_KEYS {
+                        keys.push((stored.object, stored.size as usize));
+                    }
+                })
+            })?;
+            for (object, size) in keys {
+                let bytes = patiently(control, || store.get(&object, 0, size))?;
+                if checked_json::from_bytes::<serde_json::Value>(&object, &bytes).is_ok() {
+                    durable::write_private(&shell.path().join(&object), &bytes)?;
+                }
+            }
+        }
+        Ok(Remote { name, shell, sites })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.shell.path()
+    }
+
+    /// The vault, as it can be read from there.
+    pub fn open(&self, credentials: &Credentials, control: &Control) -> Result<Vault> {
+        let vault = Vault::open_untouched(self.shell.path(), credentials)?;
+        let fetch = self.fetch(&vault, None, control)?;
+        Ok(vault.with_elsewhere(Arc::new(fetch)))
+    }
+
+    /// `first`: where some of it lies already.
+    fn fetch(&self, vault: &Vault, first: Option<&Path>, control: &Control) -> Result<Fetch> {
+        let here = first.map(|place| ("here".to_owned(), Arc::new(Folder::new("here", place)) as Arc<dyn Store>));
+        let target = |(name, store): (String, Arc<dyn Store>)| {
+            let open: fetch::Opening = Box::new(move || Ok(store.clone()));
+            fetch::Target { name, open }
+        };
+        let fetch =
+            Fetch::new(vault, here.into_iter().chain(self.sites.iter().cloned()).map(target).collect(), control)?;
+        fetch.look()?;
+        Ok(fetch)
+    }
+
+    /// All that is there, in the order in which it has to arrive here. The pages for people are not taken: a script is run.
+    pub fn objects(&self, vault: &Vault, control: &Control) -> Result<Vec<Object>> {
+        let mut objects = self.fetch(vault, None, control)?.objects();
+        objects.retain(|object| !matches!(object.part, Part::Page | Part::Archive));
+        history::in_order(&mut objects);
+        Ok(objects)
+    }
+
+    /// Fetches the packs that the chosen backup needs into `place`. The vault, as it is read from there first.
+    pub fn bring_needed(&self, source: &Source, place: &Path, control: &Control) -> Result<Vault> {
+        history::make_folder(place)?;
+        let lock = Lock::acquire(place, "MIGRATE", false, control)?;
+        let control = &lock.told(control);
+        let temporary = history::temporary(place)?;
+        let elsewhere = source.vault.elsewhere().ok_or_else(|| Error::internal("there is nothing to fetch from"))?;
+        let mut packs = std::collections::BTreeSet::new();
+        let mut reader = source.vault.reader()?;
+        let mut lists = reader.another();
+        let mut need = |id| -> Result<()> {
+            packs.extend(elsewhere.places(id)?.first().map(|place| place.pack.object()));
+            Ok(())
+        };
+        source.snapshot.list.chunks.iter().try_for_each(|id| need(*id))?;
+        for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
+            control.check()?;
+            let item = item?;
+            item.named_chunks().into_iter().try_for_each(&mut need)?;
+            for ids in &item.lists {
+                list::ids(&lists.get(*ids)?)?.into_iter().try_for_each(&mut need)?;
+            }
+        }
+        let fetch = self.fetch(&source.vault, None, control)?;
+        let objects: Vec<Object> = fetch.objects().into_iter().filter(|object| packs.contains(&object.name)).collect();
+        bring_all(&fetch, &source.vault, &objects, place, &temporary, control)?;
+        Ok(source.vault.with_elsewhere(Arc::new(self.fetch(&source.vault, Some(place), control)?)))
+    }
+
+    /// Fetches what is not in `to` yet, and returns its bytes. What is nowhere whole is left out, for the verification to tell. The
+    /// caller holds the lock of `to`.
+    pub fn copy(
+        &self,
+        source: &Source,
+        objects: &[Object],
+        to: &Path,
+        temporary: &Path,
+        control: &Control,
+    ) -> Result<u64> {
+        let fetch = self.fetch(&source.vault, None, control)?;
+        let copied = bring_all(&fetch, &source.vault, objects, to, temporary, control)?;
+        for folder in ["packs", "snapshots", KEYS] {
+            history::make_folder(&to.join(folder))?;
+        }
+        Vault::write_pages(to)?;
+        Ok(copied)
+    }
+}
+
+fn bring_all(
+    fetch: &Fetch,
+    vault: &Vault,
+    objects: &[Object],
+    to: &Path,
+    temporary: &Path,
+    control: &Control,
+) -> Result<u64> {
+    let mut progress = Progress {
+        phase: "fetching".into(),
+        total_items: Some(objects.len() as u64),
+        total_bytes: Some(objects.iter().map(|object| object.size).sum()),
+        ..Progress::default()
+    };
+    let mut copied = 0;
+    for object in objects {
+        control.check()?;
+        if !history::is_there(object, to) {
+            copied += bring(fetch, vault, &object.name, to, temporary)?.map_or(0, |(_, size)| size);
+        }
+        progress.items += 1;
+        progress.bytes += object.size;
+        control.report(&progress);
+    }
+    Ok(copied)
+}
+
+/// A vault at a target, as its listing tells.
+#[derive(Default)]
+struct Found {
+    is_one: bool,
+    backups: u64,
+    newest: Option<BackupName>,
+}
+
+/// The id of the vault that lies there; empty where it lies there without a folder of its own. `E_NOT_FOUND` with what to type
+/// where there are several, or none.
+fn the_only_one(store: &dyn Store, name: &str, control: &Control) -> Result<String> {
+    let mut vaults = std::collections::BTreeMap::<String, Found>::new();
+    patiently(control, || {
+        vaults.clear();
+        store.list("", &mut |stored| {
+            let id = match stored.object.split_once('/') {
+                Some((id, _)) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => id,
+                _ => "",
+            };
+            let object = stored.object.get(if id.is_empty() { 0 } else { 33 }..).unwrap_or_default();
+            let Some(part) = Part::of(object) else { return };
+            let found = vaults.entry(id.to_owned()).or_default();
+            found.is_one |= part == Part::Description;
+            if let Some(name) = object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok()) {
+                found.backups += 1;
+                let newest = found.newest.take().filter(|newest| newest.millis() >= name.millis());
+                found.newest = Some(newest.unwrap_or(name));
+            }
+        })
+    })?;
+    vaults.retain(|_, found| found.is_one);
+    let mut ids = vaults.keys();
+    match (ids.next(), ids.next()) {
+        (None, _) => Err(nothing_at(name)),
+        (Some(only), None) => Ok(only.clone()),
+        _ => {
+            let line = |(id, found): (&String, &Found)| {
+                let newest = found.newest.as_ref().map_or("none", |newest| newest.as_str());
+                format!("--vault-id {id}  ({} backups, the newest is {newest})", found.backups)
+            };
+            let lines: Vec<String> = vaults.iter().map(line).collect();
+            Err(Error::NotFound {
+                message: format!("{name} has {} vaults. Say which one:\n  {}", vaults.len(), lines.join("\n  ")),
+            })
+        }
+    }
+}
+
+fn nothing_at(name: &str) -> Error {
+    Error::NotFound {
+        message: format!(
+            "There is no vault at {name}. Is it the right bucket or folder, and the right prefix? A vault there has a file \
+             vault.json."
+        ),
+    }
+}

@@ -1,0 +1,150 @@
+//! Damaged and missing objects made good from where they are whole: those here from a target, and those at a target from here.
+//!
+//! Nothing is put in place that was not authenticated first. Here it is written beside, synced and renamed, under the vault's lock;
+//! at a target it is put whole or not at all. So a kill leaves each object as it was, or good.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
+use std::time::Instant;
+
+use super::fetch::Fetch;
+use super::retry::patiently;
+use super::whole::{self, bring, is_whole};
+use crate::chunk::ChunkId;
+use crate::error::IoContext;
+use crate::report::{Damage, Progress, VerifyReport};
+use crate::store::{Kind, Straight, Whole};
+use crate::vault::elsewhere::Elsewhere;
+use crate::vault::layout::{self, Object, Part};
+use crate::vault::{Vault, durable};
+use crate::{Control, Error, Result};
+
+/// Of a target so many days' looks read everything once.
+const DAYS: i64 = 28;
+const DAY: i64 = 24 * 3_600_000;
+
+/// Makes good what a verification has found damaged or missing here. `lost`: chunks that no pack here has. What cannot be had stays
+/// as it was found. The caller holds the vault's lock.
+pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut Vec<Damage>, lost: &[ChunkId]) -> Result<()> {
+    let temporary = vault.dir().join("tmp");
+    durable::make_folder(&temporary)?;
+    let fetch_one = |object: &str| {
+        if fetch.holders(object).is_empty() {
+            fetch.look()?;
+        }
+        bring(fetch, vault, object, vault.dir(), &temporary)
+    };
+    for damage in
+        damaged.iter_mut().filter(|damage| matches!(Part::of(&damage.object), Some(Part::Pack | Part::Snapshot)))
+    {
+        if let Some((place, _)) = fetch_one(&damage.object)? {
+            damage.healed = true;
+            damage.message = format!("{}; it was fetched whole from {place}", damage.message);
+        }
+    }
+    let mut packs = BTreeSet::new();
+    for chunk in lost {
+        // Several packs may have it: one of them is enough.
+        packs.extend(fetch.places(*chunk)?.first().map(|place| place.pack.object()));
+    }
+    let mut from = BTreeSet::new();
+    let mut is_complete = !lost.is_empty();
+    for object in &packs {
+        match fetch_one(object)? {
+            Some((place, _)) => drop(from.insert(place)),
+            None => is_complete = false,
+        }
+    }
+    if let Some(damage) = damaged.iter_mut().find(|damage| damage.object == "packs")
+        && !from.is_empty()
+    {
+        let from: Vec<String> = from.into_iter().collect();
+        damage.healed = is_complete;
+        damage.message = format!("{}; {} packs were fetched from {}", damage.message, packs.len(), from.join(", "));
+    }
+    Ok(())
+}
+
+/// Reads back what a target has of this vault: all of it, or today's part; and puts a whole object from here in the place of one
+/// that is damaged or missing there, where this server may write there.
+pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: &Control) -> Result<VerifyReport> {
+    let started = Instant::now();
+    fetch.look()?;
+    let temporary = tempfile::tempdir().map_err(|error| Error::io("making a folder", std::env::temp_dir(), error))?;
+    let local: Vec<Object> = layout::objects(vault)?;
+    let mut objects: BTreeSet<String> = [Part::Pack, Part::Snapshot, Part::Key, Part::Description]
+        .into_iter()
+        .flat_map(|part| fetch.known().objects(part))
+        .collect();
+    // Only what a backup there needs is missing there; what was not synced yet is for the next sync.
+    let backups: HashSet<String> = fetch.known().objects(Part::Snapshot).into_iter().collect();
+    let day = control.now().div_euclid(DAY).rem_euclid(DAYS);
+    let is_due = |object: &str| all || i64::from(blake3::hash(object.as_bytes()).as_bytes()[0]) % DAYS == day;
+    let (mut report, mut progress) =
+        (VerifyReport::default(), Progress { phase: "verifying".into(), ..Progress::default() });
+    report.backups = backups.len() as u64;
+    let synced = local.iter().filter(|object| object.part == Part::Snapshot && backups.contains(&object.name));
+    for object in packs_of(vault, synced)? {
+        objects.insert(object);
+    }
+    progress.total_items = Some(objects.len() as u64);
+    for object in objects {
+        control.check()?;
+        progress.items += 1;
+        let is_there = !fetch.holders(&object).is_empty();
+        let is_here = local.iter().find(|one| one.name == object);
+        let size_there = fetch.copies(&object).first().map(|copy| copy.size);
+        let differs = is_here.is_some_and(|here| {
+            Part::of(&object) != Some(Part::Key) && size_there.is_some_and(|size| size != here.size)
+        });
+        if is_there && !differs && !is_due(&object) {
+            continue;
+        }
+        let whole = if !is_there { None } else { whole::read_back(fetch, vault, &object, temporary.path())? };
+        match whole {
+            Some(bytes) => {
+                report.bytes += bytes;
+                report.packs += u64::from(Part::of(&object) == Some(Part::Pack));
+            }
+            None => {
+                let what = if is_there { "it is not what was written" } else { "it is missing" };
+                report.damaged.push(put_back(vault, fetch, &object, what, is_here.is_some(), may_write)?);
+            }
+        }
+        progress.bytes = report.bytes;
+        control.report(&progress);
+    }
+    report.ok = report.damaged.is_empty();
+    report.duration_ms = started.elapsed().as_millis() as u64;
+    Ok(report)
+}
+
+/// The packs that these backups need, as far as they can be told.
+fn packs_of<'a>(vault: &Vault, snapshots: impl Iterator<Item = &'a Object>) -> Result<HashSet<String>> {
+    let names = snapshots.filter_map(|object| object.name.strip_prefix("snapshots/")?.parse().ok()).collect::<Vec<_>>();
+    Ok(crate::verify::packs_of(vault, &names)?.into_iter().map(|id| id.object()).collect())
+}
+
+fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: bool, may_write: bool) -> Result<Damage> {
+    let target = fetch.name(0).to_owned();
+    let damage = |healed, message: String| Damage {
+        object: format!("{target}: {object}"),
+        backups: Vec::new(),
+        healed,
+        message,
+    };
+    let path = vault.dir().join(object);
+    if !is_here || !is_whole(vault, object, &path)? {
+        return Ok(damage(false, format!("{what}, and there is no whole one here to put in its place")));
+    }
+    if !may_write {
+        return Ok(damage(false, format!("{what}, and these credentials may not replace it")));
+    }
+    let body = File::open(&path).and_then(Whole::new).at("reading", &path)?;
+    let put = fetch.store(0).and_then(|store| patiently(fetch.control(), || store.put(object, &body, &Straight)));
+    Ok(match put {
+        Ok(_) => damage(true, format!("{what}; the whole one from here was put in its place")),
+        Err(fault) if fault.kind == Kind::Cancelled => return Err(Error::Aborted),
+        Err(fault) => damage(false, format!("{what}, and could not be replaced: {fault}")),
+    })
+}
