@@ -23,7 +23,10 @@ const { values } = parseArgs({
 const [objects, rounds, atATime] = [Number(values.objects), Number(values.rounds), values['at-a-time']]
 
 const root = path.join(import.meta.dirname, '..')
-execFileSync('cargo', ['build', '--workspace', '--example', 's3', '--profile', values.profile], { cwd: root, stdio: 'inherit' })
+execFileSync('cargo', ['build', '--workspace', '--example', 's3', '--profile', values.profile], {
+  cwd: root,
+  stdio: 'inherit'
+})
 const s3 = path.join(root, 'target', values.profile === 'dev' ? 'debug' : values.profile, 'examples', 's3')
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'lifeboat-s3-'))

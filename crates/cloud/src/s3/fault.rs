@@ -24,7 +24,7 @@ const CLOCK: i64 = 5 * 60;
 #[derive(Debug)]
 pub struct Failed {
     pub fault: Fault,
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
 }
 
 impl Failed {
@@ -46,7 +46,7 @@ impl Failed {
             (Kind::Damaged, nonsense(place))
         };
         let fault = Fault::new(kind, target, format!("{} {} failed. {words}", doing.what, doing.object));
-        Failed { fault, answer: answer.cloned() }
+        Failed { fault, answer: answer.cloned().map(Box::new) }
     }
 
     pub fn has_code(&self, code: &str) -> bool {
@@ -55,6 +55,11 @@ impl Failed {
 
     pub fn is_status(&self, status: u16) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.status == status)
+    }
+
+    /// Did the service say no?
+    pub fn is_answer(&self) -> bool {
+        self.answer.is_some()
     }
 
     /// Did it fail on the way, before the service had anything to say?
@@ -115,7 +120,8 @@ fn said(place: &Place, secrets: &[&str], doing: Doing<'_>, answer: &Answer) -> (
             );
             (Kind::Refused, words)
         }
-        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) => {
+        ("PermanentRedirect" | "TemporaryRedirect", _)
+        | ("AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) => {
             let words = format!("The bucket {bucket:?} is in another region than {region}. Set `region` to its own.");
             (Kind::Refused, words)
         }

@@ -52,6 +52,8 @@ pub struct S3 {
     /// For the requests that `object_store` does not have.
     client: HttpClient,
     credential: Arc<AwsCredential>,
+    /// It has refused what it was sent last.
+    wary: AtomicBool,
     /// Uploads that were forgotten have been looked for.
     tidied: AtomicBool,
     /// Does it honour `If-None-Match`? Known once it was tried.
@@ -126,6 +128,7 @@ impl S3 {
             store,
             client,
             credential,
+            wary: AtomicBool::new(false),
             tidied: AtomicBool::new(false),
             honours: OnceLock::new(),
         })
@@ -152,10 +155,11 @@ impl S3 {
         let sending = self.send(doing, body.size(), course, put);
         let Err(failed) = sending.outcome else { return Ok(()) };
         // A link that cuts off a whole object, after more than a part of it, cuts off the next one, too.
-        if failed.is_network() && sending.sent > self.limits.short_part {
-            if let Some(session) = Session::new(body.size(), self.limits.short_part) {
-                session.keep(course)?;
-            }
+        if failed.is_network()
+            && sending.sent > self.limits.short_part
+            && let Some(session) = Session::new(body.size(), self.limits.short_part)
+        {
+            session.keep(course)?;
         }
         Err(failed.fault)
     }
@@ -184,6 +188,13 @@ impl Store for S3 {
     fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored> {
         let (key, size) = (self.key(object)?, body.size());
         let session = Session::of(course, size);
+        // What was kept of other bytes is of no use.
+        if session.is_none()
+            && let Some(stale) = course.session()
+        {
+            let _ = self.abandon(object, &stale);
+            course.keep(None)?;
+        }
         if size <= self.limits.single && session.is_none() {
             self.put_whole(object, &key, body, course)?;
         } else {

@@ -139,7 +139,8 @@ impl S3 {
     /// it shows.
     fn ended(&self, object: &str, course: &dyn Course, session: &Session, goes_on: bool, failed: Failed) -> Result<()> {
         let refused = matches!(failed.fault.kind, Kind::Denied | Kind::Refused | Kind::Missing | Kind::Damaged);
-        if !failed.has_code("NoSuchUpload") && !(goes_on && refused) {
+        let is_gone = failed.has_code("NoSuchUpload") || (goes_on && refused);
+        if !is_gone {
             return Err(failed.fault);
         }
         course.keep(None)?;

@@ -1,6 +1,7 @@
 //! How a request is made: with the pace of its course, with a bound of time, and once. What fails comes back in words.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,8 @@ use crate::runtime;
 
 /// Bytes that a course is asked for at a time.
 const STEP: u64 = 256 << 10;
+/// How long a service that has refused something is listened to before bytes go.
+const MOMENT: Duration = Duration::from_millis(400);
 /// How often a put that waits for the network asks whether it shall stop.
 const TICK: Duration = Duration::from_millis(200);
 /// Bytes that the operating system may hold back while it says that they are sent.
@@ -39,6 +42,13 @@ impl S3 {
         let pace = Arc::new(Pace::default());
         let mut task = Stopped(runtime::spawn(pace::with(Arc::clone(&pace), request)));
         let outcome = (|| {
+            // A service that refuses does so when it has heard what is wanted. Where it has done so last, it gets a moment for that
+            // before all the bytes go again.
+            let begun = Instant::now();
+            while self.wary.load(Ordering::Relaxed) && !task.0.is_finished() && begun.elapsed() < MOMENT {
+                course.send(0)?;
+                std::thread::sleep(MOMENT / 20);
+            }
             let mut left = bytes;
             // What is refused at its beginning need not be sent to its end.
             while left > 0 && !task.0.is_finished() {
@@ -62,6 +72,11 @@ impl S3 {
                 }
             }
         })();
+        match &outcome {
+            Ok(_) => self.wary.store(false, Ordering::Relaxed),
+            Err(failed) if failed.is_answer() => self.wary.store(true, Ordering::Relaxed),
+            Err(_) => {}
+        }
         Sending { outcome, sent: pace.sent() }
     }
 

@@ -37,6 +37,26 @@ fn what_a_service_cannot_take_now_is_told_with_how_long_to_wait() {
 }
 
 #[test]
+fn a_service_that_refuses_is_not_sent_everything_each_time() {
+    let server = Server::start();
+    let busy = "<Error><Code>SlowDown</Code></Error>";
+    let proxy = Proxy::before(&server.address, move |number, _| match number {
+        0 => Act::status(503, "", busy),
+        1..=3 => Act::Early(answer(503, "", busy)),
+        _ => Act::Pass,
+    });
+    let store = store(&proxy.url(), Limits::default());
+    let bytes = noise(8 << 20, 5);
+    for _ in 0..4 {
+        let fault = said(store.put("packs/ab/ab1", &bytes, &Straight));
+        assert!(fault.message.contains("busy"), "{fault}");
+        assert_eq!(proxy.sent(), bytes.len() as u64, "only the first time");
+    }
+    store.put("packs/ab/ab1", &bytes, &Straight).unwrap();
+    assert_eq!(store.get("packs/ab/ab1", 0, bytes.len()).unwrap(), bytes);
+}
+
+#[test]
 fn half_an_object_is_none() {
     let server = Server::start();
     let proxy =

@@ -1,6 +1,7 @@
 //! S3 against real servers on loopback: `s3s-fs` in this process, and moto, which knows versions, locks and policies. In front of
 //! them stands a proxy that does to requests what networks do.
 
+mod amazon;
 mod conformance;
 mod faults;
 mod guide;

@@ -14,17 +14,24 @@ pub struct Moto {
 
 impl Moto {
     pub fn start() -> Moto {
-        Moto::with("http", &[])
+        let moto = Moto::with("moto_server", "http", &[]);
+        assert_eq!(moto.ask("PUT", "/bucket", "").0, 200);
+        moto
+    }
+
+    /// It answers in place of Amazon's own hosts.
+    pub fn as_proxy() -> Moto {
+        Moto::with("moto_proxy", "http", &[])
     }
 
     /// With a certificate that nobody trusts.
     pub fn encrypted() -> Moto {
-        Moto::with("https", &["--ssl"])
+        Moto::with("moto_server", "https", &["--ssl"])
     }
 
-    fn with(scheme: &'static str, options: &[&str]) -> Moto {
+    fn with(program: &str, scheme: &'static str, options: &[&str]) -> Moto {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(tool("moto_server"))
+        let process = Command::new(tool(program))
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args(options)
             .stdout(Stdio::null())
@@ -37,9 +44,6 @@ impl Moto {
             assert!(begun.elapsed() < Duration::from_secs(60), "moto does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
-        if scheme == "http" {
-            assert_eq!(moto.ask("PUT", "/bucket", "").0, 200);
-        }
         moto
     }
 
@@ -51,12 +55,12 @@ impl Moto {
         format!("{}://{}", self.scheme, self.address())
     }
 
-    /// Asks without a signature: its status, and what it said.
+    /// Asks without a signature: its status, and what it said. `path` may be an address, of a proxy.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
-        let (address, length) = (self.address(), body.len());
-        write!(stream, "{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: {length}\r\n\r\n{body}")
-            .unwrap();
+        let elsewhere = path.strip_prefix("http://").and_then(|path| path.split('/').next());
+        let (host, length) = (elsewhere.map_or_else(|| self.address(), String::from), body.len());
+        write!(stream, "{method} {path} HTTP/1.0\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         (answer[9..12].parse().unwrap(), answer)

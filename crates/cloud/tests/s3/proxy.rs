@@ -16,6 +16,8 @@ pub enum Act {
     Unheard,
     /// Nothing arrives, and this is answered.
     Answer(String),
+    /// The same, before any byte of its body is read.
+    Early(String),
     /// All of it arrives, and this is answered.
     Instead(String),
     /// Nothing more happens.
@@ -175,6 +177,7 @@ fn serve(client: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             }
             Ok(())
         }
+        Act::Early(text) => end(&text),
         Act::Answer(text) => {
             take(&mut reader, length, None)?;
             end(&text)
@@ -205,7 +208,11 @@ fn serve(client: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 Act::Instead(text) => end(&text),
                 _ => {
                     let mut client = client;
-                    client.write_all(&answered)?;
+                    // A server may end the connection without saying so.
+                    let line = answered.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+                    client.write_all(&answered[..line])?;
+                    client.write_all(b"connection: close\r\n")?;
+                    client.write_all(&answered[line..])?;
                     client.shutdown(Shutdown::Write)
                 }
             }

@@ -78,9 +78,12 @@ fn a_session_of_other_bytes_is_not_gone_on_with() {
         Proxy::before(&server.address, |_, line| if line.contains("partNumber=2&") { Act::Cut(1) } else { Act::Pass });
     let kept = Kept::default();
     said(store(&cut.url(), PARTS).put("archives/a", &noise(11 << 20, 4), &kept));
-    let other = noise(12 << 20, 5);
-    store(&server.url(), PARTS).put("archives/a", &other, &kept).unwrap();
-    assert_eq!(store(&server.url(), PARTS).get("archives/a", 0, other.len()).unwrap(), other);
+    for other in [noise(12 << 20, 5), noise(1 << 20, 6)] {
+        store(&server.url(), PARTS).put("archives/a", &other, &kept).unwrap();
+        assert_eq!(store(&server.url(), PARTS).get("archives/a", 0, other.len()).unwrap(), other);
+        assert!(kept.session().is_none() && server.uploads() == 0, "the other upload has ended");
+        said(store(&cut.url(), PARTS).put("archives/a", &noise(11 << 20, 4), &kept));
+    }
 }
 
 #[test]
