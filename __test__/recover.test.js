@@ -447,12 +447,19 @@ for (const how of ['passphrase', 'key file']) {
 
 test('a vault that was downloaded in pieces, with other names, gives everything back', () => {
   const base = fs.mkdtempSync(path.join(scratch, 'downloaded-'))
-  const bot = { base, root: path.join(base, 'bot'), vault: path.join(base, 'vault'), env: { BACKUP_PASSPHRASE: PASSPHRASE } }
+  const bot = {
+    base,
+    root: path.join(base, 'bot'),
+    vault: path.join(base, 'vault'),
+    env: { BACKUP_PASSPHRASE: PASSPHRASE }
+  }
   fs.mkdirSync(bot.root, { recursive: true })
   makeFolder(bot.root)
   lifeboat(bot, 'backup')
   const download = path.join(base, 'download')
-  const all = fs.readdirSync(bot.vault, { recursive: true }).filter((name) => /^(keys|packs|snapshots)\W|^vault\.json$/.test(name))
+  const all = fs
+    .readdirSync(bot.vault, { recursive: true })
+    .filter((name) => /^(keys|packs|snapshots)\W|^vault\.json$/.test(name))
   const objects = all.filter((name) => fs.statSync(path.join(bot.vault, name)).isFile())
   for (const [n, name] of objects.entries()) {
     const [, stem, ending = ''] = /^(.*?)(\.json)?$/.exec(name)

@@ -233,7 +233,6 @@ Examples:
   lifeboat migrate --from /mnt/usb/backups --root /srv/bot
   lifeboat migrate --from /mnt/old-disk/srv/bot     an old root: its vault is found
   lifeboat migrate --from bot.tar.gz.sealed         an archive
-  lifeboat migrate --from s3 --bucket backups       what lies in a bucket
   sudo -E lifeboat migrate --from /mnt/usb/backups --root /srv/bot --owner bot:bot")]
     Migrate(MigrateArgs),
 

@@ -52,11 +52,11 @@ impl Engine {
     pub fn verify_target(&self, target: &str, deep: bool, control: &Control) -> Result<VerifyReport> {
         self.recover_quietly();
         let vault = self.vault()?;
-        let may_write = self.target(target)?.is_append_only();
+        let may_write = !self.target(target)?.is_append_only();
         let fetch = self.fetch(&vault, Some(target), control)?;
         let fetch = fetch.ok_or_else(|| Error::internal("a target is configured, and is not"))?;
         let recorder = self.recorder("VERIFY", None, control).of(target);
-        let result = heal::there(&vault, &fetch, deep, !may_write, control);
+        let result = heal::there(&vault, &fetch, deep, may_write, control);
         recorder.end(result, |result| match result {
             Ok(report) => (!report.ok).then(|| News::IntegrityFailure(report.clone())),
             Err(_) => None,

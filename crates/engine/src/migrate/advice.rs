@@ -123,6 +123,15 @@ pub fn advise(error: Error, origin: &Origin, name: &BackupName) -> Error {
             ),
             backups,
         },
+        (Error::Corrupt { object, detail, backups }, Origin::Remote(remote)) => Error::Corrupt {
+            object,
+            detail: format!(
+                "{detail}. Nothing was put into the new root. {} has it damaged: try another target, or choose an older backup \
+                 (--backup NAME)",
+                remote.name
+            ),
+            backups,
+        },
         (other, _) => other,
     }
 }

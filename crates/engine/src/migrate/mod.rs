@@ -102,7 +102,7 @@ impl Migration<'_> {
             {
                 // From here on another try goes on with what was fetched.
                 root.keep();
-                source.vault = remote.bring_needed(&source, &place, self.control).map_err(unfinished)?;
+                source.vault = remote.bring_needed(&source, &place, self.control)?;
             }
             self.restore(&source, &config, is_there).map_err(|error| advise(error, &origin, &source.name))?;
             root.keep();

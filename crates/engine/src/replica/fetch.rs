@@ -293,7 +293,7 @@ impl Fetch {
         fault.into_inner().unwrap_or_default().map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    fn has_looked(&self) -> bool {
+    pub(super) fn has_looked(&self) -> bool {
         lock(&self.looked).is_some()
     }
 

@@ -25,7 +25,7 @@ const DAY: i64 = 24 * 3_600_000;
 
 /// Makes good what a verification has found damaged or missing here. `lost`: chunks that no pack here has. What cannot be had stays
 /// as it was found. The caller holds the vault's lock.
-pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut Vec<Damage>, lost: &[ChunkId]) -> Result<()> {
+pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkId]) -> Result<()> {
     let temporary = vault.dir().join("tmp");
     durable::make_folder(&temporary)?;
     let fetch_one = |object: &str| {

@@ -9,6 +9,7 @@ use super::fetch::{Fetch, PIECE};
 use super::known::Copy;
 use crate::error::IoContext;
 use crate::store::{self, Kind};
+use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::Part;
 use crate::vault::pack::{PackCipher, PackId};
 use crate::vault::snapshot::{self, Snapshot};
@@ -18,6 +19,22 @@ use crate::{Error, Result, verify};
 /// Fetches an object to its place in `to`, by way of the folder `temporary`, from the first place that has it whole. The name of
 /// that place; `None`: none has. The caller holds the lock of `to`.
 pub fn bring(fetch: &Fetch, vault: &Vault, object: &str, to: &Path, temporary: &Path) -> Result<Option<(String, u64)>> {
+    // What is remembered of a target may be old: then it is asked, once.
+    let found = bring_known(fetch, vault, object, to, temporary)?;
+    if found.is_some() || fetch.has_looked() {
+        return Ok(found);
+    }
+    fetch.look()?;
+    bring_known(fetch, vault, object, to, temporary)
+}
+
+fn bring_known(
+    fetch: &Fetch,
+    vault: &Vault,
+    object: &str,
+    to: &Path,
+    temporary: &Path,
+) -> Result<Option<(String, u64)>> {
     let mut fault = None;
     for copy in fetch.copies(object) {
         fetch.control().check()?;

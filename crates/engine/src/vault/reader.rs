@@ -101,8 +101,7 @@ impl Reader {
     /// The plaintext from another place. None: the object that has it, if one is known.
     fn get_elsewhere(&mut self, elsewhere: &dyn Elsewhere, id: ChunkId) -> Result<Result<Vec<u8>, Option<String>>> {
         // A pack that is damaged here is known by its index here.
-        let mut known = lock(&self.catalog).places(id)?;
-        known.retain(|place| !elsewhere.holders(&place.pack.object()).is_empty());
+        let known = lock(&self.catalog).places(id)?;
         let mut object = None;
         let mut asked = HashSet::new();
         for round in [Some(known), None] {

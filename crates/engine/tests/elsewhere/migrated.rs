@@ -44,7 +44,8 @@ impl NewServer {
 
 /// Without what is Lifeboat's.
 fn as_app(mut tree: BTreeMap<PathBuf, Seen>) -> BTreeMap<PathBuf, Seen> {
-    tree.retain(|path, _| !path.starts_with("backups") && !path.starts_with(".lifeboat.json"));
+    let ours = ["backups", ".lifeboat.json", ".lifeboat-migrate.json"];
+    tree.retain(|path, _| !ours.iter().any(|ours| path.starts_with(ours)));
     tree
 }
 

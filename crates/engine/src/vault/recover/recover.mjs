@@ -58,7 +58,8 @@ function objectOf(names) {
   const plain = names.map((name) => name.replace(/\.(bin|txt|dms)$/, '').replace(/ ?\(\d+\)(?=(\.json)?$)/, ''))
   const [folder, name] = [plain.at(-2), plain.at(-1)]
   if (/^[0-9a-f]{64}$/.test(name)) return `packs/${name.slice(0, 2)}/${name}`
-  if (/^backup_[A-Z]+_[0-9TZ-]+$/.test(name)) return `${/^(pins|accepted)$/.test(folder) ? folder : 'snapshots'}/${name}`
+  if (/^backup_[A-Z]+_[0-9TZ-]+$/.test(name))
+    return `${/^(pins|accepted)$/.test(folder) ? folder : 'snapshots'}/${name}`
   if (name === 'vault.json') return name
   return folder === 'keys' && name.endsWith('.json') ? `keys/${name}` : null
 }
