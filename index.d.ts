@@ -233,6 +233,13 @@ export function deleteBackup(backup: string): Promise<void>
 export function sync(options?: SyncOptions): Promise<SyncReport>
 
 /**
+ * All vaults of a target, whose they are, and which are late. With `monitor.neighbours` each machine looks after the others.
+ * @param target a target's name in the configuration
+ * @throws BackupError E_CONFIG where there is no such target, E_CLOUD and the like where it cannot be asked
+ */
+export function vaults(target: string): Promise<VaultInfo[]>
+
+/**
  * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
  * Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
  * @param until a time that is still to come, within ten years
@@ -284,6 +291,7 @@ export class BackupEngine {
   readonly scheduler: BackupScheduler
   prune(options?: PruneOptions): Promise<PruneReport>
   sync(options?: SyncOptions): Promise<SyncReport>
+  vaults(target: string): Promise<VaultInfo[]>
   deleteBackup(backup: string): Promise<void>
   pin(backup: string): Promise<void>
   unpin(backup: string): Promise<void>
@@ -307,6 +315,20 @@ export class BackupEngine {
    */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
   off<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): this
+}
+
+/** A vault at a target, which many machines may share. */
+export interface VaultInfo {
+  /** The folder that it lies in there, which is called by its id. */
+  prefix: string
+  /** What its owner has said: the app and the machine. */
+  owner: string
+  /** When the newest backup there was made. Absent where there is none. */
+  newest?: number
+  /** Bytes of all that lies there. */
+  bytes: number
+  /** It is older than its owner has said that it may be. */
+  late: boolean
 }
 
 export interface SyncOptions extends Watched {
@@ -955,6 +977,11 @@ export interface Events {
   'storage:warning': { used: number; limit: number; percent: number }
   /** Everything is at a target for the first time, or again after it had failed. */
   'sync:success': SyncReport
+  /**
+   * Another vault at a target has no new backup for longer than its owner has said: its machine may be dead, and can't say so.
+   * Once, until it has one. Only with `monitor.neighbours`.
+   */
+  'neighbour:late': { target: string; owner: string; newest?: number }
   /** Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait. */
   'sync:failure': { target: string; code: ErrorCode; message: string; pending: number }
   // The end of what is generated
@@ -1082,6 +1109,8 @@ export interface Config {
     verifyCron?: string
     /** Gets a request after each good backup of a host or of the command line, and a POST to `/fail` behind it after a bad one. */
     pingUrl?: string
+    /** Raises `neighbour:late` for other vaults of the targets. Default false. */
+    neighbours?: boolean
   }
   /**
    * How the app is started again, for a restore that waits for its next start: a function, or false for never. By default

@@ -304,6 +304,10 @@ class BackupEngine {
     return this.#run(call.sync(options), options)
   }
 
+  async vaults(target) {
+    return this.#run(call.vaults(target))
+  }
+
   async deleteBackup(backup) {
     await this.#run(call.deleteBackup(backup))
   }
@@ -595,6 +599,7 @@ module.exports = {
   verify: async (backup, options) => theEngine().verify(backup, options),
   prune: async (options) => theEngine().prune(options),
   sync: async (options) => theEngine().sync(options),
+  vaults: async (target) => theEngine().vaults(target),
   deleteBackup: async (backup) => theEngine().deleteBackup(backup),
   pin: async (backup) => theEngine().pin(backup),
   unpin: async (backup) => theEngine().unpin(backup),

@@ -23,6 +23,7 @@ import {
   scheduler,
   sync,
   undoRestore,
+  vaults,
   versions
 } from 'lifeboat'
 import start from 'lifeboat/start'
@@ -117,3 +118,4 @@ configure({ cloud: [{ provider: 'folder', bucket: 'b' }] })
 const { uploaded, failed } = await sync({ target: 'office', signal: AbortSignal.timeout(1000) })
 console.log(uploaded, failed[0].code === 'E_CLOUD_QUOTA')
 engine.on('sync:failure', ({ target, message, pending }) => console.log(target, message, pending))
+for (const { owner, newest, late } of await vaults('office')) console.log(owner, newest?.toFixed(), late)

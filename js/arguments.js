@@ -156,6 +156,10 @@ function sync(options) {
   return { op: 'sync', target }
 }
 
+function vaults(target) {
+  return { op: 'vaults', target: check('The target', target, 'path') }
+}
+
 function deleteBackup(backup) {
   return { op: 'deleteBackup', backup: check('The backup', backup, 'path') }
 }
@@ -268,6 +272,7 @@ module.exports = {
   prune,
   restore,
   undoRestore,
+  vaults,
   scheduled,
   stop,
   sync,

@@ -12,6 +12,7 @@ use crate::commands::prune::{DeleteArgs, PruneArgs};
 use crate::commands::restore_args::RestoreArgs;
 use crate::commands::sync::SyncArgs;
 use crate::commands::undo::UndoArgs;
+use crate::commands::vaults::VaultsArgs;
 use crate::commands::verify::VerifyArgs;
 use crate::time::{self, Moment};
 
@@ -244,7 +245,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   lifeboat prune --dry-run                          what would go, and why
-  lifeboat prune --wait --quiet                     for cron")]
+  lifeboat prune --wait --quiet                     for cron
+  lifeboat prune --target office --dry-run          at a target, by its own rules (`keep`)")]
     Prune(PruneArgs),
 
     /// Bring the backups to their targets (`cloud` in the configuration), and wait for that.
@@ -257,6 +259,16 @@ Examples:
   lifeboat sync --target office
   lifeboat backup --quiet; lifeboat sync --quiet    for cron, where no app follows the schedule")]
     Sync(SyncArgs),
+
+    /// Show all vaults of a target: whose they are, how old their newest backups are, and which are late.
+    ///
+    /// Many machines may share a target, each with a vault of its own. One that died says nothing itself: with
+    /// `monitor.neighbours` in the configuration each one looks after the others. It needs no passphrase.
+    #[command(after_help = "\
+Examples:
+  lifeboat vaults office
+  lifeboat vaults s3 --json | jq '.[] | select(.late)'")]
+    Vaults(VaultsArgs),
 
     /// Delete one backup, and what only it needed. The other backups stay whole.
     #[command(

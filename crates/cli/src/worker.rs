@@ -92,6 +92,7 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
         Operation::Prune { options } => json(&engine.prune(&options, control)?),
         Operation::Sync { target } => json(&engine.sync(target.as_deref(), control)?),
+        Operation::Vaults { target } => json(&engine.vaults(&target, control)?),
         Operation::SyncDue => json(&engine.sync_due(control)?),
         Operation::DeleteBackup { backup } => json(&engine.delete_backup(&backup, control)?),
         Operation::Pin { backup, pinned } => json(&engine.pin(&backup, pinned)?),

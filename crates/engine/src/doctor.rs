@@ -1,9 +1,11 @@
-//! The doctor: looks at everything that a backup needs, from the root to the vault, and says of each what was found and
+//! The doctor: looks at everything that a backup needs, from the root to the vault and its targets, and says of each what was found and
 //! what mends it. It never stops at the first fault, and writes nothing.
 
 use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
+use crate::config::cloud::Target;
+use crate::replica::standing;
 use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
 use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
@@ -36,6 +38,10 @@ pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control
     checks.push(of_makers(config, control.now()));
     checks.push(of_sqlite());
     checks.push(of_restore(config));
+    for target in &config.cloud {
+        control.check()?;
+        checks.push(of_target(engine, target, exists));
+    }
     Ok(Diagnosis::of(checks))
 }
 
@@ -237,6 +243,41 @@ fn of_sqlite() -> Check {
     match sqlite::check_library() {
         Ok(()) => Check::good("sqlite", format!("SQLite {} is built in.", rusqlite::version())),
         Err(error) => Check::bad("sqlite", error.to_string(), "Build Lifeboat again: `npm run build`."),
+    }
+}
+
+/// Is a target reached, does it take the credentials, and has it room? Whether it can be written to, the last sync tells.
+fn of_target(engine: &Engine, target: &Target, exists: bool) -> Check {
+    let (name, config) = (format!("target {}", target.name()), engine.config());
+    let id = if exists { engine.vault().map(|vault| vault.id()).unwrap_or_default() } else { String::new() };
+    let asked = engine.opener().open(target, &id).and_then(|store| {
+        store.head(vault::description::FILE)?;
+        store.account()
+    });
+    let account = match asked {
+        Ok(account) => account,
+        Err(fault) => {
+            return Check::bad(&name, fault.to_string(), "Mend what the message names; `lifeboat sync` goes on then.");
+        }
+    };
+    let mut message = account.name.map_or_else(|| "It is reached.".into(), |name| format!("It is reached, as {name}."));
+    if let (Some(limit), Some(used)) = (account.limit, account.used) {
+        let free = limit.saturating_sub(used);
+        message += &format!(" {} of {} are free.", space::said(free), space::said(limit));
+        if free < backup::LEAST_ROOM {
+            let trash = space::said(account.trash.unwrap_or(0));
+            let mend = format!("Make room there, or keep fewer backups there (`keep`). Its trash has {trash}.");
+            return Check::bad(&name, message, mend);
+        }
+    }
+    let standing = standing::of_targets(config, &config.backup_dir).unwrap_or_default();
+    let standing = standing.into_iter().find(|standing| standing.target == target.name());
+    match standing.and_then(|standing| Some((standing.last_failure?, standing.pending))) {
+        Some((failure, pending)) => {
+            let message = format!("{message} But the last sync failed: {} {pending} objects wait.", failure.message);
+            Check::bad(&name, message, "`lifeboat sync` tries it now.")
+        }
+        None => Check::good(&name, message),
     }
 }
 

@@ -284,7 +284,10 @@ impl Engine {
     pub fn migrate_from(&self, from: From<'_>, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
         self.refuse_future(&options.backup, control)?;
         let credentials = self.credentials(None)?;
-        Migration { engine: self, credentials, options, control }.run(from).map_err(|error| self.in_zone(error))
+        let migrated = Migration { engine: self, credentials, options, control }.run(from);
+        let report = migrated.map_err(|error| self.in_zone(error))?;
+        self.take_over_targets(control);
+        Ok(report)
     }
 
     /// Removes the backups that no rule keeps, and what only they needed; or only says what would go.

@@ -24,6 +24,7 @@ mod status;
 pub mod sync;
 mod target;
 pub mod undo;
+pub mod vaults;
 pub mod verify;
 mod versions;
 
@@ -50,6 +51,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Migrate(args) => migrate::run(args, session),
         Command::Prune(args) => prune::run(args, session),
         Command::Sync(args) => sync::run(args, session),
+        Command::Vaults(args) => vaults::run(args, session),
         Command::Delete(args) => prune::delete(args, session),
         Command::Pin(args) => pin::run(args, true, session),
         Command::Unpin(args) => pin::run(args, false, session),

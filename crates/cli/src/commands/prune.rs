@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use clap::Args;
 use console::style;
-use lifeboat_engine::Result;
 use lifeboat_engine::report::{PruneOptions, PruneReport};
+use lifeboat_engine::{Control, Engine, Result};
 
 use crate::output::{count, escaped, size, table, warnings};
 use crate::session::{Session, Vault};
@@ -25,6 +25,12 @@ pub struct PruneArgs {
     /// Frees all room now, and not after a day. Only while nobody copies the vault.
     #[arg(long)]
     pub at_once: bool,
+    /// Remove from this target what its own rules do not keep, and not from the vault here.
+    #[arg(long, value_name = "NAME", conflicts_with = "at_once")]
+    pub target: Option<String>,
+    /// Of several vaults at the target, where none is here: the one that lies in this folder. See `lifeboat vaults`.
+    #[arg(long, value_name = "ID", requires = "target")]
+    pub prefix: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -37,8 +43,15 @@ pub struct DeleteArgs {
 }
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
-    let PruneArgs { dry_run, wait, despite_suspicion, at_once } = *args;
+    let PruneArgs { dry_run, wait, despite_suspicion, at_once, ref target, ref prefix } = *args;
     let options = PruneOptions { dry_run, wait, despite_suspicion, at_once };
+    if let Some(target) = target {
+        let prune =
+            |engine: &Engine, control: &Control| engine.prune_target(target, prefix.as_deref(), &options, control);
+        let report = session.long(Vault::MustExist, prune)?;
+        session.output.result(&report, |out| show(out, &report))?;
+        return Ok(exit::DONE);
+    }
     let report = session.long(Vault::MustExist, |engine, control| engine.prune(&options, control))?;
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)

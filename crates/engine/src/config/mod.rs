@@ -245,11 +245,19 @@ pub struct Monitor {
     pub storage_warn_percent: f64,
     pub verify_cron: Option<String>,
     pub ping_url: Option<String>,
+    /// Looks after the other vaults of each target.
+    pub neighbours: bool,
 }
 
 impl Default for Monitor {
     fn default() -> Monitor {
-        Monitor { max_age_hours: None, storage_warn_percent: 80.0, verify_cron: None, ping_url: None }
+        Monitor {
+            max_age_hours: None,
+            storage_warn_percent: 80.0,
+            verify_cron: None,
+            ping_url: None,
+            neighbours: false,
+        }
     }
 }
 

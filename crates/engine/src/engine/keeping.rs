@@ -5,7 +5,7 @@ use crate::report::BackupRef;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, lock::Lock};
-use crate::{Control, Error, Result, marriage, replica};
+use crate::{Control, Error, Result, marriage};
 
 impl Engine {
     /// Marries this root and this vault, whatever each of them belonged to before.
@@ -13,11 +13,8 @@ impl Engine {
         let vault = self.vault()?;
         let _lock = self.lock("ADOPT", true, &Control::silent())?;
         marriage::adopt(&vault, &self.config)?;
-        // At the targets it takes the place of any other root, too.
-        match self.config.cloud.is_empty() {
-            true => Ok(()),
-            false => replica::Ledger::open(vault.dir())?.note(replica::meeting::ADOPTED, Control::silent().now()),
-        }
+        self.take_over_targets(&Control::silent());
+        Ok(())
     }
 
     /// A suspicious backup is right after all, and so are those before it, and later ones with the same doubt. `latest` is the

@@ -1,11 +1,20 @@
 //! Bringing backups to their targets, at the engine's front door.
 
+use std::path::Path;
+
 use super::{Engine, silent};
 use crate::config::cloud::Target;
-use crate::replica::{Patience, Sync, Turn, standing};
-use crate::report::{BackupInfo, SyncReport};
-use crate::vault::Vault;
-use crate::{Control, Error, Result, marriage, watch};
+use crate::error::IoContext;
+use crate::replica::meeting::ADOPTED;
+use crate::replica::prune::Pruning;
+use crate::replica::there::list_ours;
+use crate::replica::{Ledger, Patience, Sync, Turn, read_small, standing, vaults};
+use crate::report::{BackupInfo, PruneOptions, PruneReport, SyncReport, VaultInfo};
+use crate::seal::keyring::Credentials;
+use crate::store::Store;
+use crate::vault::layout::{KEYS, Part};
+use crate::vault::{Vault, checked_json, description, durable};
+use crate::{Config, Control, Error, Result, marriage, watch};
 
 impl Engine {
     /// Brings everything that waits to its targets, or to one of them, and waits for that. What another process is at it waits
@@ -29,12 +38,88 @@ impl Engine {
         if !Vault::exists(dir) || !standing::is_due(&self.config, dir, control.now()) {
             return Ok(None);
         }
+        // Before the vault is opened, which takes a second: of many hosts one goes on.
+        let Some(turn) = Turn::take(dir, false, control)? else { return Ok(None) };
         let vault = self.vault()?;
-        let Some(turn) = Turn::take(vault.dir(), false, control)? else { return Ok(None) };
         let targets: Vec<&Target> = self.config.cloud.iter().collect();
         let report = self.sync_with(&vault, &targets, control).map(Some);
         drop(turn);
         report
+    }
+
+    /// At its targets this root takes the place of any other one: of the server that is no more.
+    pub(super) fn take_over_targets(&self, control: &Control) {
+        let (root, dir) = (&self.config.root, &self.config.backup_dir);
+        // A new root has just got its configuration.
+        let has_targets = Config::of_root(root).is_ok_and(|config| !config.cloud.is_empty());
+        if has_targets || !self.config.cloud.is_empty() {
+            // Where it cannot be noted, the first sync says what to do.
+            let _ = Ledger::open(dir).and_then(|ledger| ledger.note(ADOPTED, control.now()));
+        }
+    }
+
+    /// All vaults of a target, and which of them are late.
+    pub fn vaults(&self, target: &str, control: &Control) -> Result<Vec<VaultInfo>> {
+        let target = self.target_called(target)?;
+        let store = self.opener.open(target, "")?;
+        vaults::all(store.as_ref(), target.name(), Patience::default(), control)
+    }
+
+    /// Removes from a target what its rules do not keep. Also from a machine that has nothing but what opens the vault: then the
+    /// vault there is the one of this `prefix`, which need not be named where there is one only.
+    pub fn prune_target(
+        &self,
+        target: &str,
+        prefix: Option<&str>,
+        options: &PruneOptions,
+        control: &Control,
+    ) -> Result<PruneReport> {
+        let (config, patience, target) = (&self.config, Patience::default(), self.target_called(target)?);
+        if Vault::exists(&self.config.backup_dir) {
+            let vault = &self.vault()?;
+            marriage::refuse_another(vault, config)?;
+            let _turn = Turn::take(vault.dir(), options.wait, control)?.ok_or_else(|| Error::Cloud {
+                message: "A sync of this vault is at work. Wait for it, or ask to wait (`--wait`).".into(),
+            })?;
+            let (store, ledger) = (self.opener.open(target, &vault.id())?, Ledger::open(vault.dir())?);
+            let (store, ledger) = (store.as_ref(), Some(&ledger));
+            let pruning = Pruning { vault, config, target, store, ledger, patience, control };
+            return pruning.run(options.dry_run, options.despite_suspicion);
+        }
+        let id = match prefix {
+            Some(prefix) => prefix.to_owned(),
+            None => self.only_vault(target, control)?,
+        };
+        let store = self.opener.open(target, &id)?;
+        let store = store.as_ref();
+        let folder =
+            tempfile::tempdir().map_err(|error| Error::io("making a folder in", std::env::temp_dir(), error))?;
+        let vault = &open_there(store, folder.path(), &self.credentials(None)?, patience, control)?;
+        let pruning = Pruning { vault, config, target, store, ledger: None, patience, control };
+        pruning.run(options.dry_run, options.despite_suspicion)
+    }
+
+    fn only_vault(&self, target: &Target, control: &Control) -> Result<String> {
+        let found = self.vaults(target.name(), control)?;
+        match found.as_slice() {
+            [one] => Ok(one.prefix.clone()),
+            [] => Err(Error::NotFound { message: format!("{}: there is no vault there.", target.name()) }),
+            many => Err(Error::Config {
+                message: format!(
+                    "{}: there are {} vaults. Name one with `--prefix`: {}.",
+                    target.name(),
+                    many.len(),
+                    many.iter().map(|one| format!("{} ({})", one.prefix, one.owner)).collect::<Vec<_>>().join(", ")
+                ),
+            }),
+        }
+    }
+
+    fn target_called(&self, name: &str) -> Result<&Target> {
+        self.targets(Some(name))?
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("a target that was found is not there"))
     }
 
     fn sync_with(&self, vault: &Vault, targets: &[&Target], control: &Control) -> Result<SyncReport> {
@@ -53,4 +138,26 @@ impl Engine {
     pub(super) fn with_places(&self, backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
         standing::where_they_are(&self.config, &self.config.backup_dir, backups)
     }
+}
+
+/// The vault of a target, opened in an empty folder with what opens it.
+fn open_there(
+    store: &dyn Store,
+    folder: &Path,
+    credentials: &Credentials,
+    patience: Patience,
+    control: &Control,
+) -> Result<Vault> {
+    let listed = list_ours(store, patience, control)?;
+    let opens = listed.keys().filter(|object| matches!(Part::of(object), Some(Part::Description | Part::Key)));
+    durable::make_folder(&folder.join(KEYS))?;
+    for object in opens {
+        let bytes = patience.retry(control, || read_small(store, "The target", object, checked_json::MAX_LEN))?;
+        let path = folder.join(object);
+        std::fs::write(&path, bytes.unwrap_or_default()).at("writing", &path)?;
+    }
+    if !folder.join(description::FILE).exists() {
+        return Err(Error::NotFound { message: "There is no vault at this place of the target.".into() });
+    }
+    Vault::open(folder, credentials)
 }

@@ -41,12 +41,13 @@ const SCHEMA: &str = "
     CREATE TABLE unneeded (
         target TEXT NOT NULL, object TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (target, object)
     ) WITHOUT ROWID;
+    CREATE TABLE dropped (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
     CREATE TABLE spare (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// What is known of the objects of a target.
-const BY_TARGET: [&str; 4] = ["objects", "sessions", "unneeded", "spare"];
+const BY_TARGET: [&str; 5] = ["objects", "sessions", "unneeded", "dropped", "spare"];
 
 pub struct Ledger {
     db: Database,
@@ -177,6 +178,11 @@ impl Ledger {
             "UPDATE targets SET success = ?2, failed = NULL, code = NULL, message = NULL, not_before = 0 WHERE name = ?1",
             params![target, now],
         )
+    }
+
+    /// Leaves a target alone until then, unless somebody asks for it.
+    pub fn rest(&self, target: &str, until: i64) -> Result<()> {
+        self.db.run("UPDATE targets SET not_before = ?2 WHERE name = ?1", params![target, until])
     }
 
     pub fn failed(&self, target: &str, failure: &Failure, not_before: i64) -> Result<()> {
@@ -316,6 +322,19 @@ impl Ledger {
         })
     }
 
+    /// The rules of the target keep these records no longer: they are not sent again.
+    pub fn drop_records(&self, target: &str, records: &[String]) -> Result<()> {
+        self.in_one(|db| {
+            let mut insert = db.prepare_cached("INSERT OR IGNORE INTO dropped VALUES (?1, ?2)")?;
+            records.iter().try_for_each(|record| insert.execute([target, record]).map(drop))
+        })
+    }
+
+    pub fn dropped(&self, target: &str) -> Result<HashSet<String>> {
+        let rows = self.db.query("SELECT object FROM dropped WHERE target = ?1", params![target], |row| row.get(0))?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Packs of the vault that are not at the target, and that no backup needs there.
     pub fn set_spare(&self, target: &str, packs: &[String]) -> Result<()> {
         self.in_one(|db| {
@@ -323,6 +342,11 @@ impl Ledger {
             let mut insert = db.prepare_cached("INSERT OR IGNORE INTO spare VALUES (?1, ?2)")?;
             packs.iter().try_for_each(|pack| insert.execute([target, pack]).map(drop))
         })
+    }
+
+    /// So is this one, from now on.
+    pub fn is_spare(&self, target: &str, pack: &str) -> Result<()> {
+        self.db.run("INSERT OR IGNORE INTO spare VALUES (?1, ?2)", params![target, pack])
     }
 
     pub fn spare(&self, target: &str) -> Result<HashSet<String>> {

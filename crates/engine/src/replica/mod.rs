@@ -15,7 +15,10 @@
 //! | [`line`] | objects on their way, several at a time, in order |
 //! | [`ledger`] | what is where |
 //! | [`about`] | the note about a vault that others of the same target read |
-//! | [`bandwidth`], [`retry`] | how fast, and how often |
+//! | [`keep`] | which backups stay at a target, and why |
+//! | [`prune`], [`there`] | removing the others; what a target holds, looked at from here |
+//! | [`vaults`] | all vaults of a target, and which are late |
+//! | [`bandwidth`], [`patience`] | how fast, and how often |
 //! | [`turn`] | one process at a time |
 //! | [`standing`] | how the targets are, for whoever only looks |
 //!
@@ -32,25 +35,26 @@
 
 pub mod about;
 pub mod bandwidth;
-pub mod fetch;
-pub mod heal;
 pub mod known;
+pub mod keep;
 pub mod ledger;
 pub mod line;
 pub mod meeting;
 pub mod needs;
+pub mod patience;
+pub mod prune;
 pub mod push;
 mod read_back;
-pub mod retry;
-pub mod safe;
 pub mod standing;
 pub mod sync;
+pub mod there;
 pub mod turn;
+<<<<<<< HEAD
 pub mod whole;
 pub mod windows;
 
 pub use ledger::Ledger;
-pub use retry::Patience;
+pub use patience::Patience;
 pub use sync::Sync;
 pub use turn::Turn;
 

@@ -15,7 +15,7 @@ use super::bandwidth::Pace;
 use super::ledger::Ledger;
 use super::line::{Sent, send_all};
 use super::needs::{Asker, Needs};
-use super::retry::Patience;
+use super::patience::Patience;
 use crate::chunk::gzip::Inflater;
 use crate::config::cloud::Target;
 use crate::mutex::lock;
@@ -106,9 +106,9 @@ impl Push<'_> {
 
     /// Makes the ledger say what the target lists.
     fn compare(&self) -> Result<()> {
-        // One that is cut off and tried again has a number of its own, as each must.
+        // A list is known by its time. What was sent since the one before has none.
         self.retry(|| {
-            let listing = self.control.now().max(1) + 1;
+            let listing = self.control.now().max(1);
             let (mut part, mut count, mut failed) = (Vec::new(), 0, None);
             let note = |part: &mut Vec<Stored>| -> Result<()> {
                 Ok(lock(self.ledger).seen(self.name(), &std::mem::take(part), listing)?)
@@ -138,8 +138,16 @@ impl Push<'_> {
 
     /// Keys, pages and marks.
     fn send_small(&self) -> Result<()> {
+        let dropped = lock(self.ledger).dropped(self.name())?;
         for object in layout::objects(self.vault)? {
-            let is_small = matches!(object.part, Part::Key | Part::Page | Part::Mark);
+            let is_small = match object.part {
+                Part::Key | Part::Page => true,
+                // Of a backup that the target does not keep nothing is said there.
+                Part::Mark => {
+                    !dropped.contains(&format!("snapshots/{}", object.name.rsplit('/').next().unwrap_or_default()))
+                }
+                _ => false,
+            };
             if !is_small || self.control.is_cancelled() {
                 continue;
             }
@@ -220,8 +228,9 @@ impl Push<'_> {
         // What is dated in the future was made under a clock that was wrong.
         names.sort_by_key(|name| retention::is_ahead(name.millis(), self.control.now()));
         let ledger = lock(self.ledger);
+        let dropped = ledger.dropped(self.name())?;
         let mut wanted = Vec::new();
-        for name in names {
+        for name in names.into_iter().filter(|name| !dropped.contains(&record(name))) {
             if all || ledger.has(self.name(), &record(&name))?.is_none() {
                 wanted.push(name);
             }

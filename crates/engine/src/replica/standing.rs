@@ -40,9 +40,17 @@ pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Pending> {
 
 fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pending> {
     let there: HashSet<String> = ledger.objects(target, "")?.into_iter().map(|(object, _)| object).collect();
-    let spare = ledger.spare(target)?;
+    let (spare, dropped) = (ledger.spare(target)?, ledger.dropped(target)?);
+    let is_dropped = |object: &Object| match object.part {
+        Part::Snapshot => dropped.contains(&object.name),
+        Part::Mark => dropped.contains(&format!("snapshots/{}", object.name.rsplit('/').next().unwrap_or_default())),
+        _ => false,
+    };
     let waits = |object: &&Object| {
-        object.part != Part::Archive && !there.contains(&object.name) && !spare.contains(&object.name)
+        object.part != Part::Archive
+            && !there.contains(&object.name)
+            && !spare.contains(&object.name)
+            && !is_dropped(object)
     };
     let waiting = objects.iter().filter(waits);
     Ok(waiting
@@ -100,22 +108,23 @@ pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo
         return backups;
     }
     let ledger = Ledger::read(vault);
-    let at_all: Option<Vec<HashSet<String>>> = ledger.and_then(|ledger| {
+    let at_each: Option<Vec<(HashSet<String>, HashSet<String>)>> = ledger.and_then(|ledger| {
         let records = |target: &Target| {
             ledger.standing(target.name(), &identity(target)).ok()??;
-            let records = ledger.objects(target.name(), "snapshots/").ok()?;
-            Some(
-                records
-                    .into_iter()
-                    .filter_map(|(object, _)| Some(object.strip_prefix("snapshots/")?.to_owned()))
-                    .collect(),
-            )
+            let there =
+                ledger.objects(target.name(), "snapshots/").ok()?.into_iter().map(|(object, _)| object).collect();
+            Some((there, ledger.dropped(target.name()).ok()?))
         };
         config.cloud.iter().map(records).collect()
     });
     for info in &mut backups {
-        let is_there = at_all.as_ref().is_some_and(|all| all.iter().all(|records| records.contains(&info.backup)));
-        info.cloud = if is_there { "synced" } else { "queued" }.into();
+        let record = format!("snapshots/{}", info.backup);
+        let is_at_all = |each: &Vec<(HashSet<String>, HashSet<String>)>| {
+            // One that the rules of every target have dropped is nowhere but here.
+            each.iter().any(|(there, _)| there.contains(&record))
+                && each.iter().all(|(there, dropped)| there.contains(&record) || dropped.contains(&record))
+        };
+        info.cloud = if at_each.as_ref().is_some_and(is_at_all) { "synced" } else { "queued" }.into();
     }
     backups
 }

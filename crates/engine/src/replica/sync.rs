@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::bandwidth::{Bandwidth, Pace, sleep_until};
+use super::keep::DAY;
 use super::ledger::{Failure, Ledger};
+use super::patience::Patience;
+use super::prune::Pruning;
 use super::push::{Push, Tally};
-use super::retry::Patience;
-use super::standing;
+use super::{standing, vaults};
 use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::report::{SyncFailure, SyncReport};
@@ -42,13 +44,13 @@ impl Sync<'_> {
     pub fn run(&self, targets: &[&Target]) -> Result<Synced> {
         let ledger = Mutex::new(Ledger::open(self.vault.dir())?);
         let (tally, busy) = (Tally::default(), AtomicUsize::new(targets.len()));
-        let root = marriage::root_of(self.vault);
+        let (root, told) = (marriage::root_of(self.vault), Mutex::new(Vec::new()));
         let failed = std::thread::scope(|scope| {
             let threads: Vec<_> = targets
                 .iter()
                 .map(|target| {
-                    let (ledger, tally, busy, root) = (&ledger, &tally, &busy, root.clone());
-                    scope.spawn(move || self.bring(target, ledger, tally, busy, root))
+                    let (ledger, tally, busy, told, root) = (&ledger, &tally, &busy, &told, root.clone());
+                    scope.spawn(move || self.bring(target, ledger, tally, busy, root, told))
                 })
                 .collect();
             let join = |(thread, target): (std::thread::ScopedJoinHandle<'_, _>, &&Target)| {
@@ -62,7 +64,9 @@ impl Sync<'_> {
         });
         self.control.check()?;
         let ledger = ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.report(targets, &ledger, tally, failed)
+        let mut synced = self.report(targets, &ledger, tally, failed)?;
+        synced.news.extend(told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(synced)
     }
 
     /// One target, until it has all that there is, and the others, too. Returns why it failed.
@@ -73,9 +77,10 @@ impl Sync<'_> {
         tally: &Tally,
         busy: &AtomicUsize,
         root: Option<String>,
+        told: &Mutex<Vec<News>>,
     ) -> Option<(String, String)> {
         loop {
-            let outcome = self.push(target, ledger, tally, root.clone());
+            let outcome = self.push(target, ledger, tally, root.clone(), told);
             busy.fetch_sub(1, Ordering::Relaxed);
             let failure = self.note(target, ledger, outcome);
             let rest = Instant::now() + Duration::from_millis(REST as u64);
@@ -94,10 +99,17 @@ impl Sync<'_> {
         }
     }
 
-    fn push(&self, target: &Target, ledger: &Mutex<Ledger>, tally: &Tally, root: Option<String>) -> Result<(), Fault> {
+    fn push(
+        &self,
+        target: &Target,
+        ledger: &Mutex<Ledger>,
+        tally: &Tally,
+        root: Option<String>,
+        told: &Mutex<Vec<News>>,
+    ) -> Result<(), Fault> {
         let identity = standing::identity(target);
         lock(ledger).begin(target.name(), &identity)?;
-        let store = self.opener.open(target, Some(&self.vault.id()))?;
+        let store = self.opener.open(target, &self.vault.id())?;
         let bandwidth = target.bandwidth().map_or(Ok(Bandwidth::default()), Bandwidth::parse)?;
         let push = Push {
             vault: self.vault,
@@ -112,7 +124,52 @@ impl Sync<'_> {
             tally,
             root,
         };
-        push.run()
+        push.run()?;
+        if !target.is_append_only() && self.is_day(ledger, &format!("pruned.{}", target.name()))? {
+            // A connection of its own: what it asks the target takes a while, and others write down what they have sent.
+            let own = Ledger::open(self.vault.dir())?;
+            let (vault, config, control, patience) = (self.vault, self.config, self.control, self.patience);
+            let pruning =
+                Pruning { vault, config, target, store: store.as_ref(), ledger: Some(&own), patience, control };
+            pruning.run(false, false)?;
+        }
+        if self.config.monitor.neighbours && self.is_day(ledger, &format!("neighbours.{}", target.name()))? {
+            self.look_after_neighbours(target, ledger, told)?;
+        }
+        Ok(())
+    }
+
+    /// Was it done, and a day ago? What was never done is new, and done tomorrow.
+    fn is_day(&self, ledger: &Mutex<Ledger>, key: &str) -> Result<bool> {
+        let (ledger, now) = (lock(ledger), self.control.now());
+        let last = ledger.noted(key)?;
+        if last.is_some_and(|last| (0..DAY).contains(&(now - last))) {
+            return Ok(false);
+        }
+        ledger.note(key, now)?;
+        Ok(last.is_some())
+    }
+
+    /// Of each vault there that is late it is told once, until it is not.
+    fn look_after_neighbours(
+        &self,
+        target: &Target,
+        ledger: &Mutex<Ledger>,
+        told: &Mutex<Vec<News>>,
+    ) -> Result<(), Fault> {
+        let store = self.opener.open(target, "")?;
+        for vault in vaults::all(store.as_ref(), target.name(), self.patience, self.control)? {
+            let key = format!("late.{}.{}", target.name(), vault.prefix);
+            let ledger = lock(ledger);
+            let was_late = ledger.noted(&key)? == Some(1);
+            if vault.prefix != self.vault.id() && vault.late != was_late {
+                ledger.note(&key, i64::from(vault.late))?;
+                if vault.late {
+                    lock(told).push(News::neighbour_late(target.name(), &vault.owner, vault.newest));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes down how it went. What was only cancelled tells nothing of the target.
@@ -122,6 +179,10 @@ impl Sync<'_> {
         let fault = match outcome {
             Ok(()) => {
                 let _ = ledger.succeeded(name, now);
+                // What cannot be sent, because it is damaged here, is not tried each minute.
+                if standing::pending(self.vault.dir(), &ledger, name).is_ok_and(|pending| pending.objects > 0) {
+                    let _ = ledger.rest(name, now + REST);
+                }
                 return None;
             }
             Err(fault) => fault,

@@ -63,3 +63,19 @@ pub struct CloudFailure {
     pub code: String,
     pub message: String,
 }
+
+/// A vault at a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultInfo {
+    /// The folder at the target that it lies in, which is called by its id.
+    pub prefix: String,
+    /// Whose it is, as its owner has said: `bot on server-1`.
+    pub owner: String,
+    /// When the newest backup there was made, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<i64>,
+    /// Bytes of all that lies there.
+    pub bytes: u64,
+    /// The newest backup is older than its owner has said that it may be.
+    pub late: bool,
+}

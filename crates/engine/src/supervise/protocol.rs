@@ -105,6 +105,8 @@ pub enum Operation {
     },
     /// The same of all targets, where something waits and nobody is at it. Result: `SyncReport`, or null.
     SyncDue,
+    /// All vaults of a target. Result: `VaultInfo[]`.
+    Vaults { target: String },
     /// Result: `PruneReport`.
     DeleteBackup { backup: String },
     /// Result: the backup's name.

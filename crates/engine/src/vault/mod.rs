@@ -82,6 +82,22 @@ pub const ACCEPTED: &str = "accepted";
 const ALIKE: f64 = 0.8;
 
 impl Vault {
+    /// The same vault in another folder, such as one with what of it lies elsewhere.
+    pub fn in_folder(&self, dir: &Path) -> Vault {
+        let Inner { id, key_check, master, by_passphrase, keys, chunker, .. } = &*self.inner;
+        let inner = Inner {
+            dir: dir.to_path_buf(),
+            id: *id,
+            key_check: key_check.clone(),
+            master: master.clone(),
+            by_passphrase: *by_passphrase,
+            keys: keys.clone(),
+            chunker: chunker.clone(),
+            untouched: false,
+        };
+        Vault { inner: Arc::new(inner) }
+    }
+
     /// Is there a vault in this folder?
     pub fn exists(dir: &Path) -> bool {
         dir.join(description::FILE).is_file()

@@ -94,6 +94,9 @@ news! {
     "storage:warning" StorageWarning(StorageWarning) Bad "{ used: number; limit: number; percent: number }"
     /// Everything is at a target for the first time, or again after it had failed.
     "sync:success" SyncSuccess(SyncReport) Good "SyncReport"
+    /// Another vault at a target has no new backup for longer than its owner has said: its machine may be dead, and can't say so.
+    /// Once, until it has one. Only with `monitor.neighbours`.
+    "neighbour:late" NeighbourLate(NeighbourLate) Bad "{ target: string; owner: string; newest?: number }"
     /// Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait.
     "sync:failure" SyncFailure(SyncFailed) Bad
         "{ target: string; code: ErrorCode; message: string; pending: number }"
@@ -158,6 +161,15 @@ pub struct SyncFailed {
     pub pending: u64,
 }
 
+/// Another vault that gets no backups.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NeighbourLate {
+    pub target: String,
+    pub owner: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<i64>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StorageWarning {
     pub used: u64,
@@ -215,6 +227,10 @@ impl News {
     pub fn sync_failure(target: &str, code: &str, message: &str, pending: u64) -> News {
         let (target, code, message) = (target.into(), code.into(), message.into());
         News::SyncFailure(SyncFailed { target, code, message, pending })
+    }
+
+    pub fn neighbour_late(target: &str, owner: &str, newest: Option<i64>) -> News {
+        News::NeighbourLate(NeighbourLate { target: target.into(), owner: owner.into(), newest })
     }
 
     pub fn inspection_failure(operation: &str, code: &str, message: &str) -> News {
@@ -290,11 +306,12 @@ mod tests {
             News::BackupStale(BackupStale { age_ms: 1, limit_ms: 1 }),
             News::StorageWarning(StorageWarning { used: 1, limit: 1, percent: 1.0 }),
             News::sync_failure("s3", "E_CLOUD", "why", 3),
+            News::neighbour_late("s3", "bot on server", Some(1)),
         ];
         for news in told {
             let declared = LIST.iter().find(|(name, ..)| *name == news.name()).unwrap().3;
             let fields = declared.trim_matches(['{', '}', ' ']).split("; ");
-            let mut fields: Vec<&str> = fields.map(|field| field.split(':').next().unwrap()).collect();
+            let mut fields: Vec<&str> = fields.map(|field| field.split([':', '?']).next().unwrap()).collect();
             let value = news.value();
             let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
             fields.sort();

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use lifeboat_engine::report::BackupType;
+use lifeboat_engine::report::{BackupType, PruneOptions};
+use lifeboat_engine::store::Store;
 use lifeboat_engine::{Config, Control, Engine};
 
 use crate::shaky::*;
@@ -149,4 +150,37 @@ fn a_pack_that_is_damaged_here_is_not_carried_on_and_hurts_no_other_backup() {
     let clouds: Vec<String> =
         bot.engine().list_backups(&Default::default()).unwrap().into_iter().map(|info| info.cloud).collect();
     assert_eq!(clouds, ["synced", "queued"]);
+}
+
+#[test]
+fn packs_that_are_written_anew_while_they_are_sent_are_looked_for_again() {
+    let mut bot = Bot::empty();
+    for n in 0..10 {
+        bot.write(&format!("stays-{n}.jpg"), &noise(140_000, n));
+        bot.write(&format!("goes-{n}.jpg"), &noise(300_000, 100 + n));
+        bot.backup(BackupType::Manual);
+    }
+    (0..10).for_each(|n| std::fs::remove_file(bot.path(&format!("goes-{n}.jpg"))).unwrap());
+    let newest = bot.backup(BackupType::Manual);
+    bot.engine().accept_backup(&newest.backup).unwrap();
+    bot.config.keep_manual = 1;
+    bot.config.local_retention_days = 0;
+    let stores = synced(&mut bot, &["s3"]);
+    let (store, config) = (stores.0["s3"].clone(), Config { cloud: Vec::new(), ..bot.config.clone() });
+    let (watched, mut calls) = (store.clone(), 0);
+    store.troubled_by(move || {
+        // What opens the vault is there, and the first pack is on its way.
+        calls += u64::from(watched.inner().head("recover.mjs").unwrap().is_some());
+        if calls == 2 {
+            let options = PruneOptions { at_once: true, ..PruneOptions::default() };
+            let report = Engine::new(config.clone()).prune(&options, &Control::silent()).unwrap();
+            assert!(report.packs_rewritten >= 8, "{report:?}");
+        }
+        None
+    });
+    let synced = sync(&bot, &stores);
+    assert!(synced.report.failed.is_empty() && synced.report.pending == 0, "{:?}", synced.report);
+    store.calm();
+    assert!(store.objects().contains_key(&format!("snapshots/{}", newest.backup)));
+    what_is_there_is_a_whole_vault_of_fewer_backups(&bot, &store);
 }

@@ -5,7 +5,9 @@
 mod support;
 
 mod faults;
+mod neighbours;
 mod remembered;
+mod retention;
 mod shaky;
 mod strangers;
 mod targets;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub struct Shaky {
     pub lists: AtomicU64,
     pub troubles: AtomicU64,
     sessions: AtomicU64,
+    /// The service's clock, where it tells when an object was written.
+    pub clock: AtomicI64,
+    written: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Shaky {
@@ -178,6 +181,7 @@ impl Store for Shaky {
         let bytes = self.begun.lock().unwrap().remove(session.expose()).unwrap();
         let stored = self.inner().put(object, &bytes, &lifeboat_engine::store::Straight)?;
         self.writes.lock().unwrap().push(object.into());
+        self.written.lock().unwrap().insert(object.into(), self.clock.load(Ordering::Relaxed));
         match self.trouble() {
             // All of it is there, and nobody hears of it.
             Some(trouble) => Err(self.fault(trouble)),
@@ -219,7 +223,11 @@ impl Store for Shaky {
         if let Some(trouble) = self.trouble() {
             return Err(self.fault(trouble));
         }
-        self.inner().list(prefix, visit)
+        let written = self.written.lock().unwrap().clone();
+        self.inner().list(prefix, &mut |mut stored| {
+            stored.written = written.get(&stored.object).copied().filter(|at| *at > 0);
+            visit(stored);
+        })
     }
 
     fn delete(&self, object: &str) -> Result<()> {
@@ -233,7 +241,7 @@ impl Store for Shaky {
 pub struct Stores(pub BTreeMap<String, Arc<Shaky>>);
 
 impl Opener for Stores {
-    fn open(&self, target: &Target, _vault: Option<&str>) -> Result<Arc<dyn Store>> {
+    fn open(&self, target: &Target, _vault_id: &str) -> Result<Arc<dyn Store>> {
         Ok(self.0[target.name()].clone())
     }
 }

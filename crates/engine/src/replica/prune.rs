@@ -1,0 +1,208 @@
+//! Removing from a target what its rules do not keep: records first, and a day later the packs that nothing there needs any more.
+//!
+//! What is kept is found out from what lies there, and not from what is remembered. Where it cannot be told what a kept backup
+//! needs, no pack goes. Nothing is removed where a backup is suspicious, nothing that is not ours, and nothing at all where the
+//! credentials are only to add.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::keep::{self, DAY, Kept};
+use super::ledger::Ledger;
+use super::patience::Patience;
+use super::there::{There, list_ours};
+use crate::config::cloud::Target;
+use crate::report::{BackupInfo, PruneReport, PruneVerdict, Warning};
+use crate::store::Store;
+use crate::vault::layout::{PINS, Part};
+use crate::vault::name::BackupName;
+use crate::vault::pack::PackId;
+use crate::vault::{ACCEPTED, Vault};
+use crate::{Config, Control, Error, Result, prune, watch};
+
+pub struct Pruning<'a> {
+    pub vault: &'a Vault,
+    pub config: &'a Config,
+    pub target: &'a Target,
+    pub store: &'a dyn Store,
+    /// `None`: nothing is remembered here, as where it is pruned from elsewhere.
+    pub ledger: Option<&'a Ledger>,
+    pub patience: Patience,
+    pub control: &'a Control,
+}
+
+impl Pruning<'_> {
+    pub fn run(&self, dry_run: bool, despite_suspicion: bool) -> Result<PruneReport> {
+        let started = Instant::now();
+        if self.target.is_append_only() && !dry_run {
+            return Err(Error::Config {
+                message: format!(
+                    "{}: these credentials may add and not remove (`appendOnly`). Prune it from another machine, with others that may.",
+                    self.target.name()
+                ),
+            });
+        }
+        let there = There::look(self.vault, self.store, self.patience, self.control)?;
+        let backups = self.backups(&there)?;
+        let now = self.control.now();
+        let rules = keep::rules(self.config, self.target.keep()).seeing(watch::days(self.vault.dir()));
+        let judged = keep::judge(&backups, &rules, now);
+        let infos: Vec<BackupInfo> = backups.iter().map(|backup| backup.info.clone()).collect();
+        let mut verdicts = prune::verdicts(&infos, judged);
+        let mut warnings = Vec::new();
+        if let Some(message) = prune::frozen(&infos).filter(|_| !despite_suspicion) {
+            verdicts.iter_mut().for_each(|verdict| verdict.keep = true);
+            warnings.push(Warning { path: self.target.name().into(), message });
+        }
+        let gone: Vec<String> =
+            verdicts.iter().filter(|one| !one.keep).map(|one| format!("snapshots/{}", one.backup)).collect();
+        if !dry_run {
+            self.remove_records(&gone, &there)?;
+        }
+        let (packs_removed, freed, waiting) = self.sweep(&there, &verdicts, dry_run, &mut warnings)?;
+        Ok(PruneReport {
+            dry_run,
+            backups: verdicts,
+            removed: gone.len() as u64,
+            packs_removed,
+            packs_rewritten: 0,
+            freed,
+            waiting,
+            copied: 0,
+            duration_ms: started.elapsed().as_millis() as u64,
+            warnings,
+        })
+    }
+
+    /// Newest first. One that cannot be read is known by its name, and no good one.
+    fn backups(&self, there: &There<'_>) -> Result<Vec<Kept>> {
+        let marked = |folder: &str, name: &str| {
+            let mark = format!("{folder}/{name}");
+            there.has(&mark) || self.vault.dir().join(mark).exists()
+        };
+        let mut backups = Vec::new();
+        for (name, snapshot) in there.records()? {
+            let mut info = match snapshot {
+                Some(snapshot) => snapshot.info(),
+                None => unreadable(&name),
+            };
+            info.pinned = marked(PINS, name.as_str());
+            info.suspicious = info.suspicious.filter(|_| !marked(ACCEPTED, name.as_str()));
+            let stored = there.listed.get(&format!("snapshots/{name}"));
+            let written = stored.and_then(|stored| stored.written).unwrap_or(name.millis());
+            backups.push(Kept { info, written });
+        }
+        backups.sort_by(|a, b| (b.info.timestamp, &b.info.backup).cmp(&(a.info.timestamp, &a.info.backup)));
+        Ok(backups)
+    }
+
+    fn remove_records(&self, gone: &[String], there: &There<'_>) -> Result<()> {
+        // Not sent again by the next sync, also where this one is cut off here.
+        if let Some(ledger) = self.ledger {
+            ledger.drop_records(self.target.name(), gone)?;
+        }
+        for record in gone {
+            self.delete(record)?;
+            let name = record.rsplit('/').next().unwrap_or_default();
+            for mark in [format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
+                if there.has(&mark) {
+                    self.delete(&mark)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, object: &str) -> Result<()> {
+        self.control.check()?;
+        self.patience.retry(self.control, || self.store.delete(object))?;
+        self.ledger.map_or(Ok(()), |ledger| ledger.gone(self.target.name(), object))
+    }
+
+    /// Packs that went, their bytes, and the bytes of those that wait.
+    fn sweep(
+        &self,
+        there: &There<'_>,
+        verdicts: &[PruneVerdict],
+        dry_run: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(u64, u64, u64)> {
+        let kept: Vec<BackupName> =
+            verdicts.iter().filter(|one| one.keep).map(|one| one.backup.parse()).collect::<Result<_>>()?;
+        let Some(needed) = there.needed(&kept)? else {
+            let message =
+                "What a backup there needs cannot be told, so no pack is removed. `lifeboat verify` says which.";
+            warnings.push(Warning { path: self.target.name().into(), message: message.into() });
+            return Ok((0, 0, 0));
+        };
+        let now = self.control.now();
+        let before = self.ledger.map_or(Ok(HashMap::new()), |ledger| ledger.unneeded(self.target.name()))?;
+        let (mut since, mut ripe, mut waiting) = (HashMap::new(), Vec::new(), 0);
+        for (object, stored) in &there.listed {
+            let Some(pack) = PackId::of_object(object).filter(|_| Part::of(object) == Some(Part::Pack)) else {
+                continue;
+            };
+            if needed.contains(&pack) {
+                continue;
+            }
+            // What has just arrived may belong to a backup whose record is still on its way.
+            let is_young = stored.written.is_some_and(|written| now - written < DAY);
+            let known = before.get(object).copied().filter(|since| *since <= now).unwrap_or(now);
+            if is_young || self.ledger.is_some() && now - known < DAY {
+                since.insert(object.clone(), known);
+                waiting += stored.size;
+            } else {
+                ripe.push((object.clone(), stored.size));
+            }
+        }
+        let mut freed = 0;
+        let mut removed = 0;
+        if !dry_run && !ripe.is_empty() && self.has_new_records(there)? {
+            // A backup has arrived meanwhile, which may lean on them: the next time.
+            waiting += ripe
+                .drain(..)
+                .map(|(object, size)| {
+                    since.insert(object, now - DAY);
+                    size
+                })
+                .sum::<u64>();
+        }
+        for (object, size) in &ripe {
+            if !dry_run {
+                self.delete(object)?;
+                self.ledger.map_or(Ok(()), |ledger| ledger.is_spare(self.target.name(), object))?;
+            }
+            (removed, freed) = (removed + 1, freed + size);
+        }
+        if let Some(ledger) = self.ledger.filter(|_| !dry_run) {
+            ledger.set_unneeded(self.target.name(), &since)?;
+        }
+        Ok((removed, freed, waiting))
+    }
+
+    fn has_new_records(&self, there: &There<'_>) -> Result<bool> {
+        let now = list_ours(self.store, self.patience, self.control)?;
+        Ok(now.keys().any(|object| object.starts_with("snapshots/") && !there.has(object)))
+    }
+}
+
+fn unreadable(name: &BackupName) -> BackupInfo {
+    BackupInfo {
+        backup: name.to_string(),
+        kind: name.kind(),
+        timestamp: name.millis(),
+        note: None,
+        size: 0,
+        total_size: 0,
+        items: 0,
+        categories: Default::default(),
+        full: false,
+        degraded: true,
+        covers: Vec::new(),
+        suspicious: None,
+        pinned: false,
+        verified_at: None,
+        location: Vec::new(),
+        cloud: "off".into(),
+    }
+}

@@ -1,0 +1,183 @@
+//! What stays at a target by its own counts, and what goes.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use lifeboat_engine::config::cloud::{Folder, Keep, S3, Target};
+use lifeboat_engine::report::{BackupOptions, BackupType, PruneOptions};
+use lifeboat_engine::{Config, Control, Engine};
+
+use crate::shaky::*;
+use crate::support::{Bot, noise};
+
+const DAY: i64 = 24 * 3_600_000;
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A backup a day, of which each has a photo of its own, and after each a sync.
+fn days(bot: &Bot, stores: &Stores, from: i64, count: u64) {
+    for day in 0..count {
+        let at = from + day as i64 * DAY;
+        bot.write("uploads/today.jpg", &noise(200_000, day));
+        let control = Control::silent().with_clock(move || at);
+        bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &control).unwrap();
+        stores.0.values().for_each(|store| store.clock.store(at, Ordering::Relaxed));
+        let synced = sync_at(bot, stores, at + 60_000);
+        assert_eq!(synced.report.pending, 0, "{:?}", synced.report);
+    }
+}
+
+fn records(store: &Shaky) -> usize {
+    store.objects().keys().filter(|object| object.starts_with("snapshots/")).count()
+}
+
+fn packs(store: &Shaky) -> usize {
+    store.objects().keys().filter(|object| object.starts_with("packs/")).count()
+}
+
+fn is_whole(bot: &Bot, store: &Shaky) {
+    let copy = tempfile::tempdir().unwrap();
+    store.download(copy.path());
+    let config = Config { backup_dir: copy.path().into(), cloud: Vec::new(), ..bot.config.clone() };
+    let report = Engine::new(config).verify(None, true, &Control::silent()).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+fn keeping(bot: &mut Bot, keep: Keep) {
+    if let Target::S3(s3) = &mut bot.config.cloud[0] {
+        s3.keep = keep;
+    }
+}
+
+#[test]
+fn a_target_that_keeps_fewer_has_fewer_and_what_went_is_not_sent_again() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["s3"]);
+    keeping(&mut bot, [(BackupType::Daily, 2)].into());
+    let store = stores.0["s3"].clone();
+    store.put_here("holiday.jpg", b"theirs");
+    let from = now() - 20 * DAY;
+    days(&bot, &stores, from, 7);
+    assert!((2..=3).contains(&records(&store)), "{} records", records(&store));
+    is_whole(&bot, &store);
+    let before = packs(&store);
+    for day in 8..11 {
+        assert_eq!(sync_at(&bot, &stores, from + day * DAY).report.pending, 0);
+    }
+    assert!(packs(&store) < before && packs(&store) <= 4, "{} packs of {before}", packs(&store));
+    is_whole(&bot, &store);
+    assert!(store.objects()["holiday.jpg"] == b"theirs");
+    assert_eq!(bot.engine().list_backups(&Default::default()).unwrap().len(), 7);
+    let sent = store.writes.lock().unwrap().iter().filter(|write| write.starts_with("snapshots/")).count();
+    assert_eq!(sent, 7, "each was sent once");
+}
+
+#[test]
+fn a_target_that_keeps_more_has_what_is_here_no_more_and_all_that_it_needs() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["s3"]);
+    keeping(&mut bot, [(BackupType::Daily, 5)].into());
+    bot.config
+        .schedules
+        .insert(BackupType::Daily, lifeboat_engine::config::ScheduleConfig { keep: Some(1), ..Default::default() });
+    let from = now() - 30 * DAY;
+    let store = stores.0["s3"].clone();
+    days(&bot, &stores, from, 4);
+    let control = Control::silent().with_clock(move || from + 20 * DAY);
+    let options = PruneOptions { at_once: true, ..PruneOptions::default() };
+    bot.engine().prune(&options, &control).unwrap();
+    assert_eq!(bot.engine().list_backups(&Default::default()).unwrap().len(), 1);
+    for day in 21..25 {
+        let synced = sync_at(&bot, &stores, from + day * DAY);
+        assert!(synced.report.failed.is_empty(), "{:?}", synced.report);
+    }
+    assert_eq!(records(&store), 4);
+    is_whole(&bot, &store);
+}
+
+#[test]
+fn from_where_nothing_may_be_removed_nothing_is_asked_to_go() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["vaulted"]);
+    bot.config.cloud = vec![Target::S3(S3 {
+        name: Some("vaulted".into()),
+        bucket: "b".into(),
+        append_only: true,
+        keep: [(BackupType::Daily, 1)].into(),
+        ..S3::default()
+    })];
+    days(&bot, &stores, now() - 20 * DAY, 5);
+    let store = &stores.0["vaulted"];
+    assert_eq!(records(store), 5);
+    assert!(!store.writes.lock().unwrap().iter().any(|write| write.starts_with("delete")));
+    let error = bot.engine().prune_target("vaulted", None, &PruneOptions::default(), &Control::silent()).unwrap_err();
+    assert!(error.code() == "E_CONFIG" || error.code() == "E_CLOUD", "{error}");
+}
+
+#[test]
+fn nothing_goes_while_a_backup_there_is_suspicious() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["s3"]);
+    keeping(&mut bot, [(BackupType::Daily, 1)].into());
+    let from = now() - 20 * DAY;
+    days(&bot, &stores, from, 1);
+    std::fs::remove_dir_all(bot.path("sessions")).unwrap();
+    std::fs::remove_file(bot.path("database.sqlite")).unwrap();
+    days(&bot, &stores, from + DAY, 4);
+    let doubted = bot.engine().list_backups(&Default::default()).unwrap();
+    assert!(doubted.iter().any(|info| info.suspicious.is_some()), "{doubted:?}");
+    assert_eq!(records(&stores.0["s3"]), 5);
+}
+
+#[test]
+fn a_target_is_pruned_from_a_machine_that_has_only_what_opens_the_vault() {
+    let mut bot = Bot::new();
+    let disk = bot.dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let target = Folder { path: disk.clone(), keep: [(BackupType::Daily, 2)].into(), ..Folder::default() };
+    bot.config.cloud = vec![Target::Folder(target)];
+    let from = now() - 30 * DAY;
+    for day in 0..5 {
+        bot.write("uploads/today.jpg", &noise(200_000, day as u64));
+        let control = Control::silent().with_clock(move || from + day * DAY);
+        bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &control).unwrap();
+    }
+    bot.engine().sync(None, &Control::silent()).unwrap();
+    let vault = disk.join(opened(&bot.config).id());
+    let elsewhere = Engine::new(Config { backup_dir: bot.dir.path().join("none"), ..bot.config.clone() });
+    let prune = |dry_run| {
+        let options = PruneOptions { dry_run, ..PruneOptions::default() };
+        elsewhere.prune_target("folder", None, &options, &Control::silent()).unwrap()
+    };
+    assert_eq!(prune(true).removed, 0, "all of it has just arrived");
+    written_when_named(&vault, from);
+    let report = prune(true);
+    assert_eq!((report.removed, report.backups.len()), (3, 5), "{report:?}");
+    assert_eq!(std::fs::read_dir(vault.join("snapshots")).unwrap().count(), 5);
+    let report = prune(false);
+    assert!(report.removed == 3 && report.packs_removed >= 1, "{report:?}");
+    let there = Engine::new(Config { backup_dir: vault.clone(), cloud: Vec::new(), ..bot.config.clone() });
+    let verified = there.verify(None, true, &Control::silent()).unwrap();
+    assert!(verified.ok && verified.backups == 2, "{verified:?}");
+}
+
+/// As if each backup had been sent on its day, and its packs before it.
+fn written_when_named(vault: &Path, from: i64) {
+    let mut folders = vec![vault.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let named = name.parse::<lifeboat_engine::vault::name::BackupName>().map(|name| name.millis());
+            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(named.unwrap_or(from) as u64);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+        }
+    }
+}
