@@ -240,6 +240,40 @@ export function sync(options?: SyncOptions): Promise<SyncReport>
 export function vaults(target: string): Promise<VaultInfo[]>
 
 /**
+ * The owner signs in to Google Drive, by Google's device flow: `show` gets a short link and a code, the owner opens the link on
+ * a phone and types the code. Fulfilled once that was done and a small file was written there, read and removed; the sign-in is
+ * kept in `tokenFile` then. What was there before stays until then. The command is `lifeboat auth gdrive`.
+ * @throws BackupError E_CLOUD_AUTH where the owner refuses, is too late, or there is no client id; E_CLOUD where Google cannot be
+ * reached; E_ABORTED
+ */
+export function authorizeDrive(options: AuthorizeDriveOptions): Promise<DriveAccount>
+
+export interface AuthorizeDriveOptions {
+  /** Gets what the owner has to open and to type, once; may send it by chat. If it throws, there is a warning. */
+  show: (ask: DriveAsk) => unknown
+  /** Stops the waiting. */
+  signal?: AbortSignal
+  /** The `name` of the target in `cloud`; by default the first Google Drive there. It may be before any is configured. */
+  target?: string
+}
+
+export interface DriveAsk {
+  /** The page that is to be opened, such as https://www.google.com/device. */
+  url: string
+  /** What is to be typed there. */
+  code: string
+  /** Until when, in milliseconds since the epoch; half an hour, as a rule. */
+  expiresAt: number
+}
+
+export interface DriveAccount {
+  /** Whose Drive it is: an e-mail address. */
+  account: string
+  /** Bytes that are left in the account, where it has a limit. */
+  free?: number
+}
+
+/**
  * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
  * Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
  * @param until a time that is still to come, within ten years
@@ -297,6 +331,7 @@ export class BackupEngine {
   unpin(backup: string): Promise<void>
   acceptBackup(backup: string): Promise<void>
   adoptVault(): Promise<void>
+  authorizeDrive(options: AuthorizeDriveOptions): Promise<DriveAccount>
   pause(until: Date | number): Promise<void>
   resume(): Promise<void>
   /**

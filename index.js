@@ -328,6 +328,11 @@ class BackupEngine {
     await this.#run({ op: 'adoptVault' })
   }
 
+  async authorizeDrive(options) {
+    const { request, show } = call.authorizeDrive(options)
+    return this.#run(request, { signal: options.signal, onAsk: show })
+  }
+
   async pause(until) {
     const request = call.pause(until)
     await this.#run(request)
@@ -391,7 +396,7 @@ class BackupEngine {
   }
 
   /** `kept`: an array that gets whether all that is to be told of it is kept. */
-  async #run(request, { signal, onProgress, kept } = {}) {
+  async #run(request, { signal, onProgress, onAsk, kept } = {}) {
     if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
     this.#presence.say()
     const id = ++lastId
@@ -401,7 +406,7 @@ class BackupEngine {
     underWay.set(id, this.#native)
     const before = this.#untold
     try {
-      const report = this.#reporter(request.op, onProgress)
+      const report = this.#reporter(request.op, onProgress, onAsk)
       const now = this.#clock?.now && this.#now()
       return outcome(await this.#native.run(id, JSON.stringify(request), { ...environment(), now }, report))
     } catch (error) {
@@ -448,11 +453,12 @@ class BackupEngine {
   }
 
   /** What the native side calls with each progress: it must not throw, or the bot would end. */
-  #reporter(operation, onProgress) {
-    if (!onProgress && !this.#listeners.of('progress').length) return undefined
+  #reporter(operation, onProgress, onAsk) {
+    if (!onProgress && !onAsk && !this.#listeners.of('progress').length) return undefined
     let warned = false
     return (text) => {
-      const progress = JSON.parse(text)
+      const { ask, ...progress } = JSON.parse(text)
+      if (ask) return show(onAsk, ask)
       try {
         onProgress?.(progress)
       } catch (error) {
@@ -467,6 +473,11 @@ class BackupEngine {
 /** What somebody cancelled, or what met another operation, is none: whoever asked for it has the rejection. */
 function isBadNews({ code }) {
   return !['E_ABORTED', 'E_BUSY'].includes(code)
+}
+
+/** `onAsk`: the one who was asked may be a promise that fails, and the bot goes on then, too. */
+function show(onAsk, ask) {
+  new Promise((resolve) => resolve(onAsk?.(ask))).catch((error) => warn('show', error))
 }
 
 function warn(who, error) {
@@ -605,6 +616,7 @@ module.exports = {
   unpin: async (backup) => theEngine().unpin(backup),
   acceptBackup: async (backup) => theEngine().acceptBackup(backup),
   adoptVault: async () => theEngine().adoptVault(),
+  authorizeDrive: async (options) => theEngine().authorizeDrive(options),
   pause: async (until) => theEngine().pause(until),
   resume: async () => theEngine().resume(),
   history: async (filter) => theEngine().history(filter),

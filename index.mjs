@@ -7,6 +7,6 @@ export const { applyPendingRestore, discardPendingRestore } = lifeboat
 export const { listBackups, listItems, versions, diff, verify, status, history, on, off, scheduler } = lifeboat
 export const { previewBackup, doctor } = lifeboat
 export const { exportBackup, importBackup, prune, sync, vaults, deleteBackup, pin, unpin, pause, resume } = lifeboat
-export const { acceptBackup, adoptVault } = lifeboat
+export const { acceptBackup, adoptVault, authorizeDrive } = lifeboat
 export const { BackupEngine, BackupError, BackupScheduler } = lifeboat
 export default lifeboat

@@ -4,6 +4,7 @@ import {
   acceptBackup,
   adoptVault,
   applyPendingRestore,
+  authorizeDrive,
   BackupEngine,
   BackupError,
   type BackupResult,
@@ -48,6 +49,10 @@ const result: BackupResult = await createBackup('DAILY', {
   signal: AbortSignal.timeout(60_000),
   onProgress: ({ bytes, totalBytes }) => console.log(bytes / (totalBytes ?? bytes))
 })
+const { account, free } = await authorizeDrive({ show: ({ url, code }) => console.log(url, code), target: 'gdrive' })
+console.log(account.toUpperCase(), free?.toFixed())
+// @ts-expect-error somebody has to see the code
+await authorizeDrive({})
 // @ts-expect-error no such type of backup
 await createBackup('YEARLY')
 for (const { path, reason, mend } of (await previewBackup()).left) console.log(path, reason === 'default', mend)

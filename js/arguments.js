@@ -172,6 +172,14 @@ function pin(backup, pinned) {
   return { op: 'pin', backup: check('The backup', backup, 'path'), pinned }
 }
 
+function authorizeDrive(options) {
+  const kinds = { show: 'function', signal: 'signal', target: 'text' }
+  const { show, target } = checkAll('The options of authorizeDrive', options, kinds)
+  if (!show)
+    refuse('The options of authorizeDrive need `show`: a function that shows the link and the code to the owner.')
+  return { request: { op: 'authorizeDrive', target }, show }
+}
+
 function pause(until) {
   return { op: 'pause', until: millis(check('The end of the pause', until, 'instant')) }
 }
@@ -266,6 +274,7 @@ module.exports = {
   listBackups,
   listItems,
   migrate,
+  authorizeDrive,
   pause,
   pin,
   previewBackup,

@@ -327,7 +327,11 @@ impl NativeEngine {
                     // A full queue and a closing event loop both mean that nobody needs it.
                     let _: Status = progress.call(report.to_owned(), ThreadsafeFunctionCallMode::NonBlocking);
                 }
-                (Saying::Progress(_), None) => {}
+                (Saying::Ask(ask), Some(progress)) => {
+                    let ask = format!("{{\"ask\":{ask}}}");
+                    let _: Status = progress.call(ask, ThreadsafeFunctionCallMode::NonBlocking);
+                }
+                (Saying::Progress(_) | Saying::Ask(_), None) => {}
             })
         })
     }

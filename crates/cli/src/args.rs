@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::BackupType;
 
+use crate::commands::auth::AuthArgs;
 use crate::commands::pause::PauseArgs;
 use crate::commands::prune::{DeleteArgs, PruneArgs};
 use crate::commands::restore_args::RestoreArgs;
@@ -318,6 +319,20 @@ Examples:
   lifeboat adopt
   lifeboat --root /srv/bot --vault /mnt/backups/bot adopt")]
     Adopt,
+
+    /// Sign in to Google Drive, so that backups can be stored there.
+    ///
+    /// Shows a short link and a code: open the link on a phone or any computer, type the code, and agree. The sign-in counts once a
+    /// small file was written there, read and removed; then it is kept in credentials/google-drive-token.json in the root (or
+    /// `tokenFile`), which no backup takes. Lifeboat asks Google only for what it makes itself. The client id and secret are in
+    /// the configuration, or of an earlier sign-in: docs/cloud-drive.md shows how one gets them.
+    #[command(after_help = "\
+Examples:
+  lifeboat auth gdrive                              a code for the phone; for a server
+  lifeboat auth gdrive --browser                    opens on this machine, and comes back by itself
+  lifeboat auth gdrive --paste                      a browser elsewhere; its last address is pasted here")]
+    Auth(AuthArgs),
+
     /// Make no scheduled backups for a while.
     ///
     /// It ends by itself, or with `lifeboat resume`; what was missed is made up once. It holds for every app and host of this

@@ -39,6 +39,11 @@ impl Output {
         Output { json: global.json, quiet: global.quiet }
     }
 
+    /// Is it read by a program?
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// May a person be asked something?
     pub fn may_ask(&self) -> bool {
         !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()

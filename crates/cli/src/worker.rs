@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use lifeboat_engine::report::Progress;
+use lifeboat_engine::store::{self, Ask, Fault, Kind, Person};
 use lifeboat_engine::supervise::protocol::{Answer, Failure, Operation, Request, Signal};
 use lifeboat_engine::{Control, Engine, Error, Result};
 use serde::Serialize;
@@ -99,6 +100,7 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::AcceptBackup { backup } => json(&engine.accept_backup(&backup)?),
         Operation::AdoptVault => json(&engine.adopt_vault()?),
         Operation::PreviewBackup => json(&engine.preview_backup(control)?),
+        Operation::AuthorizeDrive { target } => json(&engine.authorize_drive(target.as_deref(), &Host(control))?),
         Operation::Doctor => json(&engine.doctor(None, control)?),
         Operation::Status => json(&engine.status()?),
         Operation::ApplyPendingRestore => json(&engine.apply_pending_restore(control)?),
@@ -113,6 +115,24 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
             json(&engine.import_backup(&file, passphrase.as_ref(), control)?)
         }
         Operation::Migrate { from, options } => json(&engine.migrate(&from, &options, control)?),
+    }
+}
+
+/// The person who is to sign in, behind the host.
+struct Host<'a>(&'a Control);
+
+impl Person for Host<'_> {
+    fn show(&self, ask: &Ask) {
+        // A host that is not there any more has left, too.
+        let _ = send(&Answer::Ask(ask.clone()));
+    }
+
+    fn paste(&self) -> store::Result<String> {
+        Err(Fault::new(Kind::Refused, "gdrive", "Nothing can be pasted here."))
+    }
+
+    fn has_left(&self) -> bool {
+        self.0.is_cancelled()
     }
 }
 

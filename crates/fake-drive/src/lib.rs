@@ -14,13 +14,16 @@
 //! It promises: what the real one refuses it refuses, with the same status and reason; nothing outlives the process; it listens
 //! on loopback only. `POST /fake/faults`, `/fake/settings` and `GET /fake/log` steer it from other processes.
 
+// An answer is either what was asked for or a refusal, and both are whole answers.
+#![allow(clippy::result_large_err)]
+
 mod answer;
 mod download;
 pub mod faults;
 mod files;
 mod query;
 mod server;
-mod service;
+pub mod service;
 mod sign_in;
 mod upload;
 pub mod world;
@@ -74,4 +77,9 @@ impl Fake {
     pub fn received(&self) -> u64 {
         self.world().log.iter().map(|entry| entry.received).sum()
     }
+}
+
+/// Another key for the service account: what the one before has signed is refused.
+pub fn service_account(url: &str) -> service::ServiceAccount {
+    service::ServiceAccount::new(url)
 }

@@ -190,6 +190,9 @@ fn drive(world: &mut World, asked: &Asked, access: Option<&Access>) -> Answer {
     {
         return upload::go_on(world, asked, id);
     }
+    if let ("DELETE", Some(id)) = (asked.method.as_str(), asked.parameter("upload_id")) {
+        return upload::give_up(world, id);
+    }
     let Some(access) = access else { return answer::error(401, "authError", "Invalid Credentials") };
     match (asked.method.as_str(), segments.as_slice()) {
         ("GET", ["drive", "v3", "about"]) => files::about(world, asked, access),

@@ -132,6 +132,14 @@ pub fn go_on(world: &mut World, asked: &Asked, session: &str) -> Answer {
     answer
 }
 
+/// Whoever began it does not want it any more.
+pub fn give_up(world: &mut World, session: &str) -> Answer {
+    match world.uploads.remove(session) {
+        Some(_) => answer::empty(499),
+        None => answer::error(404, "notFound", "The upload is not known."),
+    }
+}
+
 fn take(world: &mut World, asked: &Asked, upload: &mut Upload) -> Answer {
     let reported = |file: &File| {
         answer::json(200, &chosen(&lied(file, asked), upload.fields.as_deref(), &["kind", "id", "name", "mimeType"]))
@@ -180,8 +188,11 @@ fn take(world: &mut World, asked: &Asked, upload: &mut Upload) -> Answer {
     }
 }
 
+/// First and last byte.
+type Part = (u64, u64);
+
 /// `a-b/N`, `*/N`, `a-b/*`: the part, where there is one, and the whole, where it is known.
-fn parse_range(range: &str) -> Option<(Option<(u64, u64)>, Option<u64>)> {
+fn parse_range(range: &str) -> Option<(Option<Part>, Option<u64>)> {
     let (part, total) = range.split_once('/')?;
     let total = if total == "*" { None } else { Some(total.parse().ok()?) };
     if part == "*" {

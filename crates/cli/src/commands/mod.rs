@@ -2,6 +2,7 @@
 
 mod accept;
 mod adopt;
+pub mod auth;
 mod backup;
 mod diff;
 mod doctor;
@@ -57,6 +58,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Unpin(args) => pin::run(args, false, session),
         Command::Accept(args) => accept::run(args, session),
         Command::Adopt => adopt::run(session),
+        Command::Auth(args) => auth::run(args, session),
         Command::Pause(args) => pause::run(args, session),
         Command::Resume => pause::resume(session),
         Command::History(args) => history::run(args, session),

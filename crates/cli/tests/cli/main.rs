@@ -1,6 +1,7 @@
 //! The command line as scripts and people meet it: the real executable, on real folders and real vaults.
 
 mod archive;
+mod auth;
 mod bot;
 #[cfg(unix)]
 mod clerk;

@@ -62,8 +62,10 @@ impl Drive {
     }
 
     fn with(config: &cloud::Drive, client: Client, places: Places, tokens: Tokens) -> Drive {
+        // As other programs have it: the folder may be named by the environment.
+        let named = || std::env::var("GOOGLE_DRIVE_FOLDER_ID").ok().filter(|id| !id.is_empty());
         Drive {
-            config: config.clone(),
+            config: cloud::Drive { folder_id: config.folder_id.clone().or_else(named), ..config.clone() },
             wire: Wire::new(client, places, tokens),
             tree: Tree::default(),
             claiming: Mutex::default(),
@@ -84,7 +86,7 @@ impl Drive {
                 return Ok(Some(done));
             }
             self.tree.forget(object);
-            if let [] = self.tree.look(&self.wire, &self.config, object)?[..] {
+            if self.tree.look(&self.wire, &self.config, object)?.is_empty() {
                 break;
             }
         }

@@ -40,7 +40,8 @@ pub async fn post(client: &Client, url: &str, form: &[(&str, &str)], doing: &str
     let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Pieces::of(body));
     let request = request.map_err(|_| client.transient(format!("{doing}: the address makes no sense.")))?;
     let answer = client.exchange(request, LONGEST_ANSWER).await?;
-    if words::is_page(&answer) || answer.status >= 500 || answer.status == 429 && refusal(&answer).is_none() {
+    let is_told = answer.is_good() || refusal(&answer).is_some();
+    if words::is_page(&answer) || answer.status >= 500 || !is_told {
         return Err(words::refused(&client.target, words::Who::Owner, doing, &answer));
     }
     Ok(answer)

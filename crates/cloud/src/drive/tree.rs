@@ -167,8 +167,14 @@ impl Tree {
         let doing = format!("making the folder {path}");
         let answer = wire.send(&Ask { json: Some(&json), ..Ask::new(Method::POST, &url) }, LONGEST_ANSWER)?;
         // 409: it was made by the time before, whose answer did not come.
-        if !answer.is_good() && answer.status != 409 {
-            return Err(wire.refused(&doing, &answer));
+        if answer.status != 409 {
+            if !answer.is_good() {
+                return Err(wire.refused(&doing, &answer));
+            }
+            let made: File = wire.parse(&answer, &doing)?;
+            if made.id.as_ref() != Some(&id) {
+                return Err(words::nonsense(wire.target(), &doing, &answer));
+            }
         }
         let mut state = lock(&self.state);
         state.begun.remove(path);

@@ -23,8 +23,10 @@ use super::words;
 
 /// Up to here one request does it, which is as much as Drive documents.
 const SMALL: u64 = 5_000_000;
-/// A session takes multiples of 256 KiB; this much is sent in one request, so that none lasts for hours.
-const PART: u64 = 32 << 20;
+/// A session takes multiples of 256 KiB. So much is sent in one request, and is lost where a busy service keeps nothing of it;
+/// after a fault less is risked, and twice as much with each part that is kept.
+const PART: u64 = 8 << 20;
+const CAREFUL: u64 = 1 << 20;
 const BOUNDARY: &str = "lifeboat-c4b1f0d2a97e4c58";
 const BYTES: &str = "application/octet-stream";
 /// How often a part may be sent without more of it being kept.
@@ -142,7 +144,7 @@ impl Upload<'_> {
         let url = session.url.clone().filter(|url| self.wire.places.is_session(url.expose()));
         match url {
             Some(url) => match self.kept(&url)? {
-                Reached::Bytes(at) => self.parts(&url, at),
+                Reached::Bytes(at) => self.parts(&url, at, CAREFUL),
                 Reached::End(sent) => Ok(sent),
             },
             None if self.body.size() <= SMALL => self.at_once(session),
@@ -157,7 +159,7 @@ impl Upload<'_> {
                 };
                 session.url = Some(url.clone());
                 self.keep(session)?;
-                self.parts(&url, 0)
+                self.parts(&url, 0, PART)
             }
         }
     }
@@ -219,10 +221,10 @@ impl Upload<'_> {
         self.reached(&self.wire.stream(request, false, &nothing, self.course)?)
     }
 
-    fn parts(&self, url: &Secret, mut at: u64) -> Result<Sent> {
+    fn parts(&self, url: &Secret, mut at: u64, mut part: u64) -> Result<Sent> {
         let (size, mut standstill) = (self.body.size(), 0);
         loop {
-            let to = size.min(at + PART);
+            let to = size.min(at + part);
             let request = Request::builder().method(Method::PUT).uri(url.expose());
             let request = request.header(CONTENT_TYPE, BYTES);
             let request = request.header(CONTENT_RANGE, format!("bytes {at}-{}/{size}", to - 1));
@@ -232,6 +234,7 @@ impl Upload<'_> {
                 // More than was ever sent: it speaks of another upload.
                 Reached::Bytes(reached) if reached > to => return Ok(Sent::Expired),
                 Reached::Bytes(reached) => {
+                    part = if reached == to { PART.min(part * 2) } else { CAREFUL };
                     standstill = if reached > at { 0 } else { standstill + 1 };
                     at = reached;
                 }

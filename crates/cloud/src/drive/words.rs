@@ -65,7 +65,7 @@ pub fn refused(target: &str, who: Who, doing: &str, answer: &Answer) -> Fault {
         "storageQuotaExceeded" | "quotaExceeded" => fault(Kind::Full, format!("{doing}: the Google account is full.")),
         "teamDriveFileLimitExceeded" | "numChildrenInNonRootLimitExceeded" | "activeItemCreationLimitExceeded" => {
             fault(
-                Kind::Full,
+                Kind::Refused,
                 format!("{doing}: Google Drive takes no more files there ({reason}). Name another `folderId`."),
             )
         }

@@ -1,6 +1,7 @@
 //! Google Drive as a store, against a fake that speaks as the real one does.
 
 mod faults;
+mod python;
 mod resuming;
 mod setting;
 mod sign_in;

@@ -11,7 +11,7 @@ use super::Source;
 use super::history;
 use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch, read_description};
-use crate::replica::retry::patiently;
+use crate::replica::patience::patiently;
 use crate::replica::whole::bring;
 use crate::report::Progress;
 use crate::seal::keyring::Credentials;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::known::{Copy, Known};
-use super::retry::patiently;
+use super::patience::patiently;
 use super::windows::Windows;
 use crate::chunk::ChunkId;
 use crate::mutex::lock;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use super::fetch::Fetch;
-use super::retry::patiently;
+use super::patience::patiently;
 use super::whole::{self, bring, is_whole};
 use crate::chunk::ChunkId;
 use crate::error::IoContext;

@@ -35,8 +35,10 @@
 
 pub mod about;
 pub mod bandwidth;
-pub mod known;
+pub mod fetch;
+pub mod heal;
 pub mod keep;
+pub mod known;
 pub mod ledger;
 pub mod line;
 pub mod meeting;
@@ -45,11 +47,12 @@ pub mod patience;
 pub mod prune;
 pub mod push;
 mod read_back;
+pub mod safe;
 pub mod standing;
 pub mod sync;
 pub mod there;
 pub mod turn;
-<<<<<<< HEAD
+pub mod vaults;
 pub mod whole;
 pub mod windows;
 

@@ -72,6 +72,8 @@ enum Line<'a> {
     Key(MasterKey),
     Untold(News),
     #[serde(borrow)]
+    Ask(&'a RawValue),
+    #[serde(borrow)]
     Result(&'a RawValue),
     Error(Failure),
 }
@@ -95,6 +97,8 @@ pub enum Said<'a> {
     Progress(&'a str),
     /// What the vault cannot keep.
     Untold(News),
+    /// What a person is to do with a browser, as JSON text.
+    Ask(&'a str),
 }
 
 impl Supervisor {
@@ -182,6 +186,7 @@ impl Supervisor {
                 Line::Alive => {}
                 Line::Progress(report) => said(Said::Progress(report.get())),
                 Line::Untold(news) => said(Said::Untold(news)),
+                Line::Ask(ask) => said(Said::Ask(ask.get())),
                 Line::Key(key) => *locked(&self.unlocked) = Some(Unlocked { key, passphrase: passphrase.clone() }),
                 Line::Result(result) => return End::Answered(Ok(result.get().to_owned())),
                 Line::Error(failure) => return End::Answered(Err(failure)),
@@ -254,6 +259,7 @@ mod tests {
             Answer::Progress(Default::default()),
             Answer::Key(key.clone()),
             Answer::Untold(News::backup_failure(BackupType::Daily, "E_NO_SPACE", "…")),
+            Answer::Ask(crate::store::Ask { url: "https://a".into(), code: "AB-CD".into(), expires_at: 1 }),
             Answer::Result(serde_json::json!({ "success": true })),
             Answer::Error(Failure { code: "E_BUSY".into(), message: "…".into() }),
         ] {
@@ -262,6 +268,7 @@ mod tests {
                 (Line::Alive, Answer::Alive) => {}
                 (Line::Progress(text), Answer::Progress(_)) => assert!(text.get().contains("phase")),
                 (Line::Untold(news), Answer::Untold(_)) => assert_eq!(news.name(), "backup:failure"),
+                (Line::Ask(text), Answer::Ask(_)) => assert!(text.get().contains("AB-CD")),
                 (Line::Key(read), Answer::Key(_)) => assert!(read == key),
                 (Line::Result(text), Answer::Result(_)) => assert_eq!(text.get(), r#"{"success":true}"#),
                 (Line::Error(failure), Answer::Error(_)) => assert_eq!(failure.code, "E_BUSY"),

@@ -17,6 +17,7 @@ use crate::report::{
 };
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
+use crate::store::Ask;
 use crate::watch::News;
 
 /// The first line that the worker reads.
@@ -117,6 +118,11 @@ pub enum Operation {
     AdoptVault,
     /// What a backup would take, and what not. Result: `Preview`.
     PreviewBackup,
+    /// A person signs in to a Google Drive: to the target of this name, or to the first. Result: `Authorized`.
+    AuthorizeDrive {
+        #[serde(default)]
+        target: Option<String>,
+    },
     /// Looks at everything that a backup needs. Result: `Diagnosis`.
     Doctor,
     /// Result: `Status`.
@@ -177,6 +183,8 @@ pub enum Answer {
     Key(MasterKey),
     /// What listeners should hear of, and could not be kept in the vault: the host tells it from memory.
     Untold(News),
+    /// What a person is to do with a browser.
+    Ask(Ask),
     Result(Value),
     Error(Failure),
 }
