@@ -62,7 +62,7 @@ fn put(address: &str, bucket: &str, folder: &Path, at_a_time: usize) {
         secret_access_key: Some(Secret::new(SECRET)),
         ..cloud::S3::default()
     };
-    let store = S3::open("bench", &s3, "lifeboat").expect("the configuration is right");
+    let store = S3::open("bench", &s3).expect("the configuration is right");
     let files = std::fs::read_dir(folder).expect("the folder can be read");
     let files: Mutex<Vec<PathBuf>> = Mutex::new(files.map(|file| file.expect("a file").path()).collect());
     let begun = Instant::now();

@@ -10,20 +10,22 @@ use std::sync::Arc;
 
 use lifeboat_engine::config::cloud::Target;
 use lifeboat_engine::store::folder::Folder;
+use lifeboat_engine::store::within::of_vault;
 use lifeboat_engine::store::{Account, Fault, Kind, Opener, Person, Result, Store};
 
 use crate::drive::Drive;
+use crate::s3::S3;
 
 /// Opens every kind of target.
 pub struct Clouds;
 
 impl Opener for Clouds {
-    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>> {
-        match target {
-            Target::Folder(folder) => Ok(Arc::new(Folder::new(target.name(), &folder.path))),
-            Target::S3(s3) => Ok(Arc::new(s3::S3::open(target.name(), s3)?)),
-            Target::GDrive(drive) => Ok(Arc::new(Drive::open(target.name(), drive)?)),
-        }
+    fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>> {
+        Ok(match target {
+            Target::Folder(folder) => of_vault(Folder::new(target.name(), &folder.path), vault_id),
+            Target::S3(s3) => of_vault(S3::open(target.name(), s3)?, vault_id),
+            Target::GDrive(drive) => of_vault(Drive::open(target.name(), drive)?, vault_id),
+        })
     }
 
     fn sign_in(&self, target: &Target, person: &dyn Person) -> Result<Account> {

@@ -48,12 +48,12 @@ fn many_vaults_share_a_bucket_and_none_sees_the_others() {
 fn a_target_of_the_configuration_is_opened_and_says_whose_it_is() {
     let server = Server::start();
     let target = Target::S3(cloud::S3 { prefix: Some("vault".into()), ..config(&server.url()) });
-    let store = Clouds.open(&target).unwrap();
+    let store = Clouds.open(&target, "").unwrap();
     store.put("vault.json", &b"{}".to_vec(), &Straight).unwrap();
     assert_eq!(store.account().unwrap().name, Some(format!("bucket at {}", server.address)));
     let folder = tempfile::tempdir().unwrap();
     let target = cloud::Folder { path: folder.path().into(), ..cloud::Folder::default() };
-    conformance::check(&*Clouds.open(&Target::Folder(target)).unwrap());
+    conformance::check(&*Clouds.open(&Target::Folder(target), "").unwrap());
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Engine {
 
     pub(crate) fn opening(&self, target: Target, vault_id: String) -> fetch::Target {
         let (opener, name) = (self.opener.clone(), target.name().to_owned());
-        fetch::Target { name, open: Box::new(move || opener.open(&target, Some(&vault_id))) }
+        fetch::Target { name, open: Box::new(move || opener.open(&target, &vault_id)) }
     }
 
     /// The record goes first, and what was said about it: without it, there is no backup.

@@ -44,9 +44,9 @@ impl Remote {
     pub fn of_target(opener: &dyn Opener, target: &Target, vault: Option<&str>, control: &Control) -> Result<Remote> {
         let id = match vault {
             Some(id) => id.to_owned(),
-            None => the_only_one(opener.open(target, None)?.as_ref(), target.name(), control)?,
+            None => the_only_one(opener.open(target, "")?.as_ref(), target.name(), control)?,
         };
-        let store = opener.open(target, Some(&id))?;
+        let store = opener.open(target, &id)?;
         Remote::of(target.name().to_owned(), vec![(target.name().to_owned(), store)], control)
     }
 

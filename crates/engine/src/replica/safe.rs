@@ -36,7 +36,7 @@ fn ask(
     let targets = config.cloud.iter().map(|target| {
         let (reach, target, id) = (config.reach.clone(), target.clone(), vault.id());
         let name = target.name().to_owned();
-        Target { name, open: Box::new(move || reach.0.open(&target, Some(&id))) }
+        Target { name, open: Box::new(move || reach.0.open(&target, &id)) }
     });
     let fetch = Fetch::new(vault, targets.collect(), control)?;
     fetch.look()?;

@@ -168,18 +168,9 @@ impl Course for Straight {}
 
 /// Makes the store of a target. The executable's knows all kinds; [`Folders`] knows none but folders.
 pub trait Opener: Send + Sync {
-    /// All of a target: each object's name begins with the id of its vault and a `/`.
-    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>>;
-
-    /// The store of one vault, whose objects lie in a folder of the target that is called by the vault's id: so many vaults
-    /// share a target. `None`: all of it.
-    fn open(&self, target: &Target, vault: Option<&str>) -> Result<Arc<dyn Store>> {
-        let all = self.reach(target)?;
-        Ok(match vault {
-            Some(vault) => Arc::new(within::Within::new(all, vault)),
-            None => all,
-        })
-    }
+    /// The objects of the vault with this id, which lie at the target below a folder of that name ([`within::of_vault`]): many
+    /// vaults share a target. An empty id: the objects of all vaults, with that folder in their names.
+    fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>>;
 
     /// Lets a person sign in to the target, proves that it works by a small object, and keeps what opens it.
     fn sign_in(&self, target: &Target, _person: &dyn Person) -> Result<Account> {
@@ -191,9 +182,9 @@ pub trait Opener: Send + Sync {
 pub struct Folders;
 
 impl Opener for Folders {
-    fn reach(&self, target: &Target) -> Result<Arc<dyn Store>> {
+    fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>> {
         match target {
-            Target::Folder(folder) => Ok(Arc::new(folder::Folder::new(target.name(), &folder.path))),
+            Target::Folder(folder) => Ok(within::of_vault(folder::Folder::new(target.name(), &folder.path), vault_id)),
             other => Err(Fault::new(
                 Kind::Refused,
                 other.name(),

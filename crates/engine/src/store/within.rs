@@ -5,6 +5,14 @@ use std::sync::Arc;
 use super::{Account, Body, Course, Fault, Kind, Result, Store, Stored};
 use crate::secret::Secret;
 
+/// The objects of one vault in a store of many; an empty id: those of all.
+pub fn of_vault(store: impl Store + 'static, vault_id: &str) -> Arc<dyn Store> {
+    match vault_id {
+        "" => Arc::new(store),
+        id => Arc::new(Within::new(Arc::new(store), id)),
+    }
+}
+
 pub struct Within {
     store: Arc<dyn Store>,
     /// With its `/`.

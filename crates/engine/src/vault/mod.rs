@@ -95,7 +95,7 @@ impl Vault {
             chunker: chunker.clone(),
             untouched: false,
         };
-        Vault { inner: Arc::new(inner) }
+        Vault { inner: Arc::new(inner), elsewhere: None }
     }
 
     /// Is there a vault in this folder?
