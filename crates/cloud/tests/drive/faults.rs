@@ -161,19 +161,19 @@ fn a_key_that_was_replaced_is_named() {
 #[test]
 fn credentials_that_are_not_there_or_are_none_say_so() {
     let setting = Setting::nobody();
-    let fault = Clouds.open(&setting.target()).err().unwrap();
+    let fault = Clouds.open(&setting.target(), "").err().unwrap();
     assert!(fault.kind == Kind::Credentials && fault.message.contains("lifeboat auth gdrive"), "{fault}");
     std::fs::create_dir_all(setting.token_file().parent().unwrap()).unwrap();
     std::fs::write(setting.token_file(), "{\"type\":\"authorized_user\",\"refresh_token\":\"hush\"").unwrap();
-    let fault = Clouds.open(&setting.target()).err().unwrap();
+    let fault = Clouds.open(&setting.target(), "").err().unwrap();
     assert!(fault.kind == Kind::Credentials && !fault.message.contains("hush"), "{fault}");
 
     let mut setting = Setting::service();
     std::fs::write(setting.config.key_file.clone().unwrap(), "{\"private_key\":\"hush\"}").unwrap();
-    let fault = Clouds.open(&setting.target()).err().unwrap();
+    let fault = Clouds.open(&setting.target(), "").err().unwrap();
     assert!(fault.message.contains("no key of a service account") && !fault.message.contains("hush"), "{fault}");
     setting.config.key_file = Some("/nowhere/key.json".into());
-    assert_eq!(Clouds.open(&setting.target()).err().unwrap().kind, Kind::Credentials);
+    assert_eq!(Clouds.open(&setting.target(), "").err().unwrap().kind, Kind::Credentials);
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Setting {
 
     /// One that remembers nothing yet.
     pub fn store(&self) -> Arc<dyn Store> {
-        Clouds.open(&self.target()).unwrap()
+        Clouds.open(&self.target(), "").unwrap()
     }
 }
 
