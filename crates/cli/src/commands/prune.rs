@@ -28,9 +28,9 @@ pub struct PruneArgs {
     /// Remove from this target what its own rules do not keep, and not from the vault here.
     #[arg(long, value_name = "NAME", conflicts_with = "at_once")]
     pub target: Option<String>,
-    /// Of several vaults at the target, where none is here: the one that lies in this folder. See `lifeboat vaults`.
+    /// Of several vaults at the target, where none is here: the one of this id, as the command `vaults` lists it.
     #[arg(long, value_name = "ID", requires = "target")]
-    pub prefix: Option<String>,
+    pub vault_id: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -43,11 +43,11 @@ pub struct DeleteArgs {
 }
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
-    let PruneArgs { dry_run, wait, despite_suspicion, at_once, ref target, ref prefix } = *args;
+    let PruneArgs { dry_run, wait, despite_suspicion, at_once, ref target, ref vault_id } = *args;
     let options = PruneOptions { dry_run, wait, despite_suspicion, at_once };
     if let Some(target) = target {
         let prune =
-            |engine: &Engine, control: &Control| engine.prune_target(target, prefix.as_deref(), &options, control);
+            |engine: &Engine, control: &Control| engine.prune_target(target, vault_id.as_deref(), &options, control);
         let report = session.long(Vault::MustExist, prune)?;
         session.output.result(&report, |out| show(out, &report))?;
         return Ok(exit::DONE);

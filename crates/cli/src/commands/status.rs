@@ -90,11 +90,14 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
 /// How a target is.
 fn standing(target: &CloudStatus) -> String {
     let waits = || format!("{}, {}, wait", count(target.pending, "object", "objects"), size(target.pending_bytes));
-    let last = target.last_success.map_or("never".into(), time::ago);
+    let last =
+        target.last_success.map_or("it was never all there".into(), |at| format!("all was there {}", time::ago(at)));
     match (&target.last_failure, target.state) {
         (_, CloudState::Off) => "nothing goes there by itself (cloudSync)".into(),
-        (_, CloudState::Synced) => format!("all is there, {last}"),
-        (Some(failure), _) => format!("{} ({}); {}; all was there {last}", failure.message, failure.code, waits()),
-        (None, _) => format!("{}; all was there {last}", waits()),
+        (_, CloudState::Synced) => {
+            format!("all is there, as of {}", target.last_success.map_or("never".into(), time::ago))
+        }
+        (Some(failure), _) => format!("{} ({}); {}; {last}", failure.message, failure.code, waits()),
+        (None, _) => format!("{}; {last}", waits()),
     }
 }

@@ -56,7 +56,11 @@ struct Upload {
 
 impl S3 {
     pub(super) fn objects(&self, prefix: &str, most: Option<u32>, visit: &mut dyn FnMut(Stored)) -> Result<()> {
-        let doing = Doing { what: "Listing", object: &format!("{prefix}*"), permission: "s3:ListBucket" };
+        let doing = Doing {
+            what: "Listing",
+            object: if prefix.is_empty() { "what is there" } else { prefix },
+            permission: "s3:ListBucket",
+        };
         let keys = self.place.keys(prefix);
         let most = most.map(|most| most.to_string());
         let mut token: Option<String> = None;

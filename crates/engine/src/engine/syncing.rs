@@ -66,11 +66,11 @@ impl Engine {
     }
 
     /// Removes from a target what its rules do not keep. Also from a machine that has nothing but what opens the vault: then the
-    /// vault there is the one of this `prefix`, which need not be named where there is one only.
+    /// vault there is the one of this `vault_id`, which need not be named where there is one only.
     pub fn prune_target(
         &self,
         target: &str,
-        prefix: Option<&str>,
+        vault_id: Option<&str>,
         options: &PruneOptions,
         control: &Control,
     ) -> Result<PruneReport> {
@@ -86,8 +86,8 @@ impl Engine {
             let pruning = Pruning { vault, config, target, store, ledger, patience, control };
             return pruning.run(options.dry_run, options.despite_suspicion);
         }
-        let id = match prefix {
-            Some(prefix) => prefix.to_owned(),
+        let id = match vault_id {
+            Some(id) => id.to_owned(),
             None => self.only_vault(target, control)?,
         };
         let store = self.opener.open(target, &id)?;
@@ -106,7 +106,7 @@ impl Engine {
             [] => Err(Error::NotFound { message: format!("{}: there is no vault there.", target.name()) }),
             many => Err(Error::Config {
                 message: format!(
-                    "{}: there are {} vaults. Name one with `--prefix`: {}.",
+                    "{}: there are {} vaults. Name one with `--vault-id`: {}.",
                     target.name(),
                     many.len(),
                     many.iter().map(|one| format!("{} ({})", one.prefix, one.owner)).collect::<Vec<_>>().join(", ")

@@ -12,7 +12,7 @@ use crate::{Result, schedule};
 
 /// Its name at a target, and in what somebody has downloaded from there.
 pub const FILE: &str = "about.json";
-const FORMAT: &str = "lifeboat about";
+const FORMAT: &str = "note about a lifeboat vault";
 /// So much of a name is believed.
 const LONGEST: usize = 100;
 /// For so long after its last note a root is taken to be alive, in milliseconds.

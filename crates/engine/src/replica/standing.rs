@@ -102,29 +102,45 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
     })
 }
 
-/// The same backups, each with whether it is at all targets.
+/// What one target is known to have of the records, and what its rules have dropped.
+struct Records {
+    target: String,
+    there: HashSet<String>,
+    dropped: HashSet<String>,
+}
+
+/// The same backups, each with the targets where it is, and whether it is at all of them.
 pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
-    if !config.syncs() {
+    if config.cloud.is_empty() {
         return backups;
     }
     let ledger = Ledger::read(vault);
-    let at_each: Option<Vec<(HashSet<String>, HashSet<String>)>> = ledger.and_then(|ledger| {
-        let records = |target: &Target| {
-            ledger.standing(target.name(), &identity(target)).ok()??;
-            let there =
-                ledger.objects(target.name(), "snapshots/").ok()?.into_iter().map(|(object, _)| object).collect();
-            Some((there, ledger.dropped(target.name()).ok()?))
-        };
-        config.cloud.iter().map(records).collect()
-    });
+    let records = |target: &Target| {
+        let (ledger, name) = (ledger.as_ref()?, target.name());
+        ledger.standing(name, &identity(target)).ok()??;
+        let there = ledger.objects(name, "snapshots/").ok()?.into_iter().map(|(object, _)| object).collect();
+        Some(Records { target: name.into(), there, dropped: ledger.dropped(name).ok()? })
+    };
+    let all: Vec<Option<Records>> = config.cloud.iter().map(records).collect();
     for info in &mut backups {
         let record = format!("snapshots/{}", info.backup);
-        let is_at_all = |each: &Vec<(HashSet<String>, HashSet<String>)>| {
-            // One that the rules of every target have dropped is nowhere but here.
-            each.iter().any(|(there, _)| there.contains(&record))
-                && each.iter().all(|(there, dropped)| there.contains(&record) || dropped.contains(&record))
-        };
-        info.cloud = if at_each.as_ref().is_some_and(is_at_all) { "synced" } else { "queued" }.into();
+        for known in all.iter().flatten().filter(|known| known.there.contains(&record)) {
+            if !info.location.contains(&known.target) {
+                info.location.push(known.target.clone());
+            }
+        }
+        let has = |known: &Records| known.there.contains(&record);
+        // One that the rules of every target have dropped is nowhere but here.
+        let is_at_all = all.iter().flatten().any(has)
+            && all
+                .iter()
+                .all(|known| known.as_ref().is_some_and(|known| has(known) || known.dropped.contains(&record)));
+        info.cloud = match (config.syncs(), is_at_all) {
+            (false, _) => "off",
+            (true, true) => "synced",
+            (true, false) => "queued",
+        }
+        .into();
     }
     backups
 }

@@ -193,7 +193,10 @@ impl Sync<'_> {
             _ => 0,
         };
         let error = Error::from(fault);
-        let failure = Failure { at: now, code: error.code().into(), message: error.to_string() };
+        // Which target it is stands beside it.
+        let message = error.to_string();
+        let message = message.strip_prefix(&format!("{name}: ")).map(str::to_owned).unwrap_or(message);
+        let failure = Failure { at: now, code: error.code().into(), message };
         let _ = ledger.failed(name, &failure, now + REST.max(after));
         Some((failure.code, failure.message))
     }

@@ -133,7 +133,7 @@ mod tests {
     fn no_secret_is_told_to_a_clerk() {
         let text = r#"{"passphrase":"rahasia","monitor":{"pingUrl":"https://example.org/rahasia"},
             "cloud":[{"provider":"s3","bucket":"b","accessKeyId":"rahasia","secretAccessKey":"rahasia"},
-                     {"provider":"gdrive","clientSecret":"rahasia"}]}"#;
+                     {"provider":"gdrive","clientId":"c","clientSecret":"rahasia"}]}"#;
         let config = Config::from_json(text, Path::new("/srv/bot")).unwrap();
         let question = Question { number: 1, config: without_secrets(&config), ask: Ask::Status { now: 0 } };
         assert!(!serde_json::to_string(&question).unwrap().contains("rahasia"));
