@@ -784,6 +784,10 @@ export interface PruneOptions extends Watched {
    * made misses nothing; the report warns of what went at once.
    */
   atOnce?: boolean
+  /** Instead of the vault here: what lies at this target, by its own `keep`. Not with `atOnce`. */
+  target?: string
+  /** Of several vaults at the target, where none is here: the one of this id, as `vaults()` has it in `prefix`. */
+  vaultId?: string
 }
 
 export interface PruneReport {
@@ -807,6 +811,8 @@ export interface PruneReport {
 export interface VerifyOptions extends Watched {
   /** Also decompress and re-hash every chunk. */
   deep?: boolean
+  /** Instead of the vault here: what lies at this target; what is damaged there is put back from here. Not with a backup. */
+  target?: string
 }
 
 export interface VerifyReport {
@@ -1022,48 +1028,72 @@ export interface Events {
   // The end of what is generated
 }
 
+/** How many backups of each type a target keeps. What is left out is as here. */
+export type Keep = Partial<Record<'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'MANUAL', number>>
+
+/** What all targets but folders have. */
+export interface CloudTargetBase {
+  /** What it is called, in lists and commands. Default: its provider. No two have the same. */
+  name?: string
+  keep?: Keep
+  /** At most so much is sent: `"500 KB/s"`, or by the hour: `"08:00-18:00 200 KB/s, 5 MB/s"`. */
+  bandwidth?: string
+  /** The address of the service, where it is not the usual one. */
+  endpoint?: string
+}
+
+/** Google Drive: see docs/cloud-drive.md. */
+export interface DriveTarget extends CloudTargetBase {
+  provider: 'gdrive'
+  /** The owner's own client, of the type "TVs and limited input devices"; both or neither. */
+  clientId?: string
+  clientSecret?: string
+  /** Where `lifeboat auth gdrive` keeps the sign-in. Default `credentials/google-drive-token.json`. It is in no backup. */
+  tokenFile?: string
+  /** A service account's key, instead of an owner's sign-in. It has no storage of its own: a shared drive, or `impersonate`. */
+  keyFile?: string
+  /** The user of a Workspace whom the service account acts for. */
+  impersonate?: string
+  /** The folder in Drive, by the last part of its address. Default: a folder `Lifeboat` that is made. */
+  folderId?: string
+  /** What is removed goes to the trash, which counts. Default false: for good. */
+  trash?: boolean
+}
+
+/** S3, and what speaks it: see docs/cloud-s3.md. */
+export interface S3Target extends CloudTargetBase {
+  provider: 's3'
+  bucket: string
+  /** The folder in the bucket that vaults lie in, each below its id. Default: the bucket itself. */
+  prefix?: string
+  region?: string
+  /** Both or neither. Without them: the usual environment variables, then `profile` in `~/.aws`. */
+  accessKeyId?: string
+  secretAccessKey?: string
+  profile?: string
+  /** The bucket is named in the path, and not in the host. Default: where there is an `endpoint`. */
+  pathStyle?: boolean
+  /** These credentials can add and not delete: nothing is removed from here. */
+  appendOnly?: boolean
+}
+
+/** A mounted disk, or another machine's. It has to be there: nothing is made in its place. */
+export interface FolderTarget {
+  provider: 'folder'
+  name?: string
+  /** Relative to the root. */
+  path: string
+  keep?: Keep
+}
+
+export type CloudTarget = DriveTarget | S3Target | FolderTarget
+
 /**
  * `config/backup-config.json`. Every field has a default that works for raf-bot; an unknown field is E_CONFIG, with the
  * nearest known name. The vault opens by the environment variable BACKUP_PASSPHRASE or BACKUP_KEY_FILE, read at each
  * call, or by what stands here; and where there is none of these by `config/backup.pass` in the root, which `lifeboat init`
  * makes. In a passphrase, the form of accents, a newline at its end and a byte order mark do not count.
  */
-type Keep = Partial<Record<'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'MANUAL', number>>
-
-export type CloudTarget =
-  | {
-      provider: 'gdrive'
-      name?: string
-      keyFile?: string
-      clientId?: string
-      clientSecret?: string
-      tokenFile?: string
-      folderId?: string
-      impersonate?: string
-      trash?: boolean
-      endpoint?: string
-      keep?: Keep
-      bandwidth?: string
-    }
-  | {
-      provider: 's3'
-      name?: string
-      bucket: string
-      prefix?: string
-      region?: string
-      endpoint?: string
-      profile?: string
-      accessKeyId?: string
-      secretAccessKey?: string
-      pathStyle?: boolean
-      /** These credentials can add and not delete: nothing is removed from here. */
-      appendOnly?: boolean
-      keep?: Keep
-      bandwidth?: string
-    }
-  /** A mounted disk, or another machine's. It has to be there: nothing is made in its place. */
-  | { provider: 'folder'; name?: string; path: string; keep?: Keep }
-
 export interface Config {
   /** The folder that is backed up, relative to `process.cwd()`. Default `'.'`. */
   root?: string

@@ -132,8 +132,10 @@ function listItems(backup, options) {
 
 function verify(backup, options) {
   if (backup !== undefined && backup !== null) check('The backup', backup, 'path')
-  const { deep = false } = checkAll('The options of verify', options, { deep: 'boolean', ...WATCHED })
-  return { op: 'verify', backup: backup ?? null, deep }
+  const kinds = { deep: 'boolean', target: 'path', ...WATCHED }
+  const { deep = false, target = null } = checkAll('The options of verify', options, kinds)
+  if (target && backup) refuse('A target is verified as a whole: name no backup with `target`.')
+  return { op: 'verify', backup: backup ?? null, deep, target }
 }
 
 function versions(path) {
@@ -148,7 +150,10 @@ function diff(from, to, options) {
 
 function prune(options) {
   const kinds = { dryRun: 'boolean', wait: 'boolean', despiteSuspicion: 'boolean', atOnce: 'boolean', ...WATCHED }
-  return { op: 'prune', options: withoutWatchers(checkAll('The options of prune', options, kinds)) }
+  const given = checkAll('The options of prune', options, { ...kinds, target: 'path', vaultId: 'path' })
+  const { target = null, vaultId = null, ...rest } = withoutWatchers(given)
+  if (target && rest.atOnce) refuse('`atOnce` is for the vault here, and not for a target.')
+  return { op: 'prune', options: rest, target, vaultId }
 }
 
 function sync(options) {

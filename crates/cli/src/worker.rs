@@ -90,8 +90,12 @@ fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<S
         Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
         Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),
         Operation::UndoRestore { options } => json(&engine.undo_restore(&options, control)?),
-        Operation::Verify { backup, deep } => json(&engine.verify(backup.as_deref(), deep, control)?),
-        Operation::Prune { options } => json(&engine.prune(&options, control)?),
+        Operation::Verify { target: Some(target), deep, .. } => json(&engine.verify_target(&target, deep, control)?),
+        Operation::Verify { backup, deep, target: None } => json(&engine.verify(backup.as_deref(), deep, control)?),
+        Operation::Prune { options, target: Some(target), vault_id } => {
+            json(&engine.prune_target(&target, vault_id.as_deref(), &options, control)?)
+        }
+        Operation::Prune { options, target: None, .. } => json(&engine.prune(&options, control)?),
         Operation::Sync { target } => json(&engine.sync(target.as_deref(), control)?),
         Operation::Vaults { target } => json(&engine.vaults(&target, control)?),
         Operation::SyncDue => json(&engine.sync_due(control)?),

@@ -93,11 +93,18 @@ pub enum Operation {
         backup: Option<String>,
         #[serde(default)]
         deep: bool,
+        /// Instead of the vault here: what lies at this target.
+        #[serde(default)]
+        target: Option<String>,
     },
-    /// Removes what no rule keeps. Result: `PruneReport`.
+    /// Removes what no rule keeps; at this target, where one is named. Result: `PruneReport`.
     Prune {
         #[serde(default)]
         options: PruneOptions,
+        #[serde(default)]
+        target: Option<String>,
+        #[serde(default)]
+        vault_id: Option<String>,
     },
     /// Brings what waits to its targets, or to the one of this name. Result: `SyncReport`.
     Sync {

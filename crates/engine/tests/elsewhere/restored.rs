@@ -57,7 +57,8 @@ fn only_what_is_missing_here_is_fetched() {
     fs::remove_file(pack).unwrap();
     synced.restore(&[], None).unwrap();
     let (bytes, _) = synced.places[0].read();
-    assert!(bytes > 0 && bytes < size + size / 8 + 100_000, "{bytes} bytes for a pack of {size}");
+    // Two threads that read the same pack may both read ahead of where they are.
+    assert!(bytes > 0 && bytes < 2 * size, "{bytes} bytes for a pack of {size}");
 }
 
 #[test]
