@@ -5,7 +5,7 @@ use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
 use crate::config::cloud::Target;
-use crate::replica::standing;
+use crate::replica::{safe, standing};
 use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
 use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
@@ -276,6 +276,12 @@ fn of_target(engine: &Engine, target: &Target, exists: bool) -> Check {
         Some((failure, pending)) => {
             let message = format!("{message} But the last sync failed: {} {pending} objects wait.", failure.message);
             Check::bad(&name, message, "`lifeboat sync` tries it now.")
+        }
+        None if safe::is_on_the_vaults_disk(target, &config.backup_dir) => {
+            let message = format!("{message} But it is on the same disk as the vault: both are lost together.");
+            let mend = "Mount the disk that should be there, or name a folder on another one. No copy here goes because this \
+                        target has it.";
+            Check::good(&name, message).with_advice(mend)
         }
         None => Check::good(&name, message),
     }

@@ -1,11 +1,12 @@
 //! The targets that backups are synced to, as the configuration names them: checked when it is read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::replica::bandwidth::Bandwidth;
+use crate::replica::standing;
 use crate::report::BackupType;
 use crate::secret::Secret;
 use crate::{Error, Result};
@@ -191,6 +192,13 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
         if endpoint.as_ref().is_some_and(|url| !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))) {
             return refuse(format!("{place}.endpoint must begin with http:// or https://."));
         }
+        // Not quoted: what stands there may be a password.
+        if endpoint.as_ref().is_some_and(|url| url.contains(['?', '#', '@'])) {
+            return refuse(format!(
+                "{place}.endpoint is an address only, without a user, a query (?) or a fragment (#); what opens the target has \
+                 fields of its own."
+            ));
+        }
         if let Some(bandwidth) = target.bandwidth() {
             Bandwidth::parse(bandwidth).map_err(|error| Error::Config { message: format!("{place}.{error}") })?;
         }
@@ -199,6 +207,39 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
         }
         if target.keep().contains_key(&BackupType::Safety) {
             return refuse(format!("{place}.keep: a SAFETY backup has no count, here nor there."));
+        }
+    }
+    Ok(())
+}
+
+/// `E_CONFIG` where a copy would lie in what it is a copy of, or two targets are one place. Paths are absolute by now.
+pub(super) fn check_places(targets: &[Target], root: &Path, vault: &Path) -> Result<()> {
+    let refuse = |message: String| Err(Error::Config { message });
+    for (index, target) in targets.iter().enumerate() {
+        let place = format!("cloud[{index}]");
+        match target {
+            Target::Folder(folder) if folder.path.starts_with(vault) => {
+                return refuse(format!(
+                    "{place}.path is the vault's own folder, or in it ({}): a copy there is lost with the vault. Name a folder on \
+                     another disk.",
+                    vault.display()
+                ));
+            }
+            Target::Folder(folder) if folder.path == root => {
+                return refuse(format!("{place}.path is the root itself. Name a folder on another disk."));
+            }
+            _ => {}
+        }
+        // Accounts of one service may differ by nothing but what opens them.
+        let is_same = |other: &&Target| {
+            standing::identity(other) == standing::identity(target) && other.secret_files() == target.secret_files()
+        };
+        if let Some(same) = targets[..index].iter().find(is_same) {
+            return refuse(format!(
+                "{place}: the targets {:?} and {:?} are one and the same place, which would count as two. Remove one of them.",
+                same.name(),
+                target.name()
+            ));
         }
     }
     Ok(())
@@ -246,6 +287,10 @@ mod tests {
             (r#"[{"provider": "gdrive", "clientId": "a"}]"#, "belong together"),
             (r#"[{"provider": "s3", "bucket": "b", "endpoint": "localhost"}]"#, "http://"),
             (r#"[{"provider": "s3", "bucket": "b"}, {"provider": "s3", "bucket": "c"}]"#, "another `name`"),
+            (r#"[{"provider": "s3", "bucket": "b"}, {"provider": "s3", "name": "c", "bucket": "b"}]"#, "same place"),
+            (r#"[{"provider": "folder", "path": "backups/copy"}]"#, "vault's own folder"),
+            (r#"[{"provider": "folder", "path": "a/../backups"}]"#, "vault's own folder"),
+            (r#"[{"provider": "folder", "path": "."}]"#, "root itself"),
             (r#"[{"provider": "folder"}]"#, "cloud[0].path"),
             (r#"[{"provider": "folder", "path": "a", "keep": {"DAILY": 0}}]"#, "at least 1"),
             (r#"[{"provider": "folder", "path": "a", "keep": {"SAFETY": 3}}]"#, "SAFETY"),
@@ -256,6 +301,25 @@ mod tests {
             let error = config(cloud).unwrap_err();
             assert!(error.code() == "E_CONFIG" && error.to_string().contains(words), "{cloud}: {error}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_with_something_secret_in_it_is_refused_and_not_quoted() {
+        for url in ["https://me:hush@host", "https://host?token=hush", "https://host/#hush"] {
+            let error = config(&format!(r#"[{{"provider": "s3", "bucket": "b", "endpoint": "{url}"}}]"#)).unwrap_err();
+            let text = error.to_string();
+            assert!(error.code() == "E_CONFIG" && text.contains("cloud[0].endpoint"), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_accounts_of_one_service_are_two_places() {
+        config(
+            r#"[{"provider": "gdrive", "tokenFile": "a.json"},
+                {"provider": "gdrive", "name": "second", "tokenFile": "b.json"}]"#,
+        )
+        .unwrap();
     }
 
     #[test]

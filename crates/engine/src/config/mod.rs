@@ -359,6 +359,7 @@ impl Config {
         for path in self.cloud.iter_mut().flat_map(cloud::Target::paths) {
             *path = clean(&root.join(&path));
         }
+        cloud::check_places(&self.cloud, &root, &self.backup_dir)?;
         let refuse = |message: &str| Err(Error::Config { message: message.into() });
         if self.compression.level() > 12 {
             return refuse("compression.level goes from 0 (off) to 12 (smallest).");

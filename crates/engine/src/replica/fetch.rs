@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -49,8 +49,6 @@ struct Site {
     store: OnceLock<store::Result<Arc<dyn Store>>>,
     /// How often it could not be reached, or had something else: it is asked after the others.
     failures: AtomicU32,
-    /// It was asked by this operation, and has told what it has.
-    answered: AtomicBool,
 }
 
 pub struct Fetch {
@@ -73,8 +71,7 @@ impl Fetch {
     /// Opens nothing yet, and asks nobody.
     pub fn new(vault: &Vault, targets: Vec<Target>, control: &Control) -> Result<Fetch> {
         let known = Known::open(vault, targets.iter().map(|target| target.name.clone()).collect())?;
-        let site =
-            |target| Site { target, store: OnceLock::new(), failures: AtomicU32::new(0), answered: false.into() };
+        let site = |target| Site { target, store: OnceLock::new(), failures: AtomicU32::new(0) };
         Ok(Fetch {
             vault: vault.here(),
             sites: targets.into_iter().map(site).collect(),
@@ -159,17 +156,6 @@ impl Fetch {
         self.sites[place].failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The names of the places that have said in this operation that they have all of these objects, with these sizes.
-    pub fn holders_of_all(&self, objects: &[(String, u64)]) -> Vec<String> {
-        let has_all = |place: &usize| {
-            let is_held = |(object, size): &(String, u64)| {
-                self.known.copies(object).iter().any(|copy| (copy.place, copy.size) == (*place, *size))
-            };
-            self.sites[*place].answered.load(Ordering::Relaxed) && objects.iter().all(is_held)
-        };
-        (0..self.sites.len()).filter(has_all).map(|place| self.name(place).to_owned()).collect()
-    }
-
     /// All that some place has, as far as is known: each with the size of its largest copy.
     pub fn objects(&self) -> Vec<Object> {
         let parts = [Part::Key, Part::Page, Part::Description, Part::Pack, Part::Snapshot, Part::Mark, Part::Archive];
@@ -203,7 +189,6 @@ impl Fetch {
             Ok(objects)
         })?;
         self.known.set_held(place, &objects, self.control.now());
-        self.sites[place].answered.store(true, Ordering::Relaxed);
         Ok(())
     }
 

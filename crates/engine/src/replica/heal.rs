@@ -8,6 +8,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use super::fetch::Fetch;
+use super::ledger::Ledger;
 use super::patience::patiently;
 use super::whole::{self, bring, is_whole};
 use crate::chunk::ChunkId;
@@ -72,6 +73,8 @@ pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: 
     fetch.look()?;
     let temporary = tempfile::tempdir().map_err(|error| Error::io("making a folder", std::env::temp_dir(), error))?;
     let local: Vec<Object> = layout::objects(vault)?;
+    // Where nothing can be remembered no copy here can go either.
+    let ledger = Ledger::open(vault.dir()).ok();
     let mut objects: BTreeSet<String> = [Part::Pack, Part::Snapshot, Part::Key, Part::Description]
         .into_iter()
         .flat_map(|part| fetch.known().objects(part))
@@ -103,10 +106,13 @@ pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: 
         let whole = if !is_there { None } else { whole::read_back(fetch, vault, &object, temporary.path())? };
         match whole {
             Some(bytes) => {
+                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_whole(fetch.name(0), &object, control.now()))?;
                 report.bytes += bytes;
                 report.packs += u64::from(Part::of(&object) == Some(Part::Pack));
             }
             None => {
+                // Before it is replaced: a kill leaves it known as damaged, and the next sync sends it again.
+                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_damaged(fetch.name(0), &object, control.now()))?;
                 let what = if is_there { "it is not what was written" } else { "it is missing" };
                 report.damaged.push(put_back(vault, fetch, &object, what, is_here.is_some(), may_write)?);
             }
@@ -143,7 +149,13 @@ fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: boo
     let body = File::open(&path).and_then(Whole::new).at("reading", &path)?;
     let put = fetch.store(0).and_then(|store| patiently(fetch.control(), || store.put(object, &body, &Straight)));
     Ok(match put {
-        Ok(_) => damage(true, format!("{what}; the whole one from here was put in its place")),
+        Ok(stored) => {
+            let now = fetch.control().now();
+            Ledger::open(vault.dir())
+                .and_then(|ledger| ledger.arrived(&target, &stored, None, now))
+                .unwrap_or_default();
+            damage(true, format!("{what}; the whole one from here was put in its place"))
+        }
         Err(fault) if fault.kind == Kind::Cancelled => return Err(Error::Aborted),
         Err(fault) => damage(false, format!("{what}, and could not be replaced: {fault}")),
     })

@@ -11,6 +11,9 @@ use crate::config::Config;
 use crate::config::cloud::Keep;
 use crate::report::{BackupInfo, BackupType};
 use crate::retention::{self, Rules, Verdict};
+use crate::vault::ACCEPTED;
+use crate::vault::layout::PINS;
+use crate::vault::name::BackupName;
 
 const HOUR: i64 = 3_600_000;
 pub const DAY: i64 = 24 * HOUR;
@@ -21,6 +24,27 @@ pub struct Kept {
     pub info: BackupInfo,
     /// When the target says that it was written; its own time where it does not say.
     pub written: i64,
+}
+
+impl Kept {
+    /// `info`: what its record says; where nobody can read that, it is known by its name, and no good one. `written`: as the target
+    /// says. `is_marked`: is there such a mark, there or here?
+    pub fn new(
+        name: &BackupName,
+        info: Option<BackupInfo>,
+        written: Option<i64>,
+        is_marked: impl Fn(&str) -> bool,
+    ) -> Kept {
+        let mut info = info.unwrap_or_else(|| BackupInfo::of_name(name));
+        info.pinned = is_marked(&format!("{PINS}/{name}"));
+        info.suspicious = info.suspicious.filter(|_| !is_marked(&format!("{ACCEPTED}/{name}")));
+        Kept { info, written: written.unwrap_or(name.millis()) }
+    }
+}
+
+/// Newest first.
+pub fn sort(backups: &mut [Kept]) {
+    backups.sort_by(|a, b| (b.info.timestamp, &b.info.backup).cmp(&(a.info.timestamp, &a.info.backup)));
 }
 
 /// The rules of a target: those of the vault, but for what it has of its own.

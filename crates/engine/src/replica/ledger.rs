@@ -19,7 +19,7 @@ use crate::{Error, Result};
 
 pub const FILE: &str = "replica.sqlite";
 /// Raised whenever the tables change: an older or newer ledger is thrown away and built again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// For whoever only looks.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -42,12 +42,15 @@ const SCHEMA: &str = "
         target TEXT NOT NULL, object TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (target, object)
     ) WITHOUT ROWID;
     CREATE TABLE dropped (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
+    CREATE TABLE damaged (
+        target TEXT NOT NULL, object TEXT NOT NULL, found INTEGER NOT NULL, PRIMARY KEY (target, object)
+    ) WITHOUT ROWID;
     CREATE TABLE spare (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// What is known of the objects of a target.
-const BY_TARGET: [&str; 5] = ["objects", "sessions", "unneeded", "dropped", "spare"];
+const BY_TARGET: [&str; 6] = ["objects", "sessions", "unneeded", "dropped", "damaged", "spare"];
 
 pub struct Ledger {
     db: Database,
@@ -236,13 +239,17 @@ impl Ledger {
     pub fn arrived(&self, target: &str, stored: &Stored, content: Option<&str>, now: i64) -> Result<()> {
         self.in_one(|db| {
             put(db, target, stored, content, now, 0)?;
+            db.execute("DELETE FROM damaged WHERE target = ?1 AND object = ?2", params![target, stored.object])?;
             db.execute("DELETE FROM sessions WHERE target = ?1 AND object = ?2", params![target, stored.object])
                 .map(drop)
         })
     }
 
     pub fn gone(&self, target: &str, object: &str) -> Result<()> {
-        self.db.run("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, object])
+        self.in_one(|db| {
+            db.execute("DELETE FROM damaged WHERE target = ?1 AND object = ?2", params![target, object])?;
+            db.execute("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, object]).map(drop)
+        })
     }
 
     /// A part of a list of the target, whose number is `listing`. What it says of an object that was known as another one is
@@ -304,6 +311,38 @@ impl Ledger {
 
     pub fn was_read(&self, target: &str, object: &str, now: i64) -> Result<()> {
         self.db.run("UPDATE objects SET read = ?3 WHERE target = ?1 AND object = ?2", params![target, object, now])
+    }
+
+    /// It was read back, and is what was written.
+    pub fn is_whole(&self, target: &str, object: &str, now: i64) -> Result<()> {
+        self.was_read(target, object, now)?;
+        self.db.run("DELETE FROM damaged WHERE target = ?1 AND object = ?2", params![target, object])
+    }
+
+    /// It is not what was written, or is missing: it counts as not there, whatever the target lists, until it is sent again or was
+    /// found whole. Which backups need it the next sync asks of all.
+    pub fn is_damaged(&self, target: &str, object: &str, now: i64) -> Result<()> {
+        self.in_one(|db| {
+            db.execute("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, object])?;
+            db.execute("INSERT OR IGNORE INTO damaged VALUES (?1, ?2, ?3)", params![target, object, now])?;
+            db.execute("UPDATE targets SET listed = NULL WHERE name = ?1", [target]).map(drop)
+        })
+    }
+
+    /// What is known to be damaged there, and since when.
+    pub fn damaged(&self, target: &str) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT object, found FROM damaged WHERE target = ?1 ORDER BY object";
+        self.db.query(sql, params![target], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// What we have sent ourselves or read back since: of these it is known that they were whole there. What was only listed is
+    /// not among them.
+    pub fn proved(&self, target: &str) -> Result<HashMap<String, (u64, Option<String>)>> {
+        let sql = "SELECT object, size, checksum FROM objects WHERE target = ?1 AND read > 0";
+        let rows = self.db.query(sql, params![target], |row| {
+            Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, Option<String>>(2)?)))
+        })?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Since when what is there is needed by no backup there.
@@ -401,6 +440,10 @@ fn put(
 }
 
 fn put_seen(db: &Connection, target: &str, stored: &Stored, listing: i64) -> rusqlite::Result<()> {
+    let mut damaged = db.prepare_cached("SELECT 1 FROM damaged WHERE target = ?1 AND object = ?2")?;
+    if damaged.exists(params![target, stored.object])? {
+        return Ok(());
+    }
     let mut select =
         db.prepare_cached("SELECT size, checksum, content, read FROM objects WHERE target = ?1 AND object = ?2")?;
     let known = select
@@ -462,6 +505,27 @@ mod tests {
         assert!(!ledger.begin("s3", "bucket b").unwrap());
         assert!(ledger.known("s3").unwrap().is_empty() && ledger.sessions("s3").unwrap().is_empty());
         assert_eq!(ledger.standing("s3", "bucket a").unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_found_damaged_is_not_there_until_it_is_sent_again_or_found_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin("s3", "b").unwrap();
+        for object in ["packs/a", "packs/b"] {
+            ledger.arrived("s3", &stored(object, 10, None), None, 1).unwrap();
+            ledger.is_damaged("s3", object, 2).unwrap();
+        }
+        let list = [stored("packs/a", 10, None), stored("packs/b", 10, None)];
+        ledger.seen("s3", &list, 42).unwrap();
+        assert!(ledger.known("s3").unwrap().is_empty(), "a list says nothing of what is in it");
+        assert_eq!(ledger.damaged("s3").unwrap().len(), 2);
+        ledger.arrived("s3", &list[0], None, 50).unwrap();
+        ledger.is_whole("s3", "packs/b", 50).unwrap();
+        ledger.seen("s3", &list, 60).unwrap();
+        assert_eq!((ledger.known("s3").unwrap().len(), ledger.damaged("s3").unwrap().len()), (2, 0));
+        let proved = ledger.proved("s3").unwrap();
+        assert!(proved.contains_key("packs/a") && !proved.contains_key("packs/b"), "{proved:?}");
     }
 
     #[test]

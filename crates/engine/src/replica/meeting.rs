@@ -6,6 +6,7 @@
 use super::about::{self, About};
 use super::push::Push;
 use super::read_small;
+use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::store::{Fault, Kind, Result, Straight};
 use crate::vault::{checked_json, description, durable};
@@ -16,6 +17,7 @@ pub const ADOPTED: &str = "adopted";
 impl Push<'_> {
     /// Says what the vault is, or finds that it was said. Fails where another vault or another root is there.
     pub(super) fn meet(&self) -> Result<()> {
+        self.refuse_an_empty_folder()?;
         let ours = durable::read_small(&self.vault.dir().join(description::FILE), checked_json::MAX_LEN)?;
         self.retry(|| {
             let Some(theirs) = self.read_small(description::FILE)? else {
@@ -45,6 +47,24 @@ impl Push<'_> {
             }
         })?;
         self.refuse_another_root()
+    }
+
+    /// A disk that is not mounted may look like an empty folder. What was brought there is not brought there a second time before
+    /// somebody has said that it is right so, by making the vault's own folder.
+    fn refuse_an_empty_folder(&self) -> Result<()> {
+        let Target::Folder(folder) = self.target else { return Ok(()) };
+        let place = folder.path.join(self.vault.id());
+        let knows = lock(self.ledger).has(self.name(), description::FILE)?.is_some();
+        // A folder that is not there itself the store refuses.
+        if !knows || !folder.path.is_dir() || place.exists() {
+            return Ok(());
+        }
+        Err(self.refuse(format!(
+            "This vault was synced to {0}, and nothing of it is there now. Is the right disk mounted there? Mount it, and try again. \
+             If the disk is a new one, or was emptied, make the folder {1}: then all is sent anew. Nothing was written.",
+            folder.path.display(),
+            place.display()
+        )))
     }
 
     fn note_description(&self, bytes: &[u8]) -> Result<()> {

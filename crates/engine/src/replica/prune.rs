@@ -13,6 +13,7 @@ use super::patience::Patience;
 use super::there::{There, list_ours};
 use crate::config::cloud::Target;
 use crate::report::{BackupInfo, PruneReport, PruneVerdict, Warning};
+use crate::retention::Rules;
 use crate::store::Store;
 use crate::vault::layout::{PINS, Part};
 use crate::vault::name::BackupName;
@@ -49,6 +50,7 @@ impl Pruning<'_> {
         let judged = keep::judge(&backups, &rules, now);
         let infos: Vec<BackupInfo> = backups.iter().map(|backup| backup.info.clone()).collect();
         let mut verdicts = prune::verdicts(&infos, judged);
+        self.spare_the_last(&backups, &mut verdicts);
         let mut warnings = Vec::new();
         if let Some(message) = prune::frozen(&infos).filter(|_| !despite_suspicion) {
             verdicts.iter_mut().for_each(|verdict| verdict.keep = true);
@@ -76,24 +78,28 @@ impl Pruning<'_> {
 
     /// Newest first. One that cannot be read is known by its name, and no good one.
     fn backups(&self, there: &There<'_>) -> Result<Vec<Kept>> {
-        let marked = |folder: &str, name: &str| {
-            let mark = format!("{folder}/{name}");
-            there.has(&mark) || self.vault.dir().join(mark).exists()
-        };
+        let is_marked = |mark: &str| there.has(mark) || self.vault.dir().join(mark).exists();
         let mut backups = Vec::new();
         for (name, snapshot) in there.records()? {
-            let mut info = match snapshot {
-                Some(snapshot) => snapshot.info(),
-                None => unreadable(&name),
-            };
-            info.pinned = marked(PINS, name.as_str());
-            info.suspicious = info.suspicious.filter(|_| !marked(ACCEPTED, name.as_str()));
             let stored = there.listed.get(&format!("snapshots/{name}"));
-            let written = stored.and_then(|stored| stored.written).unwrap_or(name.millis());
-            backups.push(Kept { info, written });
+            let info = snapshot.map(|snapshot| snapshot.info());
+            backups.push(Kept::new(&name, info, stored.and_then(|stored| stored.written), is_marked));
         }
-        backups.sort_by(|a, b| (b.info.timestamp, &b.info.backup).cmp(&(a.info.timestamp, &a.info.backup)));
+        keep::sort(&mut backups);
         Ok(backups)
+    }
+
+    /// What is not here any more, or never was, may be nowhere else: of that stays what the vault's own rules keep, too. What other
+    /// targets have does not count: they drop by rules of their own.
+    fn spare_the_last(&self, backups: &[Kept], verdicts: &mut [PruneVerdict]) {
+        let rules = Rules::of(self.config).seeing(watch::days(self.vault.dir()));
+        let ours = keep::judge(backups, &rules, self.control.now());
+        for (verdict, ours) in verdicts.iter_mut().zip(ours).filter(|(verdict, ours)| !verdict.keep && ours.keep) {
+            if !self.vault.dir().join(format!("snapshots/{}", verdict.backup)).exists() {
+                verdict.keep = true;
+                verdict.why = format!("not in the vault any more, whose own rules keep it: {}", ours.why);
+            }
+        }
     }
 
     fn remove_records(&self, gone: &[String], there: &There<'_>) -> Result<()> {
@@ -183,26 +189,5 @@ impl Pruning<'_> {
     fn has_new_records(&self, there: &There<'_>) -> Result<bool> {
         let now = list_ours(self.store, self.patience, self.control)?;
         Ok(now.keys().any(|object| object.starts_with("snapshots/") && !there.has(object)))
-    }
-}
-
-fn unreadable(name: &BackupName) -> BackupInfo {
-    BackupInfo {
-        backup: name.to_string(),
-        kind: name.kind(),
-        timestamp: name.millis(),
-        note: None,
-        size: 0,
-        total_size: 0,
-        items: 0,
-        categories: Default::default(),
-        full: false,
-        degraded: true,
-        covers: Vec::new(),
-        suspicious: None,
-        pinned: false,
-        verified_at: None,
-        location: Vec::new(),
-        cloud: "off".into(),
     }
 }

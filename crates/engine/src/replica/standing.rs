@@ -83,8 +83,11 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
         }
     };
     let standing = standing.unwrap_or_default();
-    let last_failure =
-        standing.failure.map(|failure| CloudFailure { at: failure.at, code: failure.code, message: failure.message });
+    let damaged = known.map_or(Ok(None), |ledger| damage(ledger, name))?;
+    let last_failure = standing
+        .failure
+        .map(|failure| CloudFailure { at: failure.at, code: failure.code, message: failure.message })
+        .or(damaged);
     let state = match (&last_failure, pending.objects) {
         _ if !config.syncs() => CloudState::Off,
         (Some(_), _) => CloudState::Failing,
@@ -100,6 +103,22 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
         last_success: standing.success,
         last_failure,
     })
+}
+
+/// What was found damaged there, and is still so.
+fn damage(ledger: &Ledger, target: &str) -> Result<Option<CloudFailure>> {
+    let damaged = ledger.damaged(target)?;
+    Ok(damaged.first().map(|(object, at)| {
+        let others = match damaged.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "{target}: {object}{others} there is not what was written. `lifeboat sync` sends again what is whole here; \
+             `lifeboat verify --target {target} --deep` says what is not."
+        );
+        CloudFailure { at: *at, code: "E_CORRUPT".into(), message }
+    }))
 }
 
 /// What one target is known to have of the records, and what its rules have dropped.

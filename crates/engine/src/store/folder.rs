@@ -94,6 +94,24 @@ impl Folder {
     }
 }
 
+/// Do two folders lie on one disk, as far as can be told?
+pub fn are_on_one_disk(one: &Path, other: &Path) -> bool {
+    disk(one).is_some_and(|disk_of_one| Some(disk_of_one) == disk(other))
+}
+
+#[cfg(unix)]
+fn disk(folder: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    folder.metadata().ok().map(|metadata| metadata.dev())
+}
+
+/// The letter of the drive, or the share.
+#[cfg(not(unix))]
+fn disk(folder: &Path) -> Option<std::ffi::OsString> {
+    let real = folder.canonicalize().ok()?;
+    real.components().next().map(|first| first.as_os_str().to_ascii_lowercase())
+}
+
 impl Store for Folder {
     fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored> {
         let path = self.path(object)?;

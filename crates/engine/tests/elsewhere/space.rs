@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use lifeboat_engine::Control;
+use lifeboat_engine::config::cloud::{S3, Target};
 use lifeboat_engine::report::*;
 use lifeboat_engine::store::Store;
 
@@ -20,6 +21,10 @@ fn days_ago(days: i64) -> (Control, Arc<AtomicI64>) {
 }
 
 fn three_backups() -> (Synced, Vec<String>, Control) {
+    three_of(BackupType::Manual)
+}
+
+fn three_of(kind: BackupType) -> (Synced, Vec<String>, Control) {
     let mut bot = Bot::new();
     bot.config.local_retention_days = 7;
     let synced = Synced::new(bot, &["gdrive"]);
@@ -29,10 +34,22 @@ fn three_backups() -> (Synced, Vec<String>, Control) {
         now.store(jiff::Timestamp::now().as_millisecond() - (30 - days) * DAY, Ordering::Relaxed);
         synced.bot.write("uploads/new.jpg", &noise(3_000_000, 40 + n as u64));
         let options = BackupOptions::default();
-        names.push(synced.engine().create_backup(BackupType::Manual, &options, &control).unwrap().backup);
+        names.push(synced.engine().create_backup(kind, &options, &control).unwrap().backup);
     }
     now.store(jiff::Timestamp::now().as_millisecond(), Ordering::Relaxed);
     (synced, names, control)
+}
+
+/// As the bot itself sends them, which remembers what it has sent.
+fn sent(synced: &Synced, control: &Control) {
+    let report = synced.engine().sync(None, control).unwrap();
+    assert!(report.pending == 0 && report.failed.is_empty(), "{report:?}");
+}
+
+/// How many backups are here after a pruning.
+fn left(synced: &Synced, control: &Control) -> usize {
+    synced.engine().prune(&PruneOptions { at_once: true, ..PruneOptions::default() }, control).unwrap();
+    here(synced).len()
 }
 
 fn here(synced: &Synced) -> Vec<String> {
@@ -49,7 +66,7 @@ fn old_copies_here_go_when_a_target_has_them_whole_and_are_listed_restored_and_d
     let (synced, names, control) = three_backups();
     synced.engine().prune(&PruneOptions { at_once: true, ..PruneOptions::default() }, &control).unwrap();
     assert_eq!(here(&synced).len(), 3, "no target has any");
-    synced.sync();
+    sent(&synced, &control);
     let report = synced.engine().prune(&PruneOptions { at_once: true, ..PruneOptions::default() }, &control).unwrap();
     assert_eq!(report.removed, 2, "{report:?}");
     assert_eq!(here(&synced), [names[2].clone()], "the newest good one stays, however old");
@@ -76,7 +93,7 @@ fn old_copies_here_go_when_a_target_has_them_whole_and_are_listed_restored_and_d
 #[test]
 fn what_a_target_has_in_half_or_cannot_be_asked_for_stays_here() {
     let (synced, _, control) = three_backups();
-    synced.sync();
+    sent(&synced, &control);
     let place = &synced.places[0];
     let packs = place.names("packs/");
     place.replace(&packs[0], |bytes| bytes[1..].to_vec());
@@ -104,9 +121,86 @@ fn for_room_older_backups_go_only_when_a_target_has_them() {
     assert_eq!(error.code(), "E_STORAGE_LIMIT", "{error}");
     assert!(error.to_string().contains("no target has yet"), "{error}");
     assert_eq!(here(&synced).len(), 3, "no target has any");
-    synced.sync();
+    sent(&synced, &control);
     let result = backup(&synced).unwrap();
     assert!(result.warnings.iter().any(|warning| warning.message.contains("gdrive has it")), "{:?}", result.warnings);
     let left = here(&synced);
     assert!(left.contains(&result.backup) && left.contains(&names[2]) && !left.contains(&names[0]), "{left:?}");
+}
+
+/// From where this server may not delete.
+fn append_only(name: &str) -> Target {
+    Target::S3(S3 { name: Some(name.into()), bucket: "b".into(), append_only: true, ..S3::default() })
+}
+
+fn rot(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.iter_mut().step_by(100).for_each(|byte| *byte ^= 4);
+    bytes
+}
+
+#[test]
+fn damage_that_was_found_at_a_target_is_remembered_and_no_copy_here_goes_until_it_is_made_good() {
+    let (mut synced, _, control) = three_backups();
+    synced.bot.config.cloud = vec![append_only("gdrive")];
+    sent(&synced, &control);
+    let place = synced.places[0].clone();
+    place.names("packs/").iter().for_each(|pack| place.replace(pack, rot));
+    let report = synced.engine().verify_target("gdrive", true, &control).unwrap();
+    assert!(!report.ok && report.damaged.iter().all(|damage| !damage.healed), "{report:?}");
+    assert_eq!(left(&synced, &control), 3);
+    let status = synced.engine().status().unwrap();
+    let target = &status.cloud[0];
+    assert!(target.state == CloudState::Failing && target.pending > 0, "{target:?}");
+    assert!(target.last_failure.as_ref().unwrap().message.contains("not what was written"), "{target:?}");
+    sent(&synced, &control);
+    assert!(synced.engine().verify_target("gdrive", true, &control).unwrap().ok, "all of it was sent again");
+    assert_eq!(synced.engine().status().unwrap().cloud[0].state, CloudState::Synced);
+    assert_eq!(left(&synced, &control), 1);
+}
+
+#[test]
+fn no_copy_here_goes_for_a_target_that_could_not_be_opened_or_has_another_record() {
+    let (synced, names, control) = three_backups();
+    sent(&synced, &control);
+    let place = &synced.places[0];
+    let keys = place.names("keys/");
+    let harm = |objects: &[String], change: fn(Vec<u8>) -> Vec<u8>| {
+        objects.iter().for_each(|object| place.replace(object, change));
+        assert_eq!(left(&synced, &control), 3, "{objects:?}");
+        synced.sync();
+    };
+    harm(&["vault.json".into()], rot);
+    harm(&keys, rot);
+    harm(&[format!("snapshots/{}", names[0]), format!("snapshots/{}", names[1])], rot);
+    for objects in [vec!["vault.json".into()], keys] {
+        objects.iter().for_each(|object: &String| place.delete(object).unwrap());
+        assert_eq!(left(&synced, &control), 3, "{objects:?} gone");
+        synced.sync();
+    }
+    assert_eq!(left(&synced, &control), 1);
+}
+
+#[test]
+fn no_copy_here_goes_for_packs_that_were_only_listed_before_they_are_read_back() {
+    let (synced, _, control) = three_backups();
+    // Somebody has put them there, and nobody has read them.
+    synced.sync();
+    sent(&synced, &control);
+    assert_eq!(left(&synced, &control), 3);
+    assert!(synced.engine().verify_target("gdrive", true, &control).unwrap().ok);
+    assert_eq!(left(&synced, &control), 1);
+}
+
+#[test]
+fn no_copy_here_goes_for_a_target_whose_own_rules_keep_fewer() {
+    let (mut synced, _, control) = three_of(BackupType::Daily);
+    let keep = |synced: &mut Synced, count| match &mut synced.bot.config.cloud[0] {
+        Target::Folder(folder) => folder.keep = [(BackupType::Daily, count)].into(),
+        other => panic!("{other:?}"),
+    };
+    keep(&mut synced, 1);
+    sent(&synced, &control);
+    assert_eq!(left(&synced, &control), 3, "the target drops them tomorrow");
+    keep(&mut synced, 2);
+    assert_eq!(left(&synced, &control), 2);
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use lifeboat_engine::config::ScheduleConfig;
 use lifeboat_engine::config::cloud::{Folder, Keep, S3, Target};
 use lifeboat_engine::report::{BackupOptions, BackupType, PruneOptions};
 use lifeboat_engine::{Config, Control, Engine};
@@ -80,9 +81,7 @@ fn a_target_that_keeps_more_has_what_is_here_no_more_and_all_that_it_needs() {
     let mut bot = Bot::new();
     let stores = synced(&mut bot, &["s3"]);
     keeping(&mut bot, [(BackupType::Daily, 5)].into());
-    bot.config
-        .schedules
-        .insert(BackupType::Daily, lifeboat_engine::config::ScheduleConfig { keep: Some(1), ..Default::default() });
+    bot.config.schedules.insert(BackupType::Daily, ScheduleConfig { keep: Some(1), ..Default::default() });
     let from = now() - 30 * DAY;
     let store = stores.0["s3"].clone();
     days(&bot, &stores, from, 4);
@@ -147,13 +146,24 @@ fn a_target_is_pruned_from_a_machine_that_has_only_what_opens_the_vault() {
     }
     bot.engine().sync(None, &Control::silent()).unwrap();
     let vault = disk.join(opened(&bot.config).id());
-    let elsewhere = Engine::new(Config { backup_dir: bot.dir.path().join("none"), ..bot.config.clone() });
-    let prune = |dry_run| {
+    let mut elsewhere_config = Config { backup_dir: bot.dir.path().join("none"), ..bot.config.clone() };
+    let elsewhere = Engine::new(elsewhere_config.clone());
+    let prune_with = |engine: &Engine, dry_run| {
         let options = PruneOptions { dry_run, ..PruneOptions::default() };
-        elsewhere.prune_target("folder", None, &options, &Control::silent()).unwrap()
+        engine.prune_target("folder", None, &options, &Control::silent()).unwrap()
     };
+    let prune = |dry_run| prune_with(&elsewhere, dry_run);
     assert_eq!(prune(true).removed, 0, "all of it has just arrived");
     written_when_named(&vault, from);
+    let report = prune(true);
+    assert_eq!(
+        report.removed, 0,
+        "the vault's own rules keep them, and nobody knows here whether it has them: {report:?}"
+    );
+    let daily = ScheduleConfig { keep: Some(2), ..ScheduleConfig::default() };
+    elsewhere_config.schedules.insert(BackupType::Daily, daily);
+    let elsewhere = Engine::new(elsewhere_config);
+    let prune = |dry_run| prune_with(&elsewhere, dry_run);
     let report = prune(true);
     assert_eq!((report.removed, report.backups.len()), (3, 5), "{report:?}");
     assert_eq!(std::fs::read_dir(vault.join("snapshots")).unwrap().count(), 5);
@@ -180,4 +190,37 @@ fn written_when_named(vault: &Path, from: i64) {
             std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
         }
     }
+}
+
+#[test]
+fn a_target_does_not_drop_what_is_here_no_more_as_long_as_the_vaults_own_rules_keep_it() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["s3"]);
+    let store = stores.0["s3"].clone();
+    let from = now() - 30 * DAY;
+    days(&bot, &stores, from, 6);
+    let mut records: Vec<_> = std::fs::read_dir(bot.vault().join("snapshots")).unwrap().collect();
+    records.sort_by_key(|entry| entry.as_ref().unwrap().file_name());
+    let gone: Vec<String> = records
+        .into_iter()
+        .take(3)
+        .map(|entry| entry.unwrap())
+        .inspect(|entry| std::fs::remove_file(entry.path()).unwrap())
+        .map(|entry| format!("snapshots/{}", entry.file_name().into_string().unwrap()))
+        .collect();
+    keeping(&mut bot, [(BackupType::Daily, 1)].into());
+    for day in 8..11 {
+        sync_at(&bot, &stores, from + day * DAY);
+    }
+    let there = store.objects();
+    assert!(gone.iter().all(|record| there.contains_key(record)), "they are nowhere else");
+    assert_eq!(there.keys().filter(|object| object.starts_with("snapshots/")).count(), 4, "of those here one stays");
+    is_whole(&bot, &store);
+    // When the vault's own rules keep them no more, they go.
+    let daily = ScheduleConfig { keep: Some(1), ..ScheduleConfig::default() };
+    bot.config.schedules.insert(BackupType::Daily, daily);
+    for day in 12..14 {
+        sync_at(&bot, &stores, from + day * DAY);
+    }
+    assert!(gone.iter().all(|record| !store.objects().contains_key(record)));
 }

@@ -86,6 +86,72 @@ fn a_mounted_disk_gets_a_vault_that_can_be_used_as_it_is() {
     assert_eq!(bot.engine().sync_due(&Control::silent()).unwrap(), None, "nothing waits");
 }
 
+#[test]
+fn a_disk_that_is_not_mounted_any_more_and_is_an_empty_folder_is_not_filled_before_somebody_says_so() {
+    let mut bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let (disk, away) = (bot.dir.path().join("disk"), bot.dir.path().join("away"));
+    bot.config.cloud = vec![Target::Folder(Folder { path: disk.clone(), ..Folder::default() })];
+    std::fs::create_dir(&disk).unwrap();
+    let sync = || bot.engine().sync(None, &Control::silent()).unwrap();
+    let first = sync();
+    assert!(first.pending == 0 && first.failed.is_empty(), "{first:?}");
+    std::fs::rename(&disk, &away).unwrap();
+    std::fs::create_dir(&disk).unwrap();
+    for _ in 0..2 {
+        let report = sync();
+        assert!(report.failed[0].message.contains("mounted"), "{report:?}");
+        assert_eq!(std::fs::read_dir(&disk).unwrap().count(), 0);
+        assert_eq!(bot.engine().status().unwrap().cloud[0].state, CloudState::Failing);
+    }
+    std::fs::remove_dir(&disk).unwrap();
+    std::fs::rename(&away, &disk).unwrap();
+    let report = sync();
+    assert!(report.failed.is_empty() && report.uploaded == 0, "mounted again, it has all: {report:?}");
+    // A new disk, and somebody says that it is right so.
+    std::fs::remove_dir_all(&disk).unwrap();
+    let vault = disk.join(opened(&bot.config).id());
+    std::fs::create_dir_all(&vault).unwrap();
+    let report = sync();
+    assert!(report.failed.is_empty() && report.uploaded >= first.uploaded, "{report:?}");
+    let there = lifeboat_engine::Engine::new(Config { backup_dir: vault, cloud: Vec::new(), ..bot.config.clone() });
+    assert!(there.verify(None, true, &Control::silent()).unwrap().ok);
+}
+
+#[test]
+fn no_copy_here_goes_for_a_folder_on_the_vaults_own_disk_and_the_doctor_says_so() {
+    use lifeboat_engine::report::PruneOptions;
+    let bot = Bot::new();
+    let old = jiff::Timestamp::now().as_millisecond() - 100 * 24 * 3_600_000;
+    let then = Control::silent().with_clock(move || old);
+    bot.engine().create_backup(BackupType::Manual, &Default::default(), &then).unwrap();
+    bot.backup(BackupType::Manual);
+    let left = |bot: &Bot, folder: &std::path::Path| {
+        let config = Config {
+            cloud: vec![Target::Folder(Folder { path: folder.into(), ..Folder::default() })],
+            ..bot.config.clone()
+        };
+        let engine = lifeboat_engine::Engine::new(config);
+        assert!(engine.sync(None, &Control::silent()).unwrap().failed.is_empty());
+        engine.prune(&PruneOptions::default(), &Control::silent()).unwrap();
+        let diagnosis = engine.doctor(None, &Control::silent()).unwrap();
+        let check = diagnosis.checks.into_iter().find(|check| check.name == "target folder").unwrap();
+        (std::fs::read_dir(bot.vault().join("snapshots")).unwrap().count(), check)
+    };
+    let disk = bot.dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let (count, check) = left(&bot, &disk);
+    assert_eq!(count, 2);
+    assert!(check.ok && check.message.contains("same disk") && check.mend.is_some(), "{check:?}");
+    // Another disk, where this machine has one.
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else { return };
+    if lifeboat_engine::store::folder::are_on_one_disk(other.path(), &bot.vault()) {
+        return;
+    }
+    let (count, check) = left(&bot, other.path());
+    assert!(count == 1 && !check.message.contains("same disk"), "{count} {check:?}");
+}
+
 /// Somebody does not want to wait any longer.
 fn cancelled_soon() -> Control {
     let control = Control::silent();
