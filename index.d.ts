@@ -1113,7 +1113,11 @@ export interface Config {
   compression?: boolean | { level: number }
   /** Bytes, or text such as `'5GB'`, which is the default. */
   maxLocalStorage?: number | string
-  /** So long the copy here lives of a backup that a target in `cloud` has whole, unless it is the newest good one. Default 7. */
+  /**
+   * So long the copy here lives of a backup that a target in `cloud` has whole, unless it is the newest good one. Default 7. A target
+   * has it where its own `keep` keeps it, its packs were sent from here or read back, and no damage of it is known; a folder on the
+   * vault's own disk never has.
+   */
   localRetentionDays?: number
   /** Such as `'Asia/Jakarta'`. Default: the host's. The command line reads and prints times in it, too. */
   timezone?: string
