@@ -19,7 +19,7 @@ use crate::{Error, Result};
 
 pub const FILE: &str = "replica.sqlite";
 /// Raised whenever the tables change: an older or newer ledger is thrown away and built again.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// For whoever only looks.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -43,11 +43,12 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
     CREATE TABLE dropped (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
     CREATE TABLE spare (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
+    CREATE TABLE warnings (target TEXT NOT NULL, message TEXT NOT NULL);
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// What is known of the objects of a target.
-const BY_TARGET: [&str; 5] = ["objects", "sessions", "unneeded", "dropped", "spare"];
+const BY_TARGET: [&str; 6] = ["objects", "sessions", "unneeded", "dropped", "spare", "warnings"];
 
 pub struct Ledger {
     db: Database,
@@ -251,6 +252,12 @@ impl Ledger {
         self.in_one(|db| part.iter().try_for_each(|stored| put_seen(db, target, stored, listing)))
     }
 
+    /// Records that were known, and are not in the list of this number.
+    pub fn unseen_records(&self, target: &str, listing: i64) -> Result<Vec<String>> {
+        let sql = "SELECT object FROM objects WHERE target = ?1 AND seen <> ?2 AND object GLOB 'snapshots/*'";
+        self.db.query(sql, params![target, listing], |row| row.get(0))
+    }
+
     /// The list is whole: what was not in it is not there. Returns how many objects were known that are not.
     pub fn listed(&self, target: &str, listing: i64) -> Result<usize> {
         self.in_one(|db| {
@@ -271,7 +278,7 @@ impl Ledger {
             for table in BY_TARGET {
                 db.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [target])?;
             }
-            db.execute("UPDATE targets SET listed = NULL WHERE name = ?1", [target]).map(drop)
+            db.execute("UPDATE targets SET listed = NULL, about = NULL WHERE name = ?1", [target]).map(drop)
         })
     }
 
@@ -352,6 +359,19 @@ impl Ledger {
     pub fn spare(&self, target: &str) -> Result<HashSet<String>> {
         let rows = self.db.query("SELECT object FROM spare WHERE target = ?1", params![target], |row| row.get(0))?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// What its last pruning could not do, and why: these are all of it.
+    pub fn set_warnings<'a>(&self, target: &str, mut messages: impl Iterator<Item = &'a str>) -> Result<()> {
+        self.in_one(|db| {
+            db.execute("DELETE FROM warnings WHERE target = ?1", [target])?;
+            messages
+                .try_for_each(|message| db.execute("INSERT INTO warnings VALUES (?1, ?2)", [target, message]).map(drop))
+        })
+    }
+
+    pub fn warnings(&self, target: &str) -> Result<Vec<String>> {
+        self.db.query("SELECT message FROM warnings WHERE target = ?1", params![target], |row| row.get(0))
     }
 
     /// A number that is remembered besides.
