@@ -380,6 +380,8 @@ export interface SyncReport {
   pending: number
   /** `object` is empty where it is the target itself that failed. */
   failed: { object: string; target: string; code: ErrorCode; message: string }[]
+  /** What is not right at a target, and no failure: that nothing is pruned there, and why. `path` is its name. Absent where all is. */
+  warnings?: Warning[]
 }
 
 /** What long operations have in common. */
@@ -532,7 +534,10 @@ export interface BackupInfo {
   verifiedAt?: number
   /** Where it lies: `'local'`, and the names of targets, as far as that is known here. */
   location: string[]
-  /** `synced`: all of it is at every target, as they have said. */
+  /**
+   * `queued`: it goes to a target by itself. `synced`: it is at every target whose rules keep it, and at one at least, as they have
+   * said. `off`: nothing brings it anywhere: there is no target, `cloudSync` is false, or the rules of every target have dropped it.
+   */
   cloud: 'off' | 'queued' | 'synced'
 }
 
@@ -931,6 +936,8 @@ export interface Status {
     lastSuccess?: number
     /** Absent where it went well since. */
     lastFailure?: { at: number; code: ErrorCode; message: string }
+    /** What its last pruning could not do, and why. Absent where there is nothing. */
+    warnings?: string[]
   }[]
   storage: {
     /** Bytes of everything in the vault's folder. */

@@ -41,7 +41,7 @@ pub enum Error {
         progress: String,
     },
 
-    #[error("The operation was cancelled. Nothing of it was kept.")]
+    #[error("The operation was cancelled. It left nothing half done.")]
     Aborted,
 
     /// An object of the vault is not what was written. `object` is its path inside the vault.

@@ -28,7 +28,7 @@ pub struct PruneArgs {
     /// Remove from this target what its own rules do not keep, and not from the vault here.
     #[arg(long, value_name = "NAME", conflicts_with = "at_once")]
     pub target: Option<String>,
-    /// Of several vaults at the target, where none is here: the one of this id, as the command `vaults` lists it.
+    /// Of several vaults at the target, where none is here (where one is, no other is pruned): the one of this id, as the command `vaults` lists it.
     #[arg(long, value_name = "ID", requires = "target")]
     pub vault_id: Option<String>,
 }

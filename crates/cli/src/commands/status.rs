@@ -62,6 +62,9 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
     for (index, target) in status.cloud.iter().enumerate() {
         let name = if index == 0 { "Targets" } else { "" };
         line(name, format!("{} ({}): {}", target.target, target.provider, standing(target)))?;
+        for warning in &target.warnings {
+            line("", shell::for_here(warning).into_owned())?;
+        }
     }
     for (index, (kind, at)) in status.last_success.iter().enumerate() {
         let name = if index == 0 { "Last good" } else { "" };

@@ -7,7 +7,7 @@ use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::SyncReport;
 
-use crate::output::{count, escaped, size};
+use crate::output::{count, escaped, size, warnings};
 use crate::session::{Session, Vault};
 use crate::{exit, priority};
 
@@ -41,5 +41,5 @@ fn show(out: &mut dyn Write, report: &SyncReport) -> io::Result<()> {
         let what = if failure.object.is_empty() { &failure.target } else { &failure.object };
         writeln!(out, "  {}: {} ({})", escaped(what), escaped(&failure.message), failure.code)?;
     }
-    Ok(())
+    warnings(out, &report.warnings)
 }

@@ -14,7 +14,7 @@ use crate::seal::keyring::Credentials;
 use crate::store::Store;
 use crate::vault::layout::{KEYS, Part};
 use crate::vault::{Vault, checked_json, description, durable};
-use crate::{Config, Control, Error, Result, marriage, watch};
+use crate::{Config, Control, Error, Result, marriage};
 
 impl Engine {
     /// Brings everything that waits to its targets, or to one of them, and waits for that. What another process is at it waits
@@ -35,13 +35,17 @@ impl Engine {
     /// What the scheduler of an app does again and again. `None`: nothing waits, or somebody else is at it.
     pub fn sync_due(&self, control: &Control) -> Result<Option<SyncReport>> {
         let dir = &self.config.backup_dir;
-        if !Vault::exists(dir) || !standing::is_due(&self.config, dir, control.now()) {
+        if !Vault::exists(dir) || standing::due(&self.config, dir, control.now()).is_empty() {
             return Ok(None);
         }
         // Before the vault is opened, which takes a second: of many hosts one goes on.
         let Some(turn) = Turn::take(dir, false, control)? else { return Ok(None) };
         let vault = self.vault()?;
-        let targets: Vec<&Target> = self.config.cloud.iter().collect();
+        // Whoever had the turn before may have done it. A target that is to be left alone is not asked for the sake of another.
+        let targets = standing::due(&self.config, dir, control.now());
+        if targets.is_empty() {
+            return Ok(None);
+        }
         let report = self.sync_with(&vault, &targets, control).map(Some);
         drop(turn);
         report
@@ -66,7 +70,8 @@ impl Engine {
     }
 
     /// Removes from a target what its rules do not keep. Also from a machine that has nothing but what opens the vault: then the
-    /// vault there is the one of this `vault_id`, which need not be named where there is one only.
+    /// vault there is the one of this `vault_id`, which need not be named where there is one only. Where a vault
+    /// is here, no other one is pruned.
     pub fn prune_target(
         &self,
         target: &str,
@@ -78,6 +83,15 @@ impl Engine {
         if Vault::exists(&self.config.backup_dir) {
             let vault = &self.vault()?;
             marriage::refuse_another(vault, config)?;
+            if let Some(id) = vault_id.filter(|id| *id != vault.id()) {
+                return Err(Error::Config {
+                    message: format!(
+                        "The vault here is {}, and not {id}. Only the vault here is pruned from here: leave `--vault-id` out, or \
+                         prune that one where no vault is.",
+                        vault.id()
+                    ),
+                });
+            }
             let _turn = Turn::take(vault.dir(), options.wait, control)?.ok_or_else(|| Error::Cloud {
                 message: "A sync of this vault is at work. Wait for it, or ask to wait (`--wait`).".into(),
             })?;
@@ -127,7 +141,6 @@ impl Engine {
         let recorder = self.recorder("SYNC", None, control);
         let (config, opener, patience) = (&self.config, self.opener.as_ref(), Patience::default());
         let synced = Sync { vault, config, opener, patience, control }.run(targets)?;
-        synced.news.iter().for_each(|news| watch::tell(vault.dir(), news, control));
         // Of each try on a network that is down there is nothing to be remembered.
         if synced.report.uploaded > 0 || !synced.news.is_empty() {
             return recorder.end(Ok(synced.report), silent);

@@ -46,11 +46,12 @@ const SCHEMA: &str = "
         target TEXT NOT NULL, object TEXT NOT NULL, found INTEGER NOT NULL, PRIMARY KEY (target, object)
     ) WITHOUT ROWID;
     CREATE TABLE spare (target TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (target, object)) WITHOUT ROWID;
+    CREATE TABLE warnings (target TEXT NOT NULL, message TEXT NOT NULL);
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
 /// What is known of the objects of a target.
-const BY_TARGET: [&str; 6] = ["objects", "sessions", "unneeded", "dropped", "damaged", "spare"];
+const BY_TARGET: [&str; 7] = ["objects", "sessions", "unneeded", "dropped", "damaged", "spare", "warnings"];
 
 pub struct Ledger {
     db: Database,
@@ -258,6 +259,12 @@ impl Ledger {
         self.in_one(|db| part.iter().try_for_each(|stored| put_seen(db, target, stored, listing)))
     }
 
+    /// Records that were known, and are not in the list of this number.
+    pub fn unseen_records(&self, target: &str, listing: i64) -> Result<Vec<String>> {
+        let sql = "SELECT object FROM objects WHERE target = ?1 AND seen <> ?2 AND object GLOB 'snapshots/*'";
+        self.db.query(sql, params![target, listing], |row| row.get(0))
+    }
+
     /// The list is whole: what was not in it is not there. Returns how many objects were known that are not.
     pub fn listed(&self, target: &str, listing: i64) -> Result<usize> {
         self.in_one(|db| {
@@ -278,7 +285,7 @@ impl Ledger {
             for table in BY_TARGET {
                 db.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [target])?;
             }
-            db.execute("UPDATE targets SET listed = NULL WHERE name = ?1", [target]).map(drop)
+            db.execute("UPDATE targets SET listed = NULL, about = NULL WHERE name = ?1", [target]).map(drop)
         })
     }
 
@@ -391,6 +398,19 @@ impl Ledger {
     pub fn spare(&self, target: &str) -> Result<HashSet<String>> {
         let rows = self.db.query("SELECT object FROM spare WHERE target = ?1", params![target], |row| row.get(0))?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// What its last pruning could not do, and why: these are all of it.
+    pub fn set_warnings<'a>(&self, target: &str, mut messages: impl Iterator<Item = &'a str>) -> Result<()> {
+        self.in_one(|db| {
+            db.execute("DELETE FROM warnings WHERE target = ?1", [target])?;
+            messages
+                .try_for_each(|message| db.execute("INSERT INTO warnings VALUES (?1, ?2)", [target, message]).map(drop))
+        })
+    }
+
+    pub fn warnings(&self, target: &str) -> Result<Vec<String>> {
+        self.db.query("SELECT message FROM warnings WHERE target = ?1", params![target], |row| row.get(0))
     }
 
     /// A number that is remembered besides.

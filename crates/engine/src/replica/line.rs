@@ -12,8 +12,10 @@ use crate::vault::layout::{Object, Part};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     Done,
-    /// It is not here any more, or is damaged here. What stands behind it may need it, and waits.
+    /// It is not here any more. What stands behind it may need it, and waits.
     NotHere,
+    /// It is damaged here. Records behind it may need it, and wait; packs do not.
+    Damaged,
 }
 
 #[derive(Default)]
@@ -22,10 +24,11 @@ struct State {
     /// Those of packs.
     under_way: BTreeSet<usize>,
     stopped: bool,
+    is_damaged: bool,
     fault: Option<Fault>,
 }
 
-/// Sends `objects` in order by `send`, so many at a time. False: one was not here, and what stands behind it was not sent.
+/// Sends `objects` in order by `send`, so many at a time. False: one was not here, or damaged, and what may need it was not sent.
 pub fn send_all(objects: Vec<Object>, at_a_time: usize, send: impl Fn(&Object) -> Result<Sent> + Sync) -> Result<bool> {
     let waiting: VecDeque<_> = objects.into_iter().enumerate().collect();
     let threads = at_a_time.min(waiting.len());
@@ -41,6 +44,10 @@ pub fn send_all(objects: Vec<Object>, at_a_time: usize, send: impl Fn(&Object) -
                     match sent {
                         Ok(Ok(Sent::Done)) => {}
                         Ok(Ok(Sent::NotHere)) => state.stopped = true,
+                        Ok(Ok(Sent::Damaged)) => {
+                            state.is_damaged = true;
+                            state.waiting.retain(|(behind, other)| other.part != Part::Snapshot || *behind < number);
+                        }
                         Ok(Err(fault)) => {
                             state.stopped = true;
                             state.fault.get_or_insert(fault);
@@ -56,8 +63,9 @@ pub fn send_all(objects: Vec<Object>, at_a_time: usize, send: impl Fn(&Object) -
             });
         }
     });
-    let State { stopped, fault, .. } = state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    fault.map_or(Ok(!stopped), Err)
+    let State { stopped, is_damaged, fault, .. } =
+        state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    fault.map_or(Ok(!stopped && !is_damaged), Err)
 }
 
 fn next(state: &Mutex<State>, moved: &Condvar) -> Option<(usize, Object)> {
@@ -124,5 +132,30 @@ mod tests {
         });
         assert!(!sent.unwrap());
         assert_eq!(arrived.into_inner().unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn one_that_is_damaged_holds_up_records_behind_it_and_nothing_else() {
+        let objects = vec![
+            object(Part::Pack, "a"),
+            object(Part::Snapshot, "of a"),
+            object(Part::Pack, "b"),
+            object(Part::Snapshot, "of b"),
+            object(Part::Pack, "c"),
+        ];
+        for at_a_time in [1, 4] {
+            let arrived = Mutex::new(Vec::new());
+            let sent = send_all(objects.clone(), at_a_time, |object| {
+                if object.name == "b" {
+                    return Ok(Sent::Damaged);
+                }
+                lock(&arrived).push(object.name.clone());
+                Ok(Sent::Done)
+            });
+            assert!(!sent.unwrap());
+            let mut arrived = arrived.into_inner().unwrap();
+            arrived.sort();
+            assert_eq!(arrived, ["a", "c", "of a"]);
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`sync`] | all targets, each in a thread of its own |
 //! | [`push`] | one target, from the first look at it to the note that it is up to date |
+//! | `compare.rs` | is there what the ledger says? |
 //! | [`meeting`] | is what lies there this vault, and nobody else's? |
 //! | [`needs`] | which packs a backup needs |
 //! | `read_back.rs` | what is there is compared with what is here, a part each week |
@@ -17,6 +18,7 @@
 //! | [`about`] | the note about a vault that others of the same target read |
 //! | [`keep`] | which backups stay at a target, and why |
 //! | [`prune`], [`there`] | removing the others; what a target holds, looked at from here |
+//! | [`unneeded`] | since when packs are needed by no backup, where no ledger says it |
 //! | [`vaults`] | all vaults of a target, and which are late |
 //! | [`bandwidth`], [`patience`] | how fast, and how often |
 //! | [`turn`] | one process at a time |
@@ -35,6 +37,7 @@
 
 pub mod about;
 pub mod bandwidth;
+mod compare;
 pub mod fetch;
 pub mod heal;
 pub mod keep;
@@ -52,6 +55,7 @@ pub mod standing;
 pub mod sync;
 pub mod there;
 pub mod turn;
+pub mod unneeded;
 pub mod vaults;
 pub mod whole;
 pub mod windows;

@@ -11,6 +11,7 @@ use super::keep::{self, DAY, Kept};
 use super::ledger::Ledger;
 use super::patience::Patience;
 use super::there::{There, list_ours};
+use super::unneeded;
 use crate::config::cloud::Target;
 use crate::report::{BackupInfo, PruneReport, PruneVerdict, Warning};
 use crate::retention::Rules;
@@ -26,7 +27,7 @@ pub struct Pruning<'a> {
     pub config: &'a Config,
     pub target: &'a Target,
     pub store: &'a dyn Store,
-    /// `None`: nothing is remembered here, as where it is pruned from elsewhere.
+    /// `None`: nothing is remembered here, as where it is pruned from elsewhere. Then a note at the target remembers it.
     pub ledger: Option<&'a Ledger>,
     pub patience: Patience,
     pub control: &'a Control,
@@ -62,6 +63,9 @@ impl Pruning<'_> {
             self.remove_records(&gone, &there)?;
         }
         let (packs_removed, freed, waiting) = self.sweep(&there, &verdicts, dry_run, &mut warnings)?;
+        if let Some(ledger) = self.ledger.filter(|_| !dry_run) {
+            ledger.set_warnings(self.target.name(), warnings.iter().map(|warning| warning.message.as_str()))?;
+        }
         Ok(PruneReport {
             dry_run,
             backups: verdicts,
@@ -142,7 +146,10 @@ impl Pruning<'_> {
             return Ok((0, 0, 0));
         };
         let now = self.control.now();
-        let before = self.ledger.map_or(Ok(HashMap::new()), |ledger| ledger.unneeded(self.target.name()))?;
+        let before = match self.ledger {
+            Some(ledger) => ledger.unneeded(self.target.name())?,
+            None => unneeded::read(self.store, self.patience, self.control)?,
+        };
         let (mut since, mut ripe, mut waiting) = (HashMap::new(), Vec::new(), 0);
         for (object, stored) in &there.listed {
             let Some(pack) = PackId::of_object(object).filter(|_| Part::of(object) == Some(Part::Pack)) else {
@@ -154,7 +161,7 @@ impl Pruning<'_> {
             // What has just arrived may belong to a backup whose record is still on its way.
             let is_young = stored.written.is_some_and(|written| now - written < DAY);
             let known = before.get(object).copied().filter(|since| *since <= now).unwrap_or(now);
-            if is_young || self.ledger.is_some() && now - known < DAY {
+            if is_young || now - known < DAY {
                 since.insert(object.clone(), known);
                 waiting += stored.size;
             } else {
@@ -180,8 +187,10 @@ impl Pruning<'_> {
             }
             (removed, freed) = (removed + 1, freed + size);
         }
-        if let Some(ledger) = self.ledger.filter(|_| !dry_run) {
-            ledger.set_unneeded(self.target.name(), &since)?;
+        match self.ledger {
+            _ if dry_run => {}
+            Some(ledger) => ledger.set_unneeded(self.target.name(), &since)?,
+            None => unneeded::write(&since, self.store, self.patience, self.control)?,
         }
         Ok((removed, freed, waiting))
     }

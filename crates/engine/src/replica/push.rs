@@ -35,10 +35,6 @@ const AT_A_TIME_ON_DRIVE: usize = 3;
 const BATCH: usize = 64;
 /// How often the list of a target is compared, in milliseconds: what somebody removes there is sent again.
 const COMPARE: i64 = 24 * 3_600_000;
-/// More objects than any vault has: a target that lists more is not one of ours.
-const MOST_OBJECTS: usize = 2_000_000;
-/// Objects of a list that are noted at once.
-const PART: usize = 1_000;
 /// Keys and pages are a few kilobytes.
 const SMALL: u64 = 1 << 20;
 /// Packs may be written anew while they are sent, again and again; some time that is not what happens.
@@ -68,6 +64,30 @@ pub struct Tally {
     /// Bytes that are under way or were, for the progress.
     sent: AtomicU64,
     pub failed: Mutex<Vec<SyncFailure>>,
+}
+
+/// What is known after some looks at what has to be sent.
+#[derive(Default)]
+struct State {
+    /// The target was listed just now: all backups are looked at.
+    all: bool,
+    /// Each backup is asked by itself what it needs.
+    careful: bool,
+    /// What must not be sent, and why.
+    unsendable: HashMap<String, String>,
+    /// Packs that the target was asked for, or that were sent.
+    sure: HashSet<String>,
+}
+
+/// What came of a look.
+enum Look {
+    Done,
+    /// Something was not here any more, and is to be looked for again.
+    Vanished,
+    /// Packs are damaged here. What does not need them was not held up, and is looked at again.
+    Damaged,
+    /// A pack that the ledger has is not there any more, and is to be sent.
+    NotThere,
 }
 
 impl Push<'_> {
@@ -102,38 +122,6 @@ impl Push<'_> {
 
     pub(super) fn retry<T>(&self, call: impl FnMut() -> Result<T>) -> Result<T> {
         self.patience.retry(self.control, call)
-    }
-
-    /// Makes the ledger say what the target lists.
-    fn compare(&self) -> Result<()> {
-        // A list is known by its time. What was sent since the one before has none.
-        self.retry(|| {
-            let listing = self.control.now().max(1);
-            let (mut part, mut count, mut failed) = (Vec::new(), 0, None);
-            let note = |part: &mut Vec<Stored>| -> Result<()> {
-                Ok(lock(self.ledger).seen(self.name(), &std::mem::take(part), listing)?)
-            };
-            self.store.list("", &mut |stored| {
-                // What others have put there is none of ours.
-                if Part::of(&stored.object).is_none() || failed.is_some() {
-                    return;
-                }
-                count += 1;
-                part.push(stored);
-                if part.len() >= PART {
-                    failed = note(&mut part).err();
-                }
-            })?;
-            if let Some(fault) = failed {
-                return Err(fault);
-            }
-            if count > MOST_OBJECTS {
-                return Err(self.refuse(format!("It lists {count} objects, which is more than any vault has.")));
-            }
-            note(&mut part)?;
-            lock(self.ledger).listed(self.name(), listing)?;
-            Ok(())
-        })
     }
 
     /// Keys, pages and marks.
@@ -176,49 +164,62 @@ impl Push<'_> {
         Ok(self.control.check()?)
     }
 
-    /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be. False: what some of them
-    /// need is not here.
+    /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be; the target was listed just
+    /// now. False: what some of them need is not here.
     fn send_backups(&self, all: bool) -> Result<bool> {
-        let mut unsendable: HashMap<String, String> = HashMap::new();
-        let mut careful = false;
-        for _ in 0..MOST_LOOKS {
-            if self.look(all, &mut careful, &mut unsendable)? {
-                let mut failed = lock(&self.tally.failed);
-                let is_whole = unsendable.is_empty();
-                for (object, message) in unsendable {
-                    let (target, code) = (self.name().to_owned(), "E_CORRUPT".to_owned());
-                    failed.push(SyncFailure { object, target, code, message });
+        let mut state = State { all, ..State::default() };
+        let mut vanished = 0;
+        while vanished < MOST_LOOKS {
+            match self.look(&mut state)? {
+                Look::Done => {
+                    let mut failed = lock(&self.tally.failed);
+                    let is_whole = state.unsendable.is_empty();
+                    for (object, message) in state.unsendable {
+                        let (target, code) = (self.name().to_owned(), "E_CORRUPT".to_owned());
+                        failed.push(SyncFailure { object, target, code, message });
+                    }
+                    return Ok(is_whole);
                 }
-                return Ok(is_whole);
+                Look::Vanished => vanished += 1,
+                // Each time there are fewer of them, so that ends.
+                Look::Damaged | Look::NotThere => {}
             }
         }
         Err(Fault::new(Kind::Transient { after: None }, self.name(), "The vault changes faster than it can be sent."))
     }
 
-    /// False: something was not here any more, and is to be looked for again.
-    fn look(&self, all: bool, careful: &mut bool, unsendable: &mut HashMap<String, String>) -> Result<bool> {
-        let names = self.newest_first(all)?;
+    fn look(&self, state: &mut State) -> Result<Look> {
+        let names = self.newest_first(state.all)?;
         if names.is_empty() {
-            return Ok(true);
+            return Ok(Look::Done);
         }
-        let mut asker = Asker::new(self.vault, *careful)?;
+        let mut asker = Asker::new(self.vault, state.careful)?;
         let (first, rest) = names.split_at(1);
         for batch in [first].into_iter().chain(rest.chunks(BATCH)) {
-            let mut objects = Vec::new();
+            let (mut objects, mut leans_on) = (Vec::new(), Vec::new());
             for name in batch {
                 self.control.check()?;
-                self.plan(name, &mut asker, unsendable, &mut objects)?;
+                self.plan(name, &mut asker, &mut state.unsendable, &mut objects, &mut leans_on)?;
             }
+            if !state.all && !self.make_sure(leans_on, &mut state.sure)? {
+                return Ok(Look::NotThere);
+            }
+            let packs = objects.iter().filter(|object| object.part == Part::Pack);
+            state.sure.extend(packs.map(|object| object.name.clone()));
             let damaged = Mutex::new(HashMap::new());
-            if !send_all(objects, self.at_a_time(), |object| self.send(object, &damaged))? {
+            let is_all_sent = send_all(objects, self.at_a_time(), |object| self.send(object, &damaged))?;
+            let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if !damaged.is_empty() {
                 // Which backups that hurts is asked one by one.
-                let damaged = damaged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-                *careful |= !damaged.is_empty();
-                unsendable.extend(damaged);
-                return Ok(false);
+                state.careful = true;
+                state.unsendable.extend(damaged);
+                return Ok(Look::Damaged);
+            }
+            if !is_all_sent {
+                return Ok(Look::Vanished);
             }
         }
-        Ok(true)
+        Ok(Look::Done)
     }
 
     /// Those whose records are not there; `all`: of all of them.
@@ -238,13 +239,14 @@ impl Push<'_> {
         Ok(wanted)
     }
 
-    /// Adds what has to be sent of a backup.
+    /// Adds what has to be sent of a backup, and the packs that it leans on and that are there, as the ledger has it.
     fn plan(
         &self,
         name: &BackupName,
         asker: &mut Asker<'_>,
         unsendable: &mut HashMap<String, String>,
         objects: &mut Vec<Object>,
+        leans_on: &mut Vec<Object>,
     ) -> Result<()> {
         let packs = match asker.of(name)? {
             Needs::Gone => return Ok(()),
@@ -255,12 +257,14 @@ impl Push<'_> {
             Needs::Packs(packs) => packs,
         };
         let ledger = lock(self.ledger);
-        let mut missing = Vec::new();
+        let (mut missing, mut there) = (Vec::new(), Vec::new());
         for pack in packs {
             let object = pack.object();
             // It is here, or is found not to be when it is sent.
             let size = std::fs::metadata(pack.path(self.vault.dir())).map(|metadata| metadata.len()).unwrap_or(0);
-            if ledger.has(self.name(), &object)?.is_some_and(|(there, _)| there == size || size == 0) {
+            if let Some((known, _)) = ledger.has(self.name(), &object)?.filter(|(known, _)| *known == size || size == 0)
+            {
+                there.push(Object { part: Part::Pack, name: object, size: known });
                 continue;
             }
             if let Some(why) = unsendable.get(&object).cloned() {
@@ -280,6 +284,7 @@ impl Push<'_> {
         }
         // The name of a pack decides nothing: any order will do, and each time the same is easier to follow.
         missing.sort_by(|a, b| a.name.cmp(&b.name));
+        leans_on.extend(there);
         objects.extend(missing);
         objects.push(Object { part: Part::Snapshot, name: record, size: 0 });
         Ok(())
@@ -306,7 +311,7 @@ impl Push<'_> {
             && let Some(why) = self.damage(pack)?
         {
             lock(damaged).insert(object.name.clone(), why);
-            return Ok(Sent::NotHere);
+            return Ok(Sent::Damaged);
         }
         self.put(&object.name, &body, None)?;
         Ok(Sent::Done)

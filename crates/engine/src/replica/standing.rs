@@ -102,6 +102,7 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
         pending_bytes: pending.bytes,
         last_success: standing.success,
         last_failure,
+        warnings: known.map_or(Ok(Vec::new()), |ledger| ledger.warnings(name))?,
     })
 }
 
@@ -128,7 +129,7 @@ struct Records {
     dropped: HashSet<String>,
 }
 
-/// The same backups, each with the targets where it is, and whether it is at all of them.
+/// The same backups, each with the targets where it is, and whether it goes to one still.
 pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
     if config.cloud.is_empty() {
         return backups;
@@ -149,15 +150,15 @@ pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo
             }
         }
         let has = |known: &Records| known.there.contains(&record);
-        // One that the rules of every target have dropped is nowhere but here.
-        let is_at_all = all.iter().flatten().any(has)
-            && all
-                .iter()
-                .all(|known| known.as_ref().is_some_and(|known| has(known) || known.dropped.contains(&record)));
-        info.cloud = match (config.syncs(), is_at_all) {
-            (false, _) => "off",
-            (true, true) => "synced",
-            (true, false) => "queued",
+        let is_anywhere = all.iter().flatten().any(has);
+        // Every target has it, or its rules have dropped it.
+        let is_settled =
+            all.iter().all(|known| known.as_ref().is_some_and(|known| has(known) || known.dropped.contains(&record)));
+        info.cloud = match (config.syncs(), is_settled, is_anywhere) {
+            (true, false, _) => "queued",
+            (true, true, true) => "synced",
+            // It is nowhere but here, and stays so.
+            (true, true, false) | (false, ..) => "off",
         }
         .into();
     }
@@ -166,10 +167,15 @@ pub fn where_they_are(config: &Config, vault: &Path, mut backups: Vec<BackupInfo
 
 /// Is there something to do for a target that may be asked now? `now`: milliseconds since the epoch.
 pub fn is_due(config: &Config, vault: &Path, now: i64) -> bool {
+    !due(config, vault, now).is_empty()
+}
+
+/// The targets that may be asked now, and for which there is something to do.
+pub fn due<'a>(config: &'a Config, vault: &Path, now: i64) -> Vec<&'a Target> {
     if !config.syncs() {
-        return false;
+        return Vec::new();
     }
-    let Some(ledger) = Ledger::read(vault) else { return true };
+    let Some(ledger) = Ledger::read(vault) else { return config.cloud.iter().collect() };
     let is_due = |target: &Target| -> Result<bool> {
         let Some(standing) = ledger.standing(target.name(), &identity(target))? else { return Ok(true) };
         // A time that is far ahead was noted under another clock.
@@ -179,7 +185,7 @@ pub fn is_due(config: &Config, vault: &Path, now: i64) -> bool {
         let is_old = standing.success.is_none_or(|at| !(0..LOOKED_AFTER).contains(&(now - at)));
         Ok(may_be_asked && (is_open || is_old))
     };
-    config.cloud.iter().any(|target| is_due(target).unwrap_or(true))
+    config.cloud.iter().filter(|target| is_due(target).unwrap_or(true)).collect()
 }
 
 /// Also a target to which nothing is to be sent is asked this often, in milliseconds: whether it still has what it had, and

@@ -14,10 +14,10 @@ use super::push::{Push, Tally};
 use super::{standing, vaults};
 use crate::config::cloud::Target;
 use crate::mutex::lock;
-use crate::report::{SyncFailure, SyncReport};
+use crate::report::{SyncFailure, SyncReport, Warning};
 use crate::store::{Fault, Kind, Opener};
 use crate::vault::Vault;
-use crate::watch::News;
+use crate::watch::{self, News};
 use crate::{Config, Control, Error, Result, marriage, zone};
 
 /// While another target is still at work, a target that is done looks for what is new as often as this.
@@ -33,80 +33,108 @@ pub struct Sync<'a> {
     pub control: &'a Control,
 }
 
-/// What came of it, and what somebody should hear of it.
+/// What came of it, and what was told of it.
 pub struct Synced {
     pub report: SyncReport,
     pub news: Vec<News>,
 }
 
+/// What all threads write down.
+struct Shared {
+    ledger: Mutex<Ledger>,
+    tally: Tally,
+    /// Targets that are at work.
+    busy: AtomicUsize,
+    told: Mutex<Vec<News>>,
+    /// The root's id.
+    root: Option<String>,
+}
+
 impl Sync<'_> {
-    /// The caller has the [`super::Turn`].
+    /// The caller has the [`super::Turn`]. That a target fails is told at once, and not when the others have ended, too.
     pub fn run(&self, targets: &[&Target]) -> Result<Synced> {
-        let ledger = Mutex::new(Ledger::open(self.vault.dir())?);
-        let (tally, busy) = (Tally::default(), AtomicUsize::new(targets.len()));
-        let (root, told) = (marriage::root_of(self.vault), Mutex::new(Vec::new()));
+        let shared = Shared {
+            ledger: Mutex::new(Ledger::open(self.vault.dir())?),
+            tally: Tally::default(),
+            busy: AtomicUsize::new(targets.len()),
+            told: Mutex::default(),
+            root: marriage::root_of(self.vault),
+        };
         let failed = std::thread::scope(|scope| {
             let threads: Vec<_> = targets
                 .iter()
                 .map(|target| {
-                    let (ledger, tally, busy, told, root) = (&ledger, &tally, &busy, &told, root.clone());
-                    scope.spawn(move || self.bring(target, ledger, tally, busy, root, told))
+                    let shared = &shared;
+                    scope.spawn(move || self.bring(target, shared))
                 })
                 .collect();
             let join = |(thread, target): (std::thread::ScopedJoinHandle<'_, _>, &&Target)| {
                 thread.join().unwrap_or_else(|_| {
-                    busy.fetch_sub(1, Ordering::Relaxed);
+                    shared.busy.fetch_sub(1, Ordering::Relaxed);
                     let error = Error::internal(format!("bringing the backups to {} panicked", target.name()));
                     Some((error.code().to_owned(), error.to_string()))
                 })
             };
             threads.into_iter().zip(targets).map(join).collect::<Vec<_>>()
         });
+        let report = self.report(targets, &shared, failed)?;
+        // Also where it was cut off, somebody has heard how the targets are.
         self.control.check()?;
-        let ledger = ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut synced = self.report(targets, &ledger, tally, failed)?;
-        synced.news.extend(told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-        Ok(synced)
+        Ok(Synced { report, news: shared.told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) })
     }
 
     /// One target, until it has all that there is, and the others, too. Returns why it failed.
-    fn bring(
-        &self,
-        target: &Target,
-        ledger: &Mutex<Ledger>,
-        tally: &Tally,
-        busy: &AtomicUsize,
-        root: Option<String>,
-        told: &Mutex<Vec<News>>,
-    ) -> Option<(String, String)> {
+    fn bring(&self, target: &Target, shared: &Shared) -> Option<(String, String)> {
         loop {
-            let outcome = self.push(target, ledger, tally, root.clone(), told);
-            busy.fetch_sub(1, Ordering::Relaxed);
-            let failure = self.note(target, ledger, outcome);
-            let rest = Instant::now() + Duration::from_millis(REST as u64);
+            let outcome = self.push(target, shared);
+            shared.busy.fetch_sub(1, Ordering::Relaxed);
+            let failure = self.note(target, shared, outcome);
+            let rest = Instant::now() + self.rest_of(target, shared);
             loop {
-                if busy.load(Ordering::Relaxed) == 0 || sleep_until(Instant::now() + LOOK, self.control).is_err() {
+                let has_ended = shared.busy.load(Ordering::Relaxed) == 0;
+                if has_ended || sleep_until(Instant::now() + LOOK, self.control).is_err() {
                     return failure;
                 }
                 // What backups bring meanwhile does not wait for another target.
-                let is_new =
-                    || standing::pending(self.vault.dir(), &lock(ledger), target.name()).is_ok_and(|it| it.objects > 0);
+                let is_new = || {
+                    standing::pending(self.vault.dir(), &lock(&shared.ledger), target.name())
+                        .is_ok_and(|it| it.objects > 0)
+                };
                 if if failure.is_some() { Instant::now() >= rest } else { is_new() } {
                     break;
                 }
             }
-            busy.fetch_add(1, Ordering::Relaxed);
+            shared.busy.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn push(
-        &self,
-        target: &Target,
-        ledger: &Mutex<Ledger>,
-        tally: &Tally,
-        root: Option<String>,
-        told: &Mutex<Vec<News>>,
-    ) -> Result<(), Fault> {
+    /// For how long a target is left alone: after a failure, and where the service has asked for it.
+    fn rest_of(&self, target: &Target, shared: &Shared) -> Duration {
+        let standing = lock(&shared.ledger).standing(target.name(), &standing::identity(target));
+        let until = standing.ok().flatten().map_or(0, |standing| standing.not_before);
+        Duration::from_millis((until - self.control.now()).max(0) as u64)
+    }
+
+    fn tell(&self, shared: &Shared, news: News) {
+        watch::tell(self.vault.dir(), &news, self.control);
+        lock(&shared.told).push(news);
+    }
+
+    /// Once, until that changes.
+    fn tell_failure(&self, target: &Target, shared: &Shared, code: &str, message: &str) {
+        let name = target.name();
+        let pending = {
+            let ledger = lock(&shared.ledger);
+            if !ledger.is_news(name, code).unwrap_or(true) {
+                return;
+            }
+            standing::pending(self.vault.dir(), &ledger, name).unwrap_or_default().objects
+        };
+        self.tell(shared, News::sync_failure(name, code, message, pending));
+    }
+
+    fn push(&self, target: &Target, shared: &Shared) -> Result<(), Fault> {
+        let ledger = &shared.ledger;
         let identity = standing::identity(target);
         lock(ledger).begin(target.name(), &identity)?;
         let store = self.opener.open(target, &self.vault.id())?;
@@ -121,8 +149,8 @@ impl Sync<'_> {
             pace: Pace::new(bandwidth, zone::of(self.config).zone),
             patience: self.patience,
             control: self.control,
-            tally,
-            root,
+            tally: &shared.tally,
+            root: shared.root.clone(),
         };
         push.run()?;
         if !target.is_append_only() && self.is_day(ledger, &format!("pruned.{}", target.name()))? {
@@ -134,7 +162,7 @@ impl Sync<'_> {
             pruning.run(false, false)?;
         }
         if self.config.monitor.neighbours && self.is_day(ledger, &format!("neighbours.{}", target.name()))? {
-            self.look_after_neighbours(target, ledger, told)?;
+            self.look_after_neighbours(target, shared)?;
         }
         Ok(())
     }
@@ -151,31 +179,30 @@ impl Sync<'_> {
     }
 
     /// Of each vault there that is late it is told once, until it is not.
-    fn look_after_neighbours(
-        &self,
-        target: &Target,
-        ledger: &Mutex<Ledger>,
-        told: &Mutex<Vec<News>>,
-    ) -> Result<(), Fault> {
+    fn look_after_neighbours(&self, target: &Target, shared: &Shared) -> Result<(), Fault> {
         let store = self.opener.open(target, "")?;
         for vault in vaults::all(store.as_ref(), target.name(), self.patience, self.control)? {
             let key = format!("late.{}.{}", target.name(), vault.prefix);
-            let ledger = lock(ledger);
-            let was_late = ledger.noted(&key)? == Some(1);
-            if vault.prefix != self.vault.id() && vault.late != was_late {
-                ledger.note(&key, i64::from(vault.late))?;
-                if vault.late {
-                    lock(told).push(News::neighbour_late(target.name(), &vault.owner, vault.newest));
+            let is_news = {
+                let ledger = lock(&shared.ledger);
+                let was_late = ledger.noted(&key)? == Some(1);
+                let has_changed = vault.prefix != self.vault.id() && vault.late != was_late;
+                if has_changed {
+                    ledger.note(&key, i64::from(vault.late))?;
                 }
+                has_changed && vault.late
+            };
+            if is_news {
+                self.tell(shared, News::neighbour_late(target.name(), &vault.owner, vault.newest));
             }
         }
         Ok(())
     }
 
-    /// Writes down how it went. What was only cancelled tells nothing of the target.
-    fn note(&self, target: &Target, ledger: &Mutex<Ledger>, outcome: Result<(), Fault>) -> Option<(String, String)> {
+    /// Writes down how it went, and tells a failure. What was only cancelled tells nothing of the target.
+    fn note(&self, target: &Target, shared: &Shared, outcome: Result<(), Fault>) -> Option<(String, String)> {
         let (name, now) = (target.name(), self.control.now());
-        let ledger = lock(ledger);
+        let ledger = lock(&shared.ledger);
         let fault = match outcome {
             Ok(()) => {
                 let _ = ledger.succeeded(name, now);
@@ -198,44 +225,45 @@ impl Sync<'_> {
         let message = message.strip_prefix(&format!("{name}: ")).map(str::to_owned).unwrap_or(message);
         let failure = Failure { at: now, code: error.code().into(), message };
         let _ = ledger.failed(name, &failure, now + REST.max(after));
+        drop(ledger);
+        self.tell_failure(target, shared, &failure.code, &failure.message);
         Some((failure.code, failure.message))
     }
 
     fn report(
         &self,
         targets: &[&Target],
-        ledger: &Ledger,
-        tally: Tally,
+        shared: &Shared,
         failures: Vec<Option<(String, String)>>,
-    ) -> Result<Synced> {
-        let mut failed = tally.failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    ) -> Result<SyncReport> {
+        let mut failed = std::mem::take(&mut *lock(&shared.tally.failed));
         let damaged: BTreeSet<String> = failed.iter().map(|one| one.target.clone()).collect();
-        let (mut pending, mut news, mut is_better) = (0, Vec::new(), false);
+        let (mut pending, mut warnings, mut is_better) = (0, Vec::new(), false);
         for (target, failure) in targets.iter().zip(failures) {
             let name = target.name();
-            let left = standing::pending(self.vault.dir(), ledger, name)?.objects;
-            pending += left;
-            // Of what is damaged here, the vault's own inspections tell.
-            match failure {
-                Some((code, message)) => {
-                    if ledger.is_news(name, &code)? {
-                        news.push(News::sync_failure(name, &code, &message, left));
-                    }
-                    failed.push(SyncFailure { object: String::new(), target: name.into(), code, message });
-                }
-                None if !damaged.contains(name) => is_better |= ledger.is_news(name, "")?,
-                None => {}
+            if let Some((code, message)) = failure {
+                // A thread that panicked has not told it.
+                self.tell_failure(target, shared, &code, &message);
+                failed.push(SyncFailure { object: String::new(), target: name.into(), code, message });
+            } else if !self.control.is_cancelled() && !damaged.contains(name) {
+                // Of what is damaged here, the vault's own inspections tell.
+                is_better |= lock(&shared.ledger).is_news(name, "")?;
             }
+            let ledger = lock(&shared.ledger);
+            pending += standing::pending(self.vault.dir(), &ledger, name)?.objects;
+            let of_target = ledger.warnings(name)?.into_iter();
+            warnings.extend(of_target.map(|message| Warning { path: name.into(), message }));
         }
         let report = SyncReport {
-            uploaded: tally.uploaded.load(Ordering::Relaxed),
-            bytes: tally.bytes.load(Ordering::Relaxed),
+            uploaded: shared.tally.uploaded.load(Ordering::Relaxed),
+            bytes: shared.tally.bytes.load(Ordering::Relaxed),
             pending,
             failed,
+            warnings,
         };
         if is_better {
-            news.push(News::SyncSuccess(report.clone()));
+            self.tell(shared, News::SyncSuccess(report.clone()));
         }
-        Ok(Synced { report, news })
+        Ok(report)
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Warning;
+
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncReport {
@@ -12,6 +14,9 @@ pub struct SyncReport {
     /// Objects that still wait, of all targets together.
     pub pending: u64,
     pub failed: Vec<SyncFailure>,
+    /// What is not right at a target, and no failure: that nothing is pruned there, and why. `path` is the target's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// What could not be sent.
@@ -42,6 +47,9 @@ pub struct CloudStatus {
     /// Why it failed, if nothing went well since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<CloudFailure>,
+    /// What its last pruning could not do, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

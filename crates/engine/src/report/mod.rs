@@ -139,7 +139,7 @@ pub enum ItemType {
     Symlink,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     pub path: String,
     pub message: String,

@@ -12,14 +12,14 @@ use super::{catalog, description, durable, last_restore, lock, shelf};
 use crate::Result;
 use crate::marriage::record;
 use crate::presence;
-use crate::replica::{about, ledger, turn};
+use crate::replica::{about, ledger, turn, unneeded};
 use crate::watch::logbook;
 
 /// The vault's folder in one that is somebody else's.
 pub const INNER: &str = "lifeboat";
 
 /// What a vault is made of, besides its databases and what has a temporary name.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     description::FILE,
     "keys",
     "packs",
@@ -37,6 +37,7 @@ const NAMES: [&str; 17] = [
     "RECOVER.md",
     turn::FILE,
     about::FILE,
+    unneeded::FILE,
 ];
 /// SQLite lays files beside a database: `logbook.sqlite-wal`.
 const DATABASES: [&str; 4] = [catalog::FILE, logbook::FILE, ledger::FILE, super::elsewhere::FILE];

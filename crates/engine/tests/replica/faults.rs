@@ -184,3 +184,61 @@ fn packs_that_are_written_anew_while_they_are_sent_are_looked_for_again() {
     assert!(store.objects().contains_key(&format!("snapshots/{}", newest.backup)));
     what_is_there_is_a_whole_vault_of_fewer_backups(&bot, &store);
 }
+
+#[test]
+fn many_damaged_packs_hold_back_what_needs_them_and_nothing_else() {
+    let mut bot = Bot::empty();
+    for n in 0..14 {
+        if n > 0 {
+            std::fs::remove_file(bot.path(&format!("{}.jpg", n - 1))).unwrap();
+        }
+        bot.write(&format!("{n}.jpg"), &noise(300_000, n));
+        bot.backup(BackupType::Manual);
+        // All packs but those of the last two backups.
+        for pack in bot.packs().into_iter().filter(|_| n == 11) {
+            let mut bytes = std::fs::read(&pack).unwrap();
+            bytes[1000] ^= 1;
+            std::fs::write(&pack, &bytes).unwrap();
+        }
+    }
+    let stores = synced(&mut bot, &["s3"]);
+    let synced = sync(&bot, &stores);
+    let there = stores.0["s3"].objects();
+    let records = there.keys().filter(|object| object.starts_with("snapshots/")).count();
+    assert_eq!(records, 2, "{:?}", synced.report);
+    let failed = &synced.report.failed;
+    assert!(failed.iter().all(|one| one.code == "E_CORRUPT"), "{failed:?}");
+    assert_eq!(failed.iter().filter(|one| one.object.starts_with("packs/")).count(), 12);
+    what_is_there_is_a_whole_vault_of_fewer_backups(&bot, &stores.0["s3"]);
+}
+
+#[test]
+fn a_pack_that_was_removed_from_elsewhere_is_sent_again_before_a_record_that_leans_on_it() {
+    for packs in [2, 20] {
+        let mut bot = Bot::empty();
+        for n in 0..packs {
+            bot.write(&format!("{n}.jpg"), &noise(150_000, n));
+            bot.backup(BackupType::Manual);
+        }
+        let stores = synced(&mut bot, &["s3"]);
+        let store = stores.0["s3"].clone();
+        sync(&bot, &stores);
+        let lists = store.lists.load(Ordering::Relaxed);
+        // All records were pruned, and a day later a pack that only they needed.
+        let there = store.objects();
+        let pack = there.keys().find(|object| object.starts_with("packs/")).unwrap();
+        for record in there.keys().filter(|object| object.starts_with("snapshots/")) {
+            store.inner().delete(record).unwrap();
+        }
+        store.inner().delete(pack).unwrap();
+        bot.write("new.json", b"{}");
+        let made = bot.backup(BackupType::Hourly);
+        let synced = sync(&bot, &stores);
+        assert!(synced.report.failed.is_empty(), "{:?}", synced.report);
+        let there = store.objects();
+        assert!(there.contains_key(pack) && there.contains_key(&format!("snapshots/{}", made.backup)));
+        what_is_there_is_a_whole_vault_of_fewer_backups(&bot, &store);
+        let asked = store.lists.load(Ordering::Relaxed) - lists;
+        assert_eq!(asked, u64::from(packs > 16), "one list at most");
+    }
+}

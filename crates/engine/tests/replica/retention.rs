@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use lifeboat_engine::config::ScheduleConfig;
 use lifeboat_engine::config::cloud::{Folder, Keep, S3, Target};
 use lifeboat_engine::report::{BackupOptions, BackupType, PruneOptions};
+use lifeboat_engine::store::Store;
 use lifeboat_engine::{Config, Control, Engine};
 
 use crate::shaky::*;
@@ -71,7 +72,12 @@ fn a_target_that_keeps_fewer_has_fewer_and_what_went_is_not_sent_again() {
     assert!(packs(&store) < before && packs(&store) <= 4, "{} packs of {before}", packs(&store));
     is_whole(&bot, &store);
     assert!(store.objects()["holiday.jpg"] == b"theirs");
-    assert_eq!(bot.engine().list_backups(&Default::default()).unwrap().len(), 7);
+    let listed = bot.engine().list_backups(&Default::default()).unwrap();
+    assert_eq!(listed.len(), 7);
+    for info in &listed {
+        let is_there = store.objects().contains_key(&format!("snapshots/{}", info.backup));
+        assert_eq!(info.cloud, if is_there { "synced" } else { "off" }, "{} goes nowhere by itself", info.backup);
+    }
     let sent = store.writes.lock().unwrap().iter().filter(|write| write.starts_with("snapshots/")).count();
     assert_eq!(sent, 7, "each was sent once");
 }
@@ -129,6 +135,41 @@ fn nothing_goes_while_a_backup_there_is_suspicious() {
     let doubted = bot.engine().list_backups(&Default::default()).unwrap();
     assert!(doubted.iter().any(|info| info.suspicious.is_some()), "{doubted:?}");
     assert_eq!(records(&stores.0["s3"]), 5);
+    let words = |warnings: &[String]| warnings.iter().any(|one| one.contains("is suspicious"));
+    let synced = sync_at(&bot, &stores, from + 6 * DAY);
+    let said: Vec<String> = synced.report.warnings.into_iter().map(|warning| warning.message).collect();
+    assert!(words(&said), "{said:?}");
+    assert!(words(&bot.engine().status().unwrap().cloud[0].warnings));
+    for info in doubted.iter().filter(|info| info.suspicious.is_some()) {
+        bot.engine().accept_backup(&info.backup).unwrap();
+    }
+    assert!(sync_at(&bot, &stores, from + 8 * DAY).report.warnings.is_empty());
+    assert!(bot.engine().status().unwrap().cloud[0].warnings.is_empty());
+}
+
+#[test]
+fn what_was_pruned_from_elsewhere_is_not_sent_again_and_what_should_be_there_is() {
+    let mut bot = Bot::new();
+    let stores = synced(&mut bot, &["s3"]);
+    keeping(&mut bot, [(BackupType::Daily, 2)].into());
+    if let Target::S3(s3) = &mut bot.config.cloud[0] {
+        s3.append_only = true;
+    }
+    let (from, store) = (now() - 20 * DAY, stores.0["s3"].clone());
+    days(&bot, &stores, from, 5);
+    let there: Vec<String> = store.objects().into_keys().filter(|object| object.starts_with("snapshots/")).collect();
+    assert_eq!(there.len(), 5);
+    // The three oldest were pruned, and the newest was removed by mistake.
+    for gone in [&there[..3], &there[4..]].concat() {
+        store.inner().delete(&gone).unwrap();
+    }
+    for day in 6..9 {
+        let synced = sync_at(&bot, &stores, from + day * DAY);
+        assert!(synced.report.failed.is_empty() && synced.report.pending == 0, "{:?}", synced.report);
+    }
+    let left: Vec<String> = store.objects().into_keys().filter(|object| object.starts_with("snapshots/")).collect();
+    assert_eq!(left, there[3..]);
+    assert_eq!([store.times(&there[0]), store.times(&there[4])], [1, 2]);
 }
 
 #[test]
@@ -168,7 +209,16 @@ fn a_target_is_pruned_from_a_machine_that_has_only_what_opens_the_vault() {
     assert_eq!((report.removed, report.backups.len()), (3, 5), "{report:?}");
     assert_eq!(std::fs::read_dir(vault.join("snapshots")).unwrap().count(), 5);
     let report = prune(false);
-    assert!(report.removed == 3 && report.packs_removed >= 1, "{report:?}");
+    assert!(report.removed == 3 && report.packs_removed == 0 && report.waiting > 0, "{report:?}");
+    let report = prune(false);
+    assert_eq!((report.removed, report.packs_removed), (0, 0), "whoever counts on a pack hears of it before it goes");
+    let tomorrow = Control::silent().with_clock(|| now() + DAY + 60_000);
+    let report = elsewhere.prune_target("folder", None, &PruneOptions::default(), &tomorrow).unwrap();
+    assert!(report.removed == 0 && report.packs_removed >= 1 && report.waiting == 0, "{report:?}");
+    assert!(!vault.join("unneeded.json").exists());
+    let other = "0".repeat(32);
+    let error = bot.engine().prune_target("folder", Some(&other), &PruneOptions::default(), &Control::silent());
+    assert_eq!(error.unwrap_err().code(), "E_CONFIG", "the vault here is another one");
     let there = Engine::new(Config { backup_dir: vault.clone(), cloud: Vec::new(), ..bot.config.clone() });
     let verified = there.verify(None, true, &Control::silent()).unwrap();
     assert!(verified.ok && verified.backups == 2, "{verified:?}");

@@ -1,11 +1,14 @@
 //! Several targets, of which each goes its own way; and what is told of them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifeboat_engine::config::cloud::{Folder, Target};
+use lifeboat_engine::replica::{Patience, Sync};
 use lifeboat_engine::report::{BackupType, CloudState};
 use lifeboat_engine::store::Kind;
+use lifeboat_engine::watch::Logbook;
 use lifeboat_engine::{Config, Control};
 
 use crate::shaky::*;
@@ -64,6 +67,57 @@ fn each_target_has_a_state_of_its_own_and_what_is_wrong_with_one_is_told_once() 
     let names: Vec<&str> = sync(&bot, &stores).news.iter().map(|news| news.name()).collect();
     assert_eq!(names, ["sync:success"]);
     assert_eq!(states(), [CloudState::Synced, CloudState::Synced]);
+}
+
+#[test]
+fn that_a_target_fails_is_told_while_another_one_hangs_and_although_the_sync_is_cut_off() {
+    let mut bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let stores = synced(&mut bot, &["full", "hanging"]);
+    let (full, hanging) = (stores.0["full"].clone(), stores.0["hanging"].clone());
+    *full.always.lock().unwrap() = Some(Kind::Full);
+    hanging.hangs.store(true, Ordering::Relaxed);
+    let control = Control::silent();
+    let told = || {
+        let events = Logbook::open(&bot.vault()).unwrap().events().unwrap();
+        events.into_iter().filter(|event| event.event == "sync:failure").count()
+    };
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let vault = opened(&bot.config);
+            let patience = Patience { least: Duration::from_millis(1), most: Duration::from_millis(2), times: 1 };
+            let sync = Sync { vault: &vault, config: &bot.config, opener: &stores, patience, control: &control };
+            sync.run(&bot.config.cloud.iter().collect::<Vec<_>>()).map(|synced| synced.report)
+        });
+        let started = Instant::now();
+        while told() == 0 && started.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!running.is_finished());
+        control.cancel();
+        hanging.hangs.store(false, Ordering::Relaxed);
+        assert_eq!(running.join().unwrap().unwrap_err().code(), "E_ABORTED");
+    });
+    assert_eq!(told(), 1, "once");
+}
+
+#[test]
+fn a_target_that_wants_to_be_left_alone_is_not_asked_for_the_sake_of_another() {
+    let mut bot = Bot::new();
+    bot.backup(BackupType::Manual);
+    let stores = synced(&mut bot, &["busy", "good"]);
+    let (busy, good) = (stores.0["busy"].clone(), stores.0["good"].clone());
+    *busy.always.lock().unwrap() = Some(Kind::Transient { after: Some(Duration::from_secs(3600)) });
+    sync(&bot, &stores);
+    *busy.always.lock().unwrap() = None;
+    let later = bot.backup(BackupType::Hourly).backup;
+    let engine = bot.engine().with_opener(Arc::new(stores));
+    assert!(engine.sync_due(&Control::silent()).unwrap().is_some());
+    assert!(good.objects().contains_key(&format!("snapshots/{later}")));
+    assert!(busy.objects().is_empty());
+    let in_an_hour = jiff::Timestamp::now().as_millisecond() + 3_700_000;
+    engine.sync_due(&Control::silent().with_clock(move || in_an_hour)).unwrap();
+    assert!(busy.objects().contains_key(&format!("snapshots/{later}")));
 }
 
 #[test]
