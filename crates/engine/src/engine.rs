@@ -313,8 +313,8 @@ impl Engine {
         prune::run(vault, &self.config, options, watch::inspection::damaged_packs(vault.dir()), control)
     }
 
-    /// Removes one backup, and what only it needed. One that is only at targets goes there; what only it needed, their next pruning
-    /// removes.
+    /// Removes one backup from here, and what only it needed; a warning says at which targets it stays. One that is only at targets
+    /// goes there; what only it needed, their next pruning removes.
     pub fn delete_backup(&self, backup: &str, control: &Control) -> Result<PruneReport> {
         let vault = self.vault_to_read(None, control)?;
         let name = vault.resolve(&BackupRef::Name(backup.into()))?;
@@ -325,7 +325,12 @@ impl Engine {
         recorder.started(&vault);
         let control = &lock.told(control);
         let deleted = match is_here {
-            true => prune::delete(&vault, &self.config, &name, control),
+            true => self.stays(&vault, &name, control).and_then(|stays| {
+                let mut report = prune::delete(&vault, &self.config, &name, control)?;
+                // What is read at this moment has not gone.
+                report.warnings.extend(stays.into_iter().filter(|_| report.removed > 0));
+                Ok(report)
+            }),
             false => self.delete_elsewhere(&vault, &name, control),
         };
         recorder.end(deleted, silent)
@@ -335,7 +340,7 @@ impl Engine {
     /// Returns its name.
     pub fn pin(&self, backup: &str, pinned: bool) -> Result<String> {
         let vault = self.vault()?;
-        let name = vault.resolve(&BackupRef::Name(backup.into()))?;
+        let name = self.resolve_here(&vault, backup)?;
         if pinned {
             vault.pin(&name)?
         } else {

@@ -35,12 +35,12 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
     if let Some(target) = &args.target {
         let report =
             session.long(Vault::MustExist, |engine, control| engine.verify_target(target, args.deep, control))?;
-        session.output.result(&report, |out| show(out, &report, false))?;
+        session.output.result(&report, |out| show(out, &report, false, Some(target)))?;
         return Ok(code(report.ok, session));
     }
     let backup = args.backup.as_deref();
     let report = session.long(Vault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
-    session.output.result(&report, |out| show(out, &report, args.deep))?;
+    session.output.result(&report, |out| show(out, &report, args.deep, None))?;
     Ok(code(report.ok, session))
 }
 
@@ -49,7 +49,7 @@ fn part(session: &Session) -> Result<u8> {
     let inspection = session.long(Vault::MustExist, |engine, control| engine.inspect(control))?;
     let reports = || [Some(&inspection.verify), inspection.rehearsal.as_ref()].into_iter().flatten();
     session.output.result(&inspection, |out| {
-        show(out, &inspection.verify, false)?;
+        show(out, &inspection.verify, false, None)?;
         match &inspection.rehearsal {
             None => Ok(()),
             Some(report) if report.ok => {
@@ -58,7 +58,7 @@ fn part(session: &Session) -> Result<u8> {
             }
             Some(report) => {
                 writeln!(out, "The rehearsal of a restore failed:")?;
-                show(out, report, true)
+                show(out, report, true, None)
             }
         }
     })?;
@@ -74,7 +74,8 @@ fn code(ok: bool, session: &Session) -> u8 {
     exit::DAMAGED
 }
 
-fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()> {
+/// `target`: what was read back is there, and not here.
+fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool, target: Option<&str>) -> io::Result<()> {
     let read = format!(
         "{} in {}, {} read back in {}",
         count(report.backups, "backup", "backups"),
@@ -96,11 +97,23 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()
             hurt => writeln!(out, "    hurts {}", hurt.join(", "))?,
         }
     }
+    if let Some(target) = target {
+        let advice = match (report.damaged.iter().all(|damage| damage.healed), hurts(report)) {
+            (true, _) => "All of it is whole again.".into(),
+            (false, true) => format!(
+                "Backups that are not named here are whole at {target}. What is not whole here either, `lifeboat backup --full`\n  \
+                 stores anew from the root, and `lifeboat sync` sends."
+            ),
+            (false, false) => {
+                format!("Every backup at {target} can be restored: what is damaged is not needed for that.")
+            }
+        };
+        return writeln!(out, "\n  {advice}");
+    }
     if report.damaged.iter().all(|damage| damage.healed) {
         return writeln!(out, "\n  All of it is whole again. But look at the health of the disk.");
     }
-    let hurt = report.damaged.iter().any(|damage| !damage.healed && !damage.backups.is_empty());
-    let advice = if hurt {
+    let advice = if hurts(report) {
         "Backups that are not named here are whole. Now run `lifeboat backup --full`: it reads the root\n  \
          again and stores anew what is damaged. Then look at the health of the disk."
     } else {
@@ -108,4 +121,8 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool) -> io::Result<()
          But look at the health of the disk."
     };
     writeln!(out, "\n  {advice}")
+}
+
+fn hurts(report: &VerifyReport) -> bool {
+    report.damaged.iter().any(|damage| !damage.healed && !damage.backups.is_empty())
 }

@@ -16,7 +16,7 @@ pub fn versions(vault: &Vault, path: &str) -> Result<Vec<Version>> {
     let wanted = parse(path)?;
     let mut finder = Finder::new(vault.reader()?, wanted.clone());
     let mut history = History::default();
-    for name in vault.names()?.into_iter().rev() {
+    for name in vault.names_or_look()?.into_iter().rev() {
         match look(vault, &mut finder, &name) {
             Ok((snapshot, Some(item))) => history.has(&snapshot, *item),
             Ok((snapshot, None)) => history.lacks(&snapshot),

@@ -6,10 +6,13 @@ use std::time::Instant;
 use super::Engine;
 use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch};
-use crate::report::PruneReport;
+use crate::replica::ledger::Ledger;
+use crate::replica::standing::identity;
+use crate::report::{BackupRef, PruneReport, Warning};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{ACCEPTED, PINS};
 use crate::vault::name::BackupName;
+use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, snapshot};
 use crate::{Control, Error, Result};
 
@@ -17,10 +20,12 @@ impl Engine {
     /// The vault for whoever only reads: what is missing or damaged here comes from the targets, or from the one that is named.
     pub(crate) fn vault_to_read(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
         let vault = self.vault()?;
-        match self.fetch(&vault, from, control)? {
-            Some(fetch) => Ok(vault.with_elsewhere(Arc::new(fetch))),
-            None => Ok(vault),
+        let Some(fetch) = self.fetch(&vault, from, control)? else { return Ok(vault) };
+        if from.is_some() {
+            // Whoever names a target wants to know what that has now.
+            fetch.look()?;
         }
+        Ok(vault.with_elsewhere(Arc::new(fetch)))
     }
 
     /// Where nothing is configured there is nothing to fetch from.
@@ -29,8 +34,61 @@ impl Engine {
         if targets.is_empty() {
             return Ok(None);
         }
-        let targets = targets.into_iter().map(|target| self.opening(target.clone(), vault.id())).collect();
-        Fetch::new(vault, targets, control).map(Some)
+        let openings = targets.iter().map(|target| self.opening((*target).clone(), vault.id())).collect();
+        let fetch = Fetch::new(vault, openings, control)?;
+        // What was sent from here need not be asked for.
+        if let Some(ledger) = Ledger::read(vault.dir()) {
+            for target in targets {
+                let standing = ledger.standing(target.name(), &identity(target))?;
+                if standing.is_some_and(|standing| standing.listed.is_some()) {
+                    fetch.learn(target.name(), ledger.objects(target.name(), "")?);
+                }
+            }
+        }
+        Ok(Some(fetch))
+    }
+
+    /// The backup of this name in the vault here. Where it is only at a target, the error says so, and what can be done.
+    pub(super) fn resolve_here(&self, vault: &Vault, backup: &str) -> Result<BackupName> {
+        let resolved = vault.resolve(&BackupRef::Name(backup.into()));
+        let Err(missing @ Error::NotFound { .. }) = resolved else { return resolved };
+        let Ok(name) = backup.parse::<BackupName>() else { return Err(missing) };
+        let Some(fetch) = self.fetch(vault, None, &Control::silent())? else { return Err(missing) };
+        let record = snapshot::object(&name);
+        if !fetch.is_told() && fetch.holders(&record).is_empty() {
+            // One that cannot be reached has nothing, as far as anybody here knows.
+            let _ = fetch.look();
+        }
+        let holders = fetch.holders(&record);
+        let Some(target) = holders.first() else { return Err(missing) };
+        Err(Error::NotFound {
+            message: format!(
+                "{name} is only at {}, and not here. `lifeboat verify --target {target} --deep` reads it back there; \
+                 `lifeboat export {name} FILE` and `lifeboat import FILE` bring it here.",
+                holders.join(", ")
+            ),
+        })
+    }
+
+    /// Before a backup is deleted here: remembers its facts, and says where it stays.
+    pub(super) fn stays(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<Vec<Warning>> {
+        let Some(fetch) = self.fetch(vault, None, control)? else { return Ok(Vec::new()) };
+        let holders = fetch.holders(&snapshot::object(name));
+        if holders.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Ok(snapshot) = Snapshot::read(vault, name) {
+            fetch.remember(&snapshot.info());
+        }
+        let may_not = |target: &&Target| target.is_append_only() && holders.iter().any(|name| name == target.name());
+        let how = match self.config.cloud.iter().find(may_not) {
+            None => format!("`lifeboat delete {name}` once more deletes it there, too."),
+            Some(target) => {
+                format!("These credentials may not delete at {}: delete it from elsewhere, with others.", target.name())
+            }
+        };
+        let message = format!("It stays at {}, and can be restored from there. {how}", holders.join(", "));
+        Ok(vec![Warning { path: name.to_string(), message }])
     }
 
     /// All targets, or the one of this name.

@@ -1,5 +1,7 @@
 //! Reading back what is stored, at the engine's front door.
 
+use std::sync::Arc;
+
 use super::Engine;
 use crate::replica::heal;
 use crate::report::{BackupRef, Inspection, VerifyReport};
@@ -17,7 +19,7 @@ impl Engine {
     pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
         self.recover_quietly();
         let vault = self.vault()?;
-        let name = backup.map(|name| vault.resolve(&BackupRef::Name(name.into()))).transpose()?;
+        let name = backup.map(|name| self.resolve_here(&vault, name)).transpose()?;
         let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
         let recorder = self.recorder("VERIFY", None, control);
         let threads = self.config.worker.effective_threads();
@@ -52,11 +54,10 @@ impl Engine {
     pub fn verify_target(&self, target: &str, deep: bool, control: &Control) -> Result<VerifyReport> {
         self.recover_quietly();
         let vault = self.vault()?;
-        let may_write = !self.target(target)?.is_append_only();
         let fetch = self.fetch(&vault, Some(target), control)?;
-        let fetch = fetch.ok_or_else(|| Error::internal("a target is configured, and is not"))?;
+        let fetch = Arc::new(fetch.ok_or_else(|| Error::internal("a target is configured, and is not"))?);
         let recorder = self.recorder("VERIFY", None, control).of(target);
-        let result = heal::there(&vault, &fetch, deep, may_write, control);
+        let result = heal::there(&vault, &fetch, &self.config, self.target(target)?, deep, control);
         recorder.end(result, |result| match result {
             Ok(report) => (!report.ok).then(|| News::IntegrityFailure(report.clone())),
             Err(_) => None,

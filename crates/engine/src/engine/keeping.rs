@@ -1,7 +1,6 @@
 //! Whose a vault is, and which backups are right, at the engine's front door: what people decide, and nobody else can.
 
 use super::Engine;
-use crate::report::BackupRef;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, lock::Lock};
@@ -33,7 +32,7 @@ impl Engine {
                 return Err(Error::NotFound { message: "No backup is suspicious: there is nothing to accept.".into() });
             }
             // It is right already, or there is none of that name.
-            return vault.resolve(&BackupRef::Name(backup.into())).map(|_| Vec::new());
+            return self.resolve_here(&vault, backup).map(|_| Vec::new());
         };
         let since = wanted.suspicious.as_ref().map(|doubt| doubt.since.as_str());
         let is_like = |snapshot: &&Snapshot| {

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::keep::{self, Kept};
-use super::prune::unreadable;
 use super::push::Push;
 use crate::mutex::lock;
 use crate::store::{Fault, Result, Stored};
@@ -73,7 +72,7 @@ impl Push<'_> {
             let name = object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok());
             let Some(name) = name else { continue };
             let mut info =
-                Snapshot::read(self.vault, &name).map_or_else(|_| unreadable(&name), |snapshot| snapshot.info());
+                Snapshot::read(self.vault, &name).map_or_else(|_| BackupInfo::of_name(&name), |snapshot| snapshot.info());
             info.pinned = is_marked(PINS, &name);
             info.suspicious = info.suspicious.filter(|_| !is_marked(ACCEPTED, &name));
             backups.push(Kept { info, written: stored.written.unwrap_or(name.millis()) });

@@ -87,6 +87,13 @@ impl Fetch {
         })
     }
 
+    /// What is in the ledger as there counts as told. `objects`: with their sizes.
+    pub fn learn(&self, target: &str, objects: Vec<(String, u64)>) {
+        if let Some(place) = self.sites.iter().position(|site| site.target.name == target) {
+            self.known.learn(place, objects);
+        }
+    }
+
     /// The same as a part of another operation: under its lock.
     pub fn under(self, control: &Control) -> Fetch {
         Fetch { control: control.clone(), ..self }
@@ -372,6 +379,10 @@ impl Elsewhere for Fetch {
 
     fn remember(&self, info: &BackupInfo) {
         self.known.remember(info);
+    }
+
+    fn is_told(&self) -> bool {
+        self.known.is_told()
     }
 
     fn look(&self) -> Result<()> {

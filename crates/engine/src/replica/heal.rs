@@ -3,22 +3,25 @@
 //! Nothing is put in place that was not authenticated first. Here it is written beside, synced and renamed, under the vault's lock;
 //! at a target it is put whole or not at all. So a kill leaves each object as it was, or good.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::expected::Expected;
 use super::fetch::Fetch;
 use super::ledger::Ledger;
 use super::patience::patiently;
 use super::whole::{self, bring, is_whole};
 use crate::chunk::ChunkId;
+use crate::config::cloud::Target;
 use crate::error::IoContext;
 use crate::report::{Damage, Progress, VerifyReport};
 use crate::store::{Kind, Straight, Whole};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{self, Object, Part};
 use crate::vault::{Vault, durable};
-use crate::{Control, Error, Result};
+use crate::{Config, Control, Error, Result};
 
 /// Of a target so many days' looks read everything once.
 const DAYS: i64 = 28;
@@ -67,68 +70,85 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
 }
 
 /// Reads back what a target has of this vault: all of it, or today's part; and puts a whole object from here in the place of one
-/// that is damaged or missing there, where this server may write there.
-pub fn there(vault: &Vault, fetch: &Fetch, all: bool, may_write: bool, control: &Control) -> Result<VerifyReport> {
+/// that is damaged or missing there, where this server may write there. `E_NOT_FOUND`: nothing was ever there.
+pub fn there(
+    vault: &Vault,
+    fetch: &Arc<Fetch>,
+    config: &Config,
+    target: &Target,
+    all: bool,
+    control: &Control,
+) -> Result<VerifyReport> {
     let started = Instant::now();
     fetch.look()?;
     let temporary = tempfile::tempdir().map_err(|error| Error::io("making a folder", std::env::temp_dir(), error))?;
     let local: Vec<Object> = layout::objects(vault)?;
     // Where nothing can be remembered no copy here can go either.
     let ledger = Ledger::open(vault.dir()).ok();
-    let mut objects: BTreeSet<String> = [Part::Pack, Part::Snapshot, Part::Key, Part::Description]
+    let listed: BTreeSet<String> = [Part::Pack, Part::Snapshot, Part::Key, Part::Description]
         .into_iter()
         .flat_map(|part| fetch.known().objects(part))
         .collect();
-    // Only what a backup there needs is missing there; what was not synced yet is for the next sync.
-    let backups: HashSet<String> = fetch.known().objects(Part::Snapshot).into_iter().collect();
+    let expected = Expected::of(vault, config, target, fetch, &local, control)?;
+    let mut report = VerifyReport { backups: expected.backups.len() as u64, ..VerifyReport::default() };
+    if listed.is_empty() {
+        if !expected.was_filled {
+            let name = target.name();
+            return Err(Error::NotFound {
+                message: format!("{name} has nothing of this vault yet. `lifeboat sync` sends it."),
+            });
+        }
+        // Nothing is put there: an empty folder may be a disk that is not mounted.
+        report.damaged.push(Damage {
+            object: target.name().into(),
+            backups: expected.backups.iter().map(ToString::to_string).collect(),
+            healed: false,
+            message: "nothing of the vault is there any more. If it is a disk, is it mounted? If all of it is gone, the next \
+                      `lifeboat sync` sends it again"
+                .into(),
+        });
+        report.duration_ms = started.elapsed().as_millis() as u64;
+        return Ok(report);
+    }
     let day = control.now().div_euclid(DAY).rem_euclid(DAYS);
     let is_due = |object: &str| all || i64::from(blake3::hash(object.as_bytes()).as_bytes()[0]) % DAYS == day;
-    let (mut report, mut progress) =
-        (VerifyReport::default(), Progress { phase: "verifying".into(), ..Progress::default() });
-    report.backups = backups.len() as u64;
-    let synced = local.iter().filter(|object| object.part == Part::Snapshot && backups.contains(&object.name));
-    for object in packs_of(vault, synced)? {
-        objects.insert(object);
-    }
+    let mut progress = Progress { phase: "verifying".into(), ..Progress::default() };
+    let objects: BTreeSet<&String> = listed.iter().chain(&expected.objects).collect();
     progress.total_items = Some(objects.len() as u64);
     for object in objects {
         control.check()?;
         progress.items += 1;
-        let is_there = !fetch.holders(&object).is_empty();
-        let is_here = local.iter().find(|one| one.name == object);
-        let size_there = fetch.copies(&object).first().map(|copy| copy.size);
+        let is_there = !fetch.holders(object).is_empty();
+        let is_here = local.iter().find(|one| one.name == *object);
+        let size_there = fetch.copies(object).first().map(|copy| copy.size);
         let differs = is_here.is_some_and(|here| {
-            Part::of(&object) != Some(Part::Key) && size_there.is_some_and(|size| size != here.size)
+            Part::of(object) != Some(Part::Key) && size_there.is_some_and(|size| size != here.size)
         });
-        if is_there && !differs && !is_due(&object) {
+        if is_there && !differs && !is_due(object) {
             continue;
         }
-        let whole = if !is_there { None } else { whole::read_back(fetch, vault, &object, temporary.path())? };
+        let whole = if !is_there { None } else { whole::read_back(fetch, vault, object, temporary.path())? };
         match whole {
             Some(bytes) => {
-                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_whole(fetch.name(0), &object, control.now()))?;
+                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_whole(fetch.name(0), object, control.now()))?;
                 report.bytes += bytes;
-                report.packs += u64::from(Part::of(&object) == Some(Part::Pack));
+                report.packs += u64::from(Part::of(object) == Some(Part::Pack));
             }
             None => {
                 // Before it is replaced: a kill leaves it known as damaged, and the next sync sends it again.
-                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_damaged(fetch.name(0), &object, control.now()))?;
+                ledger.as_ref().map_or(Ok(()), |ledger| ledger.is_damaged(fetch.name(0), object, control.now()))?;
                 let what = if is_there { "it is not what was written" } else { "it is missing" };
-                report.damaged.push(put_back(vault, fetch, &object, what, is_here.is_some(), may_write)?);
+                let may_write = !target.is_append_only();
+                report.damaged.push(put_back(vault, fetch, object, what, is_here.is_some(), may_write)?);
             }
         }
         progress.bytes = report.bytes;
         control.report(&progress);
     }
+    expected.name_those_hurt(vault, fetch, &mut report.damaged, control)?;
     report.ok = report.damaged.is_empty();
     report.duration_ms = started.elapsed().as_millis() as u64;
     Ok(report)
-}
-
-/// The packs that these backups need, as far as they can be told.
-fn packs_of<'a>(vault: &Vault, snapshots: impl Iterator<Item = &'a Object>) -> Result<HashSet<String>> {
-    let names = snapshots.filter_map(|object| object.name.strip_prefix("snapshots/")?.parse().ok()).collect::<Vec<_>>();
-    Ok(crate::verify::packs_of(vault, &names)?.into_iter().map(|id| id.object()).collect())
 }
 
 fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: bool, may_write: bool) -> Result<Damage> {

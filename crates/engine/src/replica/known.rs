@@ -45,6 +45,8 @@ pub struct Known {
     held: Mutex<HashMap<String, Vec<Copy>>>,
     /// Packs whose index is in the catalog.
     indexed: Mutex<HashSet<PackId>>,
+    /// The places of which somebody has ever been told what they have.
+    told: Mutex<HashSet<usize>>,
 }
 
 impl Known {
@@ -68,7 +70,8 @@ impl Known {
             Some(catalog) => catalog,
             None => Catalog::temporary().and_then(prepared)?,
         };
-        let known = Known { catalog: Mutex::new(catalog), places, held: Mutex::default(), indexed: Mutex::default() };
+        let (held, indexed, told) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let known = Known { catalog: Mutex::new(catalog), places, held, indexed, told };
         known.load()?;
         Ok(known)
     }
@@ -88,6 +91,9 @@ impl Known {
                 held.entry(object).or_default().push(Copy { place, size, written });
             }
         }
+        let asked: Vec<String> = catalog.db.query("SELECT place FROM looked", params![], |row| row.get(0))?;
+        *lock(&self.told) =
+            self.places.iter().enumerate().filter(|(_, name)| asked.contains(name)).map(|(place, _)| place).collect();
         *lock(&self.held) = held;
         *lock(&self.indexed) = catalog.all_packs()?.into_iter().map(|(id, _)| id).collect();
         Ok(())
@@ -95,6 +101,7 @@ impl Known {
 
     /// This is what a place has now: all of it.
     pub fn set_held(&self, place: usize, objects: &[(String, u64, i64)], now: i64) {
+        lock(&self.told).insert(place);
         let name = &self.places[place];
         let mut held = lock(&self.held);
         for copies in held.values_mut() {
@@ -117,6 +124,24 @@ impl Known {
             transaction.execute("INSERT OR REPLACE INTO looked VALUES (?1, ?2)", params![name, now])?;
             transaction.commit()
         });
+    }
+
+    /// These are in a place, too, as whoever brought them there knows.
+    pub fn learn(&self, place: usize, objects: Vec<(String, u64)>) {
+        lock(&self.told).insert(place);
+        let mut held = lock(&self.held);
+        for (object, size) in objects.into_iter().filter(|(object, _)| Part::of(object).is_some()) {
+            let copies = held.entry(object).or_default();
+            if !copies.iter().any(|copy| copy.place == place) {
+                copies.push(Copy { place, size, written: 0 });
+            }
+        }
+    }
+
+    /// Has every place ever told what it has?
+    pub fn is_told(&self) -> bool {
+        let told = lock(&self.told);
+        (0..self.places.len()).all(|place| told.contains(&place))
     }
 
     /// A place does not have it any more.

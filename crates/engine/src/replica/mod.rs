@@ -33,11 +33,13 @@
 //! | [`windows`] | parts of objects that were fetched, a little ahead, within a bound |
 //! | [`whole`] | whole objects, proved before they count |
 //! | [`safe`] | which backups a target has whole, so that the copy here may go |
+//! | [`expected`] | what a target should have, and which backups there lean on it |
 //! | [`heal`] | damaged objects made good from where they are whole, here and at a target |
 
 pub mod about;
 pub mod bandwidth;
 mod compare;
+pub mod expected;
 pub mod fetch;
 pub mod heal;
 pub mod keep;

@@ -29,6 +29,9 @@ pub trait Elsewhere: Send + Sync {
     /// Remembers what was read of a backup.
     fn remember(&self, info: &BackupInfo);
 
+    /// Has every place ever told what it has? Asks nobody.
+    fn is_told(&self) -> bool;
+
     /// Asks what is there now, unless that was done already. An error where no place answers.
     fn look(&self) -> Result<()>;
 

@@ -274,15 +274,17 @@ impl Vault {
         Ok(names)
     }
 
-    /// The same, after asking the other places where nobody knows of any backup.
-    fn names_or_look(&self) -> Result<Vec<BackupName>> {
+    /// The same, after asking the other places where one has never told what it has, or nobody knows of any backup.
+    pub fn names_or_look(&self) -> Result<Vec<BackupName>> {
         let names = self.names()?;
-        match &self.elsewhere {
-            Some(elsewhere) if names.is_empty() => {
-                elsewhere.look()?;
-                self.names()
-            }
-            _ => Ok(names),
+        let Some(elsewhere) = &self.elsewhere else { return Ok(names) };
+        if !names.is_empty() && elsewhere.is_told() {
+            return Ok(names);
+        }
+        match elsewhere.look() {
+            // A place that cannot be reached is no reason not to take what is here.
+            Err(error) if names.is_empty() => Err(error),
+            _ => self.names(),
         }
     }
 

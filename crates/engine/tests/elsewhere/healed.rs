@@ -122,6 +122,79 @@ fn what_is_damaged_here_too_is_not_put_to_a_target() {
     assert_eq!(read(place, name).len(), 40);
 }
 
+/// Of a report, what is wrong with one object of the target.
+fn of<'a>(report: &'a VerifyReport, object: &str) -> &'a Damage {
+    let named = format!("gdrive: {object}");
+    report.damaged.iter().find(|damage| damage.object == named).unwrap_or_else(|| panic!("{object}: {report:?}"))
+}
+
+fn verify_there(synced: &Synced) -> VerifyReport {
+    synced.engine().verify_target("gdrive", true, &Control::silent()).unwrap()
+}
+
+#[test]
+fn what_stays_damaged_at_a_target_names_the_backups_that_lean_on_it() {
+    let synced = synced();
+    let place = &synced.places[0];
+    let records = place.names("snapshots/");
+    let newest = records.last().unwrap().strip_prefix("snapshots/").unwrap().to_owned();
+    // What only the newest backup needs: the newest packs.
+    synced.bot.write("uploads/only.jpg", &noise(300_000, 77));
+    let earlier = synced.bot.packs();
+    let last = synced.bot.backup(BackupType::Manual).backup;
+    synced.sync();
+    let pack = synced.bot.packs().into_iter().find(|pack| !earlier.contains(pack)).unwrap();
+    let object = pack.strip_prefix(synced.bot.vault()).unwrap().to_str().unwrap().to_owned();
+    place.replace(&object, |bytes| bytes[..40].to_vec());
+    flip(&pack);
+    let report = verify_there(&synced);
+    assert_eq!(of(&report, &object).backups, [last], "{newest}: {report:?}");
+    assert!(!of(&report, &object).healed);
+}
+
+#[test]
+fn a_backup_that_is_only_at_the_target_is_named_where_its_pack_is_missing_there() {
+    let synced = synced();
+    synced.lose_all_objects();
+    let place = &synced.places[0];
+    let all: Vec<String> =
+        place.names("snapshots/").iter().map(|name| name.strip_prefix("snapshots/").unwrap().to_owned()).collect();
+    place.names("packs/").iter().for_each(|pack| place.delete(pack).unwrap());
+    assert_eq!(of(&verify_there(&synced), "packs").backups, all);
+}
+
+#[test]
+fn what_is_missing_at_a_target_is_found_though_nothing_lists_it_and_put_back() {
+    let synced = synced();
+    synced.engine().sync(None, &Control::silent()).unwrap();
+    let place = &synced.places[0];
+    let key = place.names("keys/")[0].clone();
+    let record = place.names("snapshots/")[1].clone();
+    for object in [key.as_str(), record.as_str(), "vault.json", "recover.mjs"] {
+        place.delete(object).unwrap();
+        let report = verify_there(&synced);
+        assert!(!report.ok && of(&report, object).healed, "{report:?}");
+        assert!(place.names("").iter().any(|name| name == object), "{object}");
+        assert!(verify_there(&synced).ok, "{object}");
+    }
+}
+
+#[test]
+fn a_target_that_is_empty_is_not_whole_and_nothing_is_put_into_what_may_be_no_disk() {
+    let synced = synced();
+    let place = &synced.places[0];
+    synced.engine().sync(None, &Control::silent()).unwrap();
+    place.names("").iter().for_each(|object| place.delete(object).unwrap());
+    let report = verify_there(&synced);
+    assert!(!report.ok && report.damaged.len() == 1 && report.damaged[0].backups.len() == 3, "{report:?}");
+    assert!(report.damaged[0].message.contains("is it mounted?"), "{report:?}");
+    assert_eq!(place.names(""), [""; 0]);
+    let fresh = Synced::new(Bot::new(), &["gdrive"]);
+    fresh.bot.backup(BackupType::Manual);
+    let error = fresh.engine().verify_target("gdrive", true, &Control::silent()).unwrap_err();
+    assert!(error.code() == "E_NOT_FOUND" && error.to_string().contains("lifeboat sync"), "{error}");
+}
+
 fn read(place: &Place, name: &str) -> Vec<u8> {
     let size = place.memory.head(name).unwrap().unwrap().size as usize;
     place.memory.get(name, 0, size).unwrap()

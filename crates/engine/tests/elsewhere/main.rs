@@ -13,4 +13,5 @@ mod migrated;
 mod places;
 mod restored;
 mod space;
+mod told;
 mod traffic;
