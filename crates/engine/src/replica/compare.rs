@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::keep::{self, Kept};
 use super::push::Push;
 use crate::mutex::lock;
+use crate::report::BackupInfo;
 use crate::store::{Fault, Result, Stored};
 use crate::vault::layout::{ACCEPTED, Object, PINS, Part};
 use crate::vault::name::BackupName;
@@ -71,8 +72,8 @@ impl Push<'_> {
         for (object, stored) in &known {
             let name = object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok());
             let Some(name) = name else { continue };
-            let mut info =
-                Snapshot::read(self.vault, &name).map_or_else(|_| BackupInfo::of_name(&name), |snapshot| snapshot.info());
+            let mut info = Snapshot::read(self.vault, &name)
+                .map_or_else(|_| BackupInfo::of_name(&name), |snapshot| snapshot.info());
             info.pinned = is_marked(PINS, &name);
             info.suspicious = info.suspicious.filter(|_| !is_marked(ACCEPTED, &name));
             backups.push(Kept { info, written: stored.written.unwrap_or(name.millis()) });
