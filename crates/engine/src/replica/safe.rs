@@ -55,7 +55,7 @@ fn ask(
         control.check()?;
         let name: BackupName = info.backup.parse()?;
         if let Some(packs) = packs_of(vault, &name)? {
-            needed.push((*info, name, packs));
+            needed.push(Needed { info, name, packs });
         }
     }
     let mut safe: HashMap<String, Vec<String>> = HashMap::new();
@@ -74,6 +74,13 @@ fn ask(
         }
     }
     Ok(safe)
+}
+
+/// A backup, and the packs that it needs, with their sizes here.
+struct Needed<'a> {
+    info: &'a BackupInfo,
+    name: BackupName,
+    packs: Vec<(String, u64)>,
 }
 
 /// A target that has answered, and is a vault that we can open.
@@ -118,10 +125,10 @@ impl<'a> Asked<'a> {
     }
 
     /// The names of those that it has.
-    fn held(&self, needed: &[(&BackupInfo, BackupName, Vec<(String, u64)>)]) -> Result<Vec<String>> {
+    fn held(&self, needed: &[Needed<'_>]) -> Result<Vec<String>> {
         let kept = self.kept_there()?;
         let mut held = Vec::new();
-        for (info, name, packs) in needed {
+        for Needed { info, name, packs } in needed {
             self.control.check()?;
             let has_all = packs.iter().all(|(object, size)| self.has(object, *size));
             if has_all && kept.contains(&info.backup) && self.has_record(name)? {
