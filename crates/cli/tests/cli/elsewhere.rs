@@ -156,7 +156,7 @@ fn a_target_comes_before_a_folder_of_its_name_and_what_a_kind_of_target_lacks_is
     let (_, err) = run(&["--from", "s3"], 1);
     assert!(err.contains("--bucket"), "{err}");
     let (_, err) = run(&["--from", "gdrive"], 1);
-    assert!(err.contains("lifeboat auth gdrive") && err.contains("--service-key"), "{err}");
+    assert!(err.contains("auth gdrive` makes") && err.contains("--service-key"), "{err}");
     // Two vaults: one line for each would show as one line with marks in it.
     let other = Bot::new();
     other.backup();

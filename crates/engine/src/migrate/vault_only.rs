@@ -81,7 +81,7 @@ impl Migration<'_> {
 /// What is in the place already is the rest of this vault, or nothing.
 fn refuse_others(vault: &Vault, to: &std::path::Path) -> Result<()> {
     let refuse = |message: String| Err(Error::Vault { message });
-    if let Some(name) = place::foreign(to)? {
+    if let Some(name) = durable::names(to)?.into_iter().find(|name| !place::is_ours(name)) {
         return refuse(format!("{} holds {name:?}, which is not a vault's. Move it away.", to.display()));
     }
     let described = to.join(description::FILE);
