@@ -271,9 +271,10 @@ Examples:
   lifeboat vaults s3 --json | jq '.[] | select(.late)'")]
     Vaults(VaultsArgs),
 
-    /// Delete one backup, and what only it needed. The other backups stay whole.
+    /// Delete one backup here, and what only it needed. The other backups stay whole.
     #[command(
-        long_about = "Delete one backup, and what only it needed.\n\nThe other backups stay whole: none needs another one.",
+        long_about = "Delete one backup here, and what only it needed.\n\nThe other backups stay whole: none needs another one. \
+                      At a target it stays, and the command says where: deleted once more, it goes there, too.",
         after_help = "\
 Examples:
   lifeboat delete backup_MANUAL_2026-11-23T02-00-00-000Z"
@@ -552,7 +553,7 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
     /// The vault, a folder that holds one (an old root, a download), an archive, or a target: its name in the configuration
-    /// (--config), or `s3` or `gdrive` with the options below.
+    /// (--config), or `s3` or `gdrive` with the options below. A folder of the same name is `./NAME`.
     #[arg(long, value_name = "SOURCE")]
     pub from: PathBuf,
     #[command(flatten)]
@@ -573,6 +574,9 @@ pub struct MigrateArgs {
     /// Leave the vault where it is: the next backup begins a new one.
     #[arg(long)]
     pub no_history: bool,
+    /// Bring back the vault alone, for a root that has lost it and is there itself. The root is not touched.
+    #[arg(long, conflicts_with_all = ["backup", "at", "no_history", "allow_outside_links"])]
+    pub no_restore: bool,
     /// Also restore links that lead out of the root.
     #[arg(long)]
     pub allow_outside_links: bool,

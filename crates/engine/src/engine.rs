@@ -1,7 +1,7 @@
 //! The engine's front door: one method for each thing users ask for.
 
 mod backing_up;
-mod elsewhere;
+pub(crate) mod elsewhere;
 mod inspecting;
 mod keeping;
 mod restoring;
@@ -275,8 +275,8 @@ impl Engine {
     /// Sets up the root, which must be empty or not exist, from a vault, a folder that holds one, an archive, or a target of the
     /// configuration by its name.
     pub fn migrate(&self, from: &Path, options: &MigrateOptions, control: &Control) -> Result<MigrateReport> {
-        // A folder of that name comes first.
-        let named = self.config.cloud.iter().find(|target| from.as_os_str() == target.name() && !from.exists());
+        // A folder of that name is `./NAME`.
+        let named = self.config.cloud.iter().find(|target| from.as_os_str() == target.name());
         self.migrate_from(named.map_or(From::Path(from), From::Target), options, control)
     }
 
@@ -370,7 +370,8 @@ impl Engine {
         if !Vault::exists(&self.config.backup_dir) {
             marriage::refuse_missing_vault(&self.config)?;
         }
-        let vault = Vault::open(&self.config.backup_dir, &self.credentials(None)?)?;
+        let vault = Vault::open(&self.config.backup_dir, &self.credentials(None)?);
+        let vault = vault.map_err(|error| self.with_way_back(error))?;
         Ok(opened.insert(vault).clone())
     }
 

@@ -26,17 +26,33 @@ pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
         owner: args.owner.clone(),
         allow_outside_links: args.allow_outside_links,
         vault_id: args.vault_id.clone(),
+        restore: !args.no_restore,
     };
     let from_where = target.as_ref().map_or(From::Path(&from), From::Target);
-    let report =
-        session.long(Vault::OfNewRoot, |engine, control| engine.migrate_from(from_where, &options, control))?;
+    let which = if args.no_restore { Vault::MustExist } else { Vault::OfNewRoot };
+    let report = session.long(which, |engine, control| engine.migrate_from(from_where, &options, control))?;
     // That of the root that is there now. Where its configuration does not fit here, that is a warning of the report.
     let zone = session.zone().or_else(|_| session.zone_of_new_root(&from))?;
-    session.output.result(&report, |out| show(out, &report, &zone))?;
+    if args.no_restore {
+        session.output.result(&report, |out| show_vault(out, &report))?;
+    } else {
+        session.output.result(&report, |out| show(out, &report, &zone))?;
+    }
     if !report.damaged.is_empty() {
         session.output.alarm("The root is restored and whole, but older backups are damaged: run `lifeboat verify`.");
     }
     Ok(if report.damaged.is_empty() { exit::DONE } else { exit::DAMAGED })
+}
+
+fn show_vault(out: &mut dyn Write, report: &MigrateReport) -> io::Result<()> {
+    let vault = report.vault.as_deref().unwrap_or(&report.root).display().to_string();
+    let backups = count(report.backups, "backup", "backups");
+    writeln!(out, "{} The vault {} is back with {backups}", style("✓").green().bold(), escaped(&vault))?;
+    writeln!(out, "  from {}, {} copied", escaped(&report.source.display().to_string()), size(report.copied))?;
+    for damage in &report.damaged {
+        writeln!(out, "  damaged: {}: {}", escaped(&damage.object), escaped(&damage.message))?;
+    }
+    warnings(out, &report.warnings)
 }
 
 fn show(out: &mut dyn Write, report: &MigrateReport, zone: &Zone) -> io::Result<()> {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lifeboat_engine::config::cloud::{Drive, S3, Target};
+use lifeboat_engine::config::cloud::{DRIVE_TOKEN_FILE, Drive, S3, Target};
 use lifeboat_engine::{Error, Result};
 
 use crate::args::TargetArgs;
@@ -15,12 +15,29 @@ pub fn of(from: &Path, args: &TargetArgs, session: &Session) -> Result<Option<Ta
     if let Some(target) = typed(word, args)? {
         return Ok(Some(target));
     }
-    if from.exists() {
-        return Ok(None);
-    }
     // One that cannot be read says so to whoever needs it.
     let cloud = session.config().map(|config| config.cloud).unwrap_or_default();
-    Ok(cloud.into_iter().find(|target| target.name() == word))
+    let named = cloud.into_iter().find(|target| target.name() == word);
+    if named.is_some() || from.exists() {
+        return Ok(named);
+    }
+    match word {
+        "s3" => Err(Error::Config { message: "`--from s3` needs --bucket NAME.".into() }),
+        "gdrive" => {
+            let token_file = session.root()?.join(DRIVE_TOKEN_FILE);
+            if !token_file.is_file() {
+                return Err(Error::Config {
+                    message: format!(
+                        "`--from gdrive` needs the file that `lifeboat auth gdrive` makes: {} is not there. Name another one with \
+                         --token-file FILE, or the key of a service account with --service-key FILE.",
+                        token_file.display()
+                    ),
+                });
+            }
+            Ok(Some(Target::GDrive(Drive { token_file: Some(token_file), ..Drive::default() })))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn typed(word: &str, args: &TargetArgs) -> Result<Option<Target>> {

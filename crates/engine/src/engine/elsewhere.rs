@@ -14,7 +14,7 @@ use crate::vault::layout::{ACCEPTED, PINS};
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, snapshot};
-use crate::{Control, Error, Result};
+use crate::{Config, Control, Error, Result};
 
 impl Engine {
     /// The vault for whoever only reads: what is missing or damaged here comes from the targets, or from the one that is named.
@@ -68,6 +68,18 @@ impl Engine {
                 holders.join(", ")
             ),
         })
+    }
+
+    /// Where the vault cannot be opened because something of it is not there: with how it comes back from a target.
+    pub(super) fn with_way_back(&self, error: Error) -> Error {
+        let Some(way) = way_back(&self.config) else { return error };
+        match error {
+            Error::NotFound { message } => Error::NotFound { message: format!("{message} {way}") },
+            Error::Corrupt { object, detail, backups } if object.starts_with("keys") || object == "vault.json" => {
+                Error::Corrupt { object, detail: format!("{detail}. {way}"), backups }
+            }
+            other => other,
+        }
     }
 
     /// Before a backup is deleted here: remembers its facts, and says where it stays.
@@ -143,4 +155,10 @@ impl Engine {
         let (removed, duration_ms) = (1, started.elapsed().as_millis() as u64);
         Ok(PruneReport { removed, duration_ms, ..PruneReport::default() })
     }
+}
+
+/// What brings the vault of this root back from its targets, where it has any.
+pub(crate) fn way_back(config: &Config) -> Option<String> {
+    let target = config.cloud.first()?.name();
+    Some(format!("If it is gone, `lifeboat migrate --from {target} --no-restore` brings it back from there."))
 }

@@ -65,11 +65,14 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     if !marker.has_vault_at(&marker::place(&config.root, dir)) {
         return Ok(());
     }
+    let new = match crate::engine::elsewhere::way_back(config) {
+        Some(way) => format!("{way} To begin a new one, `lifeboat init`"),
+        None => "If it is gone for good, `lifeboat init` makes a new one".into(),
+    };
     Err(Error::Vault {
         message: format!(
-            "The vault of this root was in {}, and it is not there. Is its disk mounted? Mount it, or put the vault back. If \
-             it is gone for good, `lifeboat init` makes a new one; to have it elsewhere, name the place (`backupDir`, --vault \
-             DIR).",
+            "The vault of this root was in {}, and it is not there. Is its disk mounted? Mount it, or put the vault back. \
+             {new}; to have it elsewhere, name the place (`backupDir`, --vault DIR).",
             dir.display()
         ),
     })

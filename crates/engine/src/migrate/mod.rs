@@ -15,6 +15,7 @@ mod remote;
 mod root;
 mod settings;
 mod survey;
+mod vault_only;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -54,6 +55,9 @@ pub struct Source {
 impl Migration<'_> {
     pub fn run(&self, from: From<'_>) -> Result<MigrateReport> {
         let started = Instant::now();
+        if !self.options.restore {
+            return self.vault_only(from, started);
+        }
         let origin = Origin::find(from, self.options.vault_id.as_deref(), self.engine.opener(), self.control)?;
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
         let config = self.engine.config();

@@ -255,11 +255,11 @@ fn the_only_one(store: &dyn Store, name: &str, control: &Control) -> Result<Stri
         _ => {
             let line = |(id, found): (&String, &Found)| {
                 let newest = found.newest.as_ref().map_or("none", |newest| newest.as_str());
-                format!("--vault-id {id}  ({} backups, the newest is {newest})", found.backups)
+                format!("--vault-id {id} ({} backups, the newest is {newest})", found.backups)
             };
             let lines: Vec<String> = vaults.iter().map(line).collect();
             Err(Error::NotFound {
-                message: format!("{name} has {} vaults. Say which one:\n  {}", vaults.len(), lines.join("\n  ")),
+                message: format!("{name} has {} vaults. Say which one: {}.", vaults.len(), lines.join(", or ")),
             })
         }
     }

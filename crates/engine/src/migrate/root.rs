@@ -65,7 +65,8 @@ impl NewRoot {
                 return Err(Error::Restore {
                     message: format!(
                         "{} is not empty (it holds {:?}), and a migration sets up a new root. Choose an empty or a new \
-                         folder (--root DIR), or use `lifeboat restore latest` in this one.",
+                         folder (--root DIR), or use `lifeboat restore latest` in this one. Where only its vault is gone, \
+                         `--no-restore` brings that back alone.",
                         path.display(),
                         other
                     ),

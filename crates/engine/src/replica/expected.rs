@@ -57,9 +57,8 @@ impl Expected {
         let mut objects: BTreeSet<String> = backups.iter().map(snapshot::object).collect();
         let has_any = |part| !fetch.known().objects(part).is_empty();
         let opens = |object: &&Object| match object.part {
-            Part::Key | Part::Page | Part::Description => {
-                sent.contains(&object.name) || (ledger.is_none() && object.part != Part::Page) || !has_any(object.part)
-            }
+            Part::Page => sent.contains(&object.name),
+            Part::Key | Part::Description => sent.contains(&object.name) || ledger.is_none() || !has_any(object.part),
             _ => false,
         };
         objects.extend(local.iter().filter(opens).map(|object| object.name.clone()));

@@ -42,11 +42,20 @@ pub struct MigrateOptions {
     pub allow_outside_links: bool,
     /// Of a target that has several vaults, the id of the one that is meant.
     pub vault_id: Option<String>,
+    /// Set up the root from a backup. False: only the vault comes back, for a root that has lost its own. Default true.
+    pub restore: bool,
 }
 
 impl Default for MigrateOptions {
     fn default() -> MigrateOptions {
-        MigrateOptions { backup: None, history: true, owner: None, allow_outside_links: false, vault_id: None }
+        MigrateOptions {
+            backup: None,
+            history: true,
+            owner: None,
+            allow_outside_links: false,
+            vault_id: None,
+            restore: true,
+        }
     }
 }
 
