@@ -148,8 +148,10 @@ impl Engine {
                     ),
                 });
             }
+            let ledger = Ledger::open(vault.dir())?;
             for object in [record.clone(), format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
                 fetch.delete(&object)?;
+                ledger.gone(target.name(), &object)?;
             }
         }
         let (removed, duration_ms) = (1, started.elapsed().as_millis() as u64);

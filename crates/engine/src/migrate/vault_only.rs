@@ -32,7 +32,7 @@ impl Migration<'_> {
             Origin::Vault(dir) => Vault::open_untouched(dir, &self.credentials)?,
             Origin::Archive(file) => {
                 return refuse(format!(
-                    "{} is an archive of one backup, and no vault. `lifeboat import` takes it into a vault.",
+                    "{} is an archive of one backup, and no vault. The command `import` takes it into a vault.",
                     file.display()
                 ));
             }
