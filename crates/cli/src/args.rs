@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::BackupType;
 
 use crate::commands::auth::AuthArgs;
+use crate::commands::export::ExportArgs;
+use crate::commands::import::ImportArgs;
+use crate::commands::migrate::MigrateArgs;
 use crate::commands::pause::PauseArgs;
 use crate::commands::prune::{DeleteArgs, PruneArgs};
 use crate::commands::restore_args::RestoreArgs;
@@ -522,94 +525,6 @@ pub struct DiffArgs {
     /// Another backup; none means the root as it is now.
     #[arg(value_name = "B")]
     pub to: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// A backup's name, or `latest`.
-    pub backup: String,
-    /// The file to write, or the folder to write it to [default: this folder].
-    pub file: Option<PathBuf>,
-    /// Only these paths, globs or categories, with commas between them; or give it several times. A comma in a name is `\,`.
-    #[arg(long, value_name = "ITEM")]
-    pub items: Vec<OsString>,
-    /// Do not encrypt it: whoever has the file can read it.
-    #[arg(long)]
-    pub plain: bool,
-    /// Encrypt it, whatever the configuration says.
-    #[arg(long, conflicts_with = "plain")]
-    pub sealed: bool,
-    /// Replace the file if it exists.
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// The archive: a .tar.gz or .tar.gz.sealed that lifeboat export wrote.
-    pub file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct MigrateArgs {
-    /// The vault, a folder that holds one (an old root, a download), an archive, or a target: its name in the configuration
-    /// (--config), or `s3` or `gdrive` with the options below. A folder of the same name is `./NAME`.
-    #[arg(long, value_name = "SOURCE")]
-    pub from: PathBuf,
-    #[command(flatten)]
-    pub target: TargetArgs,
-    /// Of a target that has several vaults, the one of this id.
-    #[arg(long, value_name = "ID")]
-    pub vault_id: Option<String>,
-    /// This backup instead of the newest.
-    #[arg(long, value_name = "NAME")]
-    pub backup: Option<String>,
-    /// The newest backup at or before then: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its
-    /// end, and so does a minute.
-    #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
-    pub at: Option<Moment>,
-    /// Give everything to this user and group, by name or number. Only root may.
-    #[arg(long, value_name = "USER[:GROUP]")]
-    pub owner: Option<String>,
-    /// Leave the vault where it is: the next backup begins a new one.
-    #[arg(long)]
-    pub no_history: bool,
-    /// Bring back the vault alone, for a root that has lost it and is there itself. The root is not touched.
-    #[arg(long, conflicts_with_all = ["backup", "at", "no_history", "allow_outside_links"])]
-    pub no_restore: bool,
-    /// Also restore links that lead out of the root.
-    #[arg(long)]
-    pub allow_outside_links: bool,
-}
-
-/// A target that no configuration names yet: a new server has none. Credentials for S3 come from the environment
-/// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile.
-#[derive(Debug, Default, Args)]
-pub struct TargetArgs {
-    /// The bucket, with --from s3.
-    #[arg(long, value_name = "NAME")]
-    pub bucket: Option<String>,
-    /// Where the service is, such as https://s3.eu-central-003.backblazeb2.com; without it, Amazon.
-    #[arg(long, value_name = "URL")]
-    pub endpoint: Option<String>,
-    /// The bucket's region.
-    #[arg(long, value_name = "NAME")]
-    pub region: Option<String>,
-    /// The folder in the bucket that vaults lie in.
-    #[arg(long, value_name = "FOLDER")]
-    pub prefix: Option<String>,
-    /// A profile of ~/.aws/credentials.
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// The folder in Google Drive, with --from gdrive: the last part of its address.
-    #[arg(long, value_name = "ID")]
-    pub folder_id: Option<String>,
-    /// The file that `lifeboat auth gdrive` has made.
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// The key of a Google service account.
-    #[arg(long, value_name = "FILE")]
-    pub service_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

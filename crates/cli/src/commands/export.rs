@@ -1,16 +1,37 @@
 //! `lifeboat export`: one backup as one portable file.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{ExportOptions, ExportResult};
 
-use crate::args::ExportArgs;
 use crate::output::{count, escaped, size};
 use crate::session::{Session, Vault, absolute};
 use crate::{exit, shell, time};
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A backup's name, or `latest`.
+    pub backup: String,
+    /// The file to write, or the folder to write it to [default: this folder].
+    pub file: Option<PathBuf>,
+    /// Only these paths, globs or categories, with commas between them; or give it several times. A comma in a name is `\,`.
+    #[arg(long, value_name = "ITEM")]
+    pub items: Vec<OsString>,
+    /// Do not encrypt it: whoever has the file can read it.
+    #[arg(long)]
+    pub plain: bool,
+    /// Encrypt it, whatever the configuration says.
+    #[arg(long, conflicts_with = "plain")]
+    pub sealed: bool,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub overwrite: bool,
+}
 
 pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
     let file = absolute(args.file.as_deref().unwrap_or(Path::new(".")))?;

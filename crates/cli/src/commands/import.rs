@@ -1,17 +1,24 @@
 //! `lifeboat import`: takes an archive into the vault.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
+use clap::Args;
 use console::style;
 use lifeboat_engine::report::BackupInfo;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Control, Engine, Error, Result};
 
-use crate::args::ImportArgs;
 use crate::output::{count, size};
 use crate::session::{Session, Vault, absolute};
 use crate::{credentials, exit, time};
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The archive: a .tar.gz or .tar.gz.sealed that lifeboat export wrote.
+    pub file: PathBuf,
+}
 
 pub fn run(args: &ImportArgs, session: &Session) -> Result<u8> {
     let file = absolute(&args.file)?;

@@ -1,19 +1,52 @@
 //! `lifeboat migrate`: a new root on another server, from a vault or an archive. Damage in the history is exit code 4.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use console::style;
 use lifeboat_engine::Result;
 use lifeboat_engine::migrate::From;
 use lifeboat_engine::report::{BackupRef, MigrateOptions, MigrateReport};
 use lifeboat_engine::zone::Zone;
 
-use crate::args::MigrateArgs;
-use crate::commands::target;
+use crate::commands::target::{self, TargetArgs};
 use crate::output::{count, escaped, size, warnings};
 use crate::session::{Session, Vault, absolute};
+use crate::time::Moment;
 use crate::{exit, time};
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The vault, a folder that holds one (an old root, a download), an archive, or a target: its name in the configuration
+    /// (--config), or `s3` or `gdrive` with the options below. A folder of the same name is `./NAME`.
+    #[arg(long, value_name = "SOURCE")]
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Of a target that has several vaults, the one of this id.
+    #[arg(long, value_name = "ID")]
+    pub vault_id: Option<String>,
+    /// This backup instead of the newest.
+    #[arg(long, value_name = "NAME")]
+    pub backup: Option<String>,
+    /// The newest backup at or before then: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its
+    /// end, and so does a minute.
+    #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
+    pub at: Option<Moment>,
+    /// Give everything to this user and group, by name or number. Only root may.
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub owner: Option<String>,
+    /// Leave the vault where it is: the next backup begins a new one.
+    #[arg(long)]
+    pub no_history: bool,
+    /// Bring back the vault alone, for a root that has lost it and is there itself. The root is not touched.
+    #[arg(long, conflicts_with_all = ["backup", "at", "no_history", "allow_outside_links"])]
+    pub no_restore: bool,
+    /// Also restore links that lead out of the root.
+    #[arg(long)]
+    pub allow_outside_links: bool,
+}
 
 pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
     let target = target::of(&args.from, &args.target, session)?;

@@ -1,13 +1,43 @@
 //! What `--from` means where it is no path: a target of the configuration, or one that is told by options, for a new server has no
 //! configuration yet.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use lifeboat_engine::config::cloud::{DRIVE_TOKEN_FILE, Drive, S3, Target};
 use lifeboat_engine::{Error, Result};
 
-use crate::args::TargetArgs;
 use crate::session::{Session, absolute};
+
+/// A target that no configuration names yet: a new server has none. Credentials for S3 come from the environment
+/// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile.
+#[derive(Debug, Default, Args)]
+pub struct TargetArgs {
+    /// The bucket, with --from s3.
+    #[arg(long, value_name = "NAME")]
+    pub bucket: Option<String>,
+    /// Where the service is, such as https://s3.eu-central-003.backblazeb2.com; without it, Amazon.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The bucket's region.
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// The folder in the bucket that vaults lie in.
+    #[arg(long, value_name = "FOLDER")]
+    pub prefix: Option<String>,
+    /// A profile of ~/.aws/credentials.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The folder in Google Drive, with --from gdrive: the last part of its address.
+    #[arg(long, value_name = "ID")]
+    pub folder_id: Option<String>,
+    /// The file that `lifeboat auth gdrive` has made.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The key of a Google service account.
+    #[arg(long, value_name = "FILE")]
+    pub service_key: Option<PathBuf>,
+}
 
 /// `None`: it is a path.
 pub fn of(from: &Path, args: &TargetArgs, session: &Session) -> Result<Option<Target>> {

@@ -44,29 +44,42 @@ pub fn temporary(to: &Path) -> Result<PathBuf> {
 
 /// Copies what is not there yet by way of `temporary`, and returns its bytes. The caller holds the lock of `to`.
 pub fn copy(from: &Path, objects: &[Object], to: &Path, temporary: &Path, control: &Control) -> Result<u64> {
-    let mut progress = Progress {
-        phase: "copying the history".into(),
-        total_items: Some(objects.len() as u64),
-        total_bytes: Some(objects.iter().map(|object| object.size).sum()),
-        ..Progress::default()
-    };
-    let mut copied = 0;
-    for object in objects {
-        control.check()?;
-        if !is_there(object, to) {
-            copied += copy_one(&from.join(&object.name), &to.join(&object.name), temporary)?;
-        }
-        progress.items += 1;
-        progress.bytes += object.size;
-        control.report(&progress);
-    }
+    let copy_one = |object: &Object| copy_one(&from.join(&object.name), &to.join(&object.name), temporary);
+    let copied = bring("copying the history", objects, to, control, copy_one)?;
     for folder in ["packs", "snapshots", "keys"] {
         make_folder(&to.join(folder))?;
     }
     Ok(copied)
 }
 
-pub fn is_there(object: &Object, to: &Path) -> bool {
+/// Has each object brought that is not in `to` yet, and tells how far it is in this phase. Returns the bytes that came.
+pub fn bring(
+    phase: &str,
+    objects: &[Object],
+    to: &Path,
+    control: &Control,
+    mut one: impl FnMut(&Object) -> Result<u64>,
+) -> Result<u64> {
+    let mut progress = Progress {
+        phase: phase.into(),
+        total_items: Some(objects.len() as u64),
+        total_bytes: Some(objects.iter().map(|object| object.size).sum()),
+        ..Progress::default()
+    };
+    let mut brought = 0;
+    for object in objects {
+        control.check()?;
+        if !is_there(object, to) {
+            brought += one(object)?;
+        }
+        progress.items += 1;
+        progress.bytes += object.size;
+        control.report(&progress);
+    }
+    Ok(brought)
+}
+
+fn is_there(object: &Object, to: &Path) -> bool {
     fs::metadata(to.join(&object.name)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == object.size)
 }
 

@@ -13,7 +13,6 @@ use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch, read_description};
 use crate::replica::patience::patiently;
 use crate::replica::whole::bring;
-use crate::report::Progress;
 use crate::seal::keyring::Credentials;
 use crate::store::downloaded::Downloaded;
 use crate::store::folder::Folder;
@@ -198,23 +197,9 @@ fn bring_all(
     temporary: &Path,
     control: &Control,
 ) -> Result<u64> {
-    let mut progress = Progress {
-        phase: "fetching".into(),
-        total_items: Some(objects.len() as u64),
-        total_bytes: Some(objects.iter().map(|object| object.size).sum()),
-        ..Progress::default()
-    };
-    let mut copied = 0;
-    for object in objects {
-        control.check()?;
-        if !history::is_there(object, to) {
-            copied += bring(fetch, vault, &object.name, to, temporary)?.map_or(0, |(_, size)| size);
-        }
-        progress.items += 1;
-        progress.bytes += object.size;
-        control.report(&progress);
-    }
-    Ok(copied)
+    history::bring("fetching", objects, to, control, |object| {
+        Ok(bring(fetch, vault, &object.name, to, temporary)?.map_or(0, |(_, size)| size))
+    })
 }
 
 /// A vault at a target, as its listing tells.

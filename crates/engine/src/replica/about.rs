@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::vault::checked_json;
+use crate::vault::place;
 use crate::watch::newest_good;
 use crate::{Result, schedule};
 
 /// Its name at a target, and in what somebody has downloaded from there.
-pub const FILE: &str = "about.json";
+pub const FILE: &str = place::ABOUT;
 const FORMAT: &str = "note about a lifeboat vault";
 /// So much of a name is believed.
 const LONGEST: usize = 100;

@@ -15,9 +15,10 @@ use crate::error::IoContext;
 use crate::secret::Secret;
 use crate::store::Stored;
 use crate::vault::database::Database;
+use crate::vault::place;
 use crate::{Error, Result};
 
-pub const FILE: &str = "replica.sqlite";
+pub const FILE: &str = place::LEDGER;
 /// Raised whenever the tables change: an older or newer ledger is thrown away and built again.
 const VERSION: i64 = 2;
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::IoContext;
+use crate::vault::place;
 use crate::vault::{self, durable};
 use crate::{Control, Error, Result};
 
-pub const FILE: &str = "replica.lock";
+pub const FILE: &str = place::TURN;
 const POLL: Duration = Duration::from_millis(50);
 
 /// Held as long as it lives.

@@ -9,10 +9,11 @@ use super::patience::Patience;
 use super::read_small;
 use crate::store::{Fault, Kind, Store, Straight};
 use crate::vault::checked_json;
+use crate::vault::place;
 use crate::{Control, Result};
 
 /// Its name at a target.
-pub const FILE: &str = "unneeded.json";
+pub const FILE: &str = place::UNNEEDED;
 /// A hundred thousand packs.
 const MOST: u64 = 16 << 20;
 

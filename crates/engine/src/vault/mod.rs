@@ -14,6 +14,7 @@ pub mod find;
 pub mod item;
 pub mod last_restore;
 pub mod layout;
+mod links;
 pub mod list;
 pub mod lock;
 pub mod mark;
@@ -22,30 +23,31 @@ pub mod needs;
 pub mod pack;
 pub mod place;
 pub mod reader;
+mod resolve;
 pub mod root_folder;
 pub mod shelf;
 pub mod snapshot;
 pub mod strangers;
 pub mod sweep;
+mod usage;
 pub mod writer;
 
+pub use links::refuse_links;
+pub use usage::{Usage, usage};
+
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::capture::stat::{Kind, Stat};
 use crate::chunk::ChunkerParams;
 use crate::config::PASSPHRASE_FILE;
 use crate::error::IoContext;
-use crate::marriage::record;
-use crate::replica::{ledger, turn};
-use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter};
+use crate::report::{BackupInfo, ListFilter};
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::{Keys, passphrase, random};
 use crate::secret::MasterKey;
-use crate::{Control, Error, Result, retention};
+use crate::{Control, Error, Result};
 
 use catalog::Catalog;
 use description::Description;
@@ -77,9 +79,6 @@ struct Inner {
 
 /// The folder with a file for each suspicious backup that somebody has accepted.
 pub const ACCEPTED: &str = "accepted";
-
-/// From here on two names are one with a slip of the pen.
-const ALIKE: f64 = 0.8;
 
 impl Vault {
     /// The same vault in another folder, such as one with what of it lies elsewhere.
@@ -427,69 +426,6 @@ impl Vault {
         pins(self.dir())
     }
 
-    /// The name that `reference` stands for: itself, the latest, or the newest good one at or before an instant.
-    ///
-    /// A SAFETY backup is what a restore replaced: the root has not been like that since. It is taken by its name only. One that
-    /// is suspicious is taken where there is nothing else.
-    pub fn resolve(&self, reference: &BackupRef) -> Result<BackupName> {
-        match reference {
-            BackupRef::Name(text) if text == "latest" => {
-                let now = jiff::Timestamp::now().as_millisecond();
-                let mut names = self.names_or_look()?;
-                names.reverse();
-                let newest = names.first().cloned();
-                names.retain(|name| name.kind() != BackupType::Safety);
-                // Stable: the newest of the best. What is dated in the future was made under a clock that was wrong.
-                names.sort_by_key(|name| retention::is_ahead(name.millis(), now));
-                let is_doubted =
-                    |name: &&BackupName| Snapshot::read(self, name).is_ok_and(|snapshot| self.doubts(&snapshot));
-                let found = names.iter().find(|name| !is_doubted(name)).or(names.first()).cloned();
-                found.ok_or_else(|| Error::NotFound {
-                    message: match newest {
-                        None => "There is no backup in this vault yet. Make one with `lifeboat backup`.".into(),
-                        Some(safety) => only_safety(&safety),
-                    },
-                })
-            }
-            BackupRef::Name(text) => {
-                let Ok(name) = text.parse::<BackupName>() else { return Err(self.no_such_backup(text)) };
-                if self.has(&name)? { Ok(name) } else { Err(self.no_such_backup(text)) }
-            }
-            BackupRef::At { at } => {
-                self.names_or_look()?;
-                let mut infos = self.backups(&ListFilter { until: Some(*at), ..ListFilter::default() })?;
-                infos.retain(|info| info.kind != BackupType::Safety);
-                // Stable: the newest of the best.
-                infos.sort_by_key(|info| (info.suspicious.is_some(), info.degraded));
-                match infos.first() {
-                    Some(info) => info.backup.parse(),
-                    None => {
-                        let names = self.names()?;
-                        let oldest = names.iter().find(|name| name.kind() != BackupType::Safety);
-                        match (oldest, names.last()) {
-                            (None, Some(safety)) => Err(Error::NotFound { message: only_safety(safety) }),
-                            _ => Err(Error::NoneThatOld { asked: *at, oldest: oldest.map(BackupName::millis) }),
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// `E_NOT_FOUND` with the name that comes nearest.
-    pub fn no_such_backup(&self, name: &str) -> Error {
-        let names = self.names().unwrap_or_default();
-        let likeness = |known: &str| strsim::jaro_winkler(known, name);
-        let nearest = names.iter().max_by(|a, b| likeness(a.as_str()).total_cmp(&likeness(b.as_str())));
-        let hint = match nearest {
-            None => "There is none in this vault yet.".into(),
-            Some(_) if likeness("latest") > ALIKE => "Did you mean `latest`?".into(),
-            Some(near) if likeness(near.as_str()) > ALIKE => format!("The nearest is {near}."),
-            Some(near) => format!("A name looks like {near}; `lifeboat list` shows them all."),
-        };
-        Error::NotFound { message: format!("There is no backup {name:?}. {hint}") }
-    }
-
     /// Removes what an operation that was killed left behind. The caller holds the lock.
     pub fn clean_up(&self) -> Result<()> {
         refuse_links(self.dir())?;
@@ -519,13 +455,6 @@ impl Vault {
         }
         Ok(())
     }
-}
-
-fn only_safety(newest: &BackupName) -> String {
-    format!(
-        "There are only safety backups in this vault: what restores have replaced. One is taken by its name only, such as \
-         {newest}. Make a backup with `lifeboat backup`."
-    )
 }
 
 /// The backups in a vault's folder, newest first. `read` is asked for those that the catalog does not know: that takes a
@@ -644,101 +573,4 @@ fn restrict(dir: &Path) -> Result<()> {
     #[cfg(not(unix))]
     let _ = dir;
     Ok(())
-}
-
-/// From so many entries on, a folder is looked at by four threads.
-const MANY: usize = 4096;
-
-/// What a vault has in its folder, from one look at it. What others have put there counts for nothing.
-#[derive(Debug, Default)]
-pub struct Usage {
-    /// Bytes of all its files.
-    pub used: u64,
-    /// Bytes of packs and snapshots alone.
-    pub stored: u64,
-    /// The names of all snapshots, in no order.
-    pub backups: Vec<BackupName>,
-}
-
-/// Looks at all of a vault. Needs no key.
-pub fn usage(dir: &Path) -> Result<Usage> {
-    let mut usage = Usage::default();
-    let snapshots = dir.join("snapshots");
-    let mut folders = vec![(dir.to_path_buf(), false)];
-    while let Some((folder, is_stored)) = folders.pop() {
-        for (name, metadata) in entries(&folder)? {
-            if folder == dir && !place::is_ours(&name) {
-                continue;
-            }
-            if metadata.is_dir() {
-                let path = folder.join(name);
-                let is_stored = is_stored || path == snapshots || path == dir.join("packs");
-                folders.push((path, is_stored));
-                continue;
-            }
-            usage.used += metadata.len();
-            usage.stored += if is_stored { metadata.len() } else { 0 };
-            if folder == snapshots {
-                usage.backups.extend(name.to_str().and_then(|name| name.parse().ok()));
-            }
-        }
-    }
-    Ok(usage)
-}
-
-/// What lies in a folder, in no order. What vanishes meanwhile is left out.
-fn entries(folder: &Path) -> Result<Vec<(OsString, fs::Metadata)>> {
-    let entries = match fs::read_dir(folder) {
-        // Also what only root may look into: the lost+found of a vault that is a disk of its own.
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied) => {
-            return Ok(Vec::new());
-        }
-        entries => entries.at("reading the folder", folder)?,
-    };
-    let entries = entries.collect::<std::io::Result<Vec<fs::DirEntry>>>().at("reading the folder", folder)?;
-    let look = |entries: &[fs::DirEntry]| -> Vec<(OsString, fs::Metadata)> {
-        entries.iter().filter_map(|entry| Some((entry.file_name(), entry.metadata().ok()?))).collect()
-    };
-    if entries.len() < MANY {
-        return Ok(look(&entries));
-    }
-    // To ask for thousands of sizes is most of what a status costs.
-    Ok(std::thread::scope(|scope| {
-        let parts =
-            entries.chunks(entries.len().div_ceil(4)).map(|part| scope.spawn(move || look(part))).collect::<Vec<_>>();
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
-    }))
-}
-
-/// Whoever may write to the vault's folder could put a link there, and root would write, or remove, what that leads to. A
-/// link of our own, or of root's, is somebody's wish.
-pub fn refuse_links(dir: &Path) -> Result<()> {
-    let files = [
-        lock::FILE,
-        catalog::FILE,
-        "logbook.sqlite",
-        ledger::FILE,
-        elsewhere::FILE,
-        turn::FILE,
-        last_restore::FILE,
-        record::FILE,
-    ];
-    let folders = ["tmp", "packs", "snapshots", "keys", "pins", ACCEPTED, "hosts", shelf::FOLDER];
-    let is_anothers = |place: &PathBuf| {
-        let Ok(stat) = Stat::of(place) else { return false };
-        #[cfg(unix)]
-        let is_ours = stat.uid == 0 || stat.uid == rustix::process::geteuid().as_raw();
-        #[cfg(not(unix))]
-        let is_ours = true;
-        stat.kind == Kind::Symlink && !is_ours
-    };
-    match files.iter().chain(&folders).map(|name| dir.join(name)).find(is_anothers) {
-        None => Ok(()),
-        Some(link) => Err(Error::Format {
-            message: format!(
-                "{} is a link that another user has put into the vault. Look where it leads, remove it, and try again.",
-                link.display()
-            ),
-        }),
-    }
 }

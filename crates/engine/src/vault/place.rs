@@ -12,11 +12,19 @@ use super::{catalog, description, durable, last_restore, lock, shelf};
 use crate::Result;
 use crate::marriage::record;
 use crate::presence;
-use crate::replica::{about, ledger, turn, unneeded};
 use crate::watch::logbook;
 
 /// The vault's folder in one that is somebody else's.
 pub const INNER: &str = "lifeboat";
+
+/// What is where at targets.
+pub const LEDGER: &str = "replica.sqlite";
+/// Whose turn it is to bring it there.
+pub const TURN: &str = "replica.lock";
+/// At a target: whose vault this is.
+pub const ABOUT: &str = "about.json";
+/// At a target: since when nothing needs which packs.
+pub const UNNEEDED: &str = "unneeded.json";
 
 /// What a vault is made of, besides its databases and what has a temporary name.
 const NAMES: [&str; 18] = [
@@ -35,12 +43,12 @@ const NAMES: [&str; 18] = [
     super::ACCEPTED,
     "recover.mjs",
     "RECOVER.md",
-    turn::FILE,
-    about::FILE,
-    unneeded::FILE,
+    TURN,
+    ABOUT,
+    UNNEEDED,
 ];
 /// SQLite lays files beside a database: `logbook.sqlite-wal`.
-const DATABASES: [&str; 4] = [catalog::FILE, logbook::FILE, ledger::FILE, super::elsewhere::FILE];
+const DATABASES: [&str; 4] = [catalog::FILE, logbook::FILE, LEDGER, super::elsewhere::FILE];
 /// Nobody's: what a disk of its own has, and what keeps an empty folder in git.
 const HARMLESS: [&str; 3] = ["lost+found", ".gitkeep", ".gitignore"];
 

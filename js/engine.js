@@ -1,0 +1,525 @@
+// One engine: a root, its vault, and what is asked of both. Each operation runs in a worker process; here are its promise, its
+// signals and its errors, and what is told to those who listen.
+
+'use strict'
+
+const { basename } = require('node:path')
+const call = require('./arguments.js')
+const { Courier } = require('./courier.js')
+const { BackupError, shown } = require('./error.js')
+const { Listeners } = require('./listeners.js')
+const { Losses } = require('./losses.js')
+const { CLOCK, ask, environment, open, outcome, zone } = require('./native-engine.js')
+const { ping } = require('./ping.js')
+const { Presence } = require('./presence.js')
+const { restarter } = require('./restart.js')
+const { Scheduler } = require('./scheduler.js')
+
+let lastId = 0
+
+/** What goes on after the death of its worker. */
+const RESTORES = new Set(['restore', 'undoRestore', 'applyPendingRestore', 'discardPendingRestore', 'recover'])
+
+/** So many milliseconds an app has to tell its owner of a restore for which it is started again. */
+const ANSWER = 500
+
+/** By id: what the operations that are under way can be cancelled by. */
+const underWay = new Map()
+
+/** A process that ends on purpose takes its operations along, as one that cancels them: that is no bad news. */
+function cancelAtEnd() {
+  for (const [id, native] of underWay) native.cancel(id)
+}
+
+/** The timers of an engine; for index.js: what happens to an engine that another one replaces. */
+let timersOf
+let succeed
+
+class BackupEngine {
+  #native
+  #now
+  #clock
+  #listeners
+  #courier
+  #presence
+  #timers
+  #scheduler
+  #requestRestart
+  #warned = new Set()
+  #restores = new Set()
+  #losses = new Losses()
+  /** No scheduled backups until then, as far as this engine has heard. */
+  #pausedUntil = 0
+  /** So much was told that no vault could keep. */
+  #untold = 0
+  /** The passphrase and the key file with which a worker has last opened the vault to list it. */
+  #shown
+
+  constructor(config) {
+    this.#native = open(config, BackupEngine.#bell(new WeakRef(this)))
+    this.#requestRestart = config?.requestRestart
+    this.#clock = config?.[CLOCK]
+    this.#now = () => this.#clock?.now?.() ?? Date.now()
+    const native = this.#native
+    this.#presence = new Presence(
+      native,
+      () => this.#courier.drain(),
+      () => restarter(this.#requestRestart)
+    )
+    const vault = {
+      claim: (consumers) => ask(native, { op: 'claim', consumers, holder: native.hostId() ?? '', now: this.#now() }),
+      take: (id, consumer) => ask(native, { op: 'take', id, consumer, now: this.#now() }),
+      release: (id, consumer) => ask(native, { op: 'release', id, consumer })
+    }
+    const own = {
+      restart: () => this.#restart(),
+      holdStill: (token) => native.holdStill(token),
+      tellStill: (token, hasRead) => native.tellStill(token, hasRead)
+    }
+    const app = native.consumer() ?? basename(process.argv[1] ?? 'node')
+    this.#listeners = new Listeners(app, native.home(), this.#now)
+    this.#courier = new Courier(vault, this.#listeners, own, { patience: this.#clock?.patience, now: this.#now })
+    const host = {
+      next: (now, count) => outcome(native.next(zone(), Math.max(now, this.#pausedUntil), count)),
+      runScheduled: (type, options) =>
+        this.#backup({ op: 'runScheduled', type, covers: [], wait: false }, options).catch((error) => {
+          this.#unheard(error)
+          throw error
+        }),
+      runDue: (options) => this.#runDue(options),
+      inspectDue: (options) => this.#run({ op: 'inspectDue', zone: zone() }, options),
+      syncDue: (options) => this.#run({ op: 'syncDue' }, options),
+      look: (since) => this.#look(since),
+      say: (since) => this.#presence.say({ scheduler: since })
+    }
+    this.#timers = new Scheduler(host, this.#clock)
+  }
+
+  /** Made where no `this` is: an engine that nobody has any more must not be kept for the bell's sake. */
+  static #bell(engine) {
+    return () => engine.deref()?.#presence?.rung()
+  }
+
+  get scheduler() {
+    this.#scheduler ??= new BackupScheduler(this)
+    return this.#scheduler
+  }
+
+  async createBackup(type = 'MANUAL', options = {}) {
+    return this.#backup(call.createBackup(type, options), options)
+  }
+
+  /** What becomes of it the vault tells. Null: none was due. */
+  async #backup(request, options) {
+    const url = this.#native.pingUrl()
+    try {
+      const result = await this.#run(request, options)
+      // One that is degraded or suspicious is not good: the watchman hears nothing, and then asks.
+      if (url && result && result.type !== 'SAFETY' && !result.degraded && !result.suspicious) ping(url)
+      return result
+    } catch (error) {
+      if (url && isBadNews(error)) ping(url, error)
+      throw error
+    }
+  }
+
+  /** What the schedule has due. `isKept`: it is written down how that ended. */
+  async #runDue(options) {
+    const kept = []
+    try {
+      const made = await this.#backup({ op: 'runDue', zone: zone() }, { ...options, kept })
+      return { isIdle: made === null, isKept: kept[0] }
+    } catch (error) {
+      this.#unheard(error)
+      // Without a worker nothing was seen to, whatever is written down: to try it again at once would go round and round.
+      return { isIdle: false, isKept: kept[0] && error.code !== 'E_WORKER' }
+    }
+  }
+
+  async previewBackup(options = {}) {
+    return this.#run(call.previewBackup(options), options)
+  }
+
+  async doctor(options = {}) {
+    return this.#run(call.doctor(options), options)
+  }
+
+  /** Nobody listens to what a schedule comes to: then it is a warning of the process, once for each cause. */
+  #unheard({ code, message }) {
+    if (this.#listeners.of('backup:failure').length || this.#warned.has(code) || code === 'E_ABORTED') return
+    this.#warned.add(code)
+    process.emitWarning(`The scheduled backup failed: ${message}`, 'LifeboatWarning')
+  }
+
+  /** What a scheduler does at each of its turns. */
+  async #look(since) {
+    await this.#presence.say()
+    const question = { op: 'look', zone: zone(), since, now: this.#now() }
+    const look = await this.#ask(question).catch((error) => {
+      if (error.code !== 'E_WORKER') throw error
+      // The vault does not answer. What a worker comes to is told; and it decides whether something is due.
+      return {
+        backup: { missed: false },
+        inspection: null,
+        sync: false,
+        wake: null,
+        untold: [],
+        paused: this.#pausedUntil
+      }
+    })
+    this.#pausedUntil = look.paused ?? 0
+    // As long as the vault cannot keep it, it is noticed each time.
+    for (const { event, value } of look.untold) this.#courier.alarm(event, value)
+    this.#courier.drain()
+    return look
+  }
+
+  async #restart() {
+    const way = await restarter(this.#requestRestart)
+    // Who asked for the restore in this process is answered first.
+    while (this.#restores.size > 0) await Promise.allSettled(this.#restores)
+    setTimeout(() => this.#restartBy(way), ANSWER)
+  }
+
+  async #restartBy(way) {
+    try {
+      await way?.()
+    } catch (error) {
+      warn('requestRestart', error)
+    }
+  }
+
+  async restore(backup, options = {}) {
+    const request = call.restore(backup, options)
+    return this.#bringBack(request, options)
+  }
+
+  async undoRestore(options = {}) {
+    return this.#bringBack(call.undoRestore(options), options)
+  }
+
+  async #bringBack(request, options) {
+    // Who restores here is asked to read it again like every other host: through the vault.
+    const isHeard = await this.#presence.say()
+    const running = this.#run(request, options).catch((error) => this.#finished(request, error))
+    this.#restores.add(running)
+    const result = await running.finally(() => this.#restores.delete(running))
+    if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
+    return result
+  }
+
+  #restored(result, isHeard) {
+    const paths = [...result.restored, ...result.plan.remove]
+    if (!isHeard && paths.length > 0) this.#courier.tell('restore:reload', { paths })
+  }
+
+  async applyPendingRestore() {
+    // One that it could not open would keep the app from starting.
+    this.#presence.say({ applies: this.#native.canOpen(environment()) })
+    // The first line of a host: a worker is started only where there is something to do.
+    if (!this.#native.hasPendingRestore()) return null
+    const request = { op: 'applyPendingRestore' }
+    return this.#run(request).catch((error) => this.#finished(request, error))
+  }
+
+  async discardPendingRestore() {
+    return this.#run({ op: 'discardPendingRestore' })
+  }
+
+  /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
+  async #finished(request, died) {
+    if (died.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw died
+    const result = await this.#run({ op: 'recover' }).catch(async (error) => {
+      // E_ROLLED_BACK says it all; anything else leaves the journal, and the host must not take the root for whole.
+      if (error.code === 'E_ROLLED_BACK') throw error
+      await this.#lost(request, died)
+      throw new BackupError(
+        error.code,
+        `The worker died in the middle of the restore, and finishing it failed: ${error.message} Call status() to try again, or start the app again with applyPendingRestore() first.`,
+        { cause: died }
+      )
+    })
+    if (result !== null) return result
+    await this.#lost(request, died)
+    throw died
+  }
+
+  /** Then whatever comes next carries a restore on, which only a worker may do. */
+  #isCutOff() {
+    return this.#native.hasPendingRestore()
+  }
+
+  async listBackups(filter = {}) {
+    const request = call.listBackups(filter)
+    const { passphrase, keyFile } = environment()
+    // Who has shown the key once need not start a worker to be told what the catalog says.
+    const isTrusted = this.#shown && this.#shown.passphrase === passphrase && this.#shown.keyFile === keyFile
+    if (isTrusted && !this.#isCutOff()) {
+      const known = await ask(this.#native, { op: 'backups', filter: request.filter })
+      if (known) return known
+    }
+    const backups = await this.#run(request)
+    this.#shown = { passphrase, keyFile }
+    return backups
+  }
+
+  async listItems(backup, filter = {}) {
+    return this.#run(call.listItems(backup, filter))
+  }
+
+  async versions(path) {
+    return this.#run(call.versions(path))
+  }
+
+  async diff(from, to, options = {}) {
+    return this.#run(call.diff(from, to, options), options)
+  }
+
+  async migrate(from, options = {}) {
+    return this.#run(call.migrate(from, options), options)
+  }
+
+  async exportBackup(backup, file, options = {}) {
+    return this.#run(call.exportBackup(backup, file, options), options)
+  }
+
+  async importBackup(file, options = {}) {
+    const request = call.importBackup(file, options)
+    request.passphrase ||= process.env.BACKUP_ARCHIVE_PASSPHRASE || undefined
+    return this.#run(request, options)
+  }
+
+  async verify(backup, options = {}) {
+    return this.#run(call.verify(backup, options), options)
+  }
+
+  async prune(options = {}) {
+    return this.#run(call.prune(options), options)
+  }
+
+  async sync(options = {}) {
+    return this.#run(call.sync(options), options)
+  }
+
+  async vaults(target) {
+    return this.#run(call.vaults(target))
+  }
+
+  async deleteBackup(backup) {
+    await this.#run(call.deleteBackup(backup))
+  }
+
+  async pin(backup) {
+    await this.#run(call.pin(backup, true))
+  }
+
+  async unpin(backup) {
+    await this.#run(call.pin(backup, false))
+  }
+
+  async acceptBackup(backup) {
+    await this.#run(call.acceptBackup(backup))
+  }
+
+  async adoptVault() {
+    await this.#run({ op: 'adoptVault' })
+  }
+
+  async authorizeDrive(options) {
+    const { request, show } = call.authorizeDrive(options)
+    return this.#run(request, { signal: options.signal, onAsk: show })
+  }
+
+  async pause(until) {
+    const request = call.pause(until)
+    await this.#run(request)
+    this.#pausedUntil = request.until
+  }
+
+  async resume() {
+    await this.#run({ op: 'resume' })
+    this.#pausedUntil = 0
+  }
+
+  async history(filter = {}) {
+    return this.#ask({ op: 'history', filter: call.history(filter) })
+  }
+
+  async status() {
+    const lookUp = () => this.#ask({ op: 'status', now: this.#now() })
+    const status = await (this.#isCutOff() ? this.#run({ op: 'status' }) : lookUp())
+    this.#pausedUntil = status.schedule.paused ?? 0
+    const problems = [...status.problems, ...this.#losses.problems()]
+    const [next] = this.#timers.next(1)
+    const { running: _, next: __, ...others } = status.schedule
+    const own = { running: this.#timers.running, ...(next && { next: { type: next.type, at: next.at.getTime() } }) }
+    return {
+      ...status,
+      healthy: problems.length === 0,
+      problems,
+      schedule: { ...others, ...own, ...(own.running && { by: 'host' }) }
+    }
+  }
+
+  on(event, listener) {
+    if (typeof listener !== 'function') throw new BackupError('E_CONFIG', 'A listener must be a function.')
+    this.#listeners.add(event, listener)
+    this.#heard()
+    return this
+  }
+
+  off(event, listener) {
+    this.#listeners.remove(event, listener)
+    this.#heard()
+    return this
+  }
+
+  /** Who restores from outside must know whether it is heard. */
+  #heard() {
+    this.#presence.say({ reloads: this.#listeners.of('restore:reload').length > 0 })
+  }
+
+  static {
+    timersOf = (engine) => engine.#timers
+    succeed = (engine, next) => {
+      if (next.#native.home() === engine.#native.home()) next.#losses = engine.#losses
+      next.#listeners.takeOver(engine.#listeners)
+      next.#courier.inherit(engine.#courier)
+      next.#presence.inherit(engine.#presence)
+      if (!engine.#timers.running) return
+      next.#timers.start()
+      engine.#timers.stop()
+    }
+  }
+
+  /** `kept`: an array that gets whether all that is to be told of it is kept. */
+  async #run(request, { signal, onProgress, onAsk, kept } = {}) {
+    if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
+    this.#presence.say()
+    const id = ++lastId
+    const cancel = () => this.#native.cancel(id)
+    signal?.addEventListener('abort', cancel, { once: true })
+    if (underWay.size === 0) process.on('exit', cancelAtEnd)
+    underWay.set(id, this.#native)
+    const before = this.#untold
+    try {
+      const report = this.#reporter(request.op, onProgress, onAsk)
+      const now = this.#clock?.now && this.#now()
+      return outcome(await this.#native.run(id, JSON.stringify(request), { ...environment(), now }, report))
+    } catch (error) {
+      const known = error instanceof BackupError
+      // A restore that has begun to replace files is carried on first.
+      const isCarriedOn = RESTORES.has(request.op) && this.#isCutOff()
+      if (error.code === 'E_WORKER' && !isCarriedOn) await this.#lost(request, error)
+      if (known) throw error
+      throw new BackupError('E_INTERNAL', `Internal error: ${error?.message}.`, { cause: error })
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+      underWay.delete(id)
+      if (underWay.size === 0) process.off('exit', cancelAtEnd)
+      this.#tellUntold()
+      kept?.push(this.#untold === before)
+      this.#courier.drain()
+    }
+  }
+
+  /** Nobody but this process knows what became of it. */
+  async #lost(request, { code, message }) {
+    const [failure, now] = [{ code, message }, this.#now()]
+    const written = this.#native.lost(JSON.stringify(request), JSON.stringify(failure), now)
+    const isWritten = await written.then((text) => outcome(text)).catch(() => true)
+    if (!isWritten) this.#losses.add(request, failure, now)
+    this.#tellUntold()
+    this.#courier.drain()
+  }
+
+  /** Asks the vault. One that answers again is told first what it has missed. */
+  async #ask(question) {
+    const answer = await ask(this.#native, question)
+    if (!this.#losses.any) return answer
+    await this.#losses.write((loss) => ask(this.#native, loss))
+    return ask(this.#native, question)
+  }
+
+  /** What no vault could keep. */
+  #tellUntold() {
+    for (const { event, value } of outcome(this.#native.untold())) {
+      this.#untold++
+      this.#courier.tell(event, value)
+    }
+  }
+
+  /** What the native side calls with each progress: it must not throw, or the bot would end. */
+  #reporter(operation, onProgress, onAsk) {
+    if (!onProgress && !onAsk && !this.#listeners.of('progress').length) return undefined
+    let warned = false
+    return (text) => {
+      const { ask, ...progress } = JSON.parse(text)
+      if (ask) return show(onAsk, ask)
+      try {
+        onProgress?.(progress)
+      } catch (error) {
+        if (!warned) warn('onProgress', error)
+        warned = true
+      }
+      this.#courier.show('progress', { operation, ...progress })
+    }
+  }
+}
+
+/** What somebody cancelled, or what met another operation, is none: whoever asked for it has the rejection. */
+function isBadNews({ code }) {
+  return !['E_ABORTED', 'E_BUSY'].includes(code)
+}
+
+/** `onAsk`: the one who was asked may be a promise that fails, and the bot goes on then, too. */
+function show(onAsk, ask) {
+  new Promise((resolve) => resolve(onAsk?.(ask))).catch((error) => warn('show', error))
+}
+
+function warn(who, error) {
+  process.emitWarning(`${who} threw: ${shown(error)}`, 'LifeboatWarning')
+}
+
+/** The default engine, and what is done where its scheduler cannot be started: index.js says both. */
+const theDefault = { engine: undefined, unable: undefined }
+
+/** Makes the backups happen by themselves. Cheap: what it is about is the engine's. */
+class BackupScheduler {
+  #timers
+  #isDefault
+
+  /** `config`: an engine, or the configuration of one; without it, the default engine, whichever that is at a call. */
+  constructor(config) {
+    const own = config === undefined || config instanceof BackupEngine ? config : new BackupEngine(config)
+    this.#isDefault = own === undefined
+    this.#timers = () => timersOf(own ?? theDefault.engine())
+  }
+
+  get running() {
+    return this.#timers().running
+  }
+
+  start() {
+    try {
+      this.#timers().start()
+    } catch (error) {
+      if (!this.#isDefault) throw error
+      theDefault.unable(error)
+    }
+  }
+
+  async stop(options = {}) {
+    await this.#timers().stop(call.stop(options))
+  }
+
+  next(count = 1) {
+    return this.#timers().next(call.count('The number of runs', count))
+  }
+
+  async trigger(type) {
+    return this.#timers().trigger(call.scheduled(type))
+  }
+}
+
+module.exports = { BackupEngine, BackupScheduler, succeed: (old, next) => succeed(old, next), theDefault }
