@@ -7,6 +7,7 @@ const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 const { BackupEngine, BackupScheduler, succeed, theDefault } = require('./js/engine.js')
 const { BackupError } = require('./js/error.js')
+const OPERATIONS = require('./js/operations.js')
 
 const DEFAULT_CONFIG = join('config', 'backup-config.json')
 
@@ -84,34 +85,8 @@ theDefault.unable = unable
 
 module.exports = {
   configure,
-  createBackup: async (type, options) => theEngine().createBackup(type, options),
-  previewBackup: async (options) => theEngine().previewBackup(options),
+  ...Object.fromEntries(Object.keys(OPERATIONS).map((name) => [name, async (...args) => theEngine()[name](...args)])),
   doctor,
-  restore: async (backup, options) => theEngine().restore(backup, options),
-  undoRestore: async (options) => theEngine().undoRestore(options),
-  applyPendingRestore: async () => theEngine().applyPendingRestore(),
-  discardPendingRestore: async () => theEngine().discardPendingRestore(),
-  listBackups: async (filter) => theEngine().listBackups(filter),
-  listItems: async (backup, filter) => theEngine().listItems(backup, filter),
-  versions: async (path) => theEngine().versions(path),
-  diff: async (from, to, options) => theEngine().diff(from, to, options),
-  migrate: async (from, options) => theEngine().migrate(from, options),
-  exportBackup: async (backup, file, options) => theEngine().exportBackup(backup, file, options),
-  importBackup: async (file, options) => theEngine().importBackup(file, options),
-  verify: async (backup, options) => theEngine().verify(backup, options),
-  prune: async (options) => theEngine().prune(options),
-  sync: async (options) => theEngine().sync(options),
-  vaults: async (target) => theEngine().vaults(target),
-  deleteBackup: async (backup) => theEngine().deleteBackup(backup),
-  pin: async (backup) => theEngine().pin(backup),
-  unpin: async (backup) => theEngine().unpin(backup),
-  acceptBackup: async (backup) => theEngine().acceptBackup(backup),
-  adoptVault: async () => theEngine().adoptVault(),
-  authorizeDrive: async (options) => theEngine().authorizeDrive(options),
-  pause: async (until) => theEngine().pause(until),
-  resume: async () => theEngine().resume(),
-  history: async (filter) => theEngine().history(filter),
-  status: async () => theEngine().status(),
   on,
   off,
   scheduler: new BackupScheduler(),

@@ -1,12 +1,42 @@
-// The names of index.js for `import`: one and the same module, so that both see one default engine.
+// The names of index.js for `import`: one and the same module, so that both see one default engine. Generated from crates/engine/src/operations/ by `npm run generate`.
 
 import lifeboat from './index.js'
 
-export const { configure, createBackup, restore, undoRestore, migrate } = lifeboat
-export const { applyPendingRestore, discardPendingRestore } = lifeboat
-export const { listBackups, listItems, versions, diff, verify, status, history, on, off, scheduler } = lifeboat
-export const { previewBackup, doctor } = lifeboat
-export const { exportBackup, importBackup, prune, sync, vaults, deleteBackup, pin, unpin, pause, resume } = lifeboat
-export const { acceptBackup, adoptVault, authorizeDrive } = lifeboat
-export const { BackupEngine, BackupError, BackupScheduler } = lifeboat
+export const {
+  createBackup,
+  previewBackup,
+  pause,
+  resume,
+  listBackups,
+  listItems,
+  versions,
+  diff,
+  verify,
+  status,
+  history,
+  doctor,
+  restore,
+  undoRestore,
+  applyPendingRestore,
+  discardPendingRestore,
+  prune,
+  deleteBackup,
+  pin,
+  unpin,
+  acceptBackup,
+  adoptVault,
+  exportBackup,
+  importBackup,
+  migrate,
+  sync,
+  vaults,
+  authorizeDrive,
+  configure,
+  on,
+  off,
+  scheduler,
+  BackupEngine,
+  BackupError,
+  BackupScheduler
+} = lifeboat
 export default lifeboat

@@ -71,15 +71,12 @@ test('what is wrong is said, and what fails leaves nothing', async (t) => {
   const { backup } = await engine.createBackup()
   const out = folder(t)
   const file = join(out, 'a.tar.gz')
-  await assert.rejects(engine.exportBackup(), fails('E_CONFIG', /file must be a path/))
-  await assert.rejects(engine.exportBackup(7, file), fails('E_CONFIG', /backup must be a path/))
-  await assert.rejects(
-    engine.exportBackup(backup, file, { item: [] }),
-    fails('E_CONFIG', /no "item" in the options of exportBackup/)
-  )
+  await assert.rejects(engine.exportBackup(), fails('E_CONFIG', /needs `backup`/))
+  await assert.rejects(engine.exportBackup(7, file), fails('E_CONFIG', /`backup` must be a string/))
+  await assert.rejects(engine.exportBackup(backup, file, { item: [] }), fails('E_CONFIG', /no `item` in `options`/))
   await assert.rejects(
     engine.importBackup(file, { passphrase: 7777 }),
-    fails('E_CONFIG', /^(?!.*7777).*must be a string/)
+    fails('E_CONFIG', /^(?!.*7777).*it must be a string/)
   )
   await assert.rejects(engine.exportBackup(backup, file, { items: ['confg.json'] }), fails('E_NOT_FOUND'))
   await assert.rejects(engine.exportBackup(backup, file, { encrypt: true }), fails('E_PASSPHRASE', /BACKUP_PASSPHRASE/))

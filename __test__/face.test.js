@@ -54,28 +54,34 @@ test('a backup is made, listed, looked into, verified and restored', async (t) =
 test('wrong arguments reject, and the message says what is wrong', async (t) => {
   const engine = new BackupEngine({ root: makeRoot(t), ...UNENCRYPTED })
   const wrong = [
-    [() => engine.createBackup('YEARLY'), /type of backup must be one of .*not "YEARLY"/],
-    [() => engine.createBackup('MANUAL', { nota: 'x' }), /no "nota" in the options of createBackup\. There are .*note/],
-    [() => engine.createBackup('MANUAL', { full: 'yes' }), /full must be true or false, not "yes"/],
-    [() => engine.createBackup('MANUAL', null), /must be an object, not null/],
-    [() => engine.createBackup('MANUAL', { onProgress: 1 }), /onProgress must be a function, not 1/],
-    [() => engine.createBackup('MANUAL', { signal: {} }), /signal must be an AbortSignal/],
-    [() => engine.listBackups({ limit: -1 }), /limit must be a whole number/],
-    [() => engine.listBackups({ since: 'yesterday' }), /since must be a Date/],
-    [() => engine.listItems(), /backup must be a path/],
-    [() => engine.listItems('latest', { items: [1] }), /items must be an array of strings/],
-    [() => engine.restore({ at: 'noon-ish' }, { target: 'x' }), /`at` must be a Date/],
+    [() => engine.createBackup('YEARLY'), /`type` must be one of .*`MANUAL`.*not `YEARLY`/],
+    [() => engine.createBackup('MANUAL', { nota: 'x' }), /no `nota` in `options`\. It takes .*`note`/],
+    [() => engine.createBackup('MANUAL', { full: 'yes' }), /`options.full` must be a boolean, not string "yes"/],
+    [() => engine.createBackup('MANUAL', null), /`options` must be an object, not null/],
+    [() => engine.createBackup('MANUAL', { onProgress: 1 }), /`options.onProgress` must be a function, not 1/],
+    [() => engine.createBackup('MANUAL', { signal: {} }), /`options.signal` must be an AbortSignal/],
+    [() => engine.listBackups({ limit: -1 }), /`filter.limit` must be a whole number of 0 or more/],
+    [() => engine.listBackups({ since: 'yesterday' }), /`filter.since` must be a time such as/],
+    [() => engine.listItems(), /needs `backup`/],
+    [() => engine.listItems('latest', { items: [1] }), /`filter.items\[0\]` must be a string, not/],
+    [() => engine.restore({ at: 'noon-ish' }, { target: 'x' }), /`backup.at` must be a time such as/],
     [() => engine.restore('latest', { selective: true }), /needs `items`/],
-    [() => engine.restore({ at: '2026-11-26 08:32' }), /`at` must be a Date, a time such as/],
+    [() => engine.restore({ at: '2026-11-26 08:32' }), /`backup.at` must be a time such as/],
     [
       () => engine.restore('latest', { mode: 'quick' }),
-      /mode must be one of auto, live, offline, on-restart, not "quick"/
+      /`options.mode` must be one of `auto`, `live`, `offline`, `on-restart`, not `quick`/
     ],
-    [() => engine.restore('latest', { mirror: ['photos'] }), /mirror must be an array of categories/],
+    [
+      () => engine.restore('latest', { mirror: ['photos'] }),
+      /`options.mirror\[0\]` must be one of `database`.*not `photos`/
+    ],
     [() => engine.restore('latest', { perItem: true }), /needs items/],
     [() => engine.restore('latest', { salvage: true }), /needs another folder/],
     [() => engine.restore('latest', { owner: 'nobody-has-this-name' }), /no user|Only root/],
-    [() => engine.verify(7), /backup must be/]
+    [() => engine.verify(7), /`backup` must be a string, not/],
+    [() => engine.listBackups({ since: new Date(Number.NaN) }), /`since` must be a Date/],
+    [() => engine.createBackup('MANUAL', { note: () => 'x' }), /`note` must not be a function/],
+    [() => engine.diff('latest', null, { deep: true }), /no `deep` in `options` of diff/]
   ]
   for (const [call, words] of wrong) {
     let promise

@@ -4,7 +4,7 @@
 'use strict'
 
 const { basename } = require('node:path')
-const call = require('./arguments.js')
+const { OPERATIONS, call, count, refuse, request, type } = require('./call.js')
 const { Courier } = require('./courier.js')
 const { BackupError, shown } = require('./error.js')
 const { Listeners } = require('./listeners.js')
@@ -82,13 +82,13 @@ class BackupEngine {
     const host = {
       next: (now, count) => outcome(native.next(zone(), Math.max(now, this.#pausedUntil), count)),
       runScheduled: (type, options) =>
-        this.#backup({ op: 'runScheduled', type, covers: [], wait: false }, options).catch((error) => {
+        this.#backup(request('runScheduled', { type }), options).catch((error) => {
           this.#unheard(error)
           throw error
         }),
       runDue: (options) => this.#runDue(options),
-      inspectDue: (options) => this.#run({ op: 'inspectDue', zone: zone() }, options),
-      syncDue: (options) => this.#run({ op: 'syncDue' }, options),
+      inspectDue: (options) => this.#run(request('inspectDue', { zone: zone() }), options),
+      syncDue: (options) => this.#run(request('syncDue', {}), options),
       look: (since) => this.#look(since),
       say: (since) => this.#presence.say({ scheduler: since })
     }
@@ -105,8 +105,9 @@ class BackupEngine {
     return this.#scheduler
   }
 
-  async createBackup(type = 'MANUAL', options = {}) {
-    return this.#backup(call.createBackup(type, options), options)
+  async createBackup(...args) {
+    const { request, watchers } = call('createBackup', args)
+    return this.#backup(request, watchers)
   }
 
   /** What becomes of it the vault tells. Null: none was due. */
@@ -127,21 +128,13 @@ class BackupEngine {
   async #runDue(options) {
     const kept = []
     try {
-      const made = await this.#backup({ op: 'runDue', zone: zone() }, { ...options, kept })
+      const made = await this.#backup(request('runDue', { zone: zone() }), { ...options, kept })
       return { isIdle: made === null, isKept: kept[0] }
     } catch (error) {
       this.#unheard(error)
       // Without a worker nothing was seen to, whatever is written down: to try it again at once would go round and round.
       return { isIdle: false, isKept: kept[0] && error.code !== 'E_WORKER' }
     }
-  }
-
-  async previewBackup(options = {}) {
-    return this.#run(call.previewBackup(options), options)
-  }
-
-  async doctor(options = {}) {
-    return this.#run(call.doctor(options), options)
   }
 
   /** Nobody listens to what a schedule comes to: then it is a warning of the process, once for each cause. */
@@ -189,19 +182,18 @@ class BackupEngine {
     }
   }
 
-  async restore(backup, options = {}) {
-    const request = call.restore(backup, options)
-    return this.#bringBack(request, options)
+  async restore(...args) {
+    return this.#bringBack(call('restore', args))
   }
 
-  async undoRestore(options = {}) {
-    return this.#bringBack(call.undoRestore(options), options)
+  async undoRestore(...args) {
+    return this.#bringBack(call('undoRestore', args))
   }
 
-  async #bringBack(request, options) {
+  async #bringBack({ request, watchers }) {
     // Who restores here is asked to read it again like every other host: through the vault.
     const isHeard = await this.#presence.say()
-    const running = this.#run(request, options).catch((error) => this.#finished(request, error))
+    const running = this.#run(request, watchers).catch((error) => this.#finished(request, error))
     this.#restores.add(running)
     const result = await running.finally(() => this.#restores.delete(running))
     if (result.mode && !result.dryRun && !result.staged) this.#restored(result, isHeard)
@@ -218,21 +210,17 @@ class BackupEngine {
     this.#presence.say({ applies: this.#native.canOpen(environment()) })
     // The first line of a host: a worker is started only where there is something to do.
     if (!this.#native.hasPendingRestore()) return null
-    const request = { op: 'applyPendingRestore' }
+    const { request } = call('applyPendingRestore', [])
     return this.#run(request).catch((error) => this.#finished(request, error))
   }
 
-  async discardPendingRestore() {
-    return this.#run({ op: 'discardPendingRestore' })
-  }
-
   /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
-  async #finished(request, died) {
+  async #finished(begun, died) {
     if (died.code !== 'E_WORKER' || !this.#native.hasPendingRestore()) throw died
-    const result = await this.#run({ op: 'recover' }).catch(async (error) => {
+    const result = await this.#run(request('recover', {})).catch(async (error) => {
       // E_ROLLED_BACK says it all; anything else leaves the journal, and the host must not take the root for whole.
       if (error.code === 'E_ROLLED_BACK') throw error
-      await this.#lost(request, died)
+      await this.#lost(begun, died)
       throw new BackupError(
         error.code,
         `The worker died in the middle of the restore, and finishing it failed: ${error.message} Call status() to try again, or start the app again with applyPendingRestore() first.`,
@@ -240,7 +228,7 @@ class BackupEngine {
       )
     })
     if (result !== null) return result
-    await this.#lost(request, died)
+    await this.#lost(begun, died)
     throw died
   }
 
@@ -249,105 +237,53 @@ class BackupEngine {
     return this.#native.hasPendingRestore()
   }
 
-  async listBackups(filter = {}) {
-    const request = call.listBackups(filter)
+  async listBackups(...args) {
+    const { request, watchers } = call('listBackups', args)
     const { passphrase, keyFile } = environment()
     // Who has shown the key once need not start a worker to be told what the catalog says.
     const isTrusted = this.#shown && this.#shown.passphrase === passphrase && this.#shown.keyFile === keyFile
     if (isTrusted && !this.#isCutOff()) {
-      const known = await ask(this.#native, { op: 'backups', filter: request.filter })
+      const known = await ask(this.#native, { op: 'backups', ...request.with })
       if (known) return known
     }
-    const backups = await this.#run(request)
+    const backups = await this.#run(request, watchers)
     this.#shown = { passphrase, keyFile }
     return backups
   }
 
-  async listItems(backup, filter = {}) {
-    return this.#run(call.listItems(backup, filter))
-  }
-
-  async versions(path) {
-    return this.#run(call.versions(path))
-  }
-
-  async diff(from, to, options = {}) {
-    return this.#run(call.diff(from, to, options), options)
-  }
-
-  async migrate(from, options = {}) {
-    return this.#run(call.migrate(from, options), options)
-  }
-
-  async exportBackup(backup, file, options = {}) {
-    return this.#run(call.exportBackup(backup, file, options), options)
-  }
-
-  async importBackup(file, options = {}) {
-    const request = call.importBackup(file, options)
-    request.passphrase ||= process.env.BACKUP_ARCHIVE_PASSPHRASE || undefined
-    return this.#run(request, options)
-  }
-
-  async verify(backup, options = {}) {
-    return this.#run(call.verify(backup, options), options)
-  }
-
-  async prune(options = {}) {
-    return this.#run(call.prune(options), options)
-  }
-
-  async sync(options = {}) {
-    return this.#run(call.sync(options), options)
-  }
-
-  async vaults(target) {
-    return this.#run(call.vaults(target))
-  }
-
-  async deleteBackup(backup) {
-    await this.#run(call.deleteBackup(backup))
-  }
-
-  async pin(backup) {
-    await this.#run(call.pin(backup, true))
-  }
-
-  async unpin(backup) {
-    await this.#run(call.pin(backup, false))
-  }
-
-  async acceptBackup(backup) {
-    await this.#run(call.acceptBackup(backup))
-  }
-
-  async adoptVault() {
-    await this.#run({ op: 'adoptVault' })
+  async importBackup(...args) {
+    const { request, watchers } = call('importBackup', args)
+    const passphrase = request.with.options?.passphrase ?? process.env.BACKUP_ARCHIVE_PASSPHRASE
+    if (passphrase) request.with.options = { ...request.with.options, passphrase }
+    return this.#run(request, watchers)
   }
 
   async authorizeDrive(options) {
-    const { request, show } = call.authorizeDrive(options)
-    return this.#run(request, { signal: options.signal, onAsk: show })
+    const { request, watchers } = call('authorizeDrive', [options])
+    const { show, ...others } = watchers
+    if (!show)
+      refuse('The options of authorizeDrive need `show`: a function that shows the link and the code to the owner.')
+    return this.#run(request, { ...others, onAsk: show })
   }
 
-  async pause(until) {
-    const request = call.pause(until)
+  async pause(...args) {
+    const { request } = call('pause', args)
     await this.#run(request)
-    this.#pausedUntil = request.until
+    this.#pausedUntil = new Date(request.with.until).getTime()
   }
 
   async resume() {
-    await this.#run({ op: 'resume' })
+    await this.#run(call('resume', []).request)
     this.#pausedUntil = 0
   }
 
-  async history(filter = {}) {
-    return this.#ask({ op: 'history', filter: call.history(filter) })
+  async history(...args) {
+    return this.#ask({ op: 'history', ...call('history', args).request.with })
   }
 
   async status() {
     const lookUp = () => this.#ask({ op: 'status', now: this.#now() })
-    const status = await (this.#isCutOff() ? this.#run({ op: 'status' }) : lookUp())
+    const status = await (this.#isCutOff() ? this.#run(call('status', []).request) : lookUp())
     this.#pausedUntil = status.schedule.paused ?? 0
     const problems = [...status.problems, ...this.#losses.problems()]
     const [next] = this.#timers.next(1)
@@ -380,6 +316,14 @@ class BackupEngine {
   }
 
   static {
+    // What needs no more than a worker.
+    for (const name of Object.keys(OPERATIONS).filter((name) => !(name in BackupEngine.prototype))) {
+      const value = async function (...args) {
+        const { request, watchers } = call(name, args)
+        return this.#run(request, watchers)
+      }
+      Object.defineProperty(BackupEngine.prototype, name, { value, writable: true, configurable: true })
+    }
     timersOf = (engine) => engine.#timers
     succeed = (engine, next) => {
       if (next.#native.home() === engine.#native.home()) next.#losses = engine.#losses
@@ -510,15 +454,15 @@ class BackupScheduler {
   }
 
   async stop(options = {}) {
-    await this.#timers().stop(call.stop(options))
+    await this.#timers().stop(options)
   }
 
-  next(count = 1) {
-    return this.#timers().next(call.count('The number of runs', count))
+  next(runs = 1) {
+    return this.#timers().next(count('The number of runs', runs))
   }
 
-  async trigger(type) {
-    return this.#timers().trigger(call.scheduled(type))
+  async trigger(kind) {
+    return this.#timers().trigger(type(kind))
   }
 }
 

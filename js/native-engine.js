@@ -4,7 +4,7 @@
 
 const { readFileSync } = require('node:fs')
 const { resolve } = require('node:path')
-const call = require('./arguments.js')
+const { configText } = require('./call.js')
 const { WORKER, isStale, whyNoAddon, whyStale } = require('./binary.js')
 const { BackupError } = require('./error.js')
 
@@ -39,7 +39,7 @@ function outcome(text, where = '') {
  */
 function open(config, ring) {
   const base = process.cwd()
-  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : call.configText(withoutRestart(config))
+  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : configText(withoutRestart(config))
   const { checkConfig, NativeEngine } = native()
   outcome(checkConfig(text, base), typeof config === 'string' ? `${config}: ` : '')
   return new NativeEngine(text, base, WORKER, ring, config?.[CLOCK]?.deadlines)
@@ -75,8 +75,8 @@ function environment() {
 }
 
 /** What the vault says, without a disk that hangs being able to hold this process. */
-async function ask(engine, question) {
-  return outcome(await engine.ask(JSON.stringify(question)))
+async function ask(engine, { op, ...values }) {
+  return outcome(await engine.ask(JSON.stringify({ op, with: values })))
 }
 
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */

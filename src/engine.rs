@@ -11,7 +11,8 @@ use lifeboat_engine::schedule::Agenda;
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::supervise::protocol::{Failure, Operation};
+use lifeboat_engine::operations::{self, AnyOperation};
+use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::question::Ask;
 use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Patience, Said as Saying, Supervisor};
 use lifeboat_engine::watch::News;
@@ -247,7 +248,7 @@ impl NativeEngine {
         failure: String,
         now: f64,
     ) -> napi::Result<Object<'env>> {
-        let parsed = parse::<Operation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
+        let parsed = parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
         let known =
             parsed.map(|(operation, failure)| (from_memory(&self.config, &operation, &failure), operation, failure));
         let (news, operation, failure) = match known {
@@ -320,7 +321,7 @@ impl NativeEngine {
         settle(env, true, move || {
             // Also where the operation panics.
             let _done = Done(running, id);
-            let operation: Operation = parse(&operation)?;
+            let operation: AnyOperation = parse(&operation)?;
             supervisor.run(operation, environment, &cancel, &mut |said| match (said, &progress) {
                 (Saying::Untold(news), _) => locked(&untold).push(news),
                 (Saying::Progress(report), Some(progress)) => {
@@ -397,7 +398,5 @@ fn cancel_all(running: &Running) {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(argument: &str) -> Result<T, Failure> {
-    serde_json::from_str(argument).map_err(|error| {
-        Failure::from(&Error::Config { message: format!("The call's arguments are not valid: {error}.") })
-    })
+    operations::parse(argument).map_err(|error| Failure::from(&error))
 }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lifeboat_engine::report::BackupType;
 
 use crate::commands::auth::AuthArgs;
+use crate::commands::call::CallArgs;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
 use crate::commands::migrate::MigrateArgs;
@@ -394,6 +395,17 @@ Examples:
   lifeboat doctor
   lifeboat doctor --json | jq '.checks[] | select(.ok | not)'")]
     Doctor,
+
+    /// Call any operation by its name in JavaScript.
+    ///
+    /// For scripts, and for operations that have no command of their own. The arguments come in their order, as text or as JSON;
+    /// the result is JSON. Without a name it lists all operations; with --json their JSON schemas, too.
+    #[command(after_help = "\
+Examples:
+  lifeboat call
+  lifeboat call verify latest '{\"deep\": true}'
+  lifeboat call listBackups '{\"limit\": 5}' --json")]
+    Call(CallArgs),
 
     /// The engine as a process of its own, for a host that speaks its protocol over stdin and stdout.
     #[command(hide = true)]

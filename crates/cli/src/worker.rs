@@ -7,11 +7,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use lifeboat_engine::operations::Call;
 use lifeboat_engine::report::Progress;
 use lifeboat_engine::store::{self, Ask, Fault, Kind, Person};
-use lifeboat_engine::supervise::protocol::{Answer, Failure, Operation, Request, Signal};
-use lifeboat_engine::{Control, Engine, Error, Result};
-use serde::Serialize;
+use lifeboat_engine::supervise::protocol::{Answer, Failure, Request, Signal};
+use lifeboat_engine::{Control, Error, Result};
 use zeroize::Zeroizing;
 
 use crate::heartbeat::Heartbeat;
@@ -66,7 +66,8 @@ fn serve(request: Request, control: &Control) -> Result<String> {
         Some(key) => engine.with_key(key),
         None => engine,
     };
-    let outcome = perform(&engine, operation, control);
+    let call = Call { engine: &engine, control, person: &Host(control) };
+    let outcome = operation.perform(&call);
     // Also after a failure: deriving the key is what costs time, and the host's next worker needs it again.
     // A key that the host has already, and that is this vault's, costs nothing.
     if let Some(key) = engine.unlocked_key()
@@ -75,51 +76,6 @@ fn serve(request: Request, control: &Control) -> Result<String> {
         control.cancel();
     }
     outcome
-}
-
-fn perform(engine: &Engine, operation: Operation, control: &Control) -> Result<String> {
-    match operation {
-        Operation::CreateBackup { kind, options } => json(&engine.create_backup(kind, &options, control)?),
-        Operation::RunScheduled { kind, covers, wait } => json(&engine.run_scheduled(kind, &covers, wait, control)?),
-        Operation::RunDue { zone } => json(&engine.run_due(zone.as_deref(), control)?),
-        Operation::InspectDue { zone } => json(&engine.inspect_due(zone.as_deref(), control)?),
-        Operation::Pause { until } => json(&engine.pause(until, control)?),
-        Operation::Resume => json(&engine.resume(control)?),
-        Operation::Inspect => json(&engine.inspect(control)?),
-        Operation::ListBackups { filter } => json(&engine.list_backups(&filter)?),
-        Operation::ListItems { backup, items } => json(&engine.list_items(&backup, &items)?),
-        Operation::Restore { backup, options } => json(&engine.restore(&backup, &options, control)?),
-        Operation::UndoRestore { options } => json(&engine.undo_restore(&options, control)?),
-        Operation::Verify { target: Some(target), deep, .. } => json(&engine.verify_target(&target, deep, control)?),
-        Operation::Verify { backup, deep, target: None } => json(&engine.verify(backup.as_deref(), deep, control)?),
-        Operation::Prune { options, target: Some(target), vault_id } => {
-            json(&engine.prune_target(&target, vault_id.as_deref(), &options, control)?)
-        }
-        Operation::Prune { options, target: None, .. } => json(&engine.prune(&options, control)?),
-        Operation::Sync { target } => json(&engine.sync(target.as_deref(), control)?),
-        Operation::Vaults { target } => json(&engine.vaults(&target, control)?),
-        Operation::SyncDue => json(&engine.sync_due(control)?),
-        Operation::DeleteBackup { backup } => json(&engine.delete_backup(&backup, control)?),
-        Operation::Pin { backup, pinned } => json(&engine.pin(&backup, pinned)?),
-        Operation::AcceptBackup { backup } => json(&engine.accept_backup(&backup)?),
-        Operation::AdoptVault => json(&engine.adopt_vault()?),
-        Operation::PreviewBackup => json(&engine.preview_backup(control)?),
-        Operation::AuthorizeDrive { target } => json(&engine.authorize_drive(target.as_deref(), &Host(control))?),
-        Operation::Doctor => json(&engine.doctor(None, control)?),
-        Operation::Status => json(&engine.status()?),
-        Operation::ApplyPendingRestore => json(&engine.apply_pending_restore(control)?),
-        Operation::Recover => json(&engine.recover(control)?),
-        Operation::DiscardPendingRestore => json(&engine.discard_pending_restore()?),
-        Operation::Versions { path } => json(&engine.versions(&path)?),
-        Operation::Diff { from, to } => json(&engine.diff(&from, to.as_ref(), control)?),
-        Operation::ExportBackup { backup, file, options } => {
-            json(&engine.export_backup(&backup, &file, &options, control)?)
-        }
-        Operation::ImportBackup { file, passphrase } => {
-            json(&engine.import_backup(&file, passphrase.as_ref(), control)?)
-        }
-        Operation::Migrate { from, options } => json(&engine.migrate(&from, &options, control)?),
-    }
 }
 
 /// The person who is to sign in, behind the host.
@@ -138,10 +94,6 @@ impl Person for Host<'_> {
     fn has_left(&self) -> bool {
         self.0.is_cancelled()
     }
-}
-
-fn json<T: Serialize + ?Sized>(result: &T) -> Result<String> {
-    serde_json::to_string(result).map_err(|error| Error::internal(format!("a result has no JSON form: {error}")))
 }
 
 /// Reads stdin to its end, on a thread of its own: first the request, then signals. Its end is the host's end.
@@ -250,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_result_is_the_line_that_the_protocol_says() {
-        let line = format!("{{\"result\":{}}}", json(&vec!["a", "b"]).unwrap());
+        let line = format!("{{\"result\":{}}}", r#"["a","b"]"#);
         let Answer::Result(value) = serde_json::from_str(&line).unwrap() else { panic!("not a result: {line}") };
         assert_eq!(value, serde_json::json!(["a", "b"]));
     }

@@ -186,7 +186,7 @@ impl Engine {
         doctor::examine(self, configuration, control)
     }
 
-    fn recorder(&self, operation: &str, kind: Option<BackupType>, control: &Control) -> Recorder {
+    pub(crate) fn recorder(&self, operation: &str, kind: Option<BackupType>, control: &Control) -> Recorder {
         Recorder::new(&self.config.backup_dir, operation, kind, self.hosted, control)
     }
 

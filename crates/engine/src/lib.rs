@@ -48,6 +48,7 @@ mod held;
 pub mod marriage;
 pub mod migrate;
 pub mod mutex;
+pub mod operations;
 pub mod owner;
 pub mod path;
 pub mod presence;

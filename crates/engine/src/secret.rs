@@ -31,7 +31,8 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        String::deserialize(deserializer).map(Secret)
+        // What is there instead may be a secret, too.
+        String::deserialize(deserializer).map(Secret).map_err(|_| serde::de::Error::custom("it must be a string"))
     }
 }
 

@@ -53,10 +53,18 @@ pub fn run(args: &AuthArgs, session: &Session) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-struct Terminal<'a> {
+/// Whoever sits at this terminal.
+pub struct Terminal<'a> {
     way: Way,
     output: &'a Output,
     control: &'a Control,
+}
+
+impl<'a> Terminal<'a> {
+    /// Who signs in by a code on a phone.
+    pub fn by_code(output: &'a Output, control: &'a Control) -> Terminal<'a> {
+        Terminal { way: Way::Code, output, control }
+    }
 }
 
 impl Person for Terminal<'_> {

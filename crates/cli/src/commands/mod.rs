@@ -4,6 +4,7 @@ mod accept;
 mod adopt;
 pub mod auth;
 mod backup;
+pub mod call;
 mod diff;
 mod doctor;
 pub mod export;
@@ -65,6 +66,7 @@ pub fn run(command: &Command, session: &Session) -> Result<u8> {
         Command::Schedule(args) => schedule::run(args, session),
         Command::Status => status::run(session),
         Command::Doctor => doctor::run(session),
+        Command::Call(args) => call::run(args, session),
         Command::Worker => Ok(worker::run()),
         Command::Clerk => Ok(clerk::run()),
     }

@@ -44,7 +44,7 @@ pub struct DeleteArgs {
 
 pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
     let PruneArgs { dry_run, wait, despite_suspicion, at_once, ref target, ref vault_id } = *args;
-    let options = PruneOptions { dry_run, wait, despite_suspicion, at_once };
+    let options = PruneOptions { dry_run, wait, despite_suspicion, at_once, ..PruneOptions::default() };
     if let Some(target) = target {
         let prune =
             |engine: &Engine, control: &Control| engine.prune_target(target, vault_id.as_deref(), &options, control);

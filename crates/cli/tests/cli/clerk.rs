@@ -43,7 +43,7 @@ impl Host<'_> {
 }
 
 fn app(id: &str) -> Value {
-    json!({ "op": "enter", "host": { "id": id, "process": "p", "pid": 4711, "name": "index.js", "zone": "UTC", "applies": true } })
+    json!({ "op": "enter", "with": { "host": { "id": id, "process": "p", "pid": 4711, "name": "index.js", "zone": "UTC", "applies": true } } })
 }
 
 #[test]
@@ -51,9 +51,9 @@ fn each_question_is_answered_by_its_number_without_a_key() {
     let bot = Bot::new();
     let made = bot.backup();
     let mut host = Host::new(&bot);
-    host.ask(1, json!({ "op": "status", "now": 1_795_435_200_000_i64 }));
-    host.ask(2, json!({ "op": "backups", "filter": { "limit": 1 } }));
-    host.ask(3, json!({ "op": "history", "filter": {} }));
+    host.ask(1, json!({ "op": "status", "with": { "now": 1_795_435_200_000_i64 } }));
+    host.ask(2, json!({ "op": "backups", "with": { "filter": { "limit": 1 } } }));
+    host.ask(3, json!({ "op": "history", "with": {} }));
     let answers: BTreeMap<u64, Value> =
         (0..3).map(|_| host.line()).map(|line| (line["number"].as_u64().unwrap(), line["result"].clone())).collect();
     assert_eq!(answers[&1]["storage"]["backups"], 1);
@@ -70,8 +70,8 @@ fn what_hangs_keeps_no_other_question_waiting() {
     std::fs::remove_file(&logbook).unwrap();
     assert!(Command::new("mkfifo").arg(&logbook).status().unwrap().success());
     let mut host = Host::new(&bot);
-    host.ask(1, json!({ "op": "history" }));
-    host.ask(2, json!({ "op": "leave", "host": "1-0123456789ab" }));
+    host.ask(1, json!({ "op": "history", "with": {} }));
+    host.ask(2, json!({ "op": "leave", "with": { "host": "1-0123456789ab" } }));
     assert_eq!(host.line()["number"], 2);
     let begun = Instant::now();
     host.end();
@@ -93,7 +93,7 @@ fn a_host_is_seen_as_long_as_its_clerk_is_there() {
     }
     assert_eq!(seen(), 1, "one process");
     assert_eq!(std::fs::read_dir(bot.vault().join("hosts")).unwrap().count(), 2);
-    host.ask(3, json!({ "op": "leave", "host": "1-0123456789ac" }));
+    host.ask(3, json!({ "op": "leave", "with": { "host": "1-0123456789ac" } }));
     host.line();
     assert_eq!(std::fs::read_dir(bot.vault().join("hosts")).unwrap().count(), 1);
     host.end();

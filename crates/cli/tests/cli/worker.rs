@@ -61,7 +61,7 @@ fn request(bot: &Bot, operation: Value) -> Value {
 }
 
 fn backup(bot: &Bot) -> String {
-    request(bot, json!({ "op": "createBackup", "type": "API", "options": { "full": true } })).to_string()
+    request(bot, json!({ "op": "createBackup", "with": { "type": "API", "options": { "full": true } } })).to_string()
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn one_request_gets_progress_and_then_one_result() {
     assert_eq!(code, 0);
 
     for (operation, path) in [
-        (json!({ "op": "listBackups" }), "/result/0/backup"),
-        (json!({ "op": "listItems", "backup": "latest", "items": ["database"] }), "/result/1/path"),
-        (json!({ "op": "verify", "deep": true }), "/result/packs"),
-        (json!({ "op": "status" }), "/result/storage/used"),
+        (json!({ "op": "listBackups", "with": {} }), "/result/0/backup"),
+        (json!({ "op": "listItems", "with": { "backup": "latest", "filter": { "items": ["database"] } } }), "/result/1/path"),
+        (json!({ "op": "verify", "with": { "options": { "deep": true } } }), "/result/packs"),
+        (json!({ "op": "status", "with": {} }), "/result/storage/used"),
         (
             json!({ "op": "restore", "backup": "latest", "options": { "target": bot.beside("restored") } }),
             "/result/restored/0",
@@ -105,7 +105,7 @@ fn an_error_of_the_engine_is_an_answer() {
     bot.backup();
     let mut host = Host::new(&bot);
     let name = "backup_DAILY_2020-01-01T00-00-00-000Z";
-    host.say(&request(&bot, json!({ "op": "listItems", "backup": name })).to_string());
+    host.say(&request(&bot, json!({ "op": "listItems", "with": { "backup": name } })).to_string());
     let (answers, code) = host.rest();
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0]["error"]["code"], "E_NOT_FOUND");
@@ -116,7 +116,7 @@ fn an_error_of_the_engine_is_an_answer() {
 #[test]
 fn a_passphrase_is_paid_for_once() {
     let bot = Bot::new();
-    let mut first = request(&bot, json!({ "op": "createBackup", "type": "API" }));
+    let mut first = request(&bot, json!({ "op": "createBackup", "with": { "type": "API" } }));
     first["config"]["keyFile"] = Value::Null;
     first["config"]["passphrase"] = json!("perahu sekoci");
     let mut host = Host::new(&bot);
@@ -236,7 +236,7 @@ fn a_worker_that_waits_says_that_it_lives() {
     let lock = std::fs::File::open(bot.vault().join("lock")).unwrap();
     lock.lock().unwrap();
     let mut host = Host::new(&bot);
-    host.say(&request(&bot, json!({ "op": "createBackup", "type": "API", "options": { "wait": true } })).to_string());
+    host.say(&request(&bot, json!({ "op": "createBackup", "with": { "type": "API", "options": { "wait": true } } })).to_string());
     assert_eq!(host.lines.next().unwrap().unwrap(), "\"alive\"");
     lock.unlock().unwrap();
     assert_eq!(host.answer()["result"]["success"], true);

@@ -2,30 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::vault::name::BackupName;
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct BackupOptions {
-    /// Re-read and re-hash every byte. Default: by the type.
+    /// Re-read and re-hash every byte. Default: true for DAILY, WEEKLY and MONTHLY.
     pub full: Option<bool>,
-    /// A few words of the user's own, kept with the backup.
+    /// A few words of your own, kept with the backup.
     pub note: Option<String>,
-    /// Wait for a running operation instead of failing with `E_BUSY`.
+    /// Wait for an operation that is running, instead of failing with E_BUSY.
     pub wait: bool,
     /// Smaller scheduled types that were due at the same time, and that this backup counts for.
+    #[schemars(skip)]
     pub covers: Vec<BackupType>,
     /// A restore was cut off and cannot be ended now, so the root may be half of one backup and half of another: why.
     #[serde(skip)]
     pub unfinished: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupResult {
+    #[schemars(extend("enum" = [true]))]
     pub success: bool,
     pub backup: String,
     #[serde(rename = "type")]
@@ -39,29 +42,32 @@ pub struct BackupResult {
     pub changed: u64,
     /// Items of the backup before that are gone.
     pub removed: u64,
+    /// Whether every byte was read again.
     pub full: bool,
     pub duration_ms: u64,
-    /// Something could not be stored as it should be (a corrupt database, an unreadable file): see `warnings`.
+    /// Something could not be stored as it should be: the first of `warnings` say what, and what to do.
     pub degraded: bool,
-    /// It has lost what it should not: pruning waits until somebody accepts it, or deletes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
     pub warnings: Vec<Warning>,
-    /// What is worth knowing, and no fault: where something else is mounted in the root.
+    /// What is worth knowing, and no fault: where another disk or folder is mounted in the root. Absent where there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Warning>,
-    /// `off`, `queued` or `synced`.
+    /// `off` where there is no target; `queued`: it goes there by itself, and `sync()` waits for that.
+    #[schemars(extend("enum" = ["off", "queued", "synced"]))]
     pub cloud: String,
 }
 
-/// Why a backup is probably not what its root should look like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The backup has lost most of what the newest one had that nobody doubts (more than half of the items, of a database, or all of a
+/// category), or most files have changed at once and do not compress any more. It takes no other's place, and nothing is pruned
+/// until it is accepted or deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suspicion {
     /// Sentences without their ends.
     pub reasons: Vec<String>,
-    /// The backup that it was compared with: the newest one that nobody doubts.
+    /// The backup that it was compared with.
     pub against: String,
-    /// The first backup with this doubt: itself, or an earlier one like it.
+    /// The first backup with this doubt: itself, or an earlier one.
     pub since: String,
 }
 
@@ -78,13 +84,13 @@ impl Suspicion {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CategoryTotals {
     pub items: u64,
     pub size: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupInfo {
     pub backup: String,
@@ -93,16 +99,20 @@ pub struct BackupInfo {
     pub timestamp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Bytes that this backup added to the vault.
     pub size: u64,
+    /// Bytes of its items as they lay on disk.
     pub total_size: u64,
     pub items: u64,
+    /// Of the categories that it has.
+    #[schemars(extend("tsType" = "Partial<Record<Category, CategoryTotals>>"))]
     pub categories: BTreeMap<Category, CategoryTotals>,
     pub full: bool,
     pub degraded: bool,
     /// Smaller scheduled types that it counts for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,
-    /// Until somebody accepts it.
+    /// Until it is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
     /// Kept until it is unpinned.
@@ -110,10 +120,12 @@ pub struct BackupInfo {
     pub pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<i64>,
-    /// Where it lies: `local`, and the names of targets.
+    /// Where it lies: `'local'`, and the names of targets, as far as that is known here.
     pub location: Vec<String>,
-    /// Is it at all targets? `off`, `queued` or `synced`.
+    /// `queued`: it goes to a target by itself. `synced`: it is at every target whose rules keep it, and at one at least, as they have
+    /// said. `off`: nothing brings it anywhere: there is no target, `cloudSync` is false, or the rules of every target have dropped it.
     #[serde(default = "off")]
+    #[schemars(extend("enum" = ["off", "queued", "synced"]))]
     pub cloud: String,
 }
 
@@ -149,14 +161,18 @@ impl BackupInfo {
     }
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ListFilter {
     #[serde(rename = "type")]
     pub kind: Option<BackupType>,
-    /// Milliseconds since the epoch, inclusive.
+    /// Inclusive.
+    #[serde(deserialize_with = "instant::maybe")]
+    #[schemars(with = "Option<instant::Instant>")]
     pub since: Option<i64>,
-    /// Milliseconds since the epoch, inclusive.
+    /// Inclusive.
+    #[serde(deserialize_with = "instant::maybe")]
+    #[schemars(with = "Option<instant::Instant>")]
     pub until: Option<i64>,
     /// At most this many, the newest.
     pub limit: Option<usize>,
@@ -171,11 +187,23 @@ impl ListFilter {
     }
 }
 
-/// One path of a backup, as users see it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Which items.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ItemFilter {
+    /// Paths, globs or categories. A path that the backup has comes before a glob, and a file before a category of its name; a
+    /// folder is taken with the category. `./database` is always the path, `category:database` always the category. A path that is
+    /// not UTF-8 is `//` and its bytes in base64 (`'//' + item.raw`).
+    pub items: Vec<String>,
+}
+
+/// One path of a backup.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Item")]
 pub struct ItemInfo {
+    /// Relative to the root, with `/`.
     pub path: String,
-    /// The bytes of a path that is not UTF-8, in base64. Behind `//` they name it in `items`.
+    /// The bytes of a path that is not UTF-8, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
     pub category: Category,
@@ -185,12 +213,13 @@ pub struct ItemInfo {
     pub size: u64,
     /// Milliseconds since the epoch.
     pub mtime: i64,
+    /// Absent for folders and links, and for a database that was written to while it was copied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
 /// What `init` did.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InitReport {
     /// The vault's folder.

@@ -1,17 +1,26 @@
 //! What is where, and what was brought there.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Warning;
+use super::{ErrorCode, Warning};
+
+/// Which targets.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct SyncOptions {
+    /// Only this target, by its name.
+    pub target: Option<String>,
+}
 
 /// What a sync did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncReport {
-    /// Objects that were sent.
+    /// Objects that were sent, to all targets together.
     pub uploaded: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Objects that still wait, of all targets together.
+    /// Objects that still wait.
     pub pending: u64,
     pub failed: Vec<SyncFailure>,
     /// What is not right at a target, and no failure: that nothing is pruned there, and why. `path` is the target's name.
@@ -20,22 +29,24 @@ pub struct SyncReport {
 }
 
 /// What could not be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncFailure {
     /// Its path inside the vault; empty where it is the target itself that failed.
     pub object: String,
     pub target: String,
+    #[schemars(with = "ErrorCode")]
     pub code: String,
     pub message: String,
 }
 
 /// How one target is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudStatus {
     pub target: String,
-    /// `gdrive`, `s3` or `folder`.
+    #[schemars(extend("enum" = ["gdrive", "s3", "folder"]))]
     pub provider: String,
+    /// `off`: nothing goes there by itself (`cloudSync`). `failing`: see `lastFailure`.
     pub state: CloudState,
     /// Objects that wait to be sent.
     pub pending: u64,
@@ -44,7 +55,7 @@ pub struct CloudStatus {
     /// When everything was last there, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<i64>,
-    /// Why it failed, if nothing went well since.
+    /// Absent where it went well since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<CloudFailure>,
     /// What its last pruning could not do, and why.
@@ -52,7 +63,7 @@ pub struct CloudStatus {
     pub warnings: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CloudState {
     /// Nothing is synced by itself: `cloudSync` is false.
@@ -65,15 +76,16 @@ pub enum CloudState {
     Failing,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CloudFailure {
     pub at: i64,
+    #[schemars(with = "ErrorCode")]
     pub code: String,
     pub message: String,
 }
 
-/// A vault at a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A vault at a target, which many machines may share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VaultInfo {
     /// The folder at the target that it lies in, which is called by its id.
     pub prefix: String,

@@ -1,16 +1,17 @@
 //! Versions over time, and what changed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// One state of one path over time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One state of one path: the item as the newest backup with it has it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Version {
     /// The newest backup that has this version.
     pub backup: String,
-    /// When that was made, milliseconds since the epoch.
+    /// When that was made.
     pub timestamp: i64,
     /// The oldest backup, of those in a row, that has it.
     pub first_backup: String,
@@ -26,18 +27,19 @@ pub struct Version {
     pub item: ItemInfo,
 }
 
-/// What changed between two backups, or between a backup and the live root.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Files of the live root that need not be read have no `sha256` here.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiffReport {
     /// The backup that is compared.
     pub from: String,
-    /// The other backup; absent where it is the live root.
+    /// Absent where it is the live root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     pub added: Vec<ItemInfo>,
     pub removed: Vec<ItemInfo>,
     pub changed: Vec<Change>,
+    /// How many items are the same.
     pub unchanged: u64,
     /// What could not be compared, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -46,7 +48,7 @@ pub struct DiffReport {
 }
 
 /// What a file, folder or link is besides its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Aspect {
     Mode,
@@ -59,7 +61,7 @@ pub enum Aspect {
 }
 
 /// One path that is there on both sides, and differs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     pub path: String,
@@ -68,23 +70,23 @@ pub struct Change {
     pub after: ItemInfo,
     /// Only what it is besides its content differs.
     pub metadata_only: bool,
-    /// What differs of that.
+    /// What differs of that: `attributes` are extended attributes and ACLs, `names` the other names of the same file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub besides: Vec<Aspect>,
-    /// For a database: the tables whose rows or definition differ.
+    /// Of a SQLite database: the tables whose rows or definition differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableDiff>,
-    /// Why the tables could not be compared.
+    /// Of a SQLite database: why not all of it could be compared, or what differs where no row does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// What changed in one table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What changed in one table. Rows are told apart by rowid or primary key. Virtual tables (FTS5) are told by the ordinary tables
+/// that hold them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TableDiff {
     pub table: String,
-    /// Rows, by rowid or primary key.
     pub added: u64,
     pub removed: u64,
     pub changed: u64,

@@ -1,16 +1,17 @@
 //! What the doctor found.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Every check from the root to the vault.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
     /// No check failed.
     pub ok: bool,
     pub checks: Vec<Check>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What was looked at, in a word.
     pub name: String,

@@ -8,12 +8,16 @@ mod backup;
 mod cloud;
 mod compare;
 mod doctor;
+pub mod instant;
 mod preview;
 mod prune;
 mod restore;
 mod watch;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use account::*;
 pub use archive::*;
@@ -26,8 +30,13 @@ pub use prune::*;
 pub use restore::*;
 pub use watch::*;
 
+/// What went wrong: `code` of an error.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("tsType" = "ErrorCode"))]
+pub struct ErrorCode;
+
 /// Why a backup was made. HOURLY, MANUAL, API and SAFETY are incremental; DAILY, WEEKLY and MONTHLY are full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BackupType {
     Manual,
@@ -92,7 +101,7 @@ impl std::str::FromStr for BackupType {
 }
 
 /// What an item is to its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     Database,
@@ -131,7 +140,7 @@ impl Category {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemType {
     File,
@@ -139,7 +148,7 @@ pub enum ItemType {
     Symlink,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     pub path: String,
     pub message: String,
@@ -153,15 +162,50 @@ impl Warning {
 }
 
 /// Which backup: by name, or the newest good one at or before an instant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "BackupReference")]
 pub enum BackupRef {
     /// A backup's name, or `latest`.
     Name(String),
     At {
-        /// Milliseconds since the epoch.
+        #[schemars(with = "instant::Instant")]
         at: i64,
     },
+}
+
+impl<'de> Deserialize<'de> for BackupRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BackupRef, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = BackupRef;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a backup's name or an object with `at`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<BackupRef, E> {
+                match name {
+                    "" => Err(E::invalid_value(Unexpected::Str(""), &self)),
+                    name => Ok(BackupRef::Name(name.into())),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BackupRef, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct At {
+                    at: instant::Instant,
+                }
+
+                let At { at: instant::Instant(at) } = At::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(BackupRef::At { at })
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 /// As it was asked for: a name, or a time in ISO's form.
@@ -177,9 +221,10 @@ impl std::fmt::Display for BackupRef {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
+    /// What is being done, in a word.
     pub phase: String,
     pub items: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

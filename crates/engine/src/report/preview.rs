@@ -2,33 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// What a backup of the root as it is now would be.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// What a backup of the root as it is now would be. Everything is told by its largest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     pub root: std::path::PathBuf,
     /// Of everything that would be taken.
     pub items: u64,
     pub size: u64,
+    #[schemars(extend("tsType" = "Partial<Record<Category, CategoryTotals>>"))]
     pub categories: BTreeMap<Category, CategoryTotals>,
-    /// By folder and category, the largest first.
+    /// By folder, two levels deep (less deep where there are very many), and category.
     pub taken: Vec<PreviewFolder>,
-    /// Among these: what is taken and probably useless, the largest first.
+    /// What of it is probably useless. `exclude` leaves it out.
     pub useless: Vec<PreviewUseless>,
-    /// The largest first.
+    /// What would not be taken; first what makes a backup degraded.
     pub left: Vec<PreviewLeft>,
-    /// What is worth knowing, and no fault.
+    /// As in `BackupResult`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Warning>,
     pub duration_ms: u64,
 }
 
 /// What of one category would be taken from a folder, with the folders in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewFolder {
     /// Relative to the root; `.` is the root itself.
     pub path: String,
@@ -37,7 +39,7 @@ pub struct PreviewFolder {
     pub size: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewUseless {
     pub path: String,
     /// In a sentence.
@@ -47,16 +49,16 @@ pub struct PreviewUseless {
 }
 
 /// What would not be taken, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewLeft {
-    /// A path, or the folder of several; empty where these are what is left of a long list.
+    /// Empty for the many small ones that are counted together.
     pub path: String,
     pub reason: LeftReason,
     /// In a sentence.
     pub why: String,
     /// A backup without it is degraded.
     pub lost: bool,
-    /// What can be done to take it, or to be told no more.
+    /// What takes it, or leaves it out on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
     pub items: u64,
@@ -66,7 +68,7 @@ pub struct PreviewLeft {
     pub more: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeftReason {
     /// It is Lifeboat's own.

@@ -1,11 +1,12 @@
 //! Bringing back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// How a restore in place treats an app that may be running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestoreMode {
     /// Looks who has the databases open, and chooses.
@@ -30,33 +31,44 @@ impl RestoreMode {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct RestoreOptions {
-    /// Paths, globs or categories; empty means everything.
+    /// As in `ItemFilter`: `['category:database', 'config.json', 'uploads/reports/2026/**']`. Default: everything.
     pub items: Vec<String>,
-    /// Another folder than the root, which must not exist, or be empty; `None`: in place.
+    /// As in `items`; true without items is E_CONFIG.
+    pub selective: bool,
+    /// Another folder than the root, which must not exist, or be empty: nothing live is touched.
     pub target: Option<std::path::PathBuf>,
-    /// Only plan and check.
+    /// Only say what would be done, and whether it can be: key, room, every stored piece.
     pub dry_run: bool,
-    /// Take a SAFETY backup before anything in place is replaced. Default true.
+    /// Default true: everything that is replaced is first in a SAFETY backup, named in the result.
     pub create_backup_first: bool,
+    /// How a restore in place treats an app that runs. `live`: databases through SQLite, so that open connections see the
+    /// restored rows; other files by rename. `offline`: all by rename; nobody may have a database open. `on-restart`: everything
+    /// is prepared, and `applyPendingRestore()` applies it at the next start.
+    ///
+    /// `auto`, the default, chooses one for all, and the result says which and why. Databases alone: live where somebody has
+    /// them open. With other files, which an app may have in memory and write back: live where every running app listens to
+    /// `restore:reload`; else on-restart where they apply one at their start, which is then asked for (`requestRestart`); else
+    /// live, with an `advice`. Where no app runs: offline.
     pub mode: RestoreMode,
-    /// Categories in which items that the backup does not have are removed. Default: session.
+    /// Categories in which items that the backup does not have are removed. Default `['session']`.
     pub mirror: Vec<Category>,
-    /// Take each of `items` from the newest backup, not later than the chosen one, that has it.
+    /// Take each of `items` from the newest backup that has it, not later than the chosen one.
     pub per_item: bool,
-    /// Write what is whole of a damaged vault, and list the rest; only into a `target`.
+    /// Write all that is whole of a damaged vault, and list the rest in `failed`. Needs a `target`.
     pub salvage: bool,
-    /// Give everything to `user`, `user:group` or `uid:gid` instead of the owner it had. Only root may.
+    /// Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup.
     pub owner: Option<String>,
-    /// Also restore links that lead out of the root; otherwise they are `E_UNSAFE_PATH`.
+    /// Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise.
     pub allow_outside_links: bool,
-    /// Wait for a running operation instead of failing with `E_BUSY`.
+    /// Wait for a running operation instead of failing with E_BUSY.
     pub wait: bool,
-    /// Look for half a minute whether a running app writes its memory over what was restored. Default true.
+    /// After a restore under a running app that does not read again what came back: look for up to 30 s whether it writes its
+    /// memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
     pub watch: bool,
-    /// The target that gives what is missing or damaged here. Default: all of them, in the order of the configuration.
+    /// The target that gives what is missing or damaged here. Default: each of them in turn.
     pub from: Option<String>,
 }
 
@@ -64,6 +76,7 @@ impl Default for RestoreOptions {
     fn default() -> RestoreOptions {
         RestoreOptions {
             items: Vec::new(),
+            selective: false,
             target: None,
             dry_run: false,
             create_backup_first: true,
@@ -81,13 +94,13 @@ impl Default for RestoreOptions {
 }
 
 /// How the last restore is taken back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct UndoOptions {
     /// Only plan and check.
     pub dry_run: bool,
     pub mode: RestoreMode,
-    /// Wait for a running operation instead of failing with `E_BUSY`.
+    /// Wait for a running operation instead of failing with E_BUSY.
     pub wait: bool,
     /// As with a restore. Default true.
     pub watch: bool,
@@ -109,7 +122,7 @@ impl UndoOptions {
 }
 
 /// The restore that was taken back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TakenBack {
     /// What it had restored.
     pub backup: String,
@@ -119,8 +132,9 @@ pub struct TakenBack {
     pub undo: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RestorePlan {
+    /// `.` in `replace` is the root folder itself: its owner, mode or attributes.
     pub create: Vec<String>,
     pub replace: Vec<String>,
     pub remove: Vec<String>,
@@ -128,52 +142,59 @@ pub struct RestorePlan {
     pub bytes: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreResult {
+    #[schemars(extend("enum" = [true]))]
     pub success: bool,
     pub backup: String,
+    /// The paths that were written; empty for a dry run, and while the restore waits for the next start.
     pub restored: Vec<String>,
+    /// The time of the backup.
     pub timestamp: i64,
+    /// All that was replaced or removed is in this backup, and `undoRestore()` takes it from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety_backup: Option<String>,
     pub plan: RestorePlan,
     pub dry_run: bool,
-    /// Bytes that the safety backup will probably add to the vault; only of a dry run.
+    /// Of a dry run: bytes that the safety backup will probably add to the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_bytes: Option<u64>,
-    /// The restore waits for the next start of the app.
+    /// It waits for the next start: call `applyPendingRestore()` there, before anything is opened.
     pub staged: bool,
-    /// How it was done in place, never `auto`; absent for a restore into another folder.
+    /// How it was done in place, never `auto`; absent with a `target`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<RestoreMode>,
-    /// Why that mode was chosen.
+    /// Why that mode was chosen, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a salvage could not give back, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Warning>,
-    /// What an app wrote over, or removed, after it was restored: it is as the app left it.
+    /// What the app wrote over, or removed, after it was restored: it is as the app left it, and no failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overwritten: Vec<String>,
-    /// Sessions that work and were left alone although the backup has them otherwise, and how to ask for them.
+    /// WhatsApp sessions that work and were left alone although the backup has them otherwise: an older state would break them.
+    /// Each message says how to restore it all the same. One that is named in `items` is restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Warning>,
-    /// What a process has open as it was before, so that it has to start again: files that were deleted, moved or replaced.
+    /// What a process has open as it was before, because it was deleted, moved or replaced under it: what it writes there is
+    /// found by nobody, so it has to be started again. `advice` says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub still_open: Vec<String>,
-    /// The running hosts that have read again what was restored.
+    /// The running apps that have read again what was restored, such as `bot.js (process 4711)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reloaded_by: Vec<String>,
-    /// What to do now, in a sentence.
+    /// What to do now, in a sentence: start the app again, for one. Absent where nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// The command that takes it back: `lifeboat undo`. Absent where it cannot be taken back.
+    /// The command that takes it back, `lifeboat undo`; absent where nothing was done, or no safety backup was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
-    /// What this took back.
+    /// Of `undoRestore()`: the restore that was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<TakenBack>,
+    /// Until everything was in place; what hosts took to read it again is not in it.
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,
 }

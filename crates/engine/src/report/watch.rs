@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Damage {
     /// The object's path inside the vault.
     pub object: String,
@@ -16,7 +17,16 @@ pub struct Damage {
     pub message: String,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct VerifyOptions {
+    /// Also decompress and re-hash every chunk.
+    pub deep: bool,
+    /// Instead of the vault here: what lies at this target; what is damaged there is put back from here. Not with a backup.
+    pub target: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifyReport {
     pub ok: bool,
@@ -29,7 +39,7 @@ pub struct VerifyReport {
 }
 
 /// What a scheduled look at the vault found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Inspection {
     /// Of the part of the vault whose turn it was.
     pub verify: VerifyReport,
@@ -39,7 +49,7 @@ pub struct Inspection {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunResult {
     Success,
@@ -63,11 +73,11 @@ impl RunResult {
     }
 }
 
-/// One entry of the history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// BACKUP, RESTORE, PRUNE, VERIFY, REHEARSAL, EXPORT, IMPORT, DELETE or SYNC.
+    #[schemars(extend("tsType" = "HistoryName"))]
     pub operation: String,
     /// Of a backup.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +110,7 @@ pub struct Run {
     pub scheduled: bool,
     /// Of the error, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ErrorCode>")]
     pub code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -108,29 +119,34 @@ pub struct Run {
     pub warnings: Vec<Warning>,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct HistoryFilter {
     /// In any case: `backup`, `PRUNE`, ...
     pub operation: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<BackupType>,
-    /// Milliseconds since the epoch, inclusive.
+    /// Inclusive.
+    #[serde(deserialize_with = "instant::maybe")]
+    #[schemars(with = "Option<instant::Instant>")]
     pub since: Option<i64>,
-    /// Milliseconds since the epoch, inclusive.
+    /// Inclusive.
+    #[serde(deserialize_with = "instant::maybe")]
+    #[schemars(with = "Option<instant::Instant>")]
     pub until: Option<i64>,
     /// At most this many, the newest.
     pub limit: Option<usize>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
+    #[schemars(with = "ErrorCode")]
     pub code: String,
     pub message: String,
     pub since: i64,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorageStatus {
     /// Bytes of everything in the vault's folder.
@@ -147,7 +163,7 @@ pub struct StorageStatus {
     pub stored_bytes: u64,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleStatus {
     /// Does a scheduler run: in this process, or asked from outside, in any host?
     pub running: bool,
@@ -167,7 +183,7 @@ pub struct ScheduleStatus {
 }
 
 /// Who makes the scheduled backups.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Maker {
     /// A host's scheduler.
@@ -179,7 +195,7 @@ pub enum Maker {
 }
 
 /// A process of the app that has loaded Lifeboat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostStatus {
     pub pid: u32,
@@ -197,7 +213,7 @@ pub struct HostStatus {
 }
 
 /// A run to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextRun {
     #[serde(rename = "type")]
     pub kind: BackupType,
@@ -205,11 +221,12 @@ pub struct NextRun {
     pub at: i64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub healthy: bool,
     pub problems: Vec<Problem>,
+    #[schemars(extend("tsType" = "Partial<Record<BackupType, number>>"))]
     pub last_success: BTreeMap<BackupType, i64>,
     /// The newest backup that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,17 +246,18 @@ pub struct Status {
     pub schedule: ScheduleStatus,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LastFailure {
     #[serde(rename = "type")]
     pub kind: BackupType,
     pub at: i64,
+    #[schemars(with = "ErrorCode")]
     pub code: String,
     pub message: String,
 }
 
 /// Who holds the vault's lock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Running {
     pub operation: String,
     pub pid: u32,

@@ -33,10 +33,11 @@ pub use clerk::{Answered, Clerk};
 pub use patience::Patience;
 use patience::{Quiet, in_words};
 use process::{Heard, Mode, Process, describe};
-use protocol::{Failure, Operation, Request, Signal};
+use protocol::{Failure, Request, Signal};
 
 use crate::Config;
 use crate::mutex::lock as locked;
+use crate::operations::AnyOperation;
 use crate::seal::places::Environment;
 use crate::secret::{MasterKey, Secret};
 use crate::watch::News;
@@ -111,7 +112,7 @@ impl Supervisor {
     /// over what the configuration says. `said` gets what it says meanwhile.
     pub fn run(
         &self,
-        operation: Operation,
+        operation: AnyOperation,
         environment: Environment,
         cancel: &Cancel,
         said: &mut dyn FnMut(Said<'_>),

@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::protocol::{Failure, Operation};
+use super::protocol::Failure;
 use crate::Config;
 use crate::config::cloud::Target;
+use crate::operations::AnyOperation;
 use crate::presence::Host;
 use crate::report::{HistoryFilter, ListFilter};
 use crate::watch::Consumer;
@@ -25,7 +26,7 @@ pub struct Question {
 
 /// Times are milliseconds since the epoch.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "op", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Ask {
     /// How the backups are. Answer: `Status`.
     Status { now: i64 },
@@ -56,7 +57,7 @@ pub enum Ask {
     /// The worker of this operation died, or could not be started; `told`: who listens knows it. Answer: null, or the news of
     /// what could not be written down.
     Lost {
-        operation: Box<Operation>,
+        operation: Box<AnyOperation>,
         failure: Failure,
         #[serde(default)]
         told: bool,

@@ -3,26 +3,27 @@
 use super::event::{News, RestoreFailure};
 use super::logbook::Logbook;
 use super::{Recorder, ledger, settle};
+use crate::operations::{AnyOperation, CreateBackup, Restore, RunDue, RunScheduled, UndoRestore};
 use crate::report::{BackupType, Run, RunResult};
 use crate::schedule::Agenda;
-use crate::supervise::protocol::{Failure, Operation};
+use crate::supervise::protocol::Failure;
 use crate::vault::lock::Lock;
 use crate::vault::{Vault, place};
 use crate::{Config, Control, Error, Result, presence};
 
 /// Writes down that it failed, and keeps what is to be told, unless that was told from memory already. Returns it where nothing
 /// can be written down now. Opens files of the vault only, and never waits for its lock.
-pub fn lost(config: &Config, operation: &Operation, failure: &Failure, is_told: bool, now: i64) -> Option<News> {
+pub fn lost(config: &Config, operation: &AnyOperation, failure: &Failure, is_told: bool, now: i64) -> Option<News> {
     let lost = Lost::of(config, operation, failure, now)?;
     let news = (!is_told).then_some(&lost.news);
     lost.note(config, failure, news, now).err().map(|_| lost.news)
 }
 
 /// What is to be told of it where the vault does not answer; `None`: nobody but the caller needs to hear of it. Opens nothing.
-pub fn from_memory(config: &Config, operation: &Operation, failure: &Failure) -> Option<News> {
+pub fn from_memory(config: &Config, operation: &AnyOperation, failure: &Failure) -> Option<News> {
     match operation {
         // Which type was due only the vault knows.
-        Operation::RunDue { .. } => Some(News::backup_failure(BackupType::Hourly, &failure.code, &failure.message)),
+        AnyOperation::RunDue(_) => Some(News::backup_failure(BackupType::Hourly, &failure.code, &failure.message)),
         other => Lost::of(config, other, failure, 0).map(|lost| lost.news),
     }
 }
@@ -38,7 +39,7 @@ struct Lost {
 
 impl Lost {
     /// `None`: it is nothing that anybody but the caller needs to hear of.
-    fn of(config: &Config, operation: &Operation, failure: &Failure, now: i64) -> Option<Lost> {
+    fn of(config: &Config, operation: &AnyOperation, failure: &Failure, now: i64) -> Option<Lost> {
         let (code, message) = (&failure.code, &failure.message);
         let backup = |kind: BackupType, covers: Vec<BackupType>, scheduled| Lost {
             run: "BACKUP",
@@ -48,23 +49,23 @@ impl Lost {
             news: News::backup_failure(kind, code, message),
         };
         Some(match operation {
-            Operation::CreateBackup { kind, .. } => backup(*kind, Vec::new(), false),
-            Operation::RunScheduled { kind, covers, .. } => backup(*kind, covers.clone(), false),
-            Operation::RunDue { zone } => {
+            AnyOperation::CreateBackup(CreateBackup { kind, .. }) => backup(*kind, Vec::new(), false),
+            AnyOperation::RunScheduled(RunScheduled { kind, covers, .. }) => backup(*kind, covers.clone(), false),
+            AnyOperation::RunDue(RunDue { zone }) => {
                 let agenda = Agenda::of(config, zone.as_deref()).ok()?;
                 let due = ledger(&place::of(&config.backup_dir), now).ok()?.due(&agenda, now)?;
                 backup(due.kind, due.covers, true)
             }
-            Operation::Inspect | Operation::InspectDue { .. } => Lost {
+            AnyOperation::Inspect(_) | AnyOperation::InspectDue(_) => Lost {
                 run: "VERIFY",
                 kind: None,
                 covers: Vec::new(),
                 scheduled: false,
                 news: News::inspection_failure("VERIFY", code, message),
             },
-            Operation::Restore { backup, options } if !options.dry_run => Lost::restore(&backup.to_string(), failure),
-            Operation::UndoRestore { options } if !options.dry_run => Lost::restore("undo", failure),
-            Operation::ApplyPendingRestore => Lost::restore("pending", failure),
+            AnyOperation::Restore(Restore { backup, options }) if !options.dry_run => Lost::restore(&backup.to_string(), failure),
+            AnyOperation::UndoRestore(UndoRestore { options }) if !options.dry_run => Lost::restore("undo", failure),
+            AnyOperation::ApplyPendingRestore(_) => Lost::restore("pending", failure),
             _ => return None,
         })
     }

@@ -23,7 +23,7 @@ pub use lines::ledger;
 pub use logbook::Logbook;
 pub use look::{Look, Watch};
 pub use outbox::{Claim, Consumer};
-pub use recorder::{Recorder, tell};
+pub use recorder::{Outcome, Recorder, tell};
 pub use state::{makers, status};
 
 use std::collections::{BTreeSet, HashSet};

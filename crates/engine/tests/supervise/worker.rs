@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use lifeboat_engine::supervise::protocol::{Failure, Operation};
+use lifeboat_engine::operations::{AnyOperation, ListItems, ReadStatus};
+use lifeboat_engine::report::ItemFilter;
+use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::{Cancel, Patience, Supervisor};
 
 use super::{Place, is_alive, patience, until};
@@ -14,7 +16,7 @@ const LATE: Duration = Duration::from_secs(15);
 fn run(place: &Place, patience: Patience, cancel: &Cancel) -> (Result<String, Failure>, Duration) {
     let supervisor = Supervisor::new(place.executable.clone(), place.config.clone(), patience);
     let begun = Instant::now();
-    let answer = supervisor.run(Operation::Status, Default::default(), cancel, &mut |_| ());
+    let answer = supervisor.run(AnyOperation::ReadStatus(ReadStatus {}), Default::default(), cancel, &mut |_| ());
     (answer, begun.elapsed())
 }
 
@@ -77,7 +79,10 @@ fn a_request_that_nobody_reads_holds_nobody() {
     let place = Place::new("exec sleep 600");
     let supervisor =
         Supervisor::new(place.executable.clone(), place.config.clone(), Patience { silent: SOON, ..patience() });
-    let operation = Operation::ListItems { backup: "latest".into(), items: vec!["x".repeat(1 << 20)] };
+    let operation = AnyOperation::ListItems(ListItems {
+        backup: "latest".into(),
+        filter: ItemFilter { items: vec!["x".repeat(1 << 20)] },
+    });
     let answer = supervisor.run(operation, Default::default(), &Cancel::default(), &mut |_| ());
     assert_eq!(answer.unwrap_err().code, "E_WORKER");
 }

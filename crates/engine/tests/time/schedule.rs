@@ -4,7 +4,8 @@ use std::fs;
 use std::sync::Mutex;
 
 use lifeboat_engine::report::*;
-use lifeboat_engine::supervise::protocol::{Failure, Operation};
+use lifeboat_engine::operations::{AnyOperation, RunDue};
+use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::vault::lock::Lock;
 use lifeboat_engine::watch::lost::lost;
 use lifeboat_engine::watch::{Watch, ledger};
@@ -111,7 +112,7 @@ fn a_worker_that_could_not_start_is_in_the_history_and_tried_again() {
     let bot = Bot::new();
     bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START)).unwrap();
     let failure = Failure { code: "E_WORKER".into(), message: "The worker cannot be started.".into() };
-    let operation = Operation::RunDue { zone: Some("UTC".into()) };
+    let operation = AnyOperation::RunDue(RunDue { zone: Some("UTC".into()) });
     assert!(lost(&bot.config, &operation, &failure, false, START + HOUR).is_none(), "it is kept");
     assert_eq!(runs(&bot)[0], (Some(BackupType::Hourly), RunResult::Failure));
     let told = Watch::new(&bot.config).events().unwrap();
@@ -130,7 +131,7 @@ fn a_worker_that_is_lost_while_somebody_is_at_work_is_written_down_later_and_tol
     let bot = Bot::new();
     bot.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &at(START)).unwrap();
     let failure = Failure { code: "E_WORKER".into(), message: "The worker cannot be started.".into() };
-    let operation = Operation::RunDue { zone: Some("UTC".into()) };
+    let operation = AnyOperation::RunDue(RunDue { zone: Some("UTC".into()) });
     let held = Lock::acquire(&bot.vault(), "PRUNE", false, &Control::silent()).unwrap();
     let untold = lost(&bot.config, &operation, &failure, false, START + HOUR);
     assert_eq!(untold.map(|news| news.name()), Some("backup:failure"));

@@ -196,7 +196,7 @@ fn secrets_are_never_printed() {
         config: bot.config.clone(),
         environment: Default::default(),
         key: Some(lifeboat_engine::secret::MasterKey::new([0xab; 32])),
-        operation: lifeboat_engine::supervise::protocol::Operation::Status,
+        operation: lifeboat_engine::operations::AnyOperation::ReadStatus(lifeboat_engine::operations::ReadStatus {}),
     };
     let printed = format!("{request:?} {:?}", bot.config);
     assert!(!printed.contains("jangan") && !printed.contains("abab") && !printed.contains("171, 171"), "{printed}");
