@@ -36,7 +36,7 @@ function shown(value) {
  * an object behind its arguments.
  */
 function call(name, args) {
-  const parameters = OPERATIONS[name]
+  const { parameters } = OPERATIONS[name]
   const own = parameters.indexOf('options')
   const [options, watchers] = apart(args[own < 0 ? parameters.length : own])
   const [stranger] = own < 0 && isObject(options) ? Object.keys(options) : []

@@ -253,7 +253,7 @@ class BackupEngine {
 
   async importBackup(...args) {
     const { request, watchers } = call('importBackup', args)
-    const passphrase = request.with.options?.passphrase ?? process.env.BACKUP_ARCHIVE_PASSPHRASE
+    const passphrase = request.with.options?.passphrase || process.env.BACKUP_ARCHIVE_PASSPHRASE
     if (passphrase) request.with.options = { ...request.with.options, passphrase }
     return this.#run(request, watchers)
   }
@@ -320,7 +320,8 @@ class BackupEngine {
     for (const name of Object.keys(OPERATIONS).filter((name) => !(name in BackupEngine.prototype))) {
       const value = async function (...args) {
         const { request, watchers } = call(name, args)
-        return this.#run(request, watchers)
+        const answer = await this.#run(request, watchers)
+        return OPERATIONS[name].isSilent ? undefined : answer
       }
       Object.defineProperty(BackupEngine.prototype, name, { value, writable: true, configurable: true })
     }

@@ -97,12 +97,13 @@ function tidied(text) {
     .trim()
 }
 
-const parameters = operations.map(
-  ({ name, parameters }) => `  ${name}: [${parameters.map((one) => `'${one}'`).join(', ')}]`
-)
+const lines = operations.map(({ name, parameters, answer }) => {
+  const isSilent = typeOf(answer) === 'null' ? ', isSilent: true' : ''
+  return `  ${name}: { parameters: [${parameters.map((one) => `'${one}'`).join(', ')}]${isSilent} }`
+})
 const files = {
   'operations.d.ts': await types(),
-  'js/operations.js': `// ${SOURCE}: the parameters of each.\n\n'use strict'\n\nmodule.exports = {\n${parameters.join(',\n')}\n}\n`,
+  'js/operations.js': `// ${SOURCE}: what each takes, and whether it answers nothing.\n\n'use strict'\n\nmodule.exports = {\n${lines.join(',\n')}\n}\n`,
   'index.mjs': `// The names of index.js for \`import\`: one and the same module, so that both see one default engine. ${SOURCE}.\n\nimport lifeboat from './index.js'\n\nexport const {\n${[...operations.map(({ name }) => name), ...OTHERS].map((name) => `  ${name}`).join(',\n')}\n} = lifeboat\nexport default lifeboat\n`
 }
 
