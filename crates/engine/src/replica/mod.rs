@@ -34,6 +34,8 @@
 //! | [`whole`] | whole objects, proved before they count |
 //! | [`safe`] | which backups a target has whole, so that the copy here may go |
 //! | [`expected`] | what a target should have, and which backups there lean on it |
+//! | [`marks`] | pins, and what somebody has accepted, of backups that are only at targets |
+//! | [`opening`] | what opens the vault, brought back where it is gone here |
 //! | [`heal`] | damaged objects made good from where they are whole, here and at a target |
 
 pub mod about;
@@ -46,8 +48,10 @@ pub mod keep;
 pub mod known;
 pub mod ledger;
 pub mod line;
+pub mod marks;
 pub mod meeting;
 pub mod needs;
+pub mod opening;
 pub mod patience;
 pub mod prune;
 pub mod push;

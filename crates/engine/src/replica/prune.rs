@@ -57,11 +57,12 @@ impl Pruning<'_> {
             verdicts.iter_mut().for_each(|verdict| verdict.keep = true);
             warnings.push(Warning { path: self.target.name().into(), message });
         }
-        let gone: Vec<String> =
-            verdicts.iter().filter(|one| !one.keep).map(|one| format!("snapshots/{}", one.backup)).collect();
         if !dry_run {
-            self.remove_records(&gone, &there)?;
+            for verdict in verdicts.iter_mut().filter(|one| !one.keep) {
+                self.remove_record(verdict, &there)?;
+            }
         }
+        let removed = verdicts.iter().filter(|one| !one.keep).count() as u64;
         let (packs_removed, freed, waiting) = self.sweep(&there, &verdicts, dry_run, &mut warnings)?;
         if let Some(ledger) = self.ledger.filter(|_| !dry_run) {
             ledger.set_warnings(self.target.name(), warnings.iter().map(|warning| warning.message.as_str()))?;
@@ -69,7 +70,7 @@ impl Pruning<'_> {
         Ok(PruneReport {
             dry_run,
             backups: verdicts,
-            removed: gone.len() as u64,
+            removed,
             packs_removed,
             packs_rewritten: 0,
             freed,
@@ -106,21 +107,23 @@ impl Pruning<'_> {
         }
     }
 
-    fn remove_records(&self, gone: &[String], there: &There<'_>) -> Result<()> {
+    fn remove_record(&self, verdict: &mut PruneVerdict, there: &There<'_>) -> Result<()> {
+        let (name, target) = (&verdict.backup, self.target.name());
+        let record = format!("snapshots/{name}");
+        let marks = [format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")];
+        // Pinned meanwhile, there or here: that waits for nobody.
+        let is_pinned = self.vault.dir().join(&marks[0]).exists()
+            || self.patience.retry(self.control, || self.store.head(&marks[0]))?.is_some();
+        if is_pinned {
+            (verdict.keep, verdict.why) = (true, "pinned".into());
+            return Ok(());
+        }
         // Not sent again by the next sync, also where this one is cut off here.
         if let Some(ledger) = self.ledger {
-            ledger.drop_records(self.target.name(), gone)?;
+            ledger.drop_records(target, std::slice::from_ref(&record))?;
         }
-        for record in gone {
-            self.delete(record)?;
-            let name = record.rsplit('/').next().unwrap_or_default();
-            for mark in [format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
-                if there.has(&mark) {
-                    self.delete(&mark)?;
-                }
-            }
-        }
-        Ok(())
+        self.delete(&record)?;
+        marks.iter().filter(|mark| there.has(mark)).try_for_each(|mark| self.delete(mark))
     }
 
     fn delete(&self, object: &str) -> Result<()> {
