@@ -388,7 +388,9 @@ Examples:
 
     /// Look at everything that a backup needs, from the folder of the app to the vault, and say what mends it.
     ///
-    /// Every check is made, also behind one that failed. Exit code 1 where one did.
+    /// Every check is made, also behind one that failed. Exit code 1 where one did. With --json: {"ok", "checks": [{"name", "ok",
+    /// "message", "mend"}]}, where `mend` may be missing, and `name` is one of configuration, root, links, readable, open, vault, key,
+    /// room, age, schedule, sqlite, restore, baileys (where the root has it), `target NAME` for each target, and clock.
     #[command(after_help = "\
 Examples:
   lifeboat doctor

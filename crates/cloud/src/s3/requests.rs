@@ -103,13 +103,26 @@ impl S3 {
 
     /// A signed question about the bucket, or about a key in it, which begins with a slash.
     pub(super) async fn ask(&self, key: &str, query: &[(&str, &str)], limit: usize) -> Result<Bytes, HttpError> {
+        self.request(http::Method::GET, key, query, None, limit).await
+    }
+
+    /// The same with another method, and a text.
+    pub(super) async fn request(
+        &self,
+        method: http::Method,
+        key: &str,
+        query: &[(&str, &str)],
+        text: Option<String>,
+        limit: usize,
+    ) -> Result<Bytes, HttpError> {
         let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
         let query: Vec<_> = query.iter().map(pair).collect();
         let unmade = |_| HttpError::new(HttpErrorKind::Unknown, Unsigned);
-        let mut request =
-            http::Request::get(format!("{}{}?{}", self.place.url, utf8_percent_encode(key, KEY), query.join("&")))
-                .body(HttpRequestBody::empty())
-                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{}?{}", self.place.url, utf8_percent_encode(key, KEY), query.join("&")))
+            .body(text.map_or_else(HttpRequestBody::empty, HttpRequestBody::from))
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         AwsAuthorizer::new(&self.credential, "s3", &self.place.region)
             .try_authorize(&mut request, None)
             .map_err(unmade)?;

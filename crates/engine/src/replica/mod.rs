@@ -18,6 +18,7 @@
 //! | [`about`] | the note about a vault that others of the same target read |
 //! | [`keep`] | which backups stay at a target, and why |
 //! | [`prune`], [`there`] | removing the others; what a target holds, looked at from here |
+//! | [`locks`] | what a kept backup needs stays locked at a target that locks |
 //! | [`unneeded`] | since when packs are needed by no backup, where no ledger says it |
 //! | [`vaults`] | all vaults of a target, and which are late |
 //! | [`bandwidth`], [`patience`] | how fast, and how often |
@@ -48,6 +49,7 @@ pub mod keep;
 pub mod known;
 pub mod ledger;
 pub mod line;
+pub mod locks;
 pub mod marks;
 pub mod meeting;
 pub mod needs;
