@@ -25,7 +25,7 @@ pub fn check(ahead: &[(String, i64)], vault: &Path, now: i64) -> Check {
                 "The newest backup was made {} from now: the clock goes wrong now, or went wrong then.",
                 said(late)
             ),
-            format!("{MEND} If it is right now, `lifeboat delete` removes backups that are dated into the future."),
+            format!("{MEND} If it is right now, delete the backups that are dated into the future."),
         ),
         None => {
             let names: Vec<&str> = ahead.iter().map(|(name, _)| name.as_str()).collect();
