@@ -3,13 +3,12 @@
 //! A lock belongs to a version. Whoever has broken in can write another version over an object; so only the version that we have
 //! written is locked anew, known by its size and by when it was written. A lock is never shortened, nor its mode changed.
 
-use http::Method;
+use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use lifeboat_engine::store::{Fault, Kind, Result, Stored};
-use object_store::ObjectStoreExt;
-use serde::Deserialize;
 
 use super::S3;
+use super::answer;
 use super::fault::{Doing, nonsense};
 
 /// Bytes of an answer about one lock.
@@ -19,53 +18,27 @@ const SECONDS: i64 = 2_000;
 /// Where the bucket has given an object none: the owner of the account can end it, and these credentials cannot.
 const MODE: &str = "GOVERNANCE";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Retention {
-    mode: Option<String>,
-    retain_until_date: Option<String>,
-}
-
 impl S3 {
     pub(super) fn lock_until(&self, known: &Stored, until: i64, enough: i64) -> Result<bool> {
         let object = known.object.as_str();
         let doing = Doing { what: "Locking", object, permission: "s3:GetObjectRetention and s3:PutObjectRetention" };
-        let key = self.key(object)?;
-        let meta = match self.attempt(doing, 0, self.store.head(&key)) {
+        let path = format!("/{}", self.key(object)?);
+        let headers = match self.attempt(doing, 0, self.headers(&path)) {
             Err(failed) if failed.is_status(404) => return Err(Fault::missing(&self.name, object)),
-            meta => meta.map_err(|failed| failed.fault)?,
-        };
-        let differs = |written: i64| (meta.last_modified.timestamp_millis() - written).abs() > SECONDS;
-        if meta.size != known.size || known.written.is_some_and(differs) {
-            let words = format!("{object} was written over since, so its lock is not renewed. Look at its versions.");
-            return Err(Fault::new(Kind::Damaged, &self.name, words));
-        }
-        let path = format!("/{key}");
-        let version = meta.version.as_deref().filter(|version| *version != "null");
-        let query: Vec<_> = [("retention", "")].into_iter().chain(version.map(|id| ("versionId", id))).collect();
-        let asked = self.attempt(doing, 0, self.ask(&path, &query, ANSWER));
-        let retention = match asked {
-            // It has none.
-            Err(failed) if failed.has_code("NoSuchObjectLockConfiguration") || failed.is_status(404) => None,
-            asked => Some(asked.map_err(|failed| failed.fault)?),
+            headers => headers.map_err(|failed| failed.fault)?,
         };
         let broken =
             || Fault::new(Kind::Damaged, &self.name, format!("Locking {object} failed. {}", nonsense(&self.place)));
-        let retention = match retention.filter(|text| !text.is_empty()) {
-            None => Retention { mode: None, retain_until_date: None },
-            Some(text) => std::str::from_utf8(&text)
-                .ok()
-                .and_then(|text| quick_xml::de::from_str(text).ok())
-                .ok_or_else(broken)?,
-        };
-        let ends = match &retention.retain_until_date {
-            Some(date) => Some(date.parse::<Timestamp>().map_err(|_| broken())?.as_millisecond()),
-            None => None,
-        };
-        if ends.is_some_and(|ends| ends >= enough.min(until)) {
+        let there = Version::of(&headers).ok_or_else(broken)?;
+        let differs = |written: i64| there.written.is_none_or(|there| (there - written).abs() > SECONDS);
+        if there.size != known.size || known.written.is_some_and(differs) {
+            let words = format!("{object} was written over since, so its lock is not renewed. Look at its versions.");
+            return Err(Fault::new(Kind::Damaged, &self.name, words));
+        }
+        if there.locked_until.is_some_and(|ends| ends >= enough.min(until)) {
             return Ok(false);
         }
-        let mode = match retention.mode.as_deref() {
+        let mode = match there.mode.as_deref() {
             Some("COMPLIANCE") => "COMPLIANCE",
             Some("GOVERNANCE") | None => MODE,
             Some(_) => return Err(broken()),
@@ -74,7 +47,36 @@ impl S3 {
         let text = format!(
             "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{mode}</Mode><RetainUntilDate>{date}</RetainUntilDate></Retention>"
         );
+        let version = there.id.iter().map(|id| ("versionId", id.as_str()));
+        let query: Vec<_> = [("retention", "")].into_iter().chain(version).collect();
         self.wait(doing, 0, self.request(Method::PUT, &path, &query, Some(text), ANSWER))?;
         Ok(true)
+    }
+}
+
+/// The version of an object that is the newest, as the service tells.
+struct Version {
+    size: u64,
+    written: Option<i64>,
+    id: Option<String>,
+    mode: Option<String>,
+    locked_until: Option<i64>,
+}
+
+impl Version {
+    /// `None`: what is told makes no sense.
+    fn of(headers: &HeaderMap) -> Option<Version> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let locked_until = match header("x-amz-object-lock-retain-until-date") {
+            Some(date) => Some(date.parse::<Timestamp>().ok()?.as_millisecond()),
+            None => None,
+        };
+        Some(Version {
+            size: header("content-length")?.parse().ok()?,
+            written: answer::date(header("last-modified")).map(Timestamp::as_millisecond),
+            id: header("x-amz-version-id").filter(|id| *id != "null").map(str::to_owned),
+            mode: header("x-amz-object-lock-mode").map(str::to_owned),
+            locked_until,
+        })
     }
 }

@@ -133,9 +133,8 @@ fn what_a_kept_backup_needs_does_not_lose_its_lock_and_no_lock_is_shortened() {
     assert!(needed.len() >= 4, "{needed:?}");
     let days = |object: &str| {
         let key = format!("vault/{id}/{object}");
-        let query = ["--query", "Retention.RetainUntilDate"];
-        let said =
-            moto.aws(&["s3api", "get-object-retention", "--bucket", "locked", "--key", &key, query[0], query[1]]);
+        let query = ["--query", "ObjectLockRetainUntilDate"];
+        let said = moto.aws(&["s3api", "head-object", "--bucket", "locked", "--key", &key, query[0], query[1]]);
         let until: Timestamp = said.trim().parse().unwrap_or_else(|error| panic!("{said}: {error}"));
         (until.as_millisecond() - Timestamp::now().as_millisecond()) as f64 / DAY as f64
     };
