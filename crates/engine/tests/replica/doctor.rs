@@ -55,7 +55,7 @@ fn a_baileys_that_lets_others_forge_messages_is_told_and_none_is_no_matter() {
     assert!(!bad.ok && bad.message.contains("CVE-2026-48063") && bad.mend.unwrap().contains("npm install"));
     bot.write(package, br#"{"version": "7.0.0-rc.13"}"#);
     assert!(check(&bot.engine(), "baileys", 0).unwrap().ok);
-    bot.write(package, b"{\"version\": \"\x1b[31m\"}");
+    bot.write(package, br#"{"version": "\u001b[31m"}"#);
     let odd = check(&bot.engine(), "baileys", 0).unwrap();
     assert!(odd.ok && !odd.message.contains('\u{1b}'), "{odd:?}");
 }
