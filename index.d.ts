@@ -263,12 +263,20 @@ export interface DriveTarget extends CloudTargetBase {
   clientSecret?: string
   /** Where `lifeboat auth gdrive` keeps the sign-in. Default `credentials/google-drive-token.json`. It is in no backup. */
   tokenFile?: string
-  /** A service account's key, instead of an owner's sign-in. It has no storage of its own: a shared drive, or `impersonate`. */
+  /**
+   * A service account's key, instead of an owner's sign-in. It has no storage of its own: a shared drive, or `impersonate`. Default:
+   * `credentials/google-drive-key.json` where that is there, nobody has signed in, and `clientId` is not given.
+   */
   keyFile?: string
   /** The user of a Workspace whom the service account acts for. */
   impersonate?: string
-  /** The folder in Drive, by the last part of its address. Default: a folder `Lifeboat` that is made. */
+  /**
+   * The folder in Drive, by the last part of its address. Default: what GOOGLE_DRIVE_FOLDER_ID in the environment says, else a folder
+   * `Lifeboat` that is made.
+   */
   folderId?: string
+  /** This account can add and not delete, as a contributor of a shared drive: nothing is removed from here. */
+  appendOnly?: boolean
   /** What is removed goes to the trash, which counts. Default false: for good. */
   trash?: boolean
 }
@@ -288,6 +296,11 @@ export interface S3Target extends CloudTargetBase {
   pathStyle?: boolean
   /** These credentials can add and not delete: nothing is removed from here. */
   appendOnly?: boolean
+  /**
+   * Days, 2 to 3650, for a bucket with Object Lock: what a kept backup needs is locked for so many days again once less than half of
+   * them is left. No lock is shortened. Default: locks are left to the bucket.
+   */
+  lockDays?: number
 }
 
 /** A mounted disk, or another machine's. It has to be there: nothing is made in its place. */

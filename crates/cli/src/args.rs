@@ -227,7 +227,7 @@ Examples:
   BACKUP_ARCHIVE_PASSPHRASE='of the old server' lifeboat import old.tar.gz.sealed")]
     Import(ImportArgs),
 
-    /// Set up the bot on another server, from a copy of its vault or from an archive.
+    /// Set up the bot on another server, from a copy of its vault, from an archive, or from a target.
     ///
     /// The new root, the folder one stands in or --root, must be empty; only the copy of the vault may lie in it already.
     /// The newest backup is restored into it, all or nothing, and the vault is copied to where the new root has it, so
@@ -239,6 +239,9 @@ Examples:
   lifeboat migrate --from /mnt/usb/backups --root /srv/bot
   lifeboat migrate --from /mnt/old-disk/srv/bot     an old root: its vault is found
   lifeboat migrate --from bot.tar.gz.sealed         an archive
+  lifeboat migrate --from s3 --bucket my-bot-backups --root /srv/bot
+  lifeboat migrate --from gdrive --token-file google-drive-token.json --root /srv/bot
+  lifeboat migrate --from s3 --no-restore           the root is there, and only its vault is lost
   sudo -E lifeboat migrate --from /mnt/usb/backups --root /srv/bot --owner bot:bot")]
     Migrate(MigrateArgs),
 
@@ -389,7 +392,9 @@ Examples:
 
     /// Look at everything that a backup needs, from the folder of the app to the vault, and say what mends it.
     ///
-    /// Every check is made, also behind one that failed. Exit code 1 where one did.
+    /// Every check is made, also behind one that failed. Exit code 1 where one did. With --json: {"ok", "checks": [{"name", "ok",
+    /// "message", "mend"}]}, where `mend` may be missing, and `name` is one of configuration, root, links, readable, open, vault, key,
+    /// room, age, schedule, sqlite, restore, baileys (where the root has it), `target NAME` for each target, and clock.
     #[command(after_help = "\
 Examples:
   lifeboat doctor

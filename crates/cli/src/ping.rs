@@ -4,16 +4,13 @@
 //!
 //! It never fails a backup, and never prints the address: that is as good as a password.
 
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use lifeboat_cloud::watchman;
 use lifeboat_engine::report::BackupResult;
 use lifeboat_engine::{Error, Result};
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Before each time that he is asked again.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
@@ -27,44 +24,24 @@ pub fn tell(url: &str, result: &Result<BackupResult>) -> std::result::Result<(),
     if matches!(failure, Some(Error::Aborted | Error::Busy { .. })) {
         return Ok(());
     }
-    let agent = agent();
     let mut pauses = PAUSES.into_iter();
     loop {
         let told = match failure {
-            None => agent.get(url).call(),
-            Some(error) => agent.post(failing(url)).send(format!("{}: {error}", error.code())),
+            None => watchman::tell(url, None),
+            Some(error) => watchman::tell(&failing(url), Some(format!("{}: {error}", error.code()))),
         };
         match (told, pauses.next()) {
-            (Ok(_), _) => return Ok(()),
+            (Ok(()), _) => return Ok(()),
             (Err(_), Some(pause)) => sleep(pause),
-            (Err(error), None) => return Err(why(&error)),
+            (Err(why), None) => return Err(why),
         }
     }
-}
-
-fn agent() -> Agent {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    Agent::config_builder().timeout_global(Some(TIMEOUT)).tls_config(tls.build()).build().into()
 }
 
 /// `/fail` goes behind the path, and before a query.
 fn failing(url: &str) -> String {
     let path = url.find(['?', '#']).unwrap_or(url.len());
     format!("{}/fail{}", url[..path].trim_end_matches('/'), &url[path..])
-}
-
-/// In words that hold nothing of the address.
-fn why(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::StatusCode(code) => format!("the answer was {code}"),
-        ureq::Error::Timeout(_) => "no answer".into(),
-        ureq::Error::HostNotFound => "its host is not known".into(),
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "its certificate is not trusted".into(),
-        _ => "it is no address that can be asked".into(),
-    }
 }
 
 #[cfg(test)]

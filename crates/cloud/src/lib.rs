@@ -5,6 +5,7 @@ pub mod drive;
 mod network;
 pub mod runtime;
 pub mod s3;
+pub mod watchman;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ use crate::archive::Archive;
 use crate::config::Reach;
 use crate::migrate::{From, Migration};
 use crate::mutex::lock as locked;
+use crate::replica::marks;
 use crate::report::*;
 use crate::seal::keyring::{self, Credentials};
 use crate::seal::places::{Environment, Places};
@@ -22,6 +23,7 @@ use crate::seal::{passphrase, passphrase_file};
 use crate::secret::{MasterKey, Secret};
 use crate::store::{Folders, Opener};
 use crate::vault::Vault;
+use crate::vault::layout::PINS;
 use crate::vault::lock::Lock;
 use crate::vault::place;
 use crate::watch::{News, Recorder};
@@ -340,6 +342,13 @@ impl Engine {
     /// Returns its name.
     pub fn pin(&self, backup: &str, pinned: bool) -> Result<String> {
         let vault = self.vault()?;
+        if let Some((name, fetch)) = self.only_elsewhere(&vault, backup)? {
+            match pinned {
+                true => marks::put(&vault, &fetch, PINS, &name)?,
+                false => marks::remove(&vault, &fetch, &self.config, PINS, &name)?,
+            }
+            return Ok(name.to_string());
+        }
         let name = self.resolve_here(&vault, backup)?;
         if pinned {
             vault.pin(&name)?

@@ -178,7 +178,7 @@ pub(crate) fn remove(
     let started = Instant::now();
     let How { dry_run, dead, pace, damaged } = how;
     let mut warnings = Vec::new();
-    let (catalog, unreadable) = catalog(vault)?;
+    let (mut catalog, unreadable) = catalog(vault)?;
     let mut removed = 0;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
         if !dry_run {
@@ -189,14 +189,18 @@ pub(crate) fn remove(
                 (verdict.keep, verdict.why) = (true, "pinned".into());
                 continue;
             }
+            // First the catalog: a record that it has and the folder has not is lost, and looked for at the targets. It is a cache:
+            // what it does not learn now, it finds out by itself.
+            let _ = catalog.remove_backup(&verdict.backup);
             if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
+                if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
+                    let _ = catalog.add_backup(&snapshot.info());
+                }
                 (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
                 continue;
             }
             shelf::remove(vault, &verdict.backup)?;
             vault.forget_acceptance(&verdict.backup)?;
-            // A cache: what it does not learn now, it finds out by itself.
-            let _ = catalog.remove_backup(&verdict.backup);
         }
         removed += 1;
     }

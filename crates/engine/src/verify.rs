@@ -16,14 +16,17 @@ use crate::chunk::gzip::Inflater;
 use crate::error::IoContext;
 use crate::mutex::lock;
 use crate::report::{Damage, Progress, VerifyReport};
+use crate::seal::keyring;
 use crate::vault::Vault;
 use crate::vault::catalog::{Catalog, Place};
 use crate::vault::durable;
+use crate::vault::layout;
 use crate::vault::list;
+use crate::vault::lost;
 use crate::vault::name::BackupName;
 use crate::vault::pack::{PackCipher, PackId};
 use crate::vault::reader::Reader;
-use crate::vault::snapshot::Snapshot;
+use crate::vault::snapshot::{self, Snapshot};
 use crate::{Control, Error, Result};
 
 /// What is wrong with the vault's objects, by object.
@@ -118,6 +121,12 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
             // It was pruned meanwhile.
             Err(Error::NotFound { .. }) if !matches!(scope, Scope::Backup(_)) => {}
             other => bytes += other?,
+        }
+    }
+    if !matches!(scope, Scope::Backup(_)) {
+        keyring::damaged(&vault.dir().join(layout::KEYS))?.iter().for_each(|(object, how)| findings.add(object, how));
+        for name in lost::records(vault)? {
+            findings.hurts(&snapshot::object(&name), "it is gone, and Lifeboat has not removed it", &name);
         }
     }
     let damaged: Vec<Damage> = findings

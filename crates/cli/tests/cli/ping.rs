@@ -61,6 +61,15 @@ fn a_watchman_hears_of_good_backups_and_of_bad_ones() {
 }
 
 #[test]
+fn a_watchman_who_sends_us_to_another_scheme_is_not_followed() {
+    let (url, heard) = watchman(&["302 Found\r\nLocation: https://127.0.0.1:1/s3cret"; 3]);
+    let bot = with_ping(&url);
+    let (_, err) = texts(&mut bot.lifeboat(["backup"]), 0);
+    assert_eq!(heard.iter().count(), 3);
+    assert!(err.contains("302") && !err.contains("s3cret"), "{err}");
+}
+
+#[test]
 fn a_watchman_who_is_not_there_harms_nothing_and_his_address_is_not_told() {
     let (url, heard) = watchman(&["404 No", "404 No", "404 No"]);
     let bot = with_ping(&url);

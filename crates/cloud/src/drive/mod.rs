@@ -62,10 +62,8 @@ impl Drive {
     }
 
     fn with(config: &cloud::Drive, client: Client, places: Places, tokens: Tokens) -> Drive {
-        // As other programs have it: the folder may be named by the environment.
-        let named = || std::env::var("GOOGLE_DRIVE_FOLDER_ID").ok().filter(|id| !id.is_empty());
         Drive {
-            config: cloud::Drive { folder_id: config.folder_id.clone().or_else(named), ..config.clone() },
+            config: config.clone(),
             wire: Wire::new(client, places, tokens),
             tree: Tree::default(),
             claiming: Mutex::default(),
@@ -239,7 +237,12 @@ impl Store for Drive {
     fn account(&self) -> Result<Account> {
         let fields = "user(displayName,emailAddress),storageQuota(limit,usage,usageInDrive,usageInDriveTrash)";
         let url = with(&format!("{}/about", self.wire.places.api), &[("fields", fields)]);
-        let about: About = self.wire.ask(&Ask::get(&url), "asking whose account it is")?;
+        let doing = "asking whose account it is";
+        let answer = self.wire.send(&Ask::get(&url), LONGEST_ANSWER)?;
+        if !answer.is_good() {
+            return Err(self.wire.refused(doing, &answer));
+        }
+        let about: About = self.wire.parse(&answer, doing)?;
         let bytes = |bytes: Option<i64>| bytes.and_then(|bytes| u64::try_from(bytes).ok());
         let quota = about.storage_quota.unwrap_or_default();
         let name = about.user.and_then(|user| user.email_address.or(user.display_name));
@@ -248,6 +251,7 @@ impl Store for Drive {
             limit: bytes(quota.limit),
             used: bytes(quota.usage),
             trash: bytes(quota.usage_in_drive_trash),
+            ahead: oauth::skew(&answer).map(|seconds| seconds * 1000),
         })
     }
 }

@@ -73,7 +73,7 @@ fn after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
-fn date(text: Option<&str>) -> Option<Timestamp> {
+pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text?).ok()
 }
 

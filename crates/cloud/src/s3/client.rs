@@ -1,15 +1,18 @@
 //! The requests of a bucket, each sent once. Whatever is no success comes back as an [`Answer`], with all that its headers and
 //! its text say; nothing is followed to another address, and no answer is read without a bound.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG};
 use http::{HeaderName, Method, response};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
+use lifeboat_engine::mutex::lock;
 use md5::{Digest, Md5};
 use object_store::ClientOptions;
 use object_store::client::{
@@ -17,7 +20,7 @@ use object_store::client::{
 };
 use reqwest::redirect;
 
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use super::pace;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,7 +33,17 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 #[derive(Clone, Debug)]
-pub struct Client(reqwest::Client);
+pub struct Client(reqwest::Client, Arc<Ahead>);
+
+/// By how many milliseconds this machine's clock is ahead of the service's, as its last answer told.
+#[derive(Debug, Default)]
+pub struct Ahead(Mutex<Option<i64>>);
+
+impl Ahead {
+    pub fn millis(&self) -> Option<i64> {
+        *lock(&self.0)
+    }
+}
 
 impl Client {
     pub fn new(url: &str) -> reqwest::Result<Client> {
@@ -42,7 +55,13 @@ impl Client {
             .http1_only()
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE);
-        builder.build().map(Client)
+        builder.build().map(|client| Client(client, Arc::default()))
+    }
+}
+
+impl Client {
+    pub fn ahead(&self) -> Arc<Ahead> {
+        self.1.clone()
     }
 }
 
@@ -72,6 +91,8 @@ impl HttpService for Client {
 
         let response: http::Response<reqwest::Body> = self.0.execute(request).await.map_err(broken)?.into();
         let (mut head, body) = response.into_parts();
+        let theirs = answer::date(head.headers.get(DATE).and_then(|date| date.to_str().ok()));
+        *lock(&self.1.0) = theirs.map(|theirs| Timestamp::now().as_millisecond() - theirs.as_millisecond());
         let body = HttpResponseBody::new(body.map_err(broken));
         let is_read = [Method::GET, Method::HEAD].contains(&parts.method);
         if head.status.is_success() && is_read && !is_doubtful(&head) {

@@ -10,6 +10,7 @@ mod client;
 mod credentials;
 mod fault;
 mod listing;
+mod locks;
 mod multipart;
 mod pace;
 mod place;
@@ -52,6 +53,8 @@ pub struct S3 {
     /// For the requests that `object_store` does not have.
     client: HttpClient,
     credential: Arc<AwsCredential>,
+    /// By how much this machine's clock was ahead, by the last answer.
+    ahead: Arc<client::Ahead>,
     /// It has refused what it was sent last.
     wary: AtomicBool,
     /// Uploads that were forgotten have been looked for.
@@ -82,20 +85,14 @@ impl Default for Limits {
 impl S3 {
     /// Asks nothing yet.
     pub fn open(name: &str, s3: &cloud::S3) -> Result<S3> {
-        S3::with(name, s3, "", Limits::default(), &|name| std::env::var(name).ok())
+        S3::with(name, s3, Limits::default(), &|name| std::env::var(name).ok())
     }
 
     /// With other limits, and in another environment, for tests.
-    pub fn with(
-        name: &str,
-        s3: &cloud::S3,
-        prefix: &str,
-        limits: Limits,
-        variables: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<S3> {
+    pub fn with(name: &str, s3: &cloud::S3, limits: Limits, variables: &dyn Fn(&str) -> Option<String>) -> Result<S3> {
         let refuse = |words: String| Fault::new(Kind::Refused, name, words);
         let found = credentials::find(s3, variables).map_err(|words| Fault::new(Kind::Credentials, name, words))?;
-        let prefix = s3.prefix.as_deref().unwrap_or(prefix);
+        let prefix = s3.prefix.as_deref().unwrap_or_default();
         let place = Place::new(s3, prefix, found.region, found.endpoint).map_err(refuse)?;
         let credential = Arc::new(found.credential);
         let unmade = |_| refuse("The network cannot be used: no certificates of this machine were found.".into());
@@ -120,6 +117,7 @@ impl S3 {
             builder = builder.with_checksum_algorithm(Checksum::SHA256);
         }
         let store = builder.build().map_err(|_| refuse("The bucket's address cannot be used.".into()))?;
+        let ahead = client.ahead();
         let client = client.connect(&ClientOptions::new()).map_err(|_| refuse("The network cannot be used.".into()))?;
         Ok(S3 {
             name: name.into(),
@@ -128,6 +126,7 @@ impl S3 {
             store,
             client,
             credential,
+            ahead,
             wary: AtomicBool::new(false),
             tidied: AtomicBool::new(false),
             honours: OnceLock::new(),
@@ -272,9 +271,14 @@ impl Store for S3 {
         }
     }
 
+    fn keep_until(&self, known: &Stored, until: i64, enough: i64) -> Result<bool> {
+        self.lock_until(known, until, enough)
+    }
+
     fn account(&self) -> Result<Account> {
         self.objects("", Some(1), &mut |_| ())?;
-        Ok(Account { name: Some(format!("{} at {}", self.place.bucket, self.place.host)), ..Account::default() })
+        let name = Some(format!("{} at {}", self.place.bucket, self.place.host));
+        Ok(Account { name, ahead: self.ahead.millis(), ..Account::default() })
     }
 }
 

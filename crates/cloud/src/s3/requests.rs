@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use lifeboat_engine::store::{Course, Fault, Kind, Result};
 use object_store::aws::AwsAuthorizer;
-use object_store::client::{HttpError, HttpErrorKind, HttpRequestBody};
+use object_store::client::{HttpError, HttpErrorKind, HttpRequestBody, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, timeout};
 
@@ -103,17 +103,46 @@ impl S3 {
 
     /// A signed question about the bucket, or about a key in it, which begins with a slash.
     pub(super) async fn ask(&self, key: &str, query: &[(&str, &str)], limit: usize) -> Result<Bytes, HttpError> {
+        self.request(http::Method::GET, key, query, None, limit).await
+    }
+
+    /// The same with another method, and a text.
+    pub(super) async fn request(
+        &self,
+        method: http::Method,
+        key: &str,
+        query: &[(&str, &str)],
+        text: Option<String>,
+        limit: usize,
+    ) -> Result<Bytes, HttpError> {
+        client::read(self.answered(method, key, query, text).await?.into_body(), limit).await
+    }
+
+    /// What the service says of an object beside its bytes.
+    pub(super) async fn headers(&self, key: &str) -> Result<http::HeaderMap, HttpError> {
+        Ok(self.answered(http::Method::HEAD, key, &[], None).await?.into_parts().0.headers)
+    }
+
+    async fn answered(
+        &self,
+        method: http::Method,
+        key: &str,
+        query: &[(&str, &str)],
+        text: Option<String>,
+    ) -> Result<HttpResponse, HttpError> {
         let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, QUERY));
         let query: Vec<_> = query.iter().map(pair).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         let unmade = |_| HttpError::new(HttpErrorKind::Unknown, Unsigned);
-        let mut request =
-            http::Request::get(format!("{}{}?{}", self.place.url, utf8_percent_encode(key, KEY), query.join("&")))
-                .body(HttpRequestBody::empty())
-                .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{}{query}", self.place.url, utf8_percent_encode(key, KEY)))
+            .body(text.map_or_else(HttpRequestBody::empty, HttpRequestBody::from))
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         AwsAuthorizer::new(&self.credential, "s3", &self.place.region)
             .try_authorize(&mut request, None)
             .map_err(unmade)?;
-        client::read(self.client.execute(request).await?.into_body(), limit).await
+        self.client.execute(request).await
     }
 
     pub(super) fn patience(&self, bytes: u64) -> Duration {

@@ -1,5 +1,6 @@
 //! Google Drive as a store, against a fake that speaks as the real one does.
 
+mod broken_into;
 mod faults;
 mod python;
 mod resuming;

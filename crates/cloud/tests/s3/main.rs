@@ -2,6 +2,7 @@
 //! them stands a proxy that does to requests what networks do.
 
 mod amazon;
+mod broken_into;
 mod conformance;
 mod faults;
 mod guide;
@@ -27,6 +28,7 @@ pub const SECRET: &str = "hush-hush-secret-key";
 pub fn config(endpoint: &str) -> cloud::S3 {
     cloud::S3 {
         bucket: "bucket".into(),
+        prefix: Some("vault".into()),
         endpoint: Some(endpoint.into()),
         access_key_id: Some(KEY.into()),
         secret_access_key: Some(Secret::new(SECRET)),
@@ -36,7 +38,7 @@ pub fn config(endpoint: &str) -> cloud::S3 {
 
 /// A store of the folder `vault`, whatever the environment of the tests has.
 pub fn store(endpoint: &str, limits: Limits) -> S3 {
-    S3::with("office", &config(endpoint), "vault", limits, &|_| None).unwrap()
+    S3::with("office", &config(endpoint), limits, &|_| None).unwrap()
 }
 
 /// A fault in words, of which none is a secret.

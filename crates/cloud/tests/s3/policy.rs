@@ -29,7 +29,7 @@ fn a_bucket_that_locks_its_objects_takes_them() {
     moto.aws(&["s3api", "put-object-lock-configuration", "--bucket", "locked", "--object-lock-configuration", rule]);
     let open = |limits| {
         let s3 = cloud::S3 { bucket: "locked".into(), ..config(&moto.url()) };
-        S3::with("office", &s3, "vault", limits, &|_| None).unwrap()
+        S3::with("office", &s3, limits, &|_| None).unwrap()
     };
     let store = open(Limits::default());
     store.put("packs/ab", &b"one".to_vec(), &Straight).unwrap();
@@ -59,7 +59,10 @@ fn credentials_that_cannot_delete_add_read_and_list() {
     };
     // From now on every request is judged.
     assert_eq!(moto.ask("POST", "/moto-api/reset-auth", "0").0, 200);
-    let open = |prefix| S3::with("office", &s3, prefix, Limits::default(), &|_| None).unwrap();
+    let open = |prefix: &str| {
+        let s3 = cloud::S3 { prefix: Some(prefix.into()), ..s3.clone() };
+        S3::with("office", &s3, Limits::default(), &|_| None).unwrap()
+    };
     let store = open("vault");
     store.put("packs/ab", &b"one".to_vec(), &Straight).unwrap();
     assert!(store.put_if_absent("vault.json", b"{}").unwrap());

@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::{config, said, store};
 
 fn open(s3: &cloud::S3) -> S3 {
-    S3::with("office", s3, "vault", Limits::default(), &|_| None).unwrap()
+    S3::with("office", s3, Limits::default(), &|_| None).unwrap()
 }
 
 /// The same from a put, a get, a head, a list, a delete and a look at the account, where `all` can tell.
@@ -129,6 +129,6 @@ fn without_credentials_it_is_said_where_they_could_be() {
     let home = tempfile::tempdir().unwrap();
     let s3 = cloud::S3 { bucket: "b".into(), ..cloud::S3::default() };
     let variables = |name: &str| (name == "HOME").then(|| home.path().to_str().unwrap().to_owned());
-    let fault = said(S3::with("office", &s3, "", Limits::default(), &variables));
+    let fault = said(S3::with("office", &s3, Limits::default(), &variables));
     assert!(fault.kind == Kind::Credentials && fault.message.contains("AWS_SECRET_ACCESS_KEY"), "{fault}");
 }

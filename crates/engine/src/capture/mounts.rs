@@ -2,7 +2,7 @@
 //! does not lead from one mount to another, also where both are of one disk.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::path::RelPath;
 use crate::report::Warning;
@@ -25,6 +25,38 @@ pub fn below(root: &Path) -> HashSet<RelPath> {
 #[cfg(not(target_os = "linux"))]
 pub fn below(_root: &Path) -> HashSet<RelPath> {
     HashSet::new()
+}
+
+/// The place on the way to this folder where a disk is to be mounted, by `/etc/fstab`, and is not. `None`: none, or the system
+/// does not tell.
+#[cfg(target_os = "linux")]
+pub fn missing(folder: &Path) -> Option<PathBuf> {
+    let read = |file: &str| std::fs::read(file).unwrap_or_default();
+    missing_in(&folder.canonicalize().ok()?, &read("/etc/fstab"), &read("/proc/self/mountinfo"))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn missing(_folder: &Path) -> Option<PathBuf> {
+    None
+}
+
+/// See fstab(5): the second field is the place.
+#[cfg(any(target_os = "linux", test))]
+fn missing_in(folder: &Path, fstab: &[u8], mounted: &[u8]) -> Option<PathBuf> {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let path = |field: &[u8]| PathBuf::from(OsStr::from_bytes(&unescape(field)));
+    let is_blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let there: HashSet<PathBuf> = mounted
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4).map(path))
+        .collect();
+    if there.is_empty() {
+        return None;
+    }
+    let wanted = fstab.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#"));
+    let wanted = wanted.filter_map(|line| line.split(is_blank).filter(|field| !field.is_empty()).nth(1).map(path));
+    wanted.filter(|place| place.is_absolute()).find(|place| folder.starts_with(place) && !there.contains(place))
 }
 
 /// See proc_pid_mountinfo(5): the fifth field of each line is the place.
@@ -62,6 +94,19 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_should_be_mounted_and_is_not_is_known_by_fstab() {
+        let fstab = b"# <what> <where>\nUUID=1 / ext4 defaults 0 1\nUUID=2\t/mnt/my\\040disk ext4 nofail\nUUID=3 none swap sw\n";
+        let root = b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n".to_vec();
+        let missing = |folder: &str, mounted: &[u8]| missing_in(Path::new(folder), fstab, mounted);
+        assert_eq!(missing("/mnt/my disk/backups", &root), Some(PathBuf::from("/mnt/my disk")));
+        assert_eq!(missing("/mnt/my disk", &root), Some(PathBuf::from("/mnt/my disk")));
+        assert_eq!(missing("/mnt/other", &root), None);
+        let both = [&root[..], b"2 1 8:2 / /mnt/my\\040disk rw - ext4 /dev/sdb1 rw\n"].concat();
+        assert_eq!(missing("/mnt/my disk/backups", &both), None);
+        assert_eq!(missing("/mnt/my disk", b""), None, "nobody tells what is mounted");
+    }
 
     #[test]
     fn mounts_below_a_root_are_found_by_their_true_names() {

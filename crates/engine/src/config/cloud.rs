@@ -17,6 +17,11 @@ pub type Keep = BTreeMap<BackupType, u32>;
 /// Where an owner's sign-in to Google Drive is kept, starting from the root, where the configuration does not say.
 pub const DRIVE_TOKEN_FILE: &str = "credentials/google-drive-token.json";
 
+/// Where the key of a service account lies, starting from the root, where the configuration names no way in.
+pub const DRIVE_KEY_FILE: &str = "credentials/google-drive-key.json";
+/// The variable that names the folder in Drive, where the configuration does not.
+pub const DRIVE_FOLDER: &str = "GOOGLE_DRIVE_FOLDER_ID";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "provider", rename_all = "lowercase")]
 pub enum Target {
@@ -39,6 +44,8 @@ pub struct Drive {
     pub folder_id: Option<String>,
     /// The user that a service account acts for.
     pub impersonate: Option<String>,
+    /// This account can add, and not delete, as a contributor of a shared drive: pruning is done from elsewhere.
+    pub append_only: bool,
     /// Removed objects go to the trash, which counts, and not for good.
     pub trash: bool,
     /// Where the service is, for tests.
@@ -63,6 +70,8 @@ pub struct S3 {
     pub path_style: Option<bool>,
     /// These credentials can add, and not delete: pruning is done from elsewhere.
     pub append_only: bool,
+    /// What a kept backup needs stays locked for at least half as many days: its lock is renewed for so many.
+    pub lock_days: Option<u32>,
     pub keep: Keep,
     pub bandwidth: Option<String>,
 }
@@ -124,7 +133,19 @@ impl Target {
 
     /// May its objects be removed by this server?
     pub fn is_append_only(&self) -> bool {
-        matches!(self, Target::S3(s3) if s3.append_only)
+        match self {
+            Target::GDrive(drive) => drive.append_only,
+            Target::S3(s3) => s3.append_only,
+            Target::Folder(_) => false,
+        }
+    }
+
+    /// For so many days what a kept backup needs is locked there.
+    pub fn lock_days(&self) -> Option<u32> {
+        match self {
+            Target::S3(s3) => s3.lock_days,
+            _ => None,
+        }
     }
 
     /// The files that hold what opens it. They go into no backup that lies there.
@@ -135,13 +156,19 @@ impl Target {
         }
     }
 
-    /// What is left out and has a default becomes it.
-    pub(super) fn fill(&mut self) {
-        if let Target::GDrive(drive) = self
-            && drive.key_file.is_none()
-        {
+    /// What is left out and has a default becomes it. Where the target names no way in, it is the key of a service account, if one
+    /// lies in its place below the root and nobody has signed in there.
+    pub(super) fn fill(&mut self, root: &Path, variable: impl Fn(&str) -> Option<String>) {
+        let Target::GDrive(drive) = self else { return };
+        let is_unnamed = drive.key_file.is_none() && drive.token_file.is_none() && drive.client_id.is_none();
+        if is_unnamed && root.join(DRIVE_KEY_FILE).is_file() && !root.join(DRIVE_TOKEN_FILE).exists() {
+            drive.key_file = Some(DRIVE_KEY_FILE.into());
+        }
+        if drive.key_file.is_none() {
             drive.token_file.get_or_insert_with(|| DRIVE_TOKEN_FILE.into());
         }
+        // Another folder is another place: so it is known before anything is remembered of it.
+        drive.folder_id = drive.folder_id.take().or_else(|| variable(DRIVE_FOLDER).filter(|id| !id.is_empty()));
     }
 
     /// Where its files lie, starting from the root.
@@ -178,6 +205,9 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
                 return refuse(format!(
                     "{place}: accessKeyId and secretAccessKey belong together; give both, or neither."
                 ));
+            }
+            Target::S3(s3) if s3.lock_days.is_some_and(|days| !(2..=3650).contains(&days)) => {
+                return refuse(format!("{place}.lockDays goes from 2 to 3650."));
             }
             Target::Folder(folder) if folder.path.as_os_str().is_empty() => {
                 return refuse(format!("{place}.path is missing: the folder that backups are copied to."));
@@ -278,6 +308,28 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_a_service_account_and_the_folder_of_the_environment_are_found_where_the_target_names_neither() {
+        use super::{Drive, Target};
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("credentials")).unwrap();
+        let filled = |drive: Drive| {
+            let mut target = Target::GDrive(drive);
+            target.fill(root.path(), |name| (name == super::DRIVE_FOLDER).then(|| "of-the-environment".into()));
+            let Target::GDrive(drive) = target else { unreachable!() };
+            drive
+        };
+        assert_eq!(filled(Drive::default()).key_file, None);
+        std::fs::write(root.path().join(super::DRIVE_KEY_FILE), "{}").unwrap();
+        let drive = filled(Drive::default());
+        assert_eq!(drive.key_file.unwrap(), Path::new(super::DRIVE_KEY_FILE));
+        assert_eq!((drive.token_file, drive.folder_id.as_deref()), (None, Some("of-the-environment")));
+        let named = filled(Drive { folder_id: Some("mine".into()), client_id: Some("a".into()), ..Drive::default() });
+        assert_eq!((named.key_file, named.folder_id.as_deref()), (None, Some("mine")));
+        std::fs::write(root.path().join(super::DRIVE_TOKEN_FILE), "{}").unwrap();
+        assert_eq!(filled(Drive::default()).key_file, None, "somebody has signed in");
+    }
+
+    #[test]
     fn what_cannot_be_a_target_is_refused_in_words() {
         for (cloud, words) in [
             (r#"[{"provider": "dropbox"}]"#, "dropbox"),
@@ -296,6 +348,7 @@ mod tests {
             (r#"[{"provider": "folder", "path": "a", "keep": {"SAFETY": 3}}]"#, "SAFETY"),
             (r#"[{"provider": "folder", "path": "a", "name": "a/b"}]"#, "short plain text"),
             (r#"[{"provider": "s3", "bucket": "b", "bandwidth": "fast"}]"#, "cloud[0].bandwidth"),
+            (r#"[{"provider": "s3", "bucket": "b", "lockDays": 1}]"#, "cloud[0].lockDays"),
             (r#"{}"#, "sequence"),
         ] {
             let error = config(cloud).unwrap_err();

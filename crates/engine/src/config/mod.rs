@@ -355,7 +355,7 @@ impl Config {
             *file = clean(&root.join(&file));
         }
         cloud::check(&self.cloud)?;
-        self.cloud.iter_mut().for_each(cloud::Target::fill);
+        self.cloud.iter_mut().for_each(|target| target.fill(&root, |name| std::env::var(name).ok()));
         for path in self.cloud.iter_mut().flat_map(cloud::Target::paths) {
             *path = clean(&root.join(&path));
         }

@@ -8,7 +8,8 @@ use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch};
 use crate::replica::ledger::Ledger;
 use crate::replica::standing::identity;
-use crate::report::{BackupRef, PruneReport, Warning};
+use crate::replica::{marks, opening};
+use crate::report::{BackupRef, Damage, PruneReport, Warning};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{ACCEPTED, PINS};
 use crate::vault::name::BackupName;
@@ -20,6 +21,30 @@ impl Engine {
     /// The vault for whoever only reads: what is missing or damaged here comes from the targets, or from the one that is named.
     pub(crate) fn vault_to_read(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
         let vault = self.vault()?;
+        self.reading_elsewhere(vault, from, control)
+    }
+
+    /// The same for whoever brings everything back: also what opens the vault.
+    pub(super) fn vault_to_restore(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
+        let (vault, _) = self.vault_or_brought_back(control)?;
+        self.reading_elsewhere(vault, from, control)
+    }
+
+    /// The vault. Where it cannot be opened because one file of it is lost, that is fetched from a target, and told.
+    pub(super) fn vault_or_brought_back(&self, control: &Control) -> Result<(Vault, Vec<Damage>)> {
+        let error = match self.vault() {
+            Err(error) if opening::may_be_lost(&error) => error,
+            opened => return opened.map(|vault| (vault, Vec::new())),
+        };
+        let credentials = self.credentials(None)?;
+        match opening::bring_back(&self.config, self.opener(), &credentials, control) {
+            Ok(brought) if !brought.is_empty() => self.vault().map(|vault| (vault, brought)),
+            Err(Error::Aborted) => Err(Error::Aborted),
+            _ => Err(error),
+        }
+    }
+
+    fn reading_elsewhere(&self, vault: Vault, from: Option<&str>, control: &Control) -> Result<Vault> {
         let Some(fetch) = self.fetch(&vault, from, control)? else { return Ok(vault) };
         if from.is_some() {
             // Whoever names a target wants to know what that has now.
@@ -52,14 +77,8 @@ impl Engine {
     pub(super) fn resolve_here(&self, vault: &Vault, backup: &str) -> Result<BackupName> {
         let resolved = vault.resolve(&BackupRef::Name(backup.into()));
         let Err(missing @ Error::NotFound { .. }) = resolved else { return resolved };
-        let Ok(name) = backup.parse::<BackupName>() else { return Err(missing) };
-        let Some(fetch) = self.fetch(vault, None, &Control::silent())? else { return Err(missing) };
-        let record = snapshot::object(&name);
-        if !fetch.is_told() && fetch.holders(&record).is_empty() {
-            // One that cannot be reached has nothing, as far as anybody here knows.
-            let _ = fetch.look();
-        }
-        let holders = fetch.holders(&record);
+        let Some((name, fetch)) = self.only_elsewhere(vault, backup)? else { return Err(missing) };
+        let holders = fetch.holders(&snapshot::object(&name));
         let Some(target) = holders.first() else { return Err(missing) };
         Err(Error::NotFound {
             message: format!(
@@ -68,6 +87,21 @@ impl Engine {
                 holders.join(", ")
             ),
         })
+    }
+
+    /// The backup of this name, where it is not here and some target has it.
+    pub(super) fn only_elsewhere(&self, vault: &Vault, backup: &str) -> Result<Option<(BackupName, Arc<Fetch>)>> {
+        let Ok(name) = backup.parse::<BackupName>() else { return Ok(None) };
+        let record = snapshot::object(&name);
+        let Some(fetch) = self.fetch(vault, None, &Control::silent())? else { return Ok(None) };
+        if vault.dir().join(&record).exists() {
+            return Ok(None);
+        }
+        if !fetch.is_told() && fetch.holders(&record).is_empty() {
+            // One that cannot be reached has nothing, as far as anybody here knows.
+            let _ = fetch.look();
+        }
+        Ok((!fetch.holders(&record).is_empty()).then(|| (name, Arc::new(fetch))))
     }
 
     /// Where the vault cannot be opened because something of it is not there: with how it comes back from a target.
@@ -134,26 +168,26 @@ impl Engine {
     pub(super) fn delete_elsewhere(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
         let started = Instant::now();
         let record = snapshot::object(name);
+        let mut holders = Vec::new();
         for target in &self.config.cloud {
             let Some(fetch) = self.fetch(vault, Some(target.name()), control)? else { continue };
             fetch.look()?;
-            if fetch.holders(&record).is_empty() {
-                continue;
-            }
-            if target.is_append_only() {
-                return Err(Error::Cloud {
-                    message: format!(
-                        "{}: {name} is there, and these credentials may not delete. Delete it from elsewhere, with others.",
-                        target.name()
-                    ),
-                });
-            }
-            let ledger = Ledger::open(vault.dir())?;
-            for object in [record.clone(), format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
-                fetch.delete(&object)?;
-                ledger.gone(target.name(), &object)?;
+            if !fetch.holders(&record).is_empty() {
+                holders.push((target.name().to_owned(), fetch));
             }
         }
+        let names: Vec<String> = holders.iter().map(|(name, _)| name.clone()).collect();
+        marks::refuse_append_only(&self.config, &names, &record)?;
+        let ledger = Ledger::open(vault.dir())?;
+        for (target, fetch) in &holders {
+            for object in [record.clone(), format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
+                fetch.delete(&object)?;
+                ledger.gone(target, &object)?;
+            }
+        }
+        // Else the next sync would say it there again.
+        vault.unpin(name)?;
+        vault.forget_acceptance(name.as_str())?;
         let (removed, duration_ms) = (1, started.elapsed().as_millis() as u64);
         Ok(PruneReport { removed, duration_ms, ..PruneReport::default() })
     }

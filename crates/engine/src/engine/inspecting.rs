@@ -18,7 +18,7 @@ impl Engine {
     /// re-hashes every chunk. Damage is in the report, not an error.
     pub fn verify(&self, backup: Option<&str>, deep: bool, control: &Control) -> Result<VerifyReport> {
         self.recover_quietly();
-        let vault = self.vault()?;
+        let (vault, brought) = self.vault_or_brought_back(control)?;
         let name = backup.map(|name| self.resolve_here(&vault, name)).transpose()?;
         let scope = name.as_ref().map_or(Scope::All, Scope::Backup);
         let recorder = self.recorder("VERIFY", None, control);
@@ -26,6 +26,11 @@ impl Engine {
         let known = inspection::damage(vault.dir());
         let mut mend = |verified: &mut Verified| self.mend(&vault, verified, control);
         let result = inspection::whole(&vault, &self.credentials(None)?, &scope, deep, threads, control, &mut mend);
+        let result = result.map(|mut report| {
+            report.damaged.extend(brought);
+            report.ok = report.damaged.is_empty();
+            report
+        });
         recorder.end(result, |result| match result {
             Ok(report) => (!report.ok && is_news(&known, report)).then(|| News::IntegrityFailure(report.clone())),
             // Whoever asked is told why it could not be done.
@@ -35,8 +40,11 @@ impl Engine {
 
     /// Fetches from a target what was found damaged or missing here. True: something is whole again.
     fn mend(&self, vault: &Vault, verified: &mut Verified, control: &Control) -> Result<bool> {
-        let Some(fetch) = self.fetch(vault, None, control)? else { return Ok(false) };
+        let fetch = self.fetch(vault, None, control)?;
         let lock = self.lock("VERIFY", true, control)?;
+        let Some(fetch) = fetch else {
+            return heal::forget_lost(vault, &mut verified.report.damaged).map(|()| false);
+        };
         let fetch = fetch.under(&lock.told(control));
         match heal::here(vault, &fetch, &mut verified.report.damaged, &verified.lost) {
             Err(error @ (Error::Cloud { .. } | Error::CloudCredentials { .. } | Error::CloudFull { .. })) => {

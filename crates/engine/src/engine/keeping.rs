@@ -1,6 +1,11 @@
 //! Whose a vault is, and which backups are right, at the engine's front door: what people decide, and nobody else can.
 
+use std::sync::Arc;
+
 use super::Engine;
+use crate::replica::fetch::Fetch;
+use crate::replica::marks;
+use crate::vault::layout::ACCEPTED;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, lock::Lock};
@@ -31,6 +36,9 @@ impl Engine {
             if backup == "latest" {
                 return Err(Error::NotFound { message: "No backup is suspicious: there is nothing to accept.".into() });
             }
+            if let Some((name, fetch)) = self.only_elsewhere(&vault, backup)? {
+                return self.accept_elsewhere(&vault, fetch, &name);
+            }
             // It is right already, or there is none of that name.
             return self.resolve_here(&vault, backup).map(|_| Vec::new());
         };
@@ -45,6 +53,16 @@ impl Engine {
             accepted.push(snapshot.backup.clone());
         }
         Ok(accepted)
+    }
+
+    /// One that is only at targets: that alone.
+    fn accept_elsewhere(&self, vault: &Vault, fetch: Arc<Fetch>, name: &BackupName) -> Result<Vec<String>> {
+        let reading = vault.with_elsewhere(fetch.clone());
+        if !reading.doubts(&Snapshot::read(&reading, name)?) {
+            return Ok(Vec::new());
+        }
+        marks::put(vault, &fetch, ACCEPTED, name)?;
+        Ok(vec![name.to_string()])
     }
 
     /// The vault as it was just made by `init`: it belongs to this root.

@@ -24,7 +24,7 @@ impl Engine {
             Some(target) => self.refuse_in_vault(target)?,
             None => self.refuse_missing_root()?,
         }
-        let vault = self.vault_to_read(options.from.as_deref(), control)?;
+        let vault = self.vault_to_restore(options.from.as_deref(), control)?;
         if let Some(target) = &options.target {
             self.recover_quietly();
             let threads = self.config.worker.effective_threads();

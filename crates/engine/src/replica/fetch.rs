@@ -4,6 +4,8 @@
 //! decides that by authenticating. Where a chunk lies is told by the indexes at the ends of packs: 40 bytes for each chunk of a
 //! pack, read once and remembered ([`super::known`]).
 
+mod elsewhere;
+
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -13,14 +15,11 @@ use std::time::{Duration, Instant};
 use super::known::{Copy, Known};
 use super::patience::patiently;
 use super::windows::Windows;
-use crate::chunk::ChunkId;
 use crate::mutex::lock;
-use crate::report::{BackupInfo, Progress};
+use crate::report::Progress;
 use crate::store::{self, Fault, Kind, Store};
-use crate::vault::catalog::Place;
 use crate::vault::elsewhere::{Accept, Elsewhere};
 use crate::vault::layout::{Object, Part};
-use crate::vault::name::BackupName;
 use crate::vault::pack::{self, PackCipher, PackId};
 use crate::vault::{Vault, description};
 use crate::{Control, Result};
@@ -361,82 +360,6 @@ impl Fetch {
         }
         self.look()?;
         offer()
-    }
-}
-
-impl Elsewhere for Fetch {
-    fn backups(&self) -> Vec<BackupName> {
-        self.known.backups()
-    }
-
-    fn holders(&self, object: &str) -> Vec<String> {
-        self.known.holders(object)
-    }
-
-    fn info(&self, name: &BackupName) -> Option<BackupInfo> {
-        self.known.info(name)
-    }
-
-    fn remember(&self, info: &BackupInfo) {
-        self.known.remember(info);
-    }
-
-    fn is_told(&self) -> bool {
-        self.known.is_told()
-    }
-
-    fn look(&self) -> Result<()> {
-        let mut looked = lock(&self.looked);
-        let done = looked.get_or_insert_with(|| {
-            let results: Vec<_> = (0..self.sites.len()).map(|place| self.look_at(place)).collect();
-            match results.iter().any(|result| result.is_ok()) {
-                // The others have nothing, as far as this operation knows.
-                true => Ok(()),
-                false => results.into_iter().find(|result| result.is_err()).unwrap_or(Ok(())),
-            }
-        });
-        done.clone().map_err(Into::into)
-    }
-
-    fn places(&self, chunk: ChunkId) -> Result<Vec<Place>> {
-        loop {
-            let found = self.known.places(chunk)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-            let turn = lock(&self.indexing);
-            let found = self.known.places(chunk)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-            let batch = self.next_batch();
-            if !batch.is_empty() {
-                self.read_indexes(&batch)?;
-                continue;
-            }
-            drop(turn);
-            if self.has_looked() {
-                return Ok(Vec::new());
-            }
-            self.look()?;
-        }
-    }
-
-    fn part(&self, object: &str, offset: u64, length: usize, accept: &mut Accept<'_>) -> Result<bool> {
-        let turn = lock(self.turn(object));
-        if let Some(bytes) = self.windows.get(object, offset, length) {
-            if accept(bytes) {
-                return Ok(true);
-            }
-            self.windows.drop_of(object);
-        }
-        let done = self.twice(|| self.offer(object, offset, length, accept));
-        drop(turn);
-        done
-    }
-
-    fn whole(&self, object: &str, max: u64, accept: &mut Accept<'_>) -> Result<bool> {
-        self.twice(|| self.offer_whole(object, max, accept))
     }
 }
 

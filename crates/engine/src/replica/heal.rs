@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::expected::Expected;
 use super::fetch::Fetch;
 use super::ledger::Ledger;
+use super::opening;
 use super::patience::patiently;
 use super::whole::{self, bring, is_whole};
 use crate::chunk::ChunkId;
@@ -20,7 +21,8 @@ use crate::report::{Damage, Progress, VerifyReport};
 use crate::store::{Kind, Straight, Whole};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{self, Object, Part};
-use crate::vault::{Vault, durable};
+use crate::vault::name::BackupName;
+use crate::vault::{self, Vault, durable};
 use crate::{Config, Control, Error, Result};
 
 /// Of a target so many days' looks read everything once.
@@ -38,6 +40,7 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
         }
         bring(fetch, vault, object, vault.dir(), &temporary)
     };
+    opening::mend_keys(vault, fetch, damaged)?;
     for damage in
         damaged.iter_mut().filter(|damage| matches!(Part::of(&damage.object), Some(Part::Pack | Part::Snapshot)))
     {
@@ -46,6 +49,7 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
             damage.message = format!("{}; it was fetched whole from {place}", damage.message);
         }
     }
+    forget_lost(vault, damaged)?;
     let mut packs = BTreeSet::new();
     for chunk in lost {
         // Several packs may have it: one of them is enough.
@@ -65,6 +69,17 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
         let from: Vec<String> = from.into_iter().collect();
         damage.healed = is_complete;
         damage.message = format!("{}; {} packs were fetched from {}", damage.message, packs.len(), from.join(", "));
+    }
+    Ok(())
+}
+
+/// Records that are lost, and that nobody has, are told once. The caller holds the vault's lock.
+pub fn forget_lost(vault: &Vault, damaged: &mut [Damage]) -> Result<()> {
+    for damage in damaged.iter_mut().filter(|damage| !damage.healed) {
+        let name = damage.object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok());
+        let Some(name) = name.filter(|_| !vault.dir().join(&damage.object).exists()) else { continue };
+        damage.message = format!("{}; no target that was asked has it, so this is told once", damage.message);
+        vault::lost::forget(vault, &name)?;
     }
     Ok(())
 }

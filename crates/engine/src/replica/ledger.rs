@@ -4,7 +4,11 @@
 //! built again by listing each target once. What is in it about uploads is a secret, so only the owner may read it. It says of
 //! nothing that it is there before the target has said so.
 
-use std::collections::{HashMap, HashSet};
+mod proof;
+mod pruned;
+mod sessions;
+mod standing;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +16,6 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::capture::databases::WITH_SIDES;
 use crate::error::IoContext;
-use crate::secret::Secret;
 use crate::store::Stored;
 use crate::vault::database::Database;
 use crate::vault::place;
@@ -148,63 +151,6 @@ impl Ledger {
         Ok(false)
     }
 
-    /// `None`: of this place nothing is known.
-    pub fn standing(&self, target: &str, identity: &str) -> Result<Option<Standing>> {
-        let sql = "SELECT busy, listed, success, failed, code, message, not_before, told, about FROM targets
-                   WHERE name = ?1 AND identity = ?2";
-        let rows = self.db.query(sql, params![target, identity], |row| {
-            let failure = match (row.get(3)?, row.get(4)?, row.get(5)?) {
-                (Some(at), Some(code), Some(message)) => Some(Failure { at, code, message }),
-                _ => None,
-            };
-            Ok(Standing {
-                busy: row.get(0)?,
-                listed: row.get(1)?,
-                success: row.get(2)?,
-                failure,
-                not_before: row.get(6)?,
-                told: row.get(7)?,
-                about: row.get(8)?,
-            })
-        })?;
-        Ok(rows.into_iter().next())
-    }
-
-    pub fn set_busy(&self, target: &str, busy: bool) -> Result<()> {
-        self.db.run("UPDATE targets SET busy = ?2 WHERE name = ?1", params![target, busy])
-    }
-
-    pub fn set_about(&self, target: &str, about: &str) -> Result<()> {
-        self.db.run("UPDATE targets SET about = ?2 WHERE name = ?1", params![target, about])
-    }
-
-    pub fn succeeded(&self, target: &str, now: i64) -> Result<()> {
-        self.db.run(
-            "UPDATE targets SET success = ?2, failed = NULL, code = NULL, message = NULL, not_before = 0 WHERE name = ?1",
-            params![target, now],
-        )
-    }
-
-    /// Leaves a target alone until then, unless somebody asks for it.
-    pub fn rest(&self, target: &str, until: i64) -> Result<()> {
-        self.db.run("UPDATE targets SET not_before = ?2 WHERE name = ?1", params![target, until])
-    }
-
-    pub fn failed(&self, target: &str, failure: &Failure, not_before: i64) -> Result<()> {
-        self.db.run(
-            "UPDATE targets SET failed = ?2, code = ?3, message = ?4, not_before = ?5 WHERE name = ?1",
-            params![target, failure.at, failure.code, failure.message, not_before],
-        )
-    }
-
-    /// Is this state of a target news? Then it is noted as told.
-    pub fn is_news(&self, target: &str, code: &str) -> Result<bool> {
-        self.in_one(|db| {
-            db.execute("UPDATE targets SET told = ?2 WHERE name = ?1 AND told IS NOT ?2", params![target, code])
-                .map(|changed| changed > 0)
-        })
-    }
-
     /// The size of an object that is there, and for one that may be replaced, the hash of what was written.
     pub fn has(&self, target: &str, object: &str) -> Result<Option<(u64, Option<String>)>> {
         let sql = "SELECT size, content FROM objects WHERE target = ?1 AND object = ?2";
@@ -288,117 +234,6 @@ impl Ledger {
             }
             db.execute("UPDATE targets SET listed = NULL, about = NULL WHERE name = ?1", [target]).map(drop)
         })
-    }
-
-    /// By what an upload can be gone on with.
-    pub fn session(&self, target: &str, object: &str) -> Result<Option<Secret>> {
-        let sql = "SELECT session FROM sessions WHERE target = ?1 AND object = ?2";
-        Ok(self.db.get::<String>(sql, params![target, object])?.map(Secret::new))
-    }
-
-    pub fn sessions(&self, target: &str) -> Result<Vec<(String, Secret)>> {
-        let sql = "SELECT object, session FROM sessions WHERE target = ?1";
-        self.db.query(sql, params![target], |row| Ok((row.get(0)?, Secret::new(row.get::<_, String>(1)?))))
-    }
-
-    pub fn keep_session(&self, target: &str, object: &str, session: Option<&Secret>) -> Result<()> {
-        match session {
-            Some(session) => self
-                .db
-                .run("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)", params![target, object, session.expose()]),
-            None => self.db.run("DELETE FROM sessions WHERE target = ?1 AND object = ?2", params![target, object]),
-        }
-    }
-
-    /// Objects of this kind that nobody has read back since, the longest first.
-    pub fn unread(&self, target: &str, since: i64) -> Result<Vec<(String, u64)>> {
-        let sql = "SELECT object, size FROM objects WHERE target = ?1 AND read <= ?2
-                   AND (object GLOB 'packs/*' OR object GLOB 'snapshots/*') ORDER BY read, object";
-        self.db.query(sql, params![target, since], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))
-    }
-
-    pub fn was_read(&self, target: &str, object: &str, now: i64) -> Result<()> {
-        self.db.run("UPDATE objects SET read = ?3 WHERE target = ?1 AND object = ?2", params![target, object, now])
-    }
-
-    /// It was read back, and is what was written.
-    pub fn is_whole(&self, target: &str, object: &str, now: i64) -> Result<()> {
-        self.was_read(target, object, now)?;
-        self.db.run("DELETE FROM damaged WHERE target = ?1 AND object = ?2", params![target, object])
-    }
-
-    /// It is not what was written, or is missing: it counts as not there, whatever the target lists, until it is sent again or was
-    /// found whole. Which backups need it the next sync asks of all.
-    pub fn is_damaged(&self, target: &str, object: &str, now: i64) -> Result<()> {
-        self.in_one(|db| {
-            db.execute("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, object])?;
-            db.execute("INSERT OR IGNORE INTO damaged VALUES (?1, ?2, ?3)", params![target, object, now])?;
-            db.execute("UPDATE targets SET listed = NULL WHERE name = ?1", [target]).map(drop)
-        })
-    }
-
-    /// What is known to be damaged there, and since when.
-    pub fn damaged(&self, target: &str) -> Result<Vec<(String, i64)>> {
-        let sql = "SELECT object, found FROM damaged WHERE target = ?1 ORDER BY object";
-        self.db.query(sql, params![target], |row| Ok((row.get(0)?, row.get(1)?)))
-    }
-
-    /// What we have sent ourselves or read back since: of these it is known that they were whole there. What was only listed is
-    /// not among them.
-    pub fn proved(&self, target: &str) -> Result<HashMap<String, (u64, Option<String>)>> {
-        let sql = "SELECT object, size, checksum FROM objects WHERE target = ?1 AND read > 0";
-        let rows = self.db.query(sql, params![target], |row| {
-            Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, Option<String>>(2)?)))
-        })?;
-        Ok(rows.into_iter().collect())
-    }
-
-    /// Since when what is there is needed by no backup there.
-    pub fn unneeded(&self, target: &str) -> Result<HashMap<String, i64>> {
-        let sql = "SELECT object, since FROM unneeded WHERE target = ?1";
-        let rows = self.db.query(sql, params![target], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.into_iter().collect())
-    }
-
-    /// These are all of them.
-    pub fn set_unneeded(&self, target: &str, objects: &HashMap<String, i64>) -> Result<()> {
-        self.in_one(|db| {
-            db.execute("DELETE FROM unneeded WHERE target = ?1", [target])?;
-            let mut insert = db.prepare_cached("INSERT INTO unneeded VALUES (?1, ?2, ?3)")?;
-            objects.iter().try_for_each(|(object, since)| insert.execute(params![target, object, since]).map(drop))
-        })
-    }
-
-    /// The rules of the target keep these records no longer: they are not sent again.
-    pub fn drop_records(&self, target: &str, records: &[String]) -> Result<()> {
-        self.in_one(|db| {
-            let mut insert = db.prepare_cached("INSERT OR IGNORE INTO dropped VALUES (?1, ?2)")?;
-            records.iter().try_for_each(|record| insert.execute([target, record]).map(drop))
-        })
-    }
-
-    pub fn dropped(&self, target: &str) -> Result<HashSet<String>> {
-        let rows = self.db.query("SELECT object FROM dropped WHERE target = ?1", params![target], |row| row.get(0))?;
-        Ok(rows.into_iter().collect())
-    }
-
-    /// Packs of the vault that are not at the target, and that no backup needs there.
-    pub fn set_spare(&self, target: &str, packs: &[String]) -> Result<()> {
-        self.in_one(|db| {
-            db.execute("DELETE FROM spare WHERE target = ?1", [target])?;
-            let mut insert = db.prepare_cached("INSERT OR IGNORE INTO spare VALUES (?1, ?2)")?;
-            packs.iter().try_for_each(|pack| insert.execute([target, pack]).map(drop))
-        })
-    }
-
-    /// So is this one, from now on.
-    pub fn is_spare(&self, target: &str, pack: &str) -> Result<()> {
-        self.db.run("INSERT OR IGNORE INTO spare VALUES (?1, ?2)", params![target, pack])
-    }
-
-    pub fn spare(&self, target: &str) -> Result<HashSet<String>> {
-        let rows = self.db.query("SELECT object FROM spare WHERE target = ?1", params![target], |row| row.get(0))?;
-        Ok(rows.into_iter().collect())
     }
 
     /// What its last pruning could not do, and why: these are all of it.
@@ -493,6 +328,7 @@ fn put_seen(db: &Connection, target: &str, stored: &Stored, listing: i64) -> rus
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn stored(object: &str, size: u64, checksum: Option<&str>) -> Stored {
         Stored { object: object.into(), size, checksum: checksum.map(str::to_owned), ..Stored::default() }

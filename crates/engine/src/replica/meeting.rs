@@ -6,6 +6,7 @@
 use super::about::{self, About};
 use super::push::Push;
 use super::read_small;
+use crate::capture::mounts;
 use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::store::{Fault, Kind, Result, Straight};
@@ -53,6 +54,14 @@ impl Push<'_> {
     /// somebody has said that it is right so, by making the vault's own folder.
     fn refuse_an_empty_folder(&self) -> Result<()> {
         let Target::Folder(folder) = self.target else { return Ok(()) };
+        if let Some(place) = mounts::missing(&folder.path) {
+            return Err(self.refuse(format!(
+                "A disk is to be mounted at {}, by /etc/fstab, and is not: what is written to {} would fill the disk below. Mount it, \
+                 and try again. Nothing was written.",
+                place.display(),
+                folder.path.display()
+            )));
+        }
         let place = folder.path.join(self.vault.id());
         let knows = lock(self.ledger).has(self.name(), description::FILE)?.is_some();
         // A folder that is not there itself the store refuses.

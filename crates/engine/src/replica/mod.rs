@@ -18,6 +18,7 @@
 //! | [`about`] | the note about a vault that others of the same target read |
 //! | [`keep`] | which backups stay at a target, and why |
 //! | [`prune`], [`there`] | removing the others; what a target holds, looked at from here |
+//! | [`locks`] | what a kept backup needs stays locked at a target that locks |
 //! | [`unneeded`] | since when packs are needed by no backup, where no ledger says it |
 //! | [`vaults`] | all vaults of a target, and which are late |
 //! | [`bandwidth`], [`patience`] | how fast, and how often |
@@ -34,6 +35,8 @@
 //! | [`whole`] | whole objects, proved before they count |
 //! | [`safe`] | which backups a target has whole, so that the copy here may go |
 //! | [`expected`] | what a target should have, and which backups there lean on it |
+//! | [`marks`] | pins, and what somebody has accepted, of backups that are only at targets |
+//! | [`opening`] | what opens the vault, brought back where it is gone here |
 //! | [`heal`] | damaged objects made good from where they are whole, here and at a target |
 
 pub mod about;
@@ -46,8 +49,11 @@ pub mod keep;
 pub mod known;
 pub mod ledger;
 pub mod line;
+pub mod locks;
+pub mod marks;
 pub mod meeting;
 pub mod needs;
+pub mod opening;
 pub mod patience;
 pub mod prune;
 pub mod push;

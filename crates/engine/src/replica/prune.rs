@@ -4,7 +4,7 @@
 //! needs, no pack goes. Nothing is removed where a backup is suspicious, nothing that is not ours, and nothing at all where the
 //! credentials are only to add.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::keep::{self, DAY, Kept};
@@ -15,7 +15,7 @@ use super::unneeded;
 use crate::config::cloud::Target;
 use crate::report::{BackupInfo, PruneReport, PruneVerdict, Warning};
 use crate::retention::Rules;
-use crate::store::Store;
+use crate::store::{Store, Stored};
 use crate::vault::layout::{PINS, Part};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
@@ -57,11 +57,12 @@ impl Pruning<'_> {
             verdicts.iter_mut().for_each(|verdict| verdict.keep = true);
             warnings.push(Warning { path: self.target.name().into(), message });
         }
-        let gone: Vec<String> =
-            verdicts.iter().filter(|one| !one.keep).map(|one| format!("snapshots/{}", one.backup)).collect();
         if !dry_run {
-            self.remove_records(&gone, &there)?;
+            for verdict in verdicts.iter_mut().filter(|one| !one.keep) {
+                self.remove_record(verdict, &there)?;
+            }
         }
+        let removed = verdicts.iter().filter(|one| !one.keep).count() as u64;
         let (packs_removed, freed, waiting) = self.sweep(&there, &verdicts, dry_run, &mut warnings)?;
         if let Some(ledger) = self.ledger.filter(|_| !dry_run) {
             ledger.set_warnings(self.target.name(), warnings.iter().map(|warning| warning.message.as_str()))?;
@@ -69,7 +70,7 @@ impl Pruning<'_> {
         Ok(PruneReport {
             dry_run,
             backups: verdicts,
-            removed: gone.len() as u64,
+            removed,
             packs_removed,
             packs_rewritten: 0,
             freed,
@@ -78,6 +79,34 @@ impl Pruning<'_> {
             duration_ms: started.elapsed().as_millis() as u64,
             warnings,
         })
+    }
+
+    /// Everything there that a kept backup needs, and what opens the vault; all, where that cannot be told.
+    pub fn needed(&self) -> Result<Vec<Stored>> {
+        let there = There::look(self.vault, self.store, self.patience, self.control)?;
+        let backups = self.backups(&there)?;
+        let rules = keep::rules(self.config, self.target.keep()).seeing(watch::days(self.vault.dir()));
+        let judged = keep::judge(&backups, &rules, self.control.now());
+        let infos: Vec<BackupInfo> = backups.iter().map(|backup| backup.info.clone()).collect();
+        let mut verdicts = prune::verdicts(&infos, judged);
+        self.spare_the_last(&backups, &mut verdicts);
+        let is_frozen = prune::frozen(&infos).is_some();
+        let kept: Vec<BackupName> =
+            verdicts.iter().filter(|one| one.keep || is_frozen).map(|one| one.backup.parse()).collect::<Result<_>>()?;
+        let packs = there.needed(&kept)?;
+        let names: HashSet<&str> = kept.iter().map(BackupName::as_str).collect();
+        let is_needed = |stored: &&Stored| match Part::of(&stored.object) {
+            Some(Part::Pack) => {
+                let id = PackId::of_object(&stored.object);
+                packs.as_ref().is_none_or(|packs| id.is_some_and(|id| packs.contains(&id)))
+            }
+            Some(Part::Snapshot | Part::Mark) => names.contains(stored.object.rsplit('/').next().unwrap_or_default()),
+            Some(Part::Key | Part::Page | Part::Description) => true,
+            Some(Part::Archive) | None => false,
+        };
+        let mut needed: Vec<Stored> = there.listed.values().filter(is_needed).cloned().collect();
+        needed.sort_by(|a, b| a.object.cmp(&b.object));
+        Ok(needed)
     }
 
     /// Newest first. One that cannot be read is known by its name, and no good one.
@@ -106,21 +135,23 @@ impl Pruning<'_> {
         }
     }
 
-    fn remove_records(&self, gone: &[String], there: &There<'_>) -> Result<()> {
+    fn remove_record(&self, verdict: &mut PruneVerdict, there: &There<'_>) -> Result<()> {
+        let (name, target) = (&verdict.backup, self.target.name());
+        let record = format!("snapshots/{name}");
+        let marks = [format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")];
+        // Pinned meanwhile, there or here: that waits for nobody.
+        let is_pinned = self.vault.dir().join(&marks[0]).exists()
+            || self.patience.retry(self.control, || self.store.head(&marks[0]))?.is_some();
+        if is_pinned {
+            (verdict.keep, verdict.why) = (true, "pinned".into());
+            return Ok(());
+        }
         // Not sent again by the next sync, also where this one is cut off here.
         if let Some(ledger) = self.ledger {
-            ledger.drop_records(self.target.name(), gone)?;
+            ledger.drop_records(target, std::slice::from_ref(&record))?;
         }
-        for record in gone {
-            self.delete(record)?;
-            let name = record.rsplit('/').next().unwrap_or_default();
-            for mark in [format!("{PINS}/{name}"), format!("{ACCEPTED}/{name}")] {
-                if there.has(&mark) {
-                    self.delete(&mark)?;
-                }
-            }
-        }
-        Ok(())
+        self.delete(&record)?;
+        marks.iter().filter(|mark| there.has(mark)).try_for_each(|mark| self.delete(mark))
     }
 
     fn delete(&self, object: &str) -> Result<()> {

@@ -11,7 +11,7 @@ use super::ledger::{Failure, Ledger};
 use super::patience::Patience;
 use super::prune::Pruning;
 use super::push::{Push, Tally};
-use super::{standing, vaults};
+use super::{locks, standing, vaults};
 use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::report::{SyncFailure, SyncReport, Warning};
@@ -160,6 +160,15 @@ impl Sync<'_> {
             let pruning =
                 Pruning { vault, config, target, store: store.as_ref(), ledger: Some(&own), patience, control };
             pruning.run(false, false)?;
+        }
+        if let Some(days) = target.lock_days()
+            && self.is_day(ledger, &format!("locked.{}", target.name()))?
+        {
+            let own = Ledger::open(self.vault.dir())?;
+            let (vault, config, control, patience) = (self.vault, self.config, self.control, self.patience);
+            let pruning =
+                Pruning { vault, config, target, store: store.as_ref(), ledger: Some(&own), patience, control };
+            locks::renew(&pruning, days)?;
         }
         if self.config.monitor.neighbours && self.is_day(ledger, &format!("neighbours.{}", target.name()))? {
             self.look_after_neighbours(target, shared)?;

@@ -149,6 +149,40 @@ pub fn unlock(dir: &Path, vault_id: &[u8; 16], check: &str, credentials: &Creden
     })
 }
 
+/// The ids of the vaults that the key files in this folder say they open: where `vault.json` is lost. Nothing proves them.
+pub fn vaults_of(dir: &Path) -> Vec<String> {
+    let read = |path: &std::path::PathBuf| {
+        let bytes = durable::read_small(path, checked_json::MAX_LEN).ok()?;
+        let file = checked_json::from_bytes::<KeyFile>("keys", &bytes).ok()?;
+        Some(file.vault).filter(|vault| !vault.is_empty())
+    };
+    let mut ids: Vec<String> = durable::list(dir).unwrap_or_default().iter().filter_map(read).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// Which of the key files in this folder are damaged, and how.
+pub fn damaged(dir: &Path) -> Result<Vec<(String, String)>> {
+    let mut damaged = Vec::new();
+    let paths: Vec<_> =
+        durable::list(dir)?.into_iter().filter(|path| path.extension() == Some("json".as_ref())).collect();
+    for path in &paths {
+        let object = format!("keys/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let read = durable::read_small(path, checked_json::MAX_LEN);
+        match read.and_then(|bytes| checked_json::from_bytes::<KeyFile>(&object, &bytes)) {
+            Ok(_) => {}
+            Err(Error::Corrupt { detail, .. }) => damaged.push((object, detail)),
+            Err(Error::Io { source, .. }) => damaged.push((object, format!("it cannot be read: {source}"))),
+            Err(error) => damaged.push((object, error.to_string())),
+        }
+    }
+    if paths.is_empty() {
+        damaged.push(("keys".into(), "there is no key file in it, without which nobody opens the vault".into()));
+    }
+    Ok(damaged)
+}
+
 /// Tells whether a master key is this vault's, and nothing about the key. Written in `vault.json`.
 pub fn key_check(master: &MasterKey, vault_id: &[u8; 16]) -> String {
     hex::encode(&hkdf(master.expose(), vault_id, "lifeboat v1 check")[..16])

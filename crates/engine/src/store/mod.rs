@@ -57,6 +57,13 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
+    /// Keeps an object from being removed or replaced until then, in milliseconds since the epoch, where the service can. What is
+    /// kept for longer already stays so. `known`: as it was when it was written; where somebody has written over it since, that is
+    /// [`Kind::Damaged`]. False: it was kept for long enough, `enough` being the least.
+    fn keep_until(&self, known: &Stored, _until: i64, _enough: i64) -> Result<bool> {
+        Err(Fault::new(Kind::Refused, "The target", format!("{} cannot be locked there.", known.object)))
+    }
+
     /// Whose account it is, and how much room it has: for people. Writes, reads and removes nothing.
     fn account(&self) -> Result<Account> {
         Ok(Account::default())
@@ -87,6 +94,8 @@ pub struct Account {
     pub used: Option<u64>,
     /// Bytes of them that lie in the trash.
     pub trash: Option<u64>,
+    /// By how many milliseconds this machine's clock is ahead of the service's, where that tells the time.
+    pub ahead: Option<i64>,
 }
 
 /// The bytes of an object that is put: any part of them, as often as it takes.

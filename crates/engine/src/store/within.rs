@@ -75,6 +75,10 @@ impl Store for Within {
         self.store.abandon(&self.name(object), session)
     }
 
+    fn keep_until(&self, known: &Stored, until: i64, enough: i64) -> Result<bool> {
+        self.store.keep_until(&Stored { object: self.name(&known.object), ..known.clone() }, until, enough)
+    }
+
     fn account(&self) -> Result<Account> {
         self.store.account()
     }

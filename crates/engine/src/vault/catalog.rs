@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::database::Database;
 use super::pack::{Entry, PackCipher, PackId};
 use super::snapshot::Snapshot;
-use super::{Vault, lock, needs};
+use super::{Vault, lock, lost, needs};
 use crate::capture::databases::WITH_SIDES;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
@@ -24,7 +24,7 @@ use crate::{Error, Result};
 
 pub const FILE: &str = "catalog.sqlite";
 /// Raised whenever the tables change: an older or newer catalog is thrown away and rebuilt.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 const SCHEMA: &str = "
     CREATE TABLE packs (pack INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, size INTEGER NOT NULL);
     CREATE TABLE chunks (
@@ -81,8 +81,9 @@ impl Catalog {
         let db = Database::open(&path, flags, |db| {
             settings(db)?;
             db.execute_batch(&format!(
-                "BEGIN; {SCHEMA} {} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
-                needs::SCHEMA
+                "BEGIN; {SCHEMA} {} {} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
+                needs::SCHEMA,
+                lost::SCHEMA
             ))
         })?;
         Ok(Catalog { db, access: Access::Write })
@@ -134,7 +135,9 @@ impl Catalog {
     /// A catalog of its own for one reader, gone when it is dropped.
     pub fn temporary() -> Result<Catalog> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(Path::new(""), flags, |db| db.execute_batch(&format!("{SCHEMA} {}", needs::SCHEMA)))?;
+        let db = Database::open(Path::new(""), flags, |db| {
+            db.execute_batch(&format!("{SCHEMA} {} {}", needs::SCHEMA, lost::SCHEMA))
+        })?;
         Ok(Catalog { db, access: Access::Temporary })
     }
 
@@ -239,7 +242,9 @@ impl Catalog {
             }
         }
         for name in known {
-            self.db.run("DELETE FROM backups WHERE name = ?1", params![name])?;
+            // In this order: a kill in between leaves it known.
+            self.note_lost(&name)?;
+            self.remove_backup(&name)?;
         }
         Ok(damaged)
     }

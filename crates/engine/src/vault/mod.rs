@@ -17,6 +17,7 @@ pub mod layout;
 mod links;
 pub mod list;
 pub mod lock;
+pub mod lost;
 pub mod mark;
 pub mod name;
 pub mod needs;

@@ -9,6 +9,7 @@ mod damage;
 mod downloaded;
 mod healed;
 mod listed;
+mod lost;
 mod migrated;
 mod places;
 mod restored;

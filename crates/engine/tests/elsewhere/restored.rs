@@ -39,7 +39,7 @@ fn a_restore_in_place_fetches_and_its_safety_backup_is_made_here_alone() {
     let result = synced.engine().restore(&BackupRef::Name("latest".into()), &options, &control).unwrap();
     assert_eq!(without_lifeboat(tree(&synced.bot.root())), without_lifeboat(before.clone()));
     // What the safety backup needs is all here: what is at the target was never taken for what is here.
-    let report = synced.bot.verify(true);
+    let report = synced.bot.engine().verify(result.safety_backup.as_deref(), true, &Control::silent()).unwrap();
     assert!(report.ok && report.backups == 1, "{report:?}");
     assert_eq!(fs::read_dir(synced.bot.vault().join("snapshots")).unwrap().count(), 1);
     synced.engine().undo_restore(&UndoOptions { watch: false, ..UndoOptions::default() }, &Control::silent()).unwrap();

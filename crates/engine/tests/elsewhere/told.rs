@@ -1,8 +1,8 @@
 //! What is at a target counts, though something is here: it is found, named in errors, and told where it stays.
 
+use lifeboat_engine::Control;
 use lifeboat_engine::report::*;
 use lifeboat_engine::store::Store;
-use lifeboat_engine::{Control, Error};
 
 use crate::places::*;
 use crate::support::*;
@@ -73,25 +73,61 @@ fn a_target_that_is_named_is_asked_each_time() {
 }
 
 #[test]
-fn pin_accept_and_verify_of_a_backup_that_is_only_at_a_target_say_so_and_what_to_do() {
+fn a_verification_of_a_backup_that_is_only_at_a_target_says_so_and_what_to_do() {
     let (synced, gone, _) = one_here(false);
     let engine = synced.engine();
-    let says = |error: Error| {
-        let message = error.to_string();
-        assert!(error.code() == "E_NOT_FOUND" && message.contains("is only at office, and not here"), "{message}");
-        assert!(message.contains("lifeboat verify --target office --deep"), "{message}");
-        assert!(message.contains(&format!("lifeboat export {gone} FILE")), "{message}");
-    };
-    says(engine.pin(&gone, true).unwrap_err());
-    says(engine.accept_backup(&gone).unwrap_err());
-    says(engine.verify(Some(&gone), false, &Control::silent()).unwrap_err());
+    let error = engine.verify(Some(&gone), false, &Control::silent()).unwrap_err();
+    let message = error.to_string();
+    assert!(error.code() == "E_NOT_FOUND" && message.contains("is only at office, and not here"), "{message}");
+    assert!(message.contains("lifeboat verify --target office --deep"), "{message}");
+    assert!(message.contains(&format!("lifeboat export {gone} FILE")), "{message}");
     let error = engine.pin("backup_MANUAL_2020-01-01T00-00-00-000Z", true).unwrap_err();
     assert!(error.to_string().contains("There is no backup"), "{error}");
     // As the error says.
     let file = synced.bot.dir.path().join("old.tar.gz");
     engine.export_backup(&gone, &file, &ExportOptions::default(), &Control::silent()).unwrap();
     engine.import_backup(&file, None, &Control::silent()).unwrap();
-    engine.pin(&gone, true).unwrap();
+    engine.verify(Some(&gone), false, &Control::silent()).unwrap();
+}
+
+#[test]
+fn a_backup_that_is_only_at_a_target_is_pinned_and_unpinned_there_and_here() {
+    let (synced, gone, _) = one_here(false);
+    let (engine, mark) = (synced.engine(), format!("pins/{gone}"));
+    let is_pinned = || {
+        let list = engine.list_backups(&ListFilter::default()).unwrap();
+        list.iter().find(|info| info.backup == gone).unwrap().pinned
+    };
+    assert_eq!(engine.pin(&gone, true).unwrap(), gone);
+    assert!(is_pinned() && synced.bot.vault().join(&mark).exists());
+    assert_eq!(synced.places[0].names("pins/"), [mark.clone()]);
+    engine.sync(None, &Control::silent()).unwrap();
+    assert_eq!(synced.places[0].names("pins/"), [mark.clone()], "a sync lets it be");
+    engine.pin(&gone, false).unwrap();
+    assert!(!is_pinned() && !synced.bot.vault().join(&mark).exists());
+    assert_eq!(synced.places[0].names("pins/"), [""; 0]);
+    // Where nobody can be told, nothing is said.
+    synced.places[0].delete(&format!("snapshots/{gone}")).unwrap();
+    assert_eq!(engine.pin(&gone, true).unwrap_err().code(), "E_NOT_FOUND");
+    assert!(!synced.bot.vault().join(&mark).exists());
+}
+
+#[test]
+fn a_suspicious_backup_that_is_only_at_a_target_is_accepted_there_and_here() {
+    let synced = Synced::new(Bot::new(), &["office"]);
+    synced.bot.backup(BackupType::Manual);
+    std::fs::remove_dir_all(synced.bot.path("sessions")).unwrap();
+    std::fs::remove_file(synced.bot.path("database.sqlite")).unwrap();
+    let doubted = synced.bot.backup(BackupType::Manual);
+    assert!(doubted.suspicious.is_some(), "{doubted:?}");
+    synced.sync();
+    let name = doubted.backup;
+    std::fs::remove_file(synced.bot.vault().join("snapshots").join(&name)).unwrap();
+    assert_eq!(synced.engine().accept_backup(&name).unwrap(), [name.clone()]);
+    assert_eq!(synced.places[0].names("accepted/"), [format!("accepted/{name}")]);
+    assert_eq!(synced.engine().accept_backup(&name).unwrap(), [""; 0]);
+    let list = synced.engine().list_backups(&ListFilter::default()).unwrap();
+    assert_eq!(list.iter().find(|info| info.backup == name).unwrap().suspicious, None);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #[path = "../vault/support.rs"]
 mod support;
 
+mod doctor;
 mod faults;
 mod neighbours;
 mod remembered;

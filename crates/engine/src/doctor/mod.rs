@@ -1,11 +1,13 @@
-//! The doctor: looks at everything that a backup needs, from the root to the vault and its targets, and says of each what was found and
-//! what mends it. It never stops at the first fault, and writes nothing.
+//! The doctor: looks at everything that a backup needs, from the root to the vault and its targets, and says of each what was
+//! found and what mends it. It never stops at the first fault, and writes nothing.
+
+mod baileys;
+mod clock;
+mod targets;
 
 use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
-use crate::config::cloud::Target;
-use crate::replica::{safe, standing};
 use crate::report::{Check, Diagnosis, Maker, Preview, PreviewLeft};
 use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
@@ -38,10 +40,16 @@ pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control
     checks.push(of_makers(config, control.now()));
     checks.push(of_sqlite());
     checks.push(of_restore(config));
+    checks.extend(baileys::check(&config.root));
+    let id = if exists { engine.vault().map(|vault| vault.id()).unwrap_or_default() } else { String::new() };
+    let mut ahead = Vec::new();
     for target in &config.cloud {
         control.check()?;
-        checks.push(of_target(engine, target, exists));
+        let (check, off) = targets::check(engine, target, &id, control.now());
+        checks.push(check);
+        ahead.extend(off.map(|off| (target.name().to_owned(), off)));
     }
+    checks.push(clock::check(&ahead, &config.backup_dir, control.now()));
     Ok(Diagnosis::of(checks))
 }
 
@@ -243,47 +251,6 @@ fn of_sqlite() -> Check {
     match sqlite::check_library() {
         Ok(()) => Check::good("sqlite", format!("SQLite {} is built in.", rusqlite::version())),
         Err(error) => Check::bad("sqlite", error.to_string(), "Build Lifeboat again: `npm run build`."),
-    }
-}
-
-/// Is a target reached, does it take the credentials, and has it room? Whether it can be written to, the last sync tells.
-fn of_target(engine: &Engine, target: &Target, exists: bool) -> Check {
-    let (name, config) = (format!("target {}", target.name()), engine.config());
-    let id = if exists { engine.vault().map(|vault| vault.id()).unwrap_or_default() } else { String::new() };
-    let asked = engine.opener().open(target, &id).and_then(|store| {
-        store.head(vault::description::FILE)?;
-        store.account()
-    });
-    let account = match asked {
-        Ok(account) => account,
-        Err(fault) => {
-            return Check::bad(&name, fault.to_string(), "Mend what the message names; `lifeboat sync` goes on then.");
-        }
-    };
-    let mut message = account.name.map_or_else(|| "It is reached.".into(), |name| format!("It is reached, as {name}."));
-    if let (Some(limit), Some(used)) = (account.limit, account.used) {
-        let free = limit.saturating_sub(used);
-        message += &format!(" {} of {} are free.", space::said(free), space::said(limit));
-        if free < backup::LEAST_ROOM {
-            let trash = space::said(account.trash.unwrap_or(0));
-            let mend = format!("Make room there, or keep fewer backups there (`keep`). Its trash has {trash}.");
-            return Check::bad(&name, message, mend);
-        }
-    }
-    let standing = standing::of_targets(config, &config.backup_dir).unwrap_or_default();
-    let standing = standing.into_iter().find(|standing| standing.target == target.name());
-    match standing.and_then(|standing| Some((standing.last_failure?, standing.pending))) {
-        Some((failure, pending)) => {
-            let message = format!("{message} But the last sync failed: {} {pending} objects wait.", failure.message);
-            Check::bad(&name, message, "`lifeboat sync` tries it now.")
-        }
-        None if safe::is_on_the_vaults_disk(target, &config.backup_dir) => {
-            let message = format!("{message} But it is on the same disk as the vault: both are lost together.");
-            let mend = "Mount the disk that should be there, or name a folder on another one. No copy here goes because this \
-                        target has it.";
-            Check::good(&name, message).with_advice(mend)
-        }
-        None => Check::good(&name, message),
     }
 }
 
