@@ -77,11 +77,17 @@ impl<'a> There<'a> {
                 continue;
             }
             match part {
-                Some(Part::Pack) => self.fetch_index(&stored, &path)?,
-                Some(Part::Snapshot) if stored.size <= MOST => {
-                    let bytes = self.get(&stored.object, 0, stored.size)?;
-                    std::fs::write(&path, bytes).at("writing", &path)?;
+                Some(Part::Pack) => {
+                    if !self.fetch_index(&stored, &path)? {
+                        std::fs::remove_file(&path).at("removing", &path)?;
+                        self.listed.remove(&stored.object);
+                    }
                 }
+                Some(Part::Snapshot) if stored.size <= MOST => match self.get(&stored.object, 0, stored.size)? {
+                    Some(bytes) => std::fs::write(&path, bytes).at("writing", &path)?,
+                    // Somebody else prunes there at this moment.
+                    None => drop(self.listed.remove(&stored.object)),
+                },
                 _ => std::fs::write(&path, b"").at("writing", &path)?,
             }
         }
@@ -89,31 +95,38 @@ impl<'a> There<'a> {
         durable::make_folder(&self.folder.path().join("packs"))
     }
 
-    /// A file of the pack's length, with nothing but its ends in it.
-    fn fetch_index(&mut self, stored: &Stored, path: &Path) -> Result<()> {
+    /// A file of the pack's length, with nothing but its ends in it. False: it is not there any more.
+    fn fetch_index(&mut self, stored: &Stored, path: &Path) -> Result<bool> {
         let file = durable::create_new(path)?;
         if stored.size < HEADER + FOOTER {
-            return Ok(());
+            return Ok(true);
         }
         file.set_len(stored.size).at("writing", path)?;
-        let put = |offset: u64, length: u64| -> Result<Vec<u8>> {
-            let bytes = self.get(&stored.object, offset, length)?;
+        let put = |offset: u64, length: u64| -> Result<Option<Vec<u8>>> {
+            let Some(bytes) = self.get(&stored.object, offset, length)? else { return Ok(None) };
             durable::write_at(&file, &bytes, offset).at("writing", path)?;
-            Ok(bytes)
+            Ok(Some(bytes))
         };
-        put(0, HEADER)?;
-        let footer = put(stored.size - FOOTER, FOOTER)?;
+        let Some(footer) = put(0, HEADER)?.map_or(Ok(None), |_| put(stored.size - FOOTER, FOOTER))? else {
+            return Ok(false);
+        };
         let index = u64::from(u32::from_le_bytes([footer[0], footer[1], footer[2], footer[3]]));
-        if index <= LONGEST_INDEX && index + HEADER + FOOTER <= stored.size {
-            put(stored.size - FOOTER - index, index)?;
+        if index <= LONGEST_INDEX
+            && index + HEADER + FOOTER <= stored.size
+            && put(stored.size - FOOTER - index, index)?.is_none()
+        {
+            return Ok(false);
         }
         self.partial.extend(PackId::of_object(&stored.object));
-        Ok(())
+        Ok(true)
     }
 
-    fn get(&self, object: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
-        let got = self.patience.retry(self.control, || self.store.get(object, offset, length as usize));
-        Ok(got?)
+    /// `None`: it was listed, and is not there any more.
+    fn get(&self, object: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        match self.patience.retry(self.control, || self.store.get(object, offset, length as usize)) {
+            Err(fault) if fault.kind == Kind::Missing => Ok(None),
+            got => Ok(Some(got?)),
+        }
     }
 
     /// The backups there, and what their records say; `None` where one cannot be read.

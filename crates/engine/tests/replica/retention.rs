@@ -226,6 +226,44 @@ fn a_target_is_pruned_from_a_machine_that_has_only_what_opens_the_vault() {
     assert!(verified.ok && verified.backups == 2, "{verified:?}");
 }
 
+#[test]
+fn several_that_prune_one_target_at_once_while_backups_arrive_take_nothing_from_any_that_stays() {
+    let mut bot = Bot::new();
+    let disk = bot.dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let target = Folder { path: disk.clone(), keep: [(BackupType::Daily, 2)].into(), ..Folder::default() };
+    bot.config.cloud = vec![Target::Folder(target)];
+    bot.config.schedules.insert(BackupType::Daily, ScheduleConfig { keep: Some(2), ..ScheduleConfig::default() });
+    let from = now() - 30 * DAY;
+    for day in 0..8 {
+        bot.write("uploads/today.jpg", &noise(100_000, day as u64));
+        let control = Control::silent().with_clock(move || from + day * DAY);
+        bot.engine().create_backup(BackupType::Daily, &BackupOptions::default(), &control).unwrap();
+    }
+    bot.engine().sync(None, &Control::silent()).unwrap();
+    let vault = disk.join(opened(&bot.config).id());
+    written_when_named(&vault, from);
+    let elsewhere = Config { backup_dir: bot.dir.path().join("none"), ..bot.config.clone() };
+    for round in 0..3 {
+        let later = move || Control::silent().with_clock(move || now() + round * (DAY + 60_000));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                let engine = Engine::new(elsewhere.clone());
+                scope.spawn(move || {
+                    engine.prune_target("folder", None, &PruneOptions::default(), &later()).unwrap();
+                });
+            }
+            bot.write("config.json", format!("{{\"round\": {round}}}").as_bytes());
+            bot.backup(BackupType::Hourly);
+            let report = bot.engine().sync(None, &Control::silent()).unwrap();
+            assert!(report.failed.is_empty(), "{report:?}");
+        });
+    }
+    let there = Engine::new(Config { backup_dir: vault.clone(), cloud: Vec::new(), ..bot.config.clone() });
+    let verified = there.verify(None, true, &Control::silent()).unwrap();
+    assert!(verified.ok && verified.backups == 5, "2 daily and 3 hourly ones: {verified:?}");
+}
+
 /// As if each backup had been sent on its day, and its packs before it.
 fn written_when_named(vault: &Path, from: i64) {
     let mut folders = vec![vault.to_path_buf()];
