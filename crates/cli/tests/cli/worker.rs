@@ -87,7 +87,7 @@ fn one_request_gets_progress_and_then_one_result() {
         (json!({ "op": "verify", "with": { "options": { "deep": true } } }), "/result/packs"),
         (json!({ "op": "status", "with": {} }), "/result/storage/used"),
         (
-            json!({ "op": "restore", "backup": "latest", "options": { "target": bot.beside("restored") } }),
+            json!({ "op": "restore", "with": { "backup": "latest", "options": { "target": bot.beside("restored") } } }),
             "/result/restored/0",
         ),
     ] {
