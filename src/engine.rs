@@ -95,11 +95,18 @@ fn environment_of(said: NativeEnvironment) -> Environment {
     }
 }
 
-/// Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome.
+/// `config` is the caller's memory, which wipes it: no copy of the text is made.
+fn config_of(config: &[u8], base: &str) -> lifeboat_engine::Result<Config> {
+    let text = std::str::from_utf8(config)
+        .map_err(|_| Error::Config { message: "The configuration is not valid: it is not UTF-8.".into() })?;
+    Config::from_json(text, Path::new(base))
+}
+
+/// Checks a configuration, given as the bytes of JSON text; relative paths in it start from `base`. Returns an outcome.
 #[napi]
-pub fn check_config(config: String, base: String) -> String {
+pub fn check_config(config: &[u8], base: String) -> String {
     outcome::of(|| {
-        Config::from_json(&config, Path::new(&base)).map_err(|error| Failure::from(&error))?;
+        config_of(config, &base).map_err(|error| Failure::from(&error))?;
         Ok("null".into())
     })
 }
@@ -118,13 +125,13 @@ impl NativeEngine {
     #[napi(constructor)]
     pub fn new(
         env: Env,
-        config: String,
+        config: &[u8],
         base: String,
         worker: String,
         on_ring: Function<'_, (), ()>,
         patience: Option<NativePatience>,
     ) -> napi::Result<NativeEngine> {
-        let made = outcome::caught(|| Config::from_json(&config, Path::new(&base)));
+        let made = outcome::caught(|| config_of(config, &base));
         let config = made
             .and_then(|config| config.map_err(|error| Failure::from(&error)))
             .map_err(|failure| napi::Error::from_reason(failure.message))?;
