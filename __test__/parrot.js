@@ -98,7 +98,7 @@ function* secretsOf({ headers, url }, body) {
 }
 
 function* givenIn(headers, body) {
-  if (headers.location) yield ['session', headers.location]
+  if (headers.location?.includes('upload_id=')) yield ['session', headers.location]
   if (!headers['content-type']?.includes('json') || body.length > 8192) return
   try {
     const said = JSON.parse(body)
