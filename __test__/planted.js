@@ -41,7 +41,9 @@ class Planted {
   /** `value`: text, or bytes. Of a PEM's lines one is enough. */
   add(name, value) {
     assert.ok(value.length >= 15, `${name} is too short to be looked for`)
-    this.#forms.set(`${name} ${createHash('sha256').update(value).digest('hex').slice(0, 6)}`, forms(value))
+    const known = createHash('sha256').update(value).digest('hex')
+    // One that comes by again keeps its first name.
+    if (!this.#forms.has(known)) this.#forms.set(known, { name, all: forms(value) })
     return value
   }
 
@@ -56,9 +58,8 @@ class Planted {
   /** The names of those that are in it. */
   in(bytes) {
     const text = Buffer.isBuffer(bytes) ? bytes.toString('latin1') : Buffer.from(bytes).toString('latin1')
-    return [...this.#forms]
-      .filter(([, all]) => all.some((form) => text.includes(form)))
-      .map(([name]) => name.split(' ')[0])
+    const found = [...this.#forms.values()].filter(({ all }) => all.some((form) => text.includes(form)))
+    return [...new Set(found.map(({ name }) => name))]
   }
 
   /** None of them may be in what was said. */
