@@ -10,7 +10,11 @@ pub fn without_values(error: &serde_json::Error) -> String {
         let (value, expected) = said.rsplit_once(", expected ").unwrap_or((said, "another one"));
         // `: string "…"`, `: integer `…``; of a variant there is nothing but its value.
         let what = value.strip_prefix(": ").and_then(|value| value.split([' ', '`', '"']).next()).unwrap_or_default();
-        let what = if what.is_empty() { String::new() } else { format!(": {what}") };
+        let what = match what {
+            "" => String::new(),
+            "integer" | "floating" => ": number".into(),
+            what => format!(": {what}"),
+        };
         return format!("{kind}{what}, expected {expected}");
     }
     text
@@ -28,9 +32,9 @@ mod tests {
             (r#"{"encryption": "hush"}"#, "invalid type: string, expected a boolean at line 1"),
             (r#"{"encryption": "hush, expected hush"}"#, "invalid type: string, expected a boolean"),
             (r#"{"encryption": "hush\" at hush"}"#, "invalid type: string, expected a boolean"),
-            (r#"{"passphrase": 4711}"#, "invalid type: integer, expected a string"),
-            (r#"{"passphrase": 4711.5}"#, "invalid type: floating point, expected a string"),
-            (r#"{"localRetentionDays": -4711}"#, "invalid value: integer, expected u32"),
+            (r#"{"passphrase": 4711}"#, "invalid type: number, expected a string"),
+            (r#"{"passphrase": 4711.5}"#, "invalid type: number, expected a string"),
+            (r#"{"localRetentionDays": -4711}"#, "invalid value: number, expected u32"),
             (r#"{"maxLocalStorage": "hush"}"#, "a size is a number of bytes or a text such as"),
             (r#"{"timezone": "hush"}"#, "timezone is not a time zone"),
             (r#"{"sources": [{"category": "hush", "include": []}]}"#, "expected one of `database`"),
