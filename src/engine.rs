@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use lifeboat_engine::mutex::lock as locked;
+use lifeboat_engine::operations::{self, AnyOperation};
 use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::schedule::Agenda;
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::operations::{self, AnyOperation};
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::question::Ask;
 use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Patience, Said as Saying, Supervisor};
@@ -255,7 +255,8 @@ impl NativeEngine {
         failure: String,
         now: f64,
     ) -> napi::Result<Object<'env>> {
-        let parsed = parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
+        let parsed =
+            parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
         let known =
             parsed.map(|(operation, failure)| (from_memory(&self.config, &operation, &failure), operation, failure));
         let (news, operation, failure) = match known {

@@ -78,9 +78,9 @@ impl Ask {
     /// What became of an import is told without what opens the archive.
     pub(super) fn without_secrets(mut self) -> Ask {
         if let Ask::Lost { operation, .. } = &mut self
-            && let Operation::ImportBackup { passphrase, .. } = &mut **operation
+            && let AnyOperation::ImportBackup(import) = &mut **operation
         {
-            *passphrase = None;
+            import.options.passphrase = None;
         }
         self
     }
@@ -127,7 +127,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::secret::Secret;
 
     #[test]
     fn what_a_clerk_says_is_what_its_host_hears() {
@@ -151,8 +150,8 @@ mod tests {
         let config = Config::from_json(text, Path::new("/srv/bot")).unwrap();
         let question = Question { number: 1, config: without_secrets(&config), ask: Ask::Status { now: 0 } };
         assert!(!serde_json::to_string(&question).unwrap().contains("rahasia"));
-        let operation =
-            Box::new(Operation::ImportBackup { file: "a".into(), passphrase: Some(Secret::new("rahasia")) });
+        let import = r#"{"op":"importBackup","with":{"file":"a","options":{"passphrase":"rahasia"}}}"#;
+        let operation = Box::new(crate::operations::parse::<AnyOperation>(import).unwrap());
         let failure = Failure::from(&crate::Error::Aborted);
         let ask = Ask::Lost { operation, failure, told: false, now: 0 }.without_secrets();
         assert!(!serde_json::to_string(&ask).unwrap().contains("rahasia"));
