@@ -182,6 +182,9 @@ async function main() {
   await until(() => b.isUp(), 'node b')
 
   step('What was lost here is fetched, and what is there is read back, all of it.')
+  // Damage that was found and healed is exit code 4.
+  ;({ code, said } = await lifeboat(['verify']).end)
+  assert.equal(code, 4, said)
   await well(['verify'])
   await well(['verify', '--target', 's3', '--deep'])
   const nothing = JSON.parse(await well(['sync', '--json', '--quiet']))
