@@ -14,7 +14,7 @@ export declare class NativeEngine {
    * `worker` is the path of the `lifeboat` executable. `onRing` is called, without an argument, when there may be news in
    * the vault; it must not throw. `patience`: for tests. Throws where `checkConfig` has an error.
    */
-  constructor(config: string, base: string, worker: string, onRing: () => void, patience?: NativePatience | undefined | null)
+  constructor(config: Uint8Array, base: string, worker: string, onRing: () => void, patience?: NativePatience | undefined | null)
   /** The coming backups, soonest first: `{ type, at }[]`. `zone`: the host's, for where none is configured. Opens nothing. */
   next(zone: string, now: number, count: number): string
   /** Which root and which vault it is of: another engine of the same speaks for the same. */
@@ -62,8 +62,8 @@ export declare class NativeEngine {
   cancel(id: number): void
 }
 
-/** Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome. */
-export declare function checkConfig(config: string, base: string): string
+/** Checks a configuration, given as the bytes of JSON text; relative paths in it start from `base`. Returns an outcome. */
+export declare function checkConfig(config: Uint8Array, base: string): string
 
 /** What the environment of the app says at the moment of a call. */
 export interface NativeEnvironment {

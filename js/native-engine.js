@@ -14,6 +14,8 @@ const { BackupError } = require('./error.js')
  */
 const CLOCK = Symbol.for('lifeboat.clock')
 
+const MARK = Buffer.from('\uFEFF')
+
 /** Loaded at first use: where the binary is missing, the error is a BackupError and not a failed require. */
 let binding
 function native() {
@@ -39,10 +41,17 @@ function outcome(text, where = '') {
  */
 function open(config, ring) {
   const base = process.cwd()
-  const text = typeof config === 'string' ? readConfig(resolve(base, config)) : configText(withoutRestart(config))
-  const { checkConfig, NativeEngine } = native()
-  outcome(checkConfig(text, base), typeof config === 'string' ? `${config}: ` : '')
-  return new NativeEngine(text, base, WORKER, ring, config?.[CLOCK]?.deadlines)
+  const isFile = typeof config === 'string'
+  const bytes = isFile ? readConfig(resolve(base, config)) : Buffer.from(configText(withoutRestart(config)))
+  try {
+    const { checkConfig, NativeEngine } = native()
+    // A byte order mark is what editors on Windows put first.
+    const text = bytes.subarray(0, 3).equals(MARK) ? bytes.subarray(3) : bytes
+    outcome(checkConfig(text, base), isFile ? `${config}: ` : '')
+    return new NativeEngine(text, base, WORKER, ring, config?.[CLOCK]?.deadlines)
+  } finally {
+    bytes.fill(0)
+  }
 }
 
 /** The one field that is a function, and no part of the file. */
@@ -55,10 +64,10 @@ function withoutRestart(config) {
   return rest
 }
 
+/** As bytes, which can be wiped: a string with a passphrase in it would stay in this process until it is collected. */
 function readConfig(file) {
   try {
-    // A byte order mark is what editors on Windows put first.
-    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
+    return readFileSync(file)
   } catch (cause) {
     throw new BackupError('E_CONFIG', `The configuration ${file} cannot be read: ${cause.message}.`, { cause })
   }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use lifeboat_engine::mutex::lock as locked;
+use lifeboat_engine::operations::{self, AnyOperation};
 use lifeboat_engine::restore::WORKSPACE;
 use lifeboat_engine::schedule::Agenda;
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::operations::{self, AnyOperation};
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::question::Ask;
 use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Patience, Said as Saying, Supervisor};
@@ -95,11 +95,18 @@ fn environment_of(said: NativeEnvironment) -> Environment {
     }
 }
 
-/// Checks a configuration, given as JSON text; relative paths in it start from `base`. Returns an outcome.
+/// `config` is the caller's memory, which wipes it: no copy of the text is made.
+fn config_of(config: &[u8], base: &str) -> lifeboat_engine::Result<Config> {
+    let text = std::str::from_utf8(config)
+        .map_err(|_| Error::Config { message: "The configuration is not valid: it is not UTF-8.".into() })?;
+    Config::from_json(text, Path::new(base))
+}
+
+/// Checks a configuration, given as the bytes of JSON text; relative paths in it start from `base`. Returns an outcome.
 #[napi]
-pub fn check_config(config: String, base: String) -> String {
+pub fn check_config(config: &[u8], base: String) -> String {
     outcome::of(|| {
-        Config::from_json(&config, Path::new(&base)).map_err(|error| Failure::from(&error))?;
+        config_of(config, &base).map_err(|error| Failure::from(&error))?;
         Ok("null".into())
     })
 }
@@ -118,13 +125,13 @@ impl NativeEngine {
     #[napi(constructor)]
     pub fn new(
         env: Env,
-        config: String,
+        config: &[u8],
         base: String,
         worker: String,
         on_ring: Function<'_, (), ()>,
         patience: Option<NativePatience>,
     ) -> napi::Result<NativeEngine> {
-        let made = outcome::caught(|| Config::from_json(&config, Path::new(&base)));
+        let made = outcome::caught(|| config_of(config, &base));
         let config = made
             .and_then(|config| config.map_err(|error| Failure::from(&error)))
             .map_err(|failure| napi::Error::from_reason(failure.message))?;
@@ -248,7 +255,8 @@ impl NativeEngine {
         failure: String,
         now: f64,
     ) -> napi::Result<Object<'env>> {
-        let parsed = parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
+        let parsed =
+            parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
         let known =
             parsed.map(|(operation, failure)| (from_memory(&self.config, &operation, &failure), operation, failure));
         let (news, operation, failure) = match known {

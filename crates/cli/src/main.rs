@@ -18,6 +18,7 @@
 //! | `priority.rs` | the quiet guest: low CPU and I/O priority |
 //! | `worker.rs`, `heartbeat.rs` | the worker's end of the protocol with its host; its signs of life |
 //! | `clerk/` | looking up in the vault what a host asks for |
+//! | `no_core.rs` | no core, which would hold secrets |
 //! | `exit.rs` | exit codes |
 //!
 //! It promises: results go to stdout and all else to stderr; a closed pipe is no accident; no secret is ever printed.
@@ -30,6 +31,7 @@ mod engine;
 mod exit;
 mod heartbeat;
 mod interrupt;
+mod no_core;
 mod output;
 mod ping;
 mod priority;
@@ -48,6 +50,7 @@ use crate::output::Output;
 use crate::session::Session;
 
 fn main() -> ExitCode {
+    no_core::leave_none();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),

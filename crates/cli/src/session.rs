@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use lifeboat_engine::config::told::without_values;
 use lifeboat_engine::config::{Config, DEFAULT_FILE};
 use lifeboat_engine::seal::places::Places;
 use lifeboat_engine::secret::Secret;
@@ -90,7 +91,7 @@ impl Session {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map(Zeroizing::new);
                 let text = text.map_err(|error| Error::io("reading", file, error))?;
-                serde_json::from_str(&text).map_err(|error| Error::Config { message: error.to_string() })?
+                serde_json::from_str(&text).map_err(|error| Error::Config { message: without_values(&error) })?
             }
             None => Config::default(),
         };

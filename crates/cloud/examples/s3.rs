@@ -58,7 +58,7 @@ fn put(address: &str, bucket: &str, folder: &Path, at_a_time: usize) {
     let s3 = cloud::S3 {
         bucket: bucket.into(),
         endpoint: Some(address.into()),
-        access_key_id: Some(KEY.into()),
+        access_key_id: Some(Secret::new(KEY)),
         secret_access_key: Some(Secret::new(SECRET)),
         ..cloud::S3::default()
     };

@@ -52,7 +52,11 @@ fn request(name: &str, arguments: &[String]) -> Result<String> {
         };
         return Err(Error::Config { message });
     }
-    let with = entry.parameters.iter().zip(arguments).map(|(parameter, text)| ((*parameter).to_owned(), value(entry, parameter, text)));
+    let with = entry
+        .parameters
+        .iter()
+        .zip(arguments)
+        .map(|(parameter, text)| ((*parameter).to_owned(), value(entry, parameter, text)));
     Ok(serde_json::json!({ "op": name, "with": with.collect::<Map<_, _>>() }).to_string())
 }
 

@@ -83,7 +83,10 @@ fn one_request_gets_progress_and_then_one_result() {
 
     for (operation, path) in [
         (json!({ "op": "listBackups", "with": {} }), "/result/0/backup"),
-        (json!({ "op": "listItems", "with": { "backup": "latest", "filter": { "items": ["database"] } } }), "/result/1/path"),
+        (
+            json!({ "op": "listItems", "with": { "backup": "latest", "filter": { "items": ["database"] } } }),
+            "/result/1/path",
+        ),
         (json!({ "op": "verify", "with": { "options": { "deep": true } } }), "/result/packs"),
         (json!({ "op": "status", "with": {} }), "/result/storage/used"),
         (
@@ -236,7 +239,10 @@ fn a_worker_that_waits_says_that_it_lives() {
     let lock = std::fs::File::open(bot.vault().join("lock")).unwrap();
     lock.lock().unwrap();
     let mut host = Host::new(&bot);
-    host.say(&request(&bot, json!({ "op": "createBackup", "with": { "type": "API", "options": { "wait": true } } })).to_string());
+    host.say(
+        &request(&bot, json!({ "op": "createBackup", "with": { "type": "API", "options": { "wait": true } } }))
+            .to_string(),
+    );
     assert_eq!(host.lines.next().unwrap().unwrap(), "\"alive\"");
     lock.unlock().unwrap();
     assert_eq!(host.answer()["result"]["success"], true);

@@ -43,9 +43,10 @@ pub fn reason(answer: &Answer) -> String {
     word(&all.chain([said.status]).find(|reason| !reason.is_empty()).unwrap_or_default())
 }
 
-/// A word, and nothing else, however it came.
+/// A word as Google has them, of letters, and nothing else: what has a digit or another sign in it may be a token that is repeated.
 pub fn word(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
+    let is_word = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    if is_word { text.into() } else { String::new() }
 }
 
 /// `doing`: "writing packs/ab/…".

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 /// Nobody is made to wait longer by a header.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// Characters of what it says that people are shown.
-const SHOWN: usize = 200;
+/// Characters of what it says that are looked at.
+const LONGEST: usize = 4096;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -47,8 +47,8 @@ impl Answer {
         let region = said.region.or_else(|| header("x-amz-bucket-region").map(String::from));
         Answer {
             status: head.status.as_u16(),
-            code: said.code.chars().filter(|&c| plain(c)).take(64).collect(),
-            message: said.message.chars().filter(|c| !c.is_control()).take(SHOWN).collect(),
+            code: Some(said.code).filter(|code| is_code(code)).unwrap_or_default(),
+            message: said.message.chars().filter(|c| !c.is_control()).take(LONGEST).collect(),
             region: region.filter(|region| !region.is_empty() && region.len() <= 32 && region.chars().all(plain)),
             after: after(&head.headers),
             ahead: date(header(DATE.as_str())).map(|theirs| Timestamp::now().as_second() - theirs.as_second()),
@@ -61,6 +61,12 @@ impl Answer {
     pub fn is_error(&self) -> bool {
         !self.code.is_empty() || self.is_page
     }
+}
+
+/// Words without blanks, of which none has such a length with digits in it: that may be a key that is repeated.
+fn is_code(code: &str) -> bool {
+    let longest = if code.contains(|c: char| c.is_ascii_digit()) { 32 } else { 64 };
+    code.len() <= longest && code.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
 }
 
 /// In seconds, or a date.

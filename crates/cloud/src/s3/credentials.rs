@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ini::{Ini, ParseOption};
 use lifeboat_engine::config::cloud;
+use lifeboat_engine::secret::Secret;
 use object_store::aws::AwsCredential;
 
 /// What opens the bucket, and what is said beside it about where it is.
@@ -28,7 +29,8 @@ pub fn find(s3: &cloud::S3, variables: Variables<'_>) -> Result<Found, String> {
         Some(AwsCredential { key_id: id?, secret_key: secret?, token })
     };
 
-    let configured = keys(s3.access_key_id.clone(), s3.secret_access_key.as_ref().map(|key| key.expose().into()), None);
+    let exposed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let configured = keys(exposed(&s3.access_key_id), exposed(&s3.secret_access_key), None);
     // A profile that the configuration names comes before keys that happen to be in the environment.
     let exported = match s3.profile {
         None => keys(set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY"), set("AWS_SESSION_TOKEN")),
@@ -132,8 +134,6 @@ fn read(path: &Path) -> Result<Ini, String> {
 mod tests {
     use std::collections::HashMap;
 
-    use lifeboat_engine::secret::Secret;
-
     use super::*;
 
     struct Home {
@@ -176,8 +176,11 @@ mod tests {
     #[test]
     fn the_configuration_comes_before_the_environment_and_that_before_the_files() {
         let home = Home::new(CREDENTIALS, CONFIG, EXPORTED);
-        let configured =
-            cloud::S3 { access_key_id: Some("AKCONFIG".into()), secret_access_key: Some(Secret::new("s")), ..s3(None) };
+        let configured = cloud::S3 {
+            access_key_id: Some(Secret::new("AKCONFIG")),
+            secret_access_key: Some(Secret::new("s")),
+            ..s3(None)
+        };
         assert_eq!(key_id(&home, &configured), "AKCONFIG");
         assert_eq!(key_id(&home, &s3(Some("backup"))), "AKBACKUP", "a profile that is named");
         assert_eq!(key_id(&home, &s3(None)), "AKENV");

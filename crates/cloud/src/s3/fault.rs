@@ -20,6 +20,10 @@ pub struct Doing<'a> {
 /// A clock that is further off than this is why a signature is refused, whatever the service calls it.
 const CLOCK: i64 = 5 * 60;
 
+/// Characters of what a service says that people are shown, and of one word of it.
+const SHOWN: usize = 200;
+const LONGEST_WORD: usize = 30;
+
 /// A fault, and what the service answered, if it did.
 #[derive(Debug)]
 pub struct Failed {
@@ -39,7 +43,7 @@ impl Failed {
         let causes = || std::iter::successors(Some(error), |&error| error.source());
         let answer = causes().find_map(|cause| cause.downcast_ref::<Answer>());
         let (kind, words) = if let Some(answer) = answer {
-            said(place, secrets, doing, answer)
+            said(place, secrets, doing, &without(secrets, answer))
         } else if causes().any(|cause| cause.is::<reqwest::Error>() || cause.is::<std::io::Error>()) {
             network::explain(error, &place.host)
         } else {
@@ -166,11 +170,34 @@ fn said(place: &Place, secrets: &[&str], doing: Doing<'_>, answer: &Answer) -> (
         (code, _) => (Kind::Refused, format!("{host} refuses it ({code}).")),
     };
     // What the service says itself, unless it echoes what nobody may see.
-    let message = answer.message.trim();
-    if message.is_empty() || secrets.iter().any(|secret| !secret.is_empty() && message.contains(secret)) {
-        return (kind, words);
+    match shown(&answer.message, secrets) {
+        message if message.is_empty() => (kind, words),
+        message => (kind, format!("{words} It says: {message:?}")),
     }
-    (kind, format!("{words} It says: {message:?}"))
+}
+
+/// What a service says, without long words: they may be a signature, a token or an upload's id, in whatever form.
+fn shown(message: &str, secrets: &[&str]) -> String {
+    if holds(message, secrets) {
+        return String::new();
+    }
+    let words: Vec<_> =
+        message.split_whitespace().map(|word| if word.len() > LONGEST_WORD { "…" } else { word }).collect();
+    words.join(" ").chars().take(SHOWN).collect()
+}
+
+/// An answer whose own names for what is wrong are a secret that was sent has none.
+fn without(secrets: &[&str], answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    if holds(&answer.code, secrets) {
+        answer.code.clear();
+    }
+    answer.region = answer.region.filter(|region| !holds(region, secrets));
+    answer
+}
+
+fn holds(text: &str, secrets: &[&str]) -> bool {
+    secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret))
 }
 
 fn portal(host: &str) -> String {
@@ -287,6 +314,14 @@ mod tests {
         assert!(said.is_transient() && said.message.contains("sign in"), "{said}");
         let said = fault(Answer { message: "the key hush is wrong".into(), ..code("AccessDenied", 403) });
         assert!(!format!("{said:?}").contains("hush"), "{said:?}");
+        for message in ["a".repeat(300) + " hush", format!("Signature={} is not it", "5e".repeat(32))] {
+            let said = fault(Answer { message, ..code("AccessDenied", 403) }).message;
+            assert!(!said.contains("aaaa") && !said.contains("5e5e"), "{said}");
+        }
+        for name in ["hush", "x-hush-x"] {
+            let said = fault(Answer { region: Some(name.into()), ..code(name, 400) }).message;
+            assert!(!said.contains("hush"), "{said}");
+        }
         let said = fault(Answer { message: "denied by a policy".into(), ..code("AccessDenied", 403) });
         assert!(said.message.contains("It says: \"denied by a policy\""), "{said}");
     }

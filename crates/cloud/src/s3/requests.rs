@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lifeboat_engine::store::{Course, Fault, Kind, Result};
-use object_store::aws::AwsAuthorizer;
+use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{HttpError, HttpErrorKind, HttpRequestBody, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::{Instant, timeout};
@@ -150,8 +150,8 @@ impl S3 {
     }
 
     pub(super) fn failed(&self, doing: Doing<'_>, error: &(dyn std::error::Error + 'static)) -> Failed {
-        let secrets = [Some(self.credential.secret_key.as_str()), self.credential.token.as_deref()];
-        let secrets: Vec<_> = secrets.into_iter().flatten().collect();
+        let AwsCredential { key_id, secret_key, token } = &*self.credential;
+        let secrets: Vec<_> = [key_id.as_str(), secret_key].into_iter().chain(token.as_deref()).collect();
         Failed::new(&self.name, &self.place, &secrets, doing, error)
     }
 

@@ -30,7 +30,7 @@ pub fn config(endpoint: &str) -> cloud::S3 {
         bucket: "bucket".into(),
         prefix: Some("vault".into()),
         endpoint: Some(endpoint.into()),
-        access_key_id: Some(KEY.into()),
+        access_key_id: Some(Secret::new(KEY)),
         secret_access_key: Some(Secret::new(SECRET)),
         ..cloud::S3::default()
     }

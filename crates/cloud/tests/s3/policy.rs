@@ -52,7 +52,7 @@ fn credentials_that_cannot_delete_add_read_and_list() {
     let made = moto.aws(&["iam", "create-access-key", "--user-name", "bot", "--query", query]);
     let mut made = made.split_whitespace().map(String::from);
     let s3 = cloud::S3 {
-        access_key_id: made.next(),
+        access_key_id: made.next().map(Secret::new),
         secret_access_key: made.next().map(Secret::new),
         append_only: true,
         ..config(&moto.url())

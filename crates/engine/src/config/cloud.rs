@@ -65,7 +65,7 @@ pub struct S3 {
     pub region: Option<String>,
     pub endpoint: Option<String>,
     pub profile: Option<String>,
-    pub access_key_id: Option<String>,
+    pub access_key_id: Option<Secret>,
     pub secret_access_key: Option<Secret>,
     pub path_style: Option<bool>,
     /// These credentials can add, and not delete: pruning is done from elsewhere.
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_target_is_refused_in_words() {
         for (cloud, words) in [
-            (r#"[{"provider": "dropbox"}]"#, "dropbox"),
+            (r#"[{"provider": "dropbox"}]"#, "gdrive"),
             (r#"[{"provider": "s3"}]"#, "cloud[0].bucket"),
             (r#"[{"provider": "s3", "bucket": "b", "bukket": 1}]"#, "bukket"),
             (r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "a"}]"#, "belong together"),
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn no_secret_of_a_target_is_printed() {
         let config = config(
-            r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "AK", "secretAccessKey": "hush"},
+            r#"[{"provider": "s3", "bucket": "b", "accessKeyId": "hush", "secretAccessKey": "hush"},
                 {"provider": "gdrive", "clientId": "a", "clientSecret": "hush"}]"#,
         )
         .unwrap();

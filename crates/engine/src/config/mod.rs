@@ -4,6 +4,7 @@
 //! that exists has been checked and has absolute paths.
 
 pub mod cloud;
+pub mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -162,14 +163,10 @@ impl<'de> Deserialize<'de> for Size {
             Bytes(u64),
             Text(String),
         }
-        match Form::deserialize(deserializer)
-            .map_err(|_| serde::de::Error::custom("a size is a number of bytes or a text such as \"5GB\""))?
-        {
+        let wrong = || serde::de::Error::custom("a size is a number of bytes or a text such as \"5GB\"");
+        match Form::deserialize(deserializer).map_err(|_| wrong())? {
             Form::Bytes(bytes) => Ok(Size(bytes)),
-            Form::Text(text) => text
-                .parse::<bytesize::ByteSize>()
-                .map(|size| Size(size.as_u64()))
-                .map_err(|_| serde::de::Error::custom(format!("{text:?} is not a size; write for example \"5GB\""))),
+            Form::Text(text) => text.parse::<bytesize::ByteSize>().map(|size| Size(size.as_u64())).map_err(|_| wrong()),
         }
     }
 }
@@ -296,11 +293,11 @@ impl Config {
         let parsed: Result<Config, _> = serde_ignored::deserialize(&mut deserializer, |path| {
             unknown.get_or_insert_with(|| path.to_string());
         });
-        let config =
-            parsed.map_err(|error| Error::Config { message: format!("The configuration is not valid: {error}.") })?;
-        deserializer
-            .end()
-            .map_err(|error| Error::Config { message: format!("The configuration is not valid: {error}.") })?;
+        let invalid = |error: serde_json::Error| Error::Config {
+            message: format!("The configuration is not valid: {}.", told::without_values(&error)),
+        };
+        let config = parsed.map_err(invalid)?;
+        deserializer.end().map_err(invalid)?;
         if let Some(field) = unknown {
             return Err(unknown_field(&field));
         }
@@ -407,7 +404,7 @@ impl Config {
         }
         if let Some(name) = &self.timezone {
             jiff::tz::TimeZone::get(name).map_err(|_| Error::Config {
-                message: format!("timezone: {name:?} is not a time zone. Write for example \"Asia/Jakarta\"."),
+                message: "timezone is not a time zone that is known here. Write for example \"Asia/Jakarta\".".into(),
             })?;
         }
         if self.backup_dir == self.root {

@@ -66,7 +66,7 @@ impl Engine {
     pub fn vaults(&self, target: &str, control: &Control) -> Result<Vec<VaultInfo>> {
         let target = self.target_called(target)?;
         let store = self.opener.open(target, "")?;
-        vaults::all(store.as_ref(), target.name(), Patience::default(), control)
+        vaults::all(store.as_ref(), target.name(), Patience::attended(), control)
     }
 
     /// Removes from a target what its rules do not keep. Also from a machine that has nothing but what opens the vault: then the

@@ -26,11 +26,12 @@ struct Limit {
 
 impl Bandwidth {
     pub fn parse(text: &str) -> Result<Bandwidth> {
-        let wrong = || Error::Config {
-            message: format!(
-                "bandwidth: {text:?} is not understood. Write for example \"500 KB/s\", or by the hour: \"08:00-18:00 200 KB/s, 5 \
-                 MB/s\"."
-            ),
+        let wrong = || {
+            Error::Config {
+            message: "bandwidth is not understood. Write for example \"500 KB/s\", or by the hour: \"08:00-18:00 200 KB/s, 5 \
+                      MB/s\"."
+                .into(),
+        }
         };
         let limit = |part: &str| -> Option<Limit> {
             let part = part.trim();

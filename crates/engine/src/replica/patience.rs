@@ -24,6 +24,12 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// As somebody waits for it: some ten seconds in all, unless the service asks for more.
+    pub fn attended() -> Patience {
+        let least = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
+        Patience { least, most: Duration::from_secs(60), times: 5 }
+    }
+
     /// Does `call` until it succeeds, fails for good, or this patience ends.
     pub fn retry<T>(&self, control: &Control, mut call: impl FnMut() -> Result<T>) -> Result<T> {
         let builder = ExponentialBuilder::default()
@@ -53,10 +59,9 @@ impl Patience {
     }
 }
 
-/// As somebody waits for it: some ten seconds in all, unless the service asks for more.
+/// As somebody waits for it.
 pub fn patiently<T>(control: &Control, ask: impl FnMut() -> Result<T>) -> Result<T> {
-    let least = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
-    Patience { least, most: Duration::from_secs(60), times: 5 }.retry(control, ask)
+    Patience::attended().retry(control, ask)
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn fires(pattern: &Pattern, after: i64, zone: &TimeZone) -> Option<i64> {
 fn zone_of(config: &Config, zone: Option<&str>) -> Result<TimeZone> {
     match (config.timezone.as_deref(), zone) {
         (Some(name), _) => TimeZone::get(name)
-            .map_err(|_| Error::Config { message: format!("{name:?} is not a time zone known here.") }),
+            .map_err(|_| Error::Config { message: "timezone is not a time zone that is known here.".into() }),
         // A host under TZ=WIB-7 has no name for its zone; the system understands that.
         (None, Some(name)) => Ok(zone::named(name).unwrap_or_else(TimeZone::system)),
         (None, None) => Ok(zone::of(config).zone),

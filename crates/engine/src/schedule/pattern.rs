@@ -48,8 +48,13 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Pattern> {
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).dom_and_dow(true).build();
         let short = shorten(text);
-        let refuse = |why: String| Error::Config {
-            message: format!("{text:?} is not a cron pattern: {why}. Every day at 2 AM, for one, is \"0 2 * * *\"."),
+        let refuse = |why: String| {
+            let what = match is_like_one(&short) {
+                true => format!("{text:?} is not a cron pattern: {why}"),
+                // What stands there may be a password, and the reason may quote it.
+                false => "this is not a cron pattern".into(),
+            };
+            Error::Config { message: format!("{what}. Every day at 2 AM, for one, is \"0 2 * * *\".") }
         };
         let pattern =
             Pattern(parser.parse(&short).map_err(|error| refuse(error.to_string().trim_end_matches('.').into()))?);
@@ -59,6 +64,12 @@ impl FromStr for Pattern {
             None => Err(refuse("it never fires".into())),
         }
     }
+}
+
+/// Numbers, names and signs of cron, whether they make sense or not.
+fn is_like_one(short: &str) -> bool {
+    let mut words = short.split(|c: char| c.is_whitespace() || "*/,-?#+@".contains(c));
+    words.all(|word| word.len() <= 3 && word.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// node-cron takes whole names, too.

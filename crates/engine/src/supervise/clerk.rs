@@ -97,7 +97,7 @@ impl Clerk {
 
     /// Asks, and returns at once. `answered` is called on another thread, once, within about `patience.question`.
     pub fn ask(self: &Arc<Clerk>, config: &Config, ask: Ask, patience: Patience, answered: Answered) {
-        let config = without_secrets(config);
+        let (ask, config) = (ask.without_secrets(), without_secrets(config));
         self.send(Event::Ask(Box::new(Errand { ask, config, patience, answered })));
     }
 

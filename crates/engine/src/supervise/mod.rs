@@ -13,6 +13,7 @@ mod cancel;
 mod clerk;
 mod desk;
 mod patience;
+mod pieces;
 mod process;
 pub mod protocol;
 pub mod question;
@@ -201,11 +202,28 @@ impl Supervisor {
     }
 }
 
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// One line of JSON that is wiped when dropped: it may hold the secrets.
 fn encode(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut line = Zeroizing::new(Vec::with_capacity(16 << 10));
-    serde_json::to_writer(&mut *line, value)
-        .map_err(|error| Failure::from(&crate::Error::internal(format!("a request has no JSON form: {error}"))))?;
+    let failed = |error| Failure::from(&crate::Error::internal(format!("a request has no JSON form: {error}")));
+    // As long as it will be: one that grows leaves unwiped copies behind.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_err(failed)?;
+    let mut line = Zeroizing::new(Vec::with_capacity(length.0 + 1));
+    serde_json::to_writer(&mut *line, value).map_err(failed)?;
     line.push(b'\n');
     Ok(line)
 }

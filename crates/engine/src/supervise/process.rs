@@ -3,7 +3,7 @@
 //! Nothing here waits for the process without an end: its pipes have threads of their own, and one that cannot be killed,
 //! because a disk does not answer, is left to [`undead`].
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use super::pieces::Pieces;
 use super::protocol::Failure;
 use super::{undead, unusable::unusable};
 
@@ -180,9 +181,10 @@ fn speak(mut stdin: impl Write, words: &Receiver<Zeroizing<Vec<u8>>>) {
 }
 
 fn listen(stdout: impl Read, mut hear: impl FnMut(Heard) -> bool) {
-    let mut stdout = BufReader::with_capacity(64 << 10, stdout);
+    let mut stdout = Pieces::of(stdout);
     loop {
-        let mut line = Vec::new();
+        // As long as a key's line: one that grows leaves unwiped copies behind.
+        let mut line = Vec::with_capacity(1 << 10);
         let heard = match (&mut stdout).take(LONGEST_ANSWER).read_until(b'\n', &mut line) {
             Err(error) => Heard::Unreadable(error.to_string()),
             Ok(_) if line.pop_if(|last| *last == b'\n').is_some() => Heard::Line(line),

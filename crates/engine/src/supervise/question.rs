@@ -74,6 +74,18 @@ pub enum Ask {
     TellStill { host: String, token: String, has_read: bool },
 }
 
+impl Ask {
+    /// What became of an import is told without what opens the archive.
+    pub(super) fn without_secrets(mut self) -> Ask {
+        if let Ask::Lost { operation, .. } = &mut self
+            && let AnyOperation::ImportBackup(import) = &mut **operation
+        {
+            import.options.passphrase = None;
+        }
+        self
+    }
+}
+
 /// A line of the clerk.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,5 +150,10 @@ mod tests {
         let config = Config::from_json(text, Path::new("/srv/bot")).unwrap();
         let question = Question { number: 1, config: without_secrets(&config), ask: Ask::Status { now: 0 } };
         assert!(!serde_json::to_string(&question).unwrap().contains("rahasia"));
+        let import = r#"{"op":"importBackup","with":{"file":"a","options":{"passphrase":"rahasia"}}}"#;
+        let operation = Box::new(crate::operations::parse::<AnyOperation>(import).unwrap());
+        let failure = Failure::from(&crate::Error::Aborted);
+        let ask = Ask::Lost { operation, failure, told: false, now: 0 }.without_secrets();
+        assert!(!serde_json::to_string(&ask).unwrap().contains("rahasia"));
     }
 }
