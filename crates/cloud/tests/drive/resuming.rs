@@ -91,6 +91,21 @@ fn each_fault_in_a_small_upload_makes_no_second_file() {
 }
 
 #[test]
+fn a_pack_is_two_requests_that_write_and_short_parts_where_something_was_lost() {
+    let setting = Setting::owner();
+    let store = setting.store();
+    // The folders are there.
+    store.put("packs/ab/small", &noise(1000), &Straight).unwrap();
+    let written = |setting: &Setting| setting.fake.count("POST /upload") + setting.fake.count("PUT /upload");
+    let before = written(&setting);
+    store.put(OBJECT, &noise(17 * MB), &Straight).unwrap();
+    assert_eq!(written(&setting) - before, 2);
+    let (before, careful) = (written(&setting), Remembering { is_careful: true, ..Remembering::default() });
+    store.put("packs/ab/other", &noise(17 * MB + 1), &careful).unwrap();
+    assert_eq!(written(&setting) - before, 1 + 18);
+}
+
+#[test]
 fn what_was_kept_is_not_sent_again() {
     let setting = Setting::owner();
     let bytes = noise(40 * MB);

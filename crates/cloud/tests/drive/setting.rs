@@ -81,6 +81,7 @@ pub struct Remembering {
     pub session: Mutex<Option<Secret>>,
     pub sent: AtomicU64,
     pub stop_after: Option<u64>,
+    pub is_careful: bool,
 }
 
 impl Course for Remembering {
@@ -91,6 +92,10 @@ impl Course for Remembering {
     fn keep(&self, session: Option<&Secret>) -> Result<()> {
         *self.session.lock().unwrap() = session.cloned();
         Ok(())
+    }
+
+    fn is_careful(&self) -> bool {
+        self.is_careful
     }
 
     fn send(&self, bytes: u64) -> Result<()> {

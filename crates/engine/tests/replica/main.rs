@@ -5,6 +5,7 @@
 mod support;
 
 mod faults;
+mod lossy;
 mod neighbours;
 mod remembered;
 mod retention;
