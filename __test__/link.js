@@ -99,7 +99,15 @@ class Link {
     else if (kind !== 'failed') {
       const { method, url, headers } = request
       const agent = this.#agent
-      one.upstream = http.request({ host: '127.0.0.1', port: this.port, method, path: url, headers, agent, setHost: false })
+      one.upstream = http.request({
+        host: '127.0.0.1',
+        port: this.port,
+        method,
+        path: url,
+        headers,
+        agent,
+        setHost: false
+      })
       one.upstream.once('error', () => request.socket.destroy())
       one.upstream.once('response', (answered) => {
         isDone = true

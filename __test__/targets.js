@@ -22,9 +22,15 @@ async function started(program, args) {
   return { child, ended, url, port: Number(new URL(url).port) }
 }
 
+/** `front`: what stands before the link, by which the service is then reached; it is given the link, and gives back an address. */
 class Service {
+  constructor(front) {
+    this.front = front
+  }
+
   async start() {
     this.link ??= await new Link().listen()
+    this.url ??= this.front ? await this.front(this.link) : this.link.url
     this.process = await this.run()
     this.link.port = this.process.port
     return this
@@ -39,16 +45,16 @@ class Service {
   }
 
   async end() {
-    this.link.close()
-    await this.stop()
+    this.link?.close()
+    if (this.process) await this.stop()
   }
 }
 
 class S3 extends Service {
   name = 's3'
 
-  constructor(folder) {
-    super()
+  constructor(folder, front) {
+    super(front)
     this.folder = join(folder, 's3')
     mkdirSync(join(this.folder, 'bucket'), { recursive: true })
   }
@@ -64,7 +70,7 @@ class S3 extends Service {
 
   config() {
     const keys = { accessKeyId: 'AKIABENCH', secretAccessKey: 'bench-secret-key' }
-    return { provider: 's3', name: 's3', bucket: 'bucket', endpoint: this.link.url, ...keys }
+    return { provider: 's3', name: 's3', bucket: 'bucket', endpoint: this.url, ...keys }
   }
 
   /** Each object with its size, and what tells its bytes; and how many uploads have begun and not ended. */
@@ -76,7 +82,11 @@ class S3 extends Service {
       const path = join(entry.parentPath, entry.name)
       const name = path.slice(bucket.length + 1)
       if (name.includes('.tmp.')) continue
-      found.push({ name: name.slice(name.indexOf('/') + 1), size: statSync(path).size, md5: sums ? md5(path) : undefined })
+      found.push({
+        name: name.slice(name.indexOf('/') + 1),
+        size: statSync(path).size,
+        md5: sums ? md5(path) : undefined
+      })
     }
     const begun = readdirSync(this.folder).filter((name) => /^\.upload-.*\.json$/.test(name))
     return { found, uploads: begun.length }
@@ -86,8 +96,8 @@ class S3 extends Service {
 class Drive extends Service {
   name = 'gdrive'
 
-  constructor(folder) {
-    super()
+  constructor(folder, front) {
+    super(front)
     this.folder = join(folder, 'drive')
     this.tokenFile = join(folder, 'token.json')
     const token = {
@@ -102,7 +112,7 @@ class Drive extends Service {
   }
 
   run() {
-    return started(join(BUILT, 'fake-drive'), [this.folder, this.link.url])
+    return started(join(BUILT, 'fake-drive'), [this.folder, this.url])
   }
 
   /** Whoever is asked to end keeps what there is. */
@@ -112,7 +122,7 @@ class Drive extends Service {
   }
 
   config() {
-    return { provider: 'gdrive', name: 'gdrive', endpoint: this.link.url, tokenFile: this.tokenFile }
+    return { provider: 'gdrive', name: 'gdrive', endpoint: this.url, tokenFile: this.tokenFile }
   }
 
   async objects() {
