@@ -62,6 +62,17 @@ function wanted(vault) {
   return found
 }
 
+/** What the ledger says is where. One that is just being made says nothing. */
+async function noted(ledger) {
+  if (!existsSync(ledger)) return []
+  const ask = async (query) => {
+    const { stdout } = await run('sqlite3', ['-json', '-cmd', '.timeout 5000', ledger, query], { maxBuffer: 1 << 28 })
+    return JSON.parse(stdout || '[]')
+  }
+  const tables = await ask("SELECT name FROM sqlite_master WHERE name = 'objects'")
+  return tables.length === 0 ? [] : ask('SELECT target, object, size FROM objects')
+}
+
 /** A root with a few backups, of which each has packs that no other one needs; and those. */
 async function backedUp(t, targets) {
   const root = makeRoot(t)
@@ -128,9 +139,7 @@ test('through faults, kills and restarts everything arrives once and bit for bit
   let looks = 0
   const look = async () => {
     const { stdout } = await run(LIFEBOAT, ['list', '--root', root, '--json'])
-    const ledger = join(vault, 'replica.sqlite')
-    const query = 'SELECT target, object, size FROM objects'
-    const known = existsSync(ledger) ? JSON.parse((await run('sqlite3', ['-json', ledger, query])).stdout || '[]') : []
+    const known = await noted(join(vault, 'replica.sqlite'))
     await Promise.all(pending.splice(0))
     const there = new Map()
     for (const target of targets) {
