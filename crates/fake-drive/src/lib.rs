@@ -49,7 +49,7 @@ pub struct Fake {
 impl Fake {
     /// Listens on a port of its own.
     pub fn start() -> Fake {
-        Fake::with(|url| World::new(url))
+        Fake::with(World::new)
     }
 
     /// Goes on where the one before ended that was kept in this folder. It is reached at `url`, where something stands before it.
