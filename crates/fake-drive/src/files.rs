@@ -221,3 +221,21 @@ pub fn refused_for_room(world: &World, access: &Access, file: &File, size: u64) 
     (world.used().0 + size > world.settings.limit + before)
         .then(|| answer::error(403, "storageQuotaExceeded", "The user's Drive storage quota has been exceeded."))
 }
+
+/// For whoever compares: each file with its path, size and checksum; and how many uploads have begun and not ended.
+pub fn all(world: &World) -> Value {
+    let path = |file: &File| {
+        let (mut path, mut parent) = (file.name.clone(), world.files.get(&file.parent));
+        while let Some(folder) = parent {
+            path = format!("{}/{path}", folder.name);
+            parent = world.files.get(&folder.parent);
+        }
+        path
+    };
+    let files = world.files.values().filter(|file| !file.is_folder());
+    let files: Vec<Value> = files
+        .map(|file| json!({ "path": path(file), "size": file.content.len(), "md5": file.md5, "trashed": file.trashed }))
+        .collect();
+    let uploads = world.uploads.values().filter(|upload| !upload.done).count();
+    json!({ "files": files, "uploads": uploads })
+}

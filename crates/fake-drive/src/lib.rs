@@ -10,9 +10,11 @@
 //! | `download.rs` | `alt=media`, with ranges |
 //! | `sign_in.rs`, `service.rs` | `/token`, the device flow, the consent page; signed tokens of service accounts |
 //! | `faults.rs` | what shall go wrong, and when |
+//! | `kept.rs` | files, uploads and sign-ins in a folder, from which the next process goes on |
 //!
-//! It promises: what the real one refuses it refuses, with the same status and reason; nothing outlives the process; it listens
-//! on loopback only. `POST /fake/faults`, `/fake/settings` and `GET /fake/log` steer it from other processes.
+//! It promises: what the real one refuses it refuses, with the same status and reason; nothing outlives the process, unless it
+//! is given a folder; it listens
+//! on loopback only. `POST /fake/faults`, `/fake/settings`, `GET /fake/log` and `/fake/files` steer it from other processes.
 
 // An answer is either what was asked for or a refusal, and both are whole answers.
 #![allow(clippy::result_large_err)]
@@ -21,6 +23,7 @@ mod answer;
 mod download;
 pub mod faults;
 mod files;
+mod kept;
 mod query;
 mod server;
 pub mod service;
@@ -29,6 +32,7 @@ mod upload;
 pub mod world;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use faults::Plan;
@@ -45,10 +49,30 @@ pub struct Fake {
 impl Fake {
     /// Listens on a port of its own.
     pub fn start() -> Fake {
+        Fake::with(World::new)
+    }
+
+    /// Goes on where the one before ended that was kept in this folder. It is reached at `url`, where something stands before it.
+    pub fn resume(folder: &Path, url: Option<&str>) -> std::io::Result<Fake> {
+        let mut outcome = Ok(());
+        let fake = Fake::with(|own| {
+            let mut world = World::new(url.unwrap_or(own));
+            outcome = kept::load(&mut world, folder);
+            world
+        });
+        outcome.map(|()| fake)
+    }
+
+    /// Keeps all that there is in a folder, and answers nobody any more.
+    pub fn keep(self, folder: &Path) -> std::io::Result<()> {
+        kept::save(&self.world(), folder)
+    }
+
+    fn with(world: impl FnOnce(&str) -> World) -> Fake {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let world = Arc::new(Mutex::new(World::new(&format!("http://{address}"))));
+        let world = Arc::new(Mutex::new(world(&format!("http://{address}"))));
         runtime.spawn(server::serve(listener, world.clone()));
         Fake { address, world, _runtime: runtime }
     }

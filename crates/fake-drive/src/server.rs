@@ -161,6 +161,7 @@ fn route(world: &mut World, asked: &Asked) -> Answer {
             }
         }
         "/fake/log" => answer::json(200, &serde_json::to_value(&world.log).unwrap()),
+        "/fake/files" => answer::json(200, &files::all(world)),
         "/fake/service-account" => answer::json(200, &world.service.key_file()),
         "/device/code" if is(Method::POST) => sign_in::device_code(world, asked),
         "/token" if is(Method::POST) => sign_in::token(world, asked),

@@ -123,8 +123,8 @@ pub struct File {
     pub client: String,
     pub owner: String,
     pub drive: Option<String>,
-    md5: String,
-    sha256: String,
+    pub(crate) md5: String,
+    pub(crate) sha256: String,
 }
 
 impl File {

@@ -4,12 +4,14 @@
 //! did not come is found by that id, and trying it again makes no second file. Nothing counts before size and checksum are what
 //! was sent.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use google_drive3::api::File;
 use google_drive3::hyper::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION};
 use google_drive3::hyper::{Method, Request};
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::store::{Body, Course, Kind, Result, Stored};
+use lifeboat_engine::store::{Body, Course, Fault, Kind, Result, Stored};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,9 +25,10 @@ use super::words;
 
 /// Up to here one request does it, which is as much as Drive documents.
 const SMALL: u64 = 5_000_000;
-/// A session takes multiples of 256 KiB. So much is sent in one request, and is lost where a busy service keeps nothing of it;
-/// after a fault less is risked, and twice as much with each part that is kept.
-const PART: u64 = 8 << 20;
+/// A session takes multiples of 256 KiB. So much is sent in one request, which is a whole pack, because Drive counts requests; and
+/// it is lost where a busy service keeps nothing of it. After a fault less is risked, and twice as much with each part that is
+/// kept, unless the course is careful.
+const PART: u64 = 18 << 20;
 const CAREFUL: u64 = 1 << 20;
 const BOUNDARY: &str = "lifeboat-c4b1f0d2a97e4c58";
 const BYTES: &str = "application/octet-stream";
@@ -144,7 +147,10 @@ impl Upload<'_> {
         let url = session.url.clone().filter(|url| self.wire.places.is_session(url.expose()));
         match url {
             Some(url) => match self.kept(&url)? {
-                Reached::Bytes(at) => self.parts(&url, at, CAREFUL),
+                Reached::Bytes(at) => {
+                    self.course.reached(at);
+                    self.parts(&url, at, CAREFUL)
+                }
                 Reached::End(sent) => Ok(sent),
             },
             None if self.body.size() <= SMALL => self.at_once(session),
@@ -159,7 +165,8 @@ impl Upload<'_> {
                 };
                 session.url = Some(url.clone());
                 self.keep(session)?;
-                self.parts(&url, 0, PART)
+                let part = if self.course.is_careful() { CAREFUL } else { PART };
+                self.parts(&url, 0, part)
             }
         }
     }
@@ -229,12 +236,23 @@ impl Upload<'_> {
             let request = request.header(CONTENT_TYPE, BYTES);
             let request = request.header(CONTENT_RANGE, format!("bytes {at}-{}/{size}", to - 1));
             let load = Load { before: Vec::new(), body: self.body, from: at, to, after: Vec::new() };
-            match self.reached(&self.wire.stream(request, false, &load, self.course)?)? {
+            let counted = Counted { course: self.course, bytes: AtomicU64::new(0) };
+            let answer = self.wire.stream(request, false, &load, &counted);
+            let reached = answer.and_then(|answer| self.reached(&answer));
+            // What was kept of it, the next question tells.
+            if reached.as_ref().is_err_and(Fault::is_transient) && counted.bytes.load(Ordering::Relaxed) > CAREFUL / 2 {
+                self.course.lost();
+            }
+            match reached? {
                 Reached::End(sent) => return Ok(sent),
                 // More than was ever sent: it speaks of another upload.
                 Reached::Bytes(reached) if reached > to => return Ok(Sent::Expired),
                 Reached::Bytes(reached) => {
-                    part = if reached == to { PART.min(part * 2) } else { CAREFUL };
+                    part = match reached == to && !self.course.is_careful() {
+                        true => PART.min(part * 2),
+                        false => CAREFUL,
+                    };
+                    self.course.reached(reached);
                     standstill = if reached > at { 0 } else { standstill + 1 };
                     at = reached;
                 }
@@ -331,6 +349,19 @@ impl Upload<'_> {
         self.course.keep(None)?;
         self.tree.remember(stored.clone());
         Ok(stored)
+    }
+}
+
+/// A course, and how many bytes it has let go.
+struct Counted<'a> {
+    course: &'a dyn Course,
+    bytes: AtomicU64,
+}
+
+impl Course for Counted<'_> {
+    fn send(&self, bytes: u64) -> Result<()> {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.course.send(bytes)
     }
 }
 

@@ -65,11 +65,6 @@ impl Failed {
     pub fn is_answer(&self) -> bool {
         self.answer.is_some()
     }
-
-    /// Did it fail on the way, before the service had anything to say?
-    pub fn is_network(&self) -> bool {
-        self.answer.is_none() && self.fault.is_transient()
-    }
 }
 
 impl From<Fault> for Failed {

@@ -89,17 +89,16 @@ impl S3 {
         }
     }
 
-    /// The uploads of this folder that began before this time: their keys and ids.
-    pub(super) fn uploads(&self, before: Timestamp) -> Result<Vec<(String, String)>> {
+    /// The uploads of keys that begin so, and that themselves began before this time: their keys and ids.
+    pub(super) fn uploads(&self, keys: &str, before: Timestamp) -> Result<Vec<(String, String)>> {
         let doing =
             Doing { what: "Listing", object: "unfinished uploads", permission: "s3:ListBucketMultipartUploads" };
-        let keys = self.place.keys("");
         let began = |upload: &Upload| upload.initiated.as_ref()?.parse::<Timestamp>().ok();
-        let old = |upload: &Upload| upload.key.starts_with(&keys) && began(upload).is_some_and(|time| time < before);
+        let old = |upload: &Upload| upload.key.starts_with(keys) && began(upload).is_some_and(|time| time < before);
         let mut found = Vec::new();
         let mut markers: Option<(String, String)> = None;
         for _ in 0..EMPTY_PAGES {
-            let mut query = vec![("uploads", ""), ("prefix", keys.as_str())];
+            let mut query = vec![("uploads", ""), ("prefix", keys)];
             if let Some((key, id)) = &markers {
                 query.extend([("key-marker", key.as_str()), ("upload-id-marker", id.as_str())]);
             }

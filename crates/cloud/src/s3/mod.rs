@@ -153,12 +153,12 @@ impl S3 {
         let put = async move { store.put(&key, PutPayload::from(bytes)).await };
         let sending = self.send(doing, body.size(), course, put);
         let Err(failed) = sending.outcome else { return Ok(()) };
-        // A link that cuts off a whole object, after more than a part of it, cuts off the next one, too.
-        if failed.is_network()
-            && sending.sent > self.limits.short_part
-            && let Some(session) = Session::new(body.size(), self.limits.short_part)
-        {
-            session.keep(course)?;
+        // Where so much was lost, by a link that was cut or a service that failed, the next one may be lost, too.
+        if failed.fault.is_transient() && sending.sent > self.limits.short_part {
+            course.lost();
+            if let Some(session) = Session::new(body.size(), self.limits.short_part) {
+                session.keep(course)?;
+            }
         }
         Err(failed.fault)
     }
@@ -194,11 +194,13 @@ impl Store for S3 {
             let _ = self.abandon(object, &stale);
             course.keep(None)?;
         }
-        if size <= self.limits.single && session.is_none() {
+        let part = if course.is_careful() { self.limits.short_part } else { self.limits.part };
+        let most = if course.is_careful() { self.limits.short_part } else { self.limits.single };
+        if size <= most && session.is_none() {
             self.put_whole(object, &key, body, course)?;
         } else {
             let too_large = || Fault::new(Kind::Refused, &self.name, format!("{object} is too large for this target."));
-            let session = session.or_else(|| Session::new(size, self.limits.part)).ok_or_else(too_large)?;
+            let session = session.or_else(|| Session::new(size, part)).ok_or_else(too_large)?;
             self.put_in_parts(object, &key, body, course, session)?;
         }
         match self.known(object)? {
@@ -292,7 +294,7 @@ impl S3 {
     /// The same, for those that began before this time.
     pub fn end_begun_before(&self, time: Timestamp) -> Result<u64> {
         let mut ended = 0;
-        for (key, upload) in self.uploads(time)? {
+        for (key, upload) in self.uploads(&self.place.keys(""), time)? {
             // A key that we would not write is nothing that we began.
             let Some(object) = self.place.object(&key) else { continue };
             let Some(path) = self.place.key(&object).filter(|path| path.as_ref() == key) else { continue };

@@ -1,11 +1,12 @@
 //! Objects that go in parts, all of the same size but the last: R2 takes no others. One part is in memory at a time.
 //!
 //! The id of the upload, and what the service said of each part, is kept as each is there ([`Course::keep`]). So a put that is
-//! tried again, after whatever, sends what is missing and nothing twice. An upload that the service has ended is one that an
+//! tried again, after whatever, sends what is missing; a part that arrived unheard is asked for. An upload that the service has ended is one that an
 //! earlier put completed without hearing of it, or it begins anew.
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Body, Course, Fault, Kind, Result};
 use object_store::PutPayload;
@@ -33,6 +34,22 @@ pub(super) struct Session {
     part: u64,
     /// What the service said of each part that is there, from the first one on.
     done: Vec<String>,
+}
+
+/// Parts that have arrived, as the service lists them.
+#[derive(Deserialize)]
+struct Parts {
+    #[serde(default, rename = "Part")]
+    part: Vec<Arrived>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Arrived {
+    part_number: u64,
+    size: u64,
+    #[serde(rename = "ETag")]
+    e_tag: Option<String>,
 }
 
 impl Session {
@@ -78,17 +95,30 @@ impl S3 {
             Some(upload) => {
                 // Asked first, with a request that has no body: a service that refuses one may cut the connection before it is
                 // heard, and that looks like a network that is worth another try.
-                let question = [("max-parts", "1"), ("uploadId", upload.as_str())];
+                let after = session.done.len().to_string();
+                let question =
+                    [("max-parts", "1"), ("part-number-marker", after.as_str()), ("uploadId", upload.as_str())];
                 match self.attempt(doing, 0, self.ask(&format!("/{key}"), &question, PARTS_PAGE)) {
                     Err(failed) if failed.is_status(404) => {
                         return self.ended(object, course, &session, goes_on, failed);
                     }
                     // It may be that only the question is not allowed.
                     Err(failed) if failed.fault.is_transient() => return Err(failed.fault),
-                    _ => upload,
+                    Err(_) => upload,
+                    Ok(page) => {
+                        if let Some(part) = self.unheard(&page, &session) {
+                            session.done.push(part);
+                            session.keep(course)?;
+                        }
+                        upload
+                    }
                 }
             }
             None => {
+                // The answer to an earlier beginning may have been lost, and with it by what to go on.
+                if course.is_careful() {
+                    let _ = self.end_of(object, key);
+                }
                 // Without the permission for it, the bucket's own rule has to do that.
                 if !self.tidied.swap(true, Ordering::Relaxed) {
                     let _ = self.end_forgotten();
@@ -106,11 +136,18 @@ impl S3 {
             let (store, key, id) = (self.store.clone(), key.clone(), upload.clone());
             let length = bytes.len() as u64;
             let part = async move { store.put_part(&key, &id, index, PutPayload::from(bytes)).await };
-            match self.send(doing, length, course, part).outcome {
+            let sending = self.send(doing, length, course, part);
+            match sending.outcome {
                 Ok(part) => session.done.push(part.content_id),
-                Err(failed) => return self.ended(object, course, &session, goes_on, failed),
+                Err(failed) => {
+                    if failed.fault.is_transient() && sending.sent > self.limits.short_part / 2 {
+                        course.lost();
+                    }
+                    return self.ended(object, course, &session, goes_on, failed);
+                }
             }
             session.keep(course)?;
+            course.reached(offset + length);
         }
         let parts = session.done.iter().map(|part| PartId { content_id: part.clone() }).collect();
         // Some services put the parts together before they answer.
@@ -128,6 +165,30 @@ impl S3 {
             Err(failed) if !failed.has_code("NoSuchUpload") && !failed.is_status(404) => Err(failed.fault),
             _ => Ok(()),
         }
+    }
+
+    /// The next part, where it has arrived although that was not heard. It is of the same upload and so of the same bytes, and of
+    /// its size; that the service took half of one for whole its checksum has ruled out.
+    fn unheard(&self, page: &[u8], session: &Session) -> Option<String> {
+        // What Amazon is told of a part has its checksum in it, which the list does not always tell.
+        if self.place.is_amazon {
+            return None;
+        }
+        let parts: Parts = quick_xml::de::from_str(std::str::from_utf8(page).ok()?).ok()?;
+        let done = session.done.len() as u64;
+        let size = session.part.min(session.size.checked_sub(done * session.part)?);
+        let part = parts.part.into_iter().find(|part| part.part_number == done + 1 && part.size == size)?;
+        part.e_tag.filter(|tag| size > 0 && !tag.is_empty() && tag.len() < 200)
+    }
+
+    /// Ends uploads of this key that nobody knows by what to go on with.
+    fn end_of(&self, object: &str, key: &Path) -> Result<()> {
+        for (found, upload) in self.uploads(key.as_ref(), Timestamp::MAX)? {
+            if found == key.as_ref() {
+                self.abort(object, key, &upload)?;
+            }
+        }
+        Ok(())
     }
 
     /// The upload of a kept session, to be ended.

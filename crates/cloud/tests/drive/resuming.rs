@@ -91,6 +91,21 @@ fn each_fault_in_a_small_upload_makes_no_second_file() {
 }
 
 #[test]
+fn a_pack_is_two_requests_that_write_and_short_parts_where_something_was_lost() {
+    let setting = Setting::owner();
+    let store = setting.store();
+    // The folders are there.
+    store.put("packs/ab/small", &noise(1000), &Straight).unwrap();
+    let written = |setting: &Setting| setting.fake.count("POST /upload") + setting.fake.count("PUT /upload");
+    let before = written(&setting);
+    store.put(OBJECT, &noise(17 * MB), &Straight).unwrap();
+    assert_eq!(written(&setting) - before, 2);
+    let (before, careful) = (written(&setting), Remembering { is_careful: true.into(), ..Remembering::default() });
+    store.put("packs/ab/other", &noise(17 * MB + 1), &careful).unwrap();
+    assert_eq!(written(&setting) - before, 1 + 18);
+}
+
+#[test]
 fn what_was_kept_is_not_sent_again() {
     let setting = Setting::owner();
     let bytes = noise(40 * MB);
@@ -112,7 +127,7 @@ fn a_hundred_random_faults_bring_everything_once_and_with_few_extra_bytes() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    let (mut total, mut faults) = (0, 0);
+    let (mut total, mut faults, course) = (0, 0, Remembering::default());
     for index in 0..25 {
         let bytes = noise(match index % 5 {
             0 => 100_000,
@@ -133,7 +148,7 @@ fn a_hundred_random_faults_bring_everything_once_and_with_few_extra_bytes() {
             setting.fake.plan(Plan::new(on, act).after(random(3) as u32));
             faults += 1;
         }
-        put_at_last(&setting, &object, &bytes, &Remembering::default()).unwrap();
+        put_at_last(&setting, &object, &bytes, &course).unwrap();
         is_there_once(&setting, &object, &bytes);
         total += bytes.len();
     }

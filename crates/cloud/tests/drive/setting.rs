@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lifeboat_cloud::Clouds;
 use lifeboat_engine::config::cloud::{self, Target};
@@ -75,12 +75,13 @@ impl Setting {
     }
 }
 
-/// Remembers a session, as the queue does, and may stop a put after some bytes.
+/// Remembers a session and that something was lost, as the queue does, and may stop a put after some bytes.
 #[derive(Default)]
 pub struct Remembering {
     pub session: Mutex<Option<Secret>>,
     pub sent: AtomicU64,
     pub stop_after: Option<u64>,
+    pub is_careful: AtomicBool,
 }
 
 impl Course for Remembering {
@@ -91,6 +92,14 @@ impl Course for Remembering {
     fn keep(&self, session: Option<&Secret>) -> Result<()> {
         *self.session.lock().unwrap() = session.cloned();
         Ok(())
+    }
+
+    fn is_careful(&self) -> bool {
+        self.is_careful.load(Ordering::Relaxed)
+    }
+
+    fn lost(&self) {
+        self.is_careful.store(true, Ordering::Relaxed);
     }
 
     fn send(&self, bytes: u64) -> Result<()> {

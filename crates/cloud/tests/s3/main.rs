@@ -15,6 +15,7 @@ mod server;
 mod words;
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lifeboat_cloud::s3::{Limits, S3};
 use lifeboat_engine::config::cloud;
@@ -51,11 +52,16 @@ pub fn said<T>(outcome: Result<T>) -> Fault {
 
 /// What a put has kept, as a ledger on disk has it.
 #[derive(Default)]
-pub struct Kept(Mutex<Option<Secret>>);
+pub struct Kept {
+    session: Mutex<Option<Secret>>,
+    pub is_careful: bool,
+    pub losses: AtomicU64,
+    pub reached: AtomicU64,
+}
 
 impl Kept {
     pub fn session(&self) -> Option<Secret> {
-        self.0.lock().unwrap().clone()
+        self.session.lock().unwrap().clone()
     }
 }
 
@@ -65,8 +71,20 @@ impl Course for Kept {
     }
 
     fn keep(&self, session: Option<&Secret>) -> Result<()> {
-        *self.0.lock().unwrap() = session.cloned();
+        *self.session.lock().unwrap() = session.cloned();
         Ok(())
+    }
+
+    fn is_careful(&self) -> bool {
+        self.is_careful
+    }
+
+    fn lost(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn reached(&self, bytes: u64) {
+        self.reached.fetch_max(bytes, Ordering::SeqCst);
     }
 }
 

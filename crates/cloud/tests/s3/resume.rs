@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use lifeboat_cloud::s3::Limits;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Store, Straight};
@@ -107,6 +109,55 @@ fn a_link_that_cuts_off_a_whole_object_gets_it_in_short_parts() {
     assert_eq!(tries, 1);
     assert_eq!(store(&server.url(), limits).get("packs/ab/ab1", 0, bytes.len()).unwrap(), bytes);
     assert_eq!(proxy.count("partNumber"), 4, "{:?}", proxy.requests());
+}
+
+#[test]
+fn where_something_was_lost_an_object_goes_in_short_parts() {
+    let server = Server::start();
+    let proxy = Proxy::before(&server.address, |_, _| Act::Pass);
+    let (bytes, careful) = (noise(16 << 20, 8), Kept { is_careful: true, ..Kept::default() });
+    store(&proxy.url(), Limits::default()).put("packs/ab/ab1", &bytes, &careful).unwrap();
+    assert_eq!(proxy.count("partNumber"), 4, "{:?}", proxy.requests());
+    assert_eq!(store(&server.url(), Limits::default()).get("packs/ab/ab1", 0, bytes.len()).unwrap(), bytes);
+    // What is cut off is told, so that the next one goes so, too.
+    let careful = Kept { is_careful: true, ..Kept::default() };
+    proxy.decide(|_, line| if line.contains("partNumber=2&") { Act::Cut(4 * MB) } else { Act::Pass });
+    said(store(&proxy.url(), Limits::default()).put("packs/ab/ab2", &bytes, &careful));
+    assert_eq!(careful.losses.load(Ordering::SeqCst), 1);
+    assert_eq!(careful.reached.load(Ordering::SeqCst), 5 * MB);
+}
+
+#[test]
+fn a_part_that_arrived_unheard_is_not_sent_again() {
+    let moto = Moto::start();
+    let proxy = Proxy::before(&moto.address(), |_, line| match line.contains("partNumber=2&") {
+        true => Act::Unheard,
+        false => Act::Pass,
+    });
+    let (bytes, kept) = (noise(17 << 20, 9), Kept::default());
+    said(store(&proxy.url(), PARTS).put("archives/a", &bytes, &kept));
+    proxy.decide(|_, _| Act::Pass);
+    store(&proxy.url(), PARTS).put("archives/a", &bytes, &kept).unwrap();
+    assert_eq!(proxy.count("partNumber=2&"), 1, "{:?}", proxy.requests());
+    assert_eq!(store(&moto.url(), PARTS).get("archives/a", 0, bytes.len()).unwrap(), bytes);
+}
+
+#[test]
+fn an_upload_whose_beginning_was_unheard_is_ended() {
+    let moto = Moto::start();
+    let proxy = Proxy::before(&moto.address(), |_, line| match line.starts_with("POST") && line.contains("?uploads") {
+        true => Act::Unheard,
+        false => Act::Pass,
+    });
+    let (bytes, careful) = (noise(11 << 20, 10), Kept { is_careful: true, ..Kept::default() });
+    // One store, which looks only once for what was forgotten: in moto every upload is old.
+    let store = store(&proxy.url(), PARTS);
+    said(store.put("archives/a", &bytes, &careful));
+    assert_eq!(moto.ask("POST", "/bucket/vault/archives/ab?uploads=", "").0, 200);
+    proxy.decide(|_, _| Act::Pass);
+    store.put("archives/a", &bytes, &careful).unwrap();
+    let (_, left) = moto.ask("GET", "/bucket?uploads=", "");
+    assert!(!left.contains("archives/a<") && left.contains("archives/ab<"), "{left}");
 }
 
 #[test]

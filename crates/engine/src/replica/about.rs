@@ -1,14 +1,13 @@
 //! `about.json`: a note about a vault at a target, for people, and for whoever looks after the others of the same target.
 //!
-//! Public facts only, because whoever may list the target reads it: how machine and app are called, how old the newest backup
-//! is, and how old it may be. It also names the root, by an id that says nothing: two roots do not write to one prefix.
+//! Public facts only, because whoever may list the target reads it: how machine and app are called, and how old the newest
+//! backup may be. It also names the root, by an id that says nothing: two roots do not write to one prefix.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::vault::checked_json;
 use crate::vault::place;
-use crate::watch::newest_good;
 use crate::{Result, schedule};
 
 /// Its name at a target, and in what somebody has downloaded from there.
@@ -28,10 +27,7 @@ pub struct About {
     pub root: Option<String>,
     pub host: String,
     pub app: String,
-    /// When the newest good backup was made, in milliseconds since the epoch.
-    #[serde(default)]
-    pub newest: Option<i64>,
-    /// Milliseconds that it may be old.
+    /// Milliseconds that the newest backup may be old. How old it is its name says, so this note is not written with each.
     pub patience: i64,
     /// When this was written.
     pub at: i64,
@@ -46,7 +42,6 @@ impl About {
             root,
             host: host(),
             app: app.unwrap_or_else(|| "app".into()),
-            newest: newest_good(&config.backup_dir, now).ok().flatten(),
             patience: schedule::patience(config, None, now),
             at: now,
         }

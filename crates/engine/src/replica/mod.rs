@@ -22,6 +22,7 @@
 //! | [`unneeded`] | since when packs are needed by no backup, where no ledger says it |
 //! | [`vaults`] | all vaults of a target, and which are late |
 //! | [`bandwidth`], [`patience`] | how fast, and how often |
+//! | `care.rs` | how much at a time, where something was lost |
 //! | [`turn`] | one process at a time |
 //! | [`standing`] | how the targets are, for whoever only looks |
 //!
@@ -41,6 +42,7 @@
 
 pub mod about;
 pub mod bandwidth;
+mod care;
 mod compare;
 pub mod expected;
 pub mod fetch;

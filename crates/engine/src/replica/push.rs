@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use super::bandwidth::Pace;
+use super::bandwidth::{Pace, sleep_until};
+use super::care::Care;
 use super::ledger::Ledger;
 use super::line::{Sent, send_all};
 use super::needs::{Asker, Needs};
@@ -52,6 +54,7 @@ pub struct Push<'a> {
     pub patience: Patience,
     pub control: &'a Control,
     pub tally: &'a Tally,
+    pub(super) care: Care,
     /// The root's id.
     pub root: Option<String>,
 }
@@ -101,6 +104,9 @@ impl Push<'_> {
         self.meet()?;
         let standing = lock(self.ledger).standing(self.name(), &self.identity)?.unwrap_or_default();
         let is_recent = |at: &i64| (0..COMPARE).contains(&(self.control.now() - at));
+        if standing.busy {
+            self.care.begin();
+        }
         let compares = standing.busy || standing.listed.filter(is_recent).is_none();
         if compares {
             self.compare()?;
@@ -331,8 +337,10 @@ impl Push<'_> {
 
     /// `content`: the hash of an object that may be replaced; any other of its name and size is the same.
     pub(super) fn put(&self, object: &str, body: &dyn crate::store::Body, content: Option<&str>) -> Result<()> {
+        let way = Way { push: self, object, reached: AtomicU64::new(0) };
         let mut has_failed = false;
-        let stored = self.retry(|| {
+        let mut attempt = || {
+            let _turn = self.care.turn();
             // What failed may have arrived all the same.
             if has_failed
                 && content.is_none()
@@ -340,15 +348,30 @@ impl Push<'_> {
             {
                 return Ok(stored);
             }
-            let stored = self.store.put(object, body, &Way { push: self, object });
+            let stored = self.store.put(object, body, &way);
             has_failed = stored.is_err();
             stored
+        };
+        let stored = self.retry(|| {
+            loop {
+                let before = way.reached.load(Ordering::Relaxed);
+                match attempt() {
+                    // What gets a little further each time gets there: it is not given up, and need not wait longer and longer.
+                    Err(Fault { kind: Kind::Transient { after: None }, .. })
+                        if way.reached.load(Ordering::Relaxed) > before =>
+                    {
+                        sleep_until(Instant::now() + self.patience.least, self.control)?;
+                    }
+                    outcome => return outcome,
+                }
+            }
         })?;
         if stored.size != body.size() || stored.object != object {
             let message = format!("{object} has {} bytes there, and {} here.", stored.size, body.size());
             return Err(Fault::new(Kind::Damaged, self.name(), message));
         }
         lock(self.ledger).arrived(self.name(), &stored, content, self.control.now())?;
+        self.care.arrived(stored.size);
         self.tally.uploaded.fetch_add(1, Ordering::Relaxed);
         self.tally.bytes.fetch_add(stored.size, Ordering::Relaxed);
         Ok(())
@@ -404,6 +427,8 @@ fn record(name: &BackupName) -> String {
 struct Way<'a> {
     push: &'a Push<'a>,
     object: &'a str,
+    /// Bytes of it that are there.
+    reached: AtomicU64,
 }
 
 impl Course for Way<'_> {
@@ -413,6 +438,18 @@ impl Course for Way<'_> {
 
     fn keep(&self, session: Option<&Secret>) -> Result<()> {
         Ok(lock(self.push.ledger).keep_session(self.push.name(), self.object, session)?)
+    }
+
+    fn is_careful(&self) -> bool {
+        self.push.care.is_on()
+    }
+
+    fn reached(&self, bytes: u64) {
+        self.reached.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    fn lost(&self) {
+        self.push.care.begin();
     }
 
     fn send(&self, bytes: u64) -> Result<()> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::bandwidth::{Bandwidth, Pace, sleep_until};
+use super::care::Care;
 use super::keep::DAY;
 use super::ledger::{Failure, Ledger};
 use super::patience::Patience;
@@ -150,6 +151,7 @@ impl Sync<'_> {
             patience: self.patience,
             control: self.control,
             tally: &shared.tally,
+            care: Care::default(),
             root: shared.root.clone(),
         };
         push.run()?;

@@ -163,6 +163,17 @@ pub trait Course: Send + Sync {
         Ok(())
     }
 
+    /// Was something lost lately? Then a put risks less at a time: it goes in short parts, where the service keeps each.
+    fn is_careful(&self) -> bool {
+        false
+    }
+
+    /// Bytes were sent, and are to be sent again: enough of them that shorter parts would have helped.
+    fn lost(&self) {}
+
+    /// So many bytes from the object's beginning are there, and a put that is tried again goes on behind them.
+    fn reached(&self, _bytes: u64) {}
+
     /// Asked before so many bytes are sent: waits where a limit of the bandwidth wants it, and fails with
     /// [`Kind::Cancelled`] where the put shall stop.
     fn send(&self, _bytes: u64) -> Result<()> {

@@ -6,6 +6,7 @@ mod support;
 
 mod doctor;
 mod faults;
+mod lossy;
 mod neighbours;
 mod remembered;
 mod retention;
