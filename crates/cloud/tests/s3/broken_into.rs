@@ -71,7 +71,12 @@ fn with_the_policy_of_the_guide_nothing_is_deleted_nor_tried_and_another_key_pru
     let (admin, admin_secret) = user(&moto, "pruner", all);
     // From now on every request is judged.
     assert_eq!(moto.ask("POST", "/moto-api/reset-auth", "0").0, 200);
-    let s3 = cloud::S3 { access_key_id: id.map(Secret::new), secret_access_key: secret, append_only: true, ..config(&moto.url()) };
+    let s3 = cloud::S3 {
+        access_key_id: id.map(Secret::new),
+        secret_access_key: secret,
+        append_only: true,
+        ..config(&moto.url())
+    };
     let root = bot();
     let server = engine(root.path(), &s3);
     let first = backup(&server);
@@ -87,7 +92,8 @@ fn with_the_policy_of_the_guide_nothing_is_deleted_nor_tried_and_another_key_pru
     let error = server.prune_target("s3", None, &PruneOptions::default(), &Control::silent()).unwrap_err();
     assert!(error.to_string().contains("appendOnly"), "{error}");
     // From a machine that has nothing but credentials: what no backup needs goes, in two steps, and all backups stay.
-    let s3 = cloud::S3 { access_key_id: admin.map(Secret::new), secret_access_key: admin_secret, ..config(&moto.url()) };
+    let s3 =
+        cloud::S3 { access_key_id: admin.map(Secret::new), secret_access_key: admin_secret, ..config(&moto.url()) };
     let vault = lifeboat_engine::vault::list_snapshots(&root.path().join("backups")).unwrap();
     let id = server.vaults("s3", &Control::silent()).unwrap().remove(0).prefix;
     let store = lifeboat_engine::store::Opener::open(&Clouds, &Target::S3(s3.clone()), &id).unwrap();

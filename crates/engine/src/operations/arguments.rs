@@ -73,8 +73,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_its_name() {
         let cases = [
-            (r#"{"op":"verify","with":{"options":{"deep":"yes"}}}"#, "`options.deep` must be a boolean, not string \"yes\"."),
-            (r#"{"op":"prune","with":{"options":{"dry":true}}}"#, "There is no `dry` in `options`. It takes one of `dryRun`"),
+            (
+                r#"{"op":"verify","with":{"options":{"deep":"yes"}}}"#,
+                "`options.deep` must be a boolean, not string \"yes\".",
+            ),
+            (
+                r#"{"op":"prune","with":{"options":{"dry":true}}}"#,
+                "There is no `dry` in `options`. It takes one of `dryRun`",
+            ),
             (r#"{"op":"pin","with":{}}"#, "The call needs `backup`."),
             (r#"{"op":"pin","with":{"backup":""}}"#, "`backup`: it must not be empty."),
             (r#"{"op":"createBackup","with":{"type":"YEARLY"}}"#, "`type` must be one of `MANUAL`"),

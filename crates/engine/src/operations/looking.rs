@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::arguments::{filled, filled_or_none};
 use super::{Call, Operation};
 use crate::report::{
-    BackupInfo, BackupRef, Diagnosis, DiffReport, HistoryFilter, Inspection, ItemFilter, ItemInfo, ListFilter, Run, Status,
-    VerifyOptions, VerifyReport, Version,
+    BackupInfo, BackupRef, Diagnosis, DiffReport, HistoryFilter, Inspection, ItemFilter, ItemInfo, ListFilter, Run,
+    Status, VerifyOptions, VerifyReport, Version,
 };
 use crate::{Error, Result};
 
@@ -99,9 +99,9 @@ impl Operation for Verify {
     fn run(&self, call: &Call<'_>) -> Result<VerifyReport> {
         let VerifyOptions { deep, target } = &self.options;
         match (target, &self.backup) {
-            (Some(_), Some(_)) => Err(Error::Config {
-                message: "A target is verified as a whole: name no backup with `target`.".into(),
-            }),
+            (Some(_), Some(_)) => {
+                Err(Error::Config { message: "A target is verified as a whole: name no backup with `target`.".into() })
+            }
             (Some(target), None) => call.engine.verify_target(target, *deep, call.control),
             (None, backup) => call.engine.verify(backup.as_deref(), *deep, call.control),
         }

@@ -33,7 +33,9 @@ impl Operation for Restore {
 
     fn run(&self, call: &Call<'_>) -> Result<RestoreResult> {
         if self.options.selective && self.options.items.is_empty() {
-            return Err(Error::Config { message: "A selective restore needs `items`: paths, globs or categories.".into() });
+            return Err(Error::Config {
+                message: "A selective restore needs `items`: paths, globs or categories.".into(),
+            });
         }
         call.engine.restore(&self.backup, &self.options, call.control)
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::arguments::filled;
 use super::{Call, Operation};
 use crate::Result;
-use crate::report::{Authorized, AuthorizeOptions, SyncOptions, SyncReport, VaultInfo};
+use crate::report::{AuthorizeOptions, Authorized, SyncOptions, SyncReport, VaultInfo};
 
 /// Brings everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits for that. What
 /// is there is not sent again, and what was cut off, also with its process, is gone on with. A scheduler that runs does so by

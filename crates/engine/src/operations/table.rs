@@ -130,7 +130,12 @@ mod tests {
     fn a_parameter_is_a_field_of_the_arguments() {
         for entry in TABLE {
             let schema = (entry.arguments)(&mut SchemaGenerator::default());
-            let fields: Vec<&String> = schema.get("properties").and_then(|all| all.as_object()).into_iter().flat_map(|all| all.keys()).collect();
+            let fields: Vec<&String> = schema
+                .get("properties")
+                .and_then(|all| all.as_object())
+                .into_iter()
+                .flat_map(|all| all.keys())
+                .collect();
             let mut parameters = entry.parameters.to_vec();
             parameters.sort_unstable();
             assert_eq!(fields, parameters, "{}", entry.name);

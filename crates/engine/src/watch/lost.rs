@@ -63,7 +63,9 @@ impl Lost {
                 scheduled: false,
                 news: News::inspection_failure("VERIFY", code, message),
             },
-            AnyOperation::Restore(Restore { backup, options }) if !options.dry_run => Lost::restore(&backup.to_string(), failure),
+            AnyOperation::Restore(Restore { backup, options }) if !options.dry_run => {
+                Lost::restore(&backup.to_string(), failure)
+            }
             AnyOperation::UndoRestore(UndoRestore { options }) if !options.dry_run => Lost::restore("undo", failure),
             AnyOperation::ApplyPendingRestore(_) => Lost::restore("pending", failure),
             _ => return None,

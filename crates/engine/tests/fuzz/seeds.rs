@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
+use lifeboat_engine::operations::{AnyOperation, Restore};
 use lifeboat_engine::path::RelPath;
 use lifeboat_engine::report::*;
 use lifeboat_engine::restore::journal::{Journal, Step};
 use lifeboat_engine::seal::keyring::Credentials;
-use lifeboat_engine::operations::{AnyOperation, Restore};
 use lifeboat_engine::supervise::protocol::Request;
 use lifeboat_engine::vault::Vault;
 use lifeboat_engine::vault::name::BackupName;
@@ -160,9 +160,7 @@ fn journal(dir: &Path) -> Vec<u8> {
 }
 
 fn request(config: &Config) -> Request {
-    let operation = AnyOperation::Restore(Restore {
-        backup: BackupRef::Name("latest".into()),
-        options: RestoreOptions::default(),
-    });
+    let operation =
+        AnyOperation::Restore(Restore { backup: BackupRef::Name("latest".into()), options: RestoreOptions::default() });
     Request { config: config.clone(), environment: Default::default(), key: None, operation }
 }

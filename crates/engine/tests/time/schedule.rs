@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Mutex;
 
-use lifeboat_engine::report::*;
 use lifeboat_engine::operations::{AnyOperation, RunDue};
+use lifeboat_engine::report::*;
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::vault::lock::Lock;
 use lifeboat_engine::watch::lost::lost;
