@@ -29,6 +29,7 @@ pub mod shelf;
 pub mod snapshot;
 pub mod strangers;
 pub mod sweep;
+pub mod tally;
 mod usage;
 pub mod writer;
 
