@@ -10,14 +10,16 @@ const { REPO, assertSame, botWithBackups, describe, lifeboat, run } = require('.
 
 const PYTHON = path.join(REPO, 'target/tools', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
 
-for (const how of ['passphrase', 'key file', 'none']) {
-  test(`a reader that knows nothing but the page restores every backup (${how})`, (t) => {
+for (const how of ['passphrase', 'key file']) {
+  test(`a reader that knows nothing but the page restores every byte (${how})`, (t) => {
     if (!fs.existsSync(PYTHON)) {
       assert.ok(!process.env.CI, 'target/tools is not there: .ci/run makes it')
       return t.skip('target/tools is not there: .ci/run makes it')
     }
     const bot = botWithBackups(`page-${how.replace(' ', '-')}`, how)
-    for (const [n, backup] of [...bot.backups, 'latest'].entries()) {
+    const page = fs.readFileSync(path.join(bot.vault, 'format.md'))
+    assert.ok(page.equals(fs.readFileSync(path.join(REPO, 'docs/format.md'))), 'the page lies in each vault')
+    for (const [n, backup] of [bot.backups[0], 'latest'].entries()) {
       const [one, two] = [path.join(bot.base, `engine-${n}`), path.join(bot.base, `python-${n}`)]
       lifeboat(bot, 'restore', backup, '--to', one, '--allow-outside-links')
       const result = run(PYTHON, [path.join(__dirname, 'reader.py'), bot.vault, backup, two], { env: bot.env })
@@ -26,9 +28,3 @@ for (const how of ['passphrase', 'key file', 'none']) {
     }
   })
 }
-
-test('each vault has the page in it', () => {
-  const bot = botWithBackups('with-page', 'none')
-  const page = fs.readFileSync(path.join(bot.vault, 'format.md'))
-  assert.ok(page.equals(fs.readFileSync(path.join(REPO, 'docs/format.md'))))
-})

@@ -6,19 +6,16 @@ const { test } = require('node:test')
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { PASSPHRASE, assertSame, describe, lifeboat, makeFolder, recover, scratch } = require('./varied-bot.js')
+const { assertSame, describe, lifeboat, makeFolder, noise, recover, scratch } = require('./varied-bot.js')
 
-/** A bot with a backup, and the names of all objects of its vault. */
-function bot(name) {
+/** A bot with a backup, and the names of all objects of its vault. `fill`: what is in it. */
+function bot(name, fill = () => {}) {
   const base = path.join(scratch, name)
-  const bot = {
-    base,
-    root: path.join(base, 'bot'),
-    vault: path.join(base, 'vault'),
-    env: { BACKUP_PASSPHRASE: PASSPHRASE }
-  }
-  fs.mkdirSync(bot.root, { recursive: true })
-  makeFolder(bot.root)
+  const bot = { base, root: path.join(base, 'bot'), vault: path.join(base, 'vault'), env: {} }
+  fs.mkdirSync(path.join(bot.root, 'config'), { recursive: true })
+  fs.writeFileSync(path.join(bot.root, 'config/backup-config.json'), '{"encryption":false}')
+  fs.writeFileSync(path.join(bot.root, 'photo.jpg'), noise(300_000))
+  fill(bot.root)
   bot.backup = lifeboat(bot, 'backup').backup
   bot.download = path.join(base, 'download')
   fs.mkdirSync(bot.download)
@@ -47,7 +44,7 @@ function assertComesBack(bot) {
 }
 
 test('a vault that was downloaded in pieces, with other names, gives everything back', () => {
-  const one = bot('pieces')
+  const one = bot('pieces', makeFolder)
   const { download, objects } = one
   for (const [n, name] of objects.entries()) {
     const [, stem, ending = ''] = /^(.*?)(\.json)?$/.exec(name)
@@ -79,9 +76,7 @@ test('a flat folder of all files does, with what a system and a browser lay besi
 test('of two vaults in a folder it is said which they are and what to do', () => {
   const one = bot('two')
   download(one, (name) => `one/${name}`)
-  const other = { ...one, vault: path.join(one.base, 'other'), env: { BACKUP_PASSPHRASE: PASSPHRASE } }
-  lifeboat(other, 'init', '--adopt')
-  fs.cpSync(other.vault, path.join(one.download, 'two'), { recursive: true })
+  download(bot('two-other'), (name) => `two/${name}`, one.download)
   const result = recover(one, ['--vault', one.download])
   assert.equal(result.status, 1)
   for (const folder of ['one', 'two'])
