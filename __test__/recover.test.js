@@ -105,8 +105,12 @@ function smallBot(name) {
   return bot
 }
 
+let asked
+/** One that tests only open. */
+const askedBot = () => (asked ??= smallBot('asked'))
+
 test('the passphrase is read from stdin where there is none in the environment', () => {
-  const bot = smallBot('asked')
+  const bot = askedBot()
   const result = recover(bot, [], { env: {}, input: `${PASSPHRASE}\n` })
   assert.equal(result.status, 0, result.stderr.toString())
   assert.ok(result.stdout.toString().startsWith(bot.backup))
@@ -127,7 +131,7 @@ test('it says where a key file would do as well', () => {
 
 test('on a terminal nothing of the passphrase shows, not even what is typed at once', { skip: !unix }, (t) => {
   if (run('python3', ['--version']).status !== 0) return t.skip('python3 gives the terminal')
-  const bot = smallBot('terminal')
+  const bot = askedBot()
   // It types as soon as the first letter of the question is there, and prints all that the terminal shows.
   const typist = `
 import os, pty, sys
