@@ -216,7 +216,7 @@ fn miscounted(words: &str, change: impl FnOnce(&mut Snapshot)) {
     let damage: Vec<_> = report.damaged.iter().map(|damage| (damage.object.clone(), damage.message.clone())).collect();
     assert_eq!(damage.len(), 1, "{damage:?}");
     assert!(damage[0].0 == format!("snapshots/{backup}") && damage[0].1.contains(words), "{damage:?}");
-    assert_eq!(report.damaged[0].backups, [backup.clone()]);
+    assert_eq!(report.damaged[0].backups, std::slice::from_ref(&backup));
     let before = tree(&bot.root());
     let error = bot.try_restore(&backup, &[]).unwrap_err();
     assert!(error.code() == "E_CORRUPT" && error.to_string().contains(words), "{error}");
