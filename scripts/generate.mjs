@@ -39,7 +39,7 @@ function comment(lines, indent) {
 }
 
 /** `export function verify(backup?: string, options?: VerifyOptions & Watched): Promise<VerifyReport>` */
-function declared({ name, parameters, arguments: { description, properties = {}, required = [] }, answer }, as) {
+function declared({ name, parameters, arguments: { properties = {}, required = [] }, answer }, as) {
   const given = parameters.map((parameter) => {
     const type = typeOf(properties[parameter])
     const isOptional = !required.includes(parameter)

@@ -27,6 +27,7 @@ use crate::vault::name::BackupName;
 use crate::vault::pack::{PackCipher, PackId};
 use crate::vault::reader::Reader;
 use crate::vault::snapshot::{self, Snapshot};
+use crate::vault::tally::Tally;
 use crate::{Control, Error, Result};
 
 /// What is wrong with the vault's objects, by object.
@@ -162,6 +163,12 @@ pub fn packs_of(vault: &Vault, backups: &[BackupName]) -> Result<HashSet<PackId>
 /// An object and what is wrong with it.
 type Fault = (String, String);
 
+/// What is wrong with a chunk of an item list or with what it names, and what it holds; `None` where it cannot be read.
+struct Checked {
+    faults: Vec<Fault>,
+    tally: Option<Tally>,
+}
+
 /// Checks that everything a backup names is there and whole.
 struct ListCheck {
     reader: Reader,
@@ -169,7 +176,7 @@ struct ListCheck {
     damaged: HashSet<(PackId, u32)>,
     lost: HashSet<ChunkId>,
     /// By chunk of an item list: most backups share most of theirs.
-    checked: HashMap<ChunkId, Arc<[Fault]>>,
+    checked: HashMap<ChunkId, Arc<Checked>>,
 }
 
 impl ListCheck {
@@ -188,22 +195,32 @@ impl ListCheck {
                 return Ok(0);
             }
         };
+        let mut tally = Some(Tally::default());
         for id in &snapshot.list.chunks {
-            for (object, message) in self.list_chunk(*id, &object)?.iter() {
+            let checked = self.list_chunk(*id, &object)?;
+            for (object, message) in &checked.faults {
                 findings.hurts(object, message, name);
             }
+            tally = tally.zip(checked.tally).map(|(mut tally, part)| {
+                tally.add(part);
+                tally
+            });
+        }
+        if let Some(difference) = tally.and_then(|tally| tally.difference(&snapshot)) {
+            findings.hurts(&object, &difference, name);
         }
         Ok(std::fs::metadata(vault.dir().join(&object)).map_or(0, |metadata| metadata.len()))
     }
 
-    fn list_chunk(&mut self, id: ChunkId, snapshot: &str) -> Result<Arc<[Fault]>> {
-        if let Some(faults) = self.checked.get(&id) {
-            return Ok(faults.clone());
+    fn list_chunk(&mut self, id: ChunkId, snapshot: &str) -> Result<Arc<Checked>> {
+        if let Some(checked) = self.checked.get(&id) {
+            return Ok(checked.clone());
         }
-        let mut faults = BTreeSet::new();
+        let (mut faults, mut tally) = (BTreeSet::new(), None);
         match read_list(&mut self.reader, id) {
-            Ok(named) => {
-                for id in named {
+            Ok(listed) => {
+                tally = Some(listed.tally);
+                for id in listed.named {
                     faults.extend(self.chunk(id)?);
                 }
             }
@@ -212,9 +229,9 @@ impl ListCheck {
                 faults.insert(fault(error, snapshot)?);
             }
         }
-        let faults: Arc<[Fault]> = faults.into_iter().collect();
-        self.checked.insert(id, faults.clone());
-        Ok(faults)
+        let checked = Arc::new(Checked { faults: faults.into_iter().collect(), tally });
+        self.checked.insert(id, checked.clone());
+        Ok(checked)
     }
 
     fn note_if_lost(&mut self, id: ChunkId) -> Result<()> {
@@ -247,8 +264,8 @@ impl ListCheck {
         for name in backups {
             let Ok(snapshot) = Snapshot::read(vault, name) else { continue };
             for list in &snapshot.list.chunks {
-                let named = read_list(&mut self.reader, *list).unwrap_or_default();
-                for id in named.into_iter().chain([*list]) {
+                let listed = read_list(&mut self.reader, *list).unwrap_or_default();
+                for id in listed.named.into_iter().chain([*list]) {
                     packs.extend(lock(&self.catalog).places(id)?.into_iter().map(|place| place.pack));
                 }
             }
@@ -279,17 +296,28 @@ fn fault(error: Error, snapshot: &str) -> Result<Fault> {
     }
 }
 
-/// The chunks that the items of one list chunk name.
-fn read_list(reader: &mut Reader, id: ChunkId) -> Result<HashSet<ChunkId>> {
-    let mut named = HashSet::new();
-    for item in list::parse(&reader.get(id)?, false)? {
+/// What one chunk of an item list says.
+#[derive(Default)]
+struct Listed {
+    /// The chunks that its items name.
+    named: HashSet<ChunkId>,
+    tally: Tally,
+}
+
+fn read_list(reader: &mut Reader, id: ChunkId) -> Result<Listed> {
+    let mut listed = Listed::default();
+    let chunk = reader.get(id)?;
+    listed.tally.list = chunk.len() as u64;
+    for item in list::parse(&chunk, false)? {
         item.rel_path()?;
-        named.extend(item.named_chunks());
+        item.check_sides()?;
+        listed.tally.item(&item);
+        listed.named.extend(item.named_chunks());
         for id in &item.lists {
-            named.extend(list::ids(&reader.get(*id)?)?);
+            listed.named.extend(list::ids(&reader.get(*id)?)?);
         }
     }
-    Ok(named)
+    Ok(listed)
 }
 
 /// What reading packs from end to end found.

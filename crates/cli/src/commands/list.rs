@@ -1,10 +1,13 @@
-//! `lifeboat list`: the backups, newest first.
+//! `lifeboat list`: the backups, newest first, and which records cannot be read.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use indicatif::HumanCount;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::{BackupInfo, ListFilter};
+use lifeboat_engine::vault::name::BackupName;
+use lifeboat_engine::vault::{self, snapshot};
 use lifeboat_engine::zone::Zone;
 
 use crate::args::ListArgs;
@@ -19,11 +22,34 @@ pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     let zone = session.zone()?;
     let since = args.since.as_ref().map(|since| since.since(&zone)).transpose()?;
     let filter = ListFilter { kind: args.kind, since, ..ListFilter::default() };
-    let mut backups = session.engine(Vault::MustExist, |engine| engine.list_backups(&filter))?;
+    let (mut backups, unreadable) = session.engine(Vault::MustExist, |engine| {
+        let dir = &engine.config().backup_dir;
+        // Listed before: what is made meanwhile is missing nowhere, and what is pruned meanwhile is gone.
+        let names = vault::list_snapshots(dir)?;
+        let backups = engine.list_backups(&filter)?;
+        let listed: HashSet<&str> = backups.iter().map(|one| one.backup.as_str()).collect();
+        let is_lost = |name: &BackupName| {
+            filter.takes(name.kind(), name.millis())
+                && !listed.contains(name.as_str())
+                && dir.join(snapshot::object(name)).exists()
+        };
+        let unreadable: Vec<BackupName> = names.into_iter().filter(is_lost).collect();
+        Ok((backups, unreadable))
+    })?;
     let all = backups.len();
     backups.truncate(most(args, session.output.is_on_screen()));
     let filtered = args.kind.is_some() || args.since.is_some();
-    session.output.result(&backups, |out| show(out, &backups, filtered, &zone, session))?;
+    session.output.result(&backups, |out| match unreadable.is_empty() || all > 0 {
+        true => show(out, &backups, filtered, &zone, session),
+        false => Ok(()),
+    })?;
+    for name in &unreadable {
+        let verify = shell::command(&session.typed_again("verify"));
+        let message =
+            format!("The record of {name} cannot be read, so it is not listed. What is wrong with it: {verify}");
+        session.output.remark(&message);
+        session.output.alarm(&message);
+    }
     if backups.len() < all {
         let older = count((all - backups.len()) as u64, "older backup is", "older backups are");
         session

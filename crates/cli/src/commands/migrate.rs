@@ -24,7 +24,7 @@ pub struct MigrateArgs {
     pub from: PathBuf,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Of a target that has several vaults, the one of this id.
+    /// Of a target or a download that has several vaults, the one of this id.
     #[arg(long, value_name = "ID")]
     pub vault_id: Option<String>,
     /// This backup instead of the newest.

@@ -1,4 +1,5 @@
-//! `lifeboat adopt` and `lifeboat accept`: whose a vault is, and which backup is right.
+//! `lifeboat adopt` and `lifeboat accept`: whose a vault is, and which backup is right; and what `lifeboat list` says of one that
+//! cannot be read.
 
 use std::fs;
 
@@ -55,4 +56,31 @@ fn a_suspicious_backup_is_told_everywhere_until_it_is_accepted() {
     assert!(!texts(&mut bot.lifeboat(["list"]), 0).0.contains("suspicious"));
     document(&mut bot.lifeboat(["prune", "--json"]), 0);
     document(&mut bot.lifeboat(["backup", "--json"]), 0);
+}
+
+#[test]
+fn a_backup_whose_record_cannot_be_read_is_told_where_it_would_be_listed() {
+    let bot = Bot::new();
+    let (lost, whole) = (bot.backup(), bot.backup());
+    let record = bot.vault().join("snapshots").join(&lost);
+    let mut bytes = fs::read(&record).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&record, bytes).unwrap();
+    // Nobody remembers what it said.
+    for file in fs::read_dir(bot.vault()).unwrap().map(|entry| entry.unwrap()) {
+        if file.file_name().to_string_lossy().starts_with("catalog.sqlite") {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+    for arguments in [vec!["list"], vec!["list", "--quiet"]] {
+        let (out, err) = texts(bot.lifeboat([]).args(&arguments), 0);
+        assert!(!out.contains(&lost), "{out}");
+        assert!(err.contains(&lost) && err.contains("verify"), "{err}");
+        assert!(!err.contains(&whole), "{err}");
+    }
+    let (_, err) = texts(&mut bot.lifeboat(["list", "--type", "DAILY"]), 0);
+    assert!(!err.contains(&lost), "{err}");
+    fs::remove_file(bot.vault().join("snapshots").join(&whole)).unwrap();
+    let (out, err) = texts(&mut bot.lifeboat(["list"]), 0);
+    assert!(!out.contains("no backup yet") && err.contains(&lost), "{out}{err}");
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::origin::Origin;
 use super::place::same_place;
+use super::remote::Remote;
 use super::settings::Settings;
 use super::survey::Survey;
 use super::{Migration, Source};
@@ -11,8 +12,13 @@ use crate::config::{DEFAULT_FILE, PASSPHRASE_FILE};
 use crate::owner;
 use crate::path::in_shell;
 use crate::report::*;
+use crate::restore::source::sources;
+use crate::vault::Vault;
 use crate::vault::name::BackupName;
-use crate::{Config, Error};
+use crate::{Config, Error, Result, restore};
+
+/// So many backups are looked at for one that is whole.
+const LOOKED_AT: usize = 20;
 
 impl Migration<'_> {
     /// What does not fit on this machine, or is not as good as it might seem.
@@ -60,6 +66,11 @@ impl Migration<'_> {
                 lost.name
             );
             warn(Path::new("package.json"), message);
+        }
+        if let Origin::Remote(Remote { name, hint: Some(hint), .. }) = origin
+            && !hint.is_empty()
+        {
+            warn(Path::new(name), format!("There may be newer backups than those that were found.{hint}"));
         }
         if owner::may_give() && !has_owner {
             for uid in survey.users().into_iter().filter(|uid| !owner::is_known(*uid)).take(3) {
@@ -110,30 +121,74 @@ pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport, conf
     steps
 }
 
-/// Damage is no reason to give up: says what else can be done.
-pub fn advise(error: Error, origin: &Origin, name: &BackupName) -> Error {
-    match (error, origin) {
-        (Error::Corrupt { object, detail, backups }, Origin::Vault(vault)) => Error::Corrupt {
-            object,
-            detail: format!(
-                "{detail}. Nothing was put into the new root. If there is another copy of the vault, use that. Else choose \
-                 an older backup (`lifeboat --vault {vault} list`, --backup NAME), or write out what is whole: \
-                 `lifeboat --vault {vault} restore {name} --salvage --to DIR`",
-                vault = vault.display()
-            ),
-            backups,
-        },
-        (Error::Corrupt { object, detail, backups }, Origin::Remote(remote)) => Error::Corrupt {
-            object,
-            detail: format!(
-                "{detail}. Nothing was put into the new root. {} has it damaged: try another target, or choose an older backup \
-                 (--backup NAME)",
-                remote.name
-            ),
-            backups,
-        },
-        (other, _) => other,
+/// Damage is no reason to give up: says what is lost of this backup, and what else can be done.
+pub fn advise(error: Error, origin: &Origin, vault: &Vault, name: &BackupName) -> Error {
+    // Of an archive there is no other backup, and no other copy is known.
+    if matches!(origin, Origin::Archive(_)) {
+        return error;
     }
+    let Error::Corrupt { object, detail, backups } = error else { return error };
+    let detail = format!("{detail}. Nothing was put into the new root.");
+    let detail = match origin {
+        Origin::Vault(place) => {
+            let place = in_shell(place);
+            format!(
+                "{detail} {}If there is another copy of the vault, use that. Else choose an older backup ({}`lifeboat --vault \
+                 {place} list`), or write out what is whole: `lifeboat --vault {place} restore {name} --salvage --to DIR`",
+                lost(vault, name),
+                other(vault, name)
+            )
+        }
+        Origin::Remote(Remote { name: folder, hint: Some(hint), .. }) => format!(
+            "{detail} {}Something is missing or damaged in {folder}: download that again.{hint} Or choose an older backup \
+             ({}`--backup NAME`), or write out what is whole with the recover.mjs of any vault: `node recover.mjs --vault {folder} {name} DIR`",
+            lost(vault, name),
+            other(vault, name),
+            folder = in_shell(Path::new(folder)),
+        ),
+        Origin::Remote(remote) => format!(
+            "{detail} {} has it damaged: try another target, or choose an older backup (--backup NAME)",
+            remote.name
+        ),
+        Origin::Archive(_) => detail,
+    };
+    Error::Corrupt { object, detail, backups }
+}
+
+/// How much of a backup leans on what is not there; empty where that cannot be told.
+fn lost(vault: &Vault, name: &BackupName) -> String {
+    match missing(vault, name) {
+        Ok((lost, _)) if lost.iter().any(|lost| lost.path.is_empty()) => {
+            format!("Of {name} not even the item list is whole. ")
+        }
+        Ok((lost, all)) if !lost.is_empty() => {
+            format!("Of the {all} items of {name}, {} cannot be had. ", lost.len())
+        }
+        _ => String::new(),
+    }
+}
+
+/// The newest other backup that has all it needs, as something to type.
+fn other(vault: &Vault, name: &BackupName) -> String {
+    let mut names = vault.names_or_look().unwrap_or_default();
+    names.retain(|other| other != name && other.kind() != BackupType::Safety);
+    let found = names
+        .into_iter()
+        .rev()
+        .take(LOOKED_AT)
+        .find(|other| missing(vault, other).is_ok_and(|(lost, _)| lost.is_empty()));
+    found.map_or(String::new(), |other| format!("the newest with all its packs is `--backup {other}`; "))
+}
+
+/// What of a backup a pack is missing for, and how many items it has. Content is not read.
+fn missing(vault: &Vault, name: &BackupName) -> Result<(Vec<Warning>, u64)> {
+    let mut sources = sources(vault, &BackupRef::Name(name.to_string()), &RestoreOptions::default())?;
+    let mut lost = Vec::new();
+    let mut survey = restore::source::Survey { vault, allows: &|_, _| true, lost: Some(&mut lost) };
+    for source in &mut sources {
+        survey.run(source, |_, _| Ok(()))?;
+    }
+    Ok((lost, sources.first().map_or(0, |source| source.snapshot.items)))
 }
 
 /// The root is there: that must not get lost in an error about the history.

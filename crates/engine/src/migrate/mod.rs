@@ -86,7 +86,7 @@ impl Migration<'_> {
         // The vault's own place is refused by the restore.
         let taken = inside(origin.path(), &config.root).filter(|_| !same_place(origin.path(), &config.backup_dir));
         let survey = Survey::of(&source.vault, &source.snapshot, taken.as_deref(), self.control)
-            .map_err(|error| advise(error, &origin, &source.name))?;
+            .map_err(|error| advise(error, &origin, &source.vault, &source.name))?;
         let place = self.place(&source, &survey)?;
         let config = Config { backup_dir: place.clone(), ..config.clone() };
         let is_there = same_place(source.vault.dir(), &place);
@@ -108,7 +108,8 @@ impl Migration<'_> {
                 root.keep();
                 source.vault = remote.bring_needed(&source, &place, self.control)?;
             }
-            self.restore(&source, &config, is_there).map_err(|error| advise(error, &origin, &source.name))?;
+            self.restore(&source, &config, is_there)
+                .map_err(|error| advise(error, &origin, &source.vault, &source.name))?;
             root.keep();
         }
         let mut report = MigrateReport {
@@ -210,7 +211,7 @@ impl Migration<'_> {
                 ),
             });
         }
-        let snapshot = Snapshot::read(&vault, &name).map_err(|error| advise(error, origin, &name))?;
+        let snapshot = Snapshot::read(&vault, &name).map_err(|error| advise(error, origin, &vault, &name))?;
         Ok(Source { vault, name, snapshot })
     }
 

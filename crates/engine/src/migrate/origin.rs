@@ -1,5 +1,6 @@
 //! What `--from` names: a vault, a folder that holds one, or an archive.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::remote::Remote;
@@ -8,7 +9,8 @@ use crate::config::DEFAULT_FILE;
 use crate::config::cloud::Target;
 use crate::error::IoContext;
 use crate::store::Opener;
-use crate::vault::{Vault, durable, place};
+use crate::store::downloaded::{Download, is_renamed, is_zip_name};
+use crate::vault::{Vault, description, durable, place};
 use crate::{Control, Error, Result};
 
 /// A configuration is a page of text.
@@ -34,15 +36,15 @@ pub enum From<'a> {
 }
 
 impl Origin {
-    /// `vault`: of a target that has several vaults, the id of the one that is meant.
+    /// `vault`: of a target or a download that has several vaults, the id of the one that is meant.
     pub fn find(from: From<'_>, vault: Option<&str>, opener: &dyn Opener, control: &Control) -> Result<Origin> {
         match from {
-            From::Path(path) => Origin::at(path, control),
+            From::Path(path) => Origin::at(path, vault, control),
             From::Target(target) => Remote::of_target(opener, target, vault, control).map(Origin::Remote),
         }
     }
 
-    fn at(from: &Path, control: &Control) -> Result<Origin> {
+    fn at(from: &Path, vault: Option<&str>, control: &Control) -> Result<Origin> {
         let from = std::path::absolute(from).at("using", from)?;
         let metadata = match std::fs::metadata(&from) {
             Ok(metadata) => metadata,
@@ -56,15 +58,21 @@ impl Origin {
             let is_description = from.file_name().is_some_and(|name| name == "vault.json");
             return match from.parent().filter(|_| is_description) {
                 Some(vault) => Ok(Origin::Vault(vault.to_path_buf())),
+                None if is_zip_name(&from) => Err(zipped(&from)),
                 None => Ok(Origin::Archive(from)),
             };
         }
         let places = places(&from);
-        if let Some(vault) = places.iter().find(|place| Vault::exists(place) && is_tidy(place)) {
-            return Ok(Origin::Vault(vault.canonicalize().at("reading", vault)?));
+        let is_meant = |place: &Path| vault.is_none_or(|vault| id_of(place).is_some_and(|id| id == vault));
+        if let Some(place) = places.iter().find(|place| Vault::exists(place) && is_tidy(place) && is_meant(place)) {
+            return Ok(Origin::Vault(place.canonicalize().at("reading", place)?));
         }
-        if let Some(remote) = Remote::downloaded(&from, control)? {
+        if let Some(remote) = Remote::downloaded(&from, vault, control)? {
             return Ok(Origin::Remote(remote));
+        }
+        // What is damaged is told when it is opened.
+        if let Some(place) = places.iter().find(|place| Vault::exists(place) && vault.is_none()) {
+            return Ok(Origin::Vault(place.clone()));
         }
         if let Some(remains) = places.iter().find(|place| place.join("packs").is_dir()) {
             return Err(Error::corrupt(
@@ -98,11 +106,32 @@ impl Origin {
 /// No browser had to find another name for a pack or a record, because it had one of that name already.
 fn is_tidy(vault: &Path) -> bool {
     let has_twin = |folder: &Path| {
-        durable::names(folder).unwrap_or_default().iter().any(|name| name.as_encoded_bytes().ends_with(b")"))
+        durable::names(folder).unwrap_or_default().iter().any(|name| name.to_str().is_some_and(is_renamed))
     };
+    let is_description =
+        |name: &OsString| name.to_str().is_some_and(|name| name.starts_with("vault") && is_renamed(name));
     let packs = durable::list(&vault.join("packs")).unwrap_or_default();
     !packs.iter().any(|folder| has_twin(folder))
         && !["packs", "snapshots", "keys"].iter().any(|one| has_twin(&vault.join(one)))
+        && !durable::names(vault).unwrap_or_default().iter().any(is_description)
+        // One flat folder of all files.
+        && ["packs", "keys"].iter().all(|part| vault.join(part).is_dir())
+}
+
+/// The id of the vault in this folder, if its description is whole.
+fn id_of(vault: &Path) -> Option<String> {
+    let bytes = durable::read_small(&vault.join(description::FILE), description::MAX_LEN).ok()?;
+    description::id_in(&bytes).ok()
+}
+
+fn zipped(file: &Path) -> Error {
+    Error::NotFound {
+        message: format!(
+            "{} is a zip, and is not read as one. Unpack it, and all its other parts (-001, -002, …), into one folder, and name \
+             that folder.",
+            file.display()
+        ),
+    }
 }
 
 /// Where a vault may lie if somebody names this folder: itself, or as a root's.
@@ -142,8 +171,9 @@ fn nothing_in(folder: &Path, elsewhere: Option<&Path>) -> Result<Error> {
     };
     Ok(Error::NotFound {
         message: format!(
-            "There is no vault in {}: neither vault.json nor backups/vault.json. {hint}",
-            folder.display()
+            "There is no vault in {}: neither vault.json nor backups/vault.json. {hint}{}",
+            folder.display(),
+            Download::look(folder).hint()
         ),
     })
 }

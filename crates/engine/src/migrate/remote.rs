@@ -14,7 +14,7 @@ use crate::replica::fetch::{self, Fetch, read_description};
 use crate::replica::patience::patiently;
 use crate::replica::whole::bring;
 use crate::seal::keyring::Credentials;
-use crate::store::downloaded::Downloaded;
+use crate::store::downloaded::Download;
 use crate::store::folder::Folder;
 use crate::store::{Fault, Kind, Opener, Store};
 use crate::vault::elsewhere::Elsewhere;
@@ -33,6 +33,8 @@ type Sites = Vec<(String, Arc<dyn Store>)>;
 pub struct Remote {
     /// What it is called.
     pub name: String,
+    /// Of a download: why something may be missing, and what to do about it.
+    pub hint: Option<String>,
     /// Holds `vault.json` and the keys.
     shell: tempfile::TempDir,
     sites: Sites,
@@ -49,26 +51,15 @@ impl Remote {
         Remote::of(target.name().to_owned(), vec![(target.name().to_owned(), store)], control)
     }
 
-    /// What lies in this folder, whatever was made of the names; `None`: no vault does.
-    pub fn downloaded(folder: &Path, control: &Control) -> Result<Option<Remote>> {
-        let stores = Downloaded::find(folder);
-        let described: Vec<String> = stores
-            .iter()
-            .filter_map(|store| read_description(store, control).ok())
-            .filter_map(|bytes| description::id_in(&bytes).ok())
-            .collect();
-        let Some(first) = described.first() else { return Ok(None) };
-        if let Some(other) = described.iter().find(|other| *other != first) {
-            return Err(Error::NotFound {
-                message: format!(
-                    "{} holds more than one vault ({first}, {other}). Name the folder of one of them.",
-                    folder.display()
-                ),
-            });
-        }
+    /// What lies in this folder, whatever was made of the names: the vault that is there, or the one of this id. `None`: no vault
+    /// does.
+    pub fn downloaded(folder: &Path, vault: Option<&str>, control: &Control) -> Result<Option<Remote>> {
+        let found = Download::look(folder);
+        let Some(id) = choose(&found, folder, vault)? else { return Ok(None) };
         let name = folder.display().to_string();
         let site = |(at, store)| (format!("{name} {at}"), Arc::new(store) as Arc<dyn Store>);
-        Remote::of(name.clone(), stores.into_iter().enumerate().map(site).collect(), control).map(Some)
+        let sites = found.stores(&id).into_iter().enumerate().map(site).collect();
+        Remote::of(name.clone(), sites, control).map(|remote| Some(Remote { hint: Some(found.hint()), ..remote }))
     }
 
     fn of(name: String, sites: Sites, control: &Control) -> Result<Remote> {
@@ -105,7 +96,7 @@ impl Remote {
                 }
             }
         }
-        Ok(Remote { name, shell, sites })
+        Ok(Remote { name, hint: None, shell, sites })
     }
 
     pub fn path(&self) -> &Path {
@@ -202,6 +193,47 @@ fn bring_all(
     })
 }
 
+/// Which of the vaults in a download is meant; `None` where there is none. `E_NOT_FOUND` with what to type where there are several.
+fn choose(found: &Download, folder: &Path, wanted: Option<&str>) -> Result<Option<String>> {
+    let folder = folder.display();
+    if let Some(mixed) = found.mixed() {
+        return Err(Error::NotFound {
+            message: format!(
+                "The files of several vaults lie together in {}, and nobody can tell which are whose. Download the folder of each \
+                 vault by itself, and name that.",
+                mixed.display()
+            ),
+        });
+    }
+    let mut ids = found.vaults.keys();
+    match (ids.next(), ids.next(), wanted) {
+        (None, ..) => return Ok(None),
+        (Some(only), None, None) => return Ok(Some(only.clone())),
+        (.., Some(wanted)) if found.vaults.contains_key(wanted) => return Ok(Some(wanted.to_owned())),
+        _ => {}
+    }
+    let lines: Vec<String> = found
+        .vaults
+        .iter()
+        .map(|(id, homes)| {
+            let (backups, newest) = found.backups(id);
+            let home = homes.first().map(|home| home.display().to_string()).unwrap_or_default();
+            line(id, backups as u64, newest.as_ref()) + &format!(" in {home}")
+        })
+        .collect();
+    let message = match wanted {
+        None => format!("{folder} has {} vaults. Say which one: {}.", lines.len(), lines.join(", or ")),
+        Some(wanted) => format!("{folder} has no vault {wanted}. It has: {}.", lines.join(", and ")),
+    };
+    Err(Error::NotFound { message })
+}
+
+/// How one of several vaults is chosen.
+fn line(id: &str, backups: u64, newest: Option<&BackupName>) -> String {
+    let newest = newest.map_or("none", |newest| newest.as_str());
+    format!("--vault-id {id} ({backups} backups, the newest is {newest})")
+}
+
 /// A vault at a target, as its listing tells.
 #[derive(Default)]
 struct Found {
@@ -238,11 +270,8 @@ fn the_only_one(store: &dyn Store, name: &str, control: &Control) -> Result<Stri
         (None, _) => Err(nothing_at(name)),
         (Some(only), None) => Ok(only.clone()),
         _ => {
-            let line = |(id, found): (&String, &Found)| {
-                let newest = found.newest.as_ref().map_or("none", |newest| newest.as_str());
-                format!("--vault-id {id} ({} backups, the newest is {newest})", found.backups)
-            };
-            let lines: Vec<String> = vaults.iter().map(line).collect();
+            let of = |(id, found): (&String, &Found)| line(id, found.backups, found.newest.as_ref());
+            let lines: Vec<String> = vaults.iter().map(of).collect();
             Err(Error::NotFound {
                 message: format!("{name} has {} vaults. Say which one: {}.", vaults.len(), lines.join(", or ")),
             })

@@ -12,7 +12,6 @@ use super::attributes::finish_file;
 use super::sparse::{self, ZeroChunks};
 use super::stage::{Shared, creating};
 use super::unset::Unset;
-use crate::capture::databases::LOGS;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::vault::durable;
@@ -131,7 +130,7 @@ impl<'a> Consumer<'a> {
         self.file(place, item, &item.chunks, item.size, item.sha256.as_deref())?;
         for side in &item.sides {
             let mut beside = place.to_path_buf().into_os_string();
-            beside.push(side_suffix(&side.suffix, item)?);
+            beside.push(item.side_suffix(side)?);
             self.file(Path::new(&beside), &item.of_side(side), &side.chunks, side.size, None)?;
         }
         Ok(())
@@ -222,18 +221,6 @@ fn next(queues: &[Receiver<Job>]) -> (usize, Option<Job>) {
     let ready = select.select();
     let queue = ready.index();
     (queue, ready.recv(&queues[queue]).ok())
-}
-
-/// The suffix of a file that belongs to a raw database; it comes from the snapshot and is not trusted.
-pub fn side_suffix<'a>(suffix: &'a str, item: &Item) -> Result<&'a str> {
-    if LOGS.contains(&suffix) {
-        Ok(suffix)
-    } else {
-        Err(Error::UnsafePath {
-            path: format!("{}{suffix}", item.display_path()),
-            reason: "no database has such a file",
-        })
-    }
 }
 
 fn create(place: &Path, item: &Item) -> Result<File> {

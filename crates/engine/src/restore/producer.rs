@@ -9,7 +9,7 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::attributes::finish_file;
 use super::check::has_content;
-use super::consumer::{Job, LargeFile, side_suffix, wrong_length};
+use super::consumer::{Job, LargeFile, wrong_length};
 use super::links::Links;
 use super::stage::{Places, Shared, make_folder};
 use super::unset::Unset;
@@ -163,7 +163,7 @@ fn remove_with_sides(place: &Path, item: &Item) -> Result<()> {
     std::fs::remove_file(place).at("removing", place)?;
     for side in &item.sides {
         let mut beside = place.to_path_buf().into_os_string();
-        beside.push(side_suffix(&side.suffix, item)?);
+        beside.push(item.side_suffix(side)?);
         match std::fs::remove_file(&beside) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("removing", PathBuf::from(beside), error));

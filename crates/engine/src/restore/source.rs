@@ -16,7 +16,8 @@ use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list::{self, ListReader};
 use crate::vault::name::BackupName;
 use crate::vault::reader::Reader;
-use crate::vault::snapshot::Snapshot;
+use crate::vault::snapshot::{self, Snapshot};
+use crate::vault::tally::Tally;
 use crate::{Error, Result};
 
 /// One backup, and what of it is wanted.
@@ -112,7 +113,13 @@ impl Survey<'_> {
         let mut order = Order::default();
         let mut above: Vec<(RelPath, Item)> = Vec::new();
         let mut databases = HashSet::new();
-        for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
+        let (mut tally, mut is_whole) = (Tally::default(), true);
+        let mut list = ListReader::forwards(&mut reader, &source.snapshot.list);
+        while let Some(item) = list.next() {
+            tally.list = list.size();
+            if let Ok(item) = &item {
+                tally.item(item);
+            }
             let checked = item.and_then(|item| {
                 let path = item.rel_path()?;
                 order.check(&path, &item)?;
@@ -121,6 +128,7 @@ impl Survey<'_> {
             let (path, item) = match checked {
                 Ok(found) => found,
                 Err(error) => {
+                    is_whole = false;
                     self.lose(String::new(), error)?;
                     continue;
                 }
@@ -156,6 +164,10 @@ impl Survey<'_> {
                 }
             }
         }
+        tally.list = list.size();
+        if let Some(difference) = tally.difference(&source.snapshot).filter(|_| is_whole) {
+            self.lose(String::new(), Error::corrupt(snapshot::object(&source.name), difference))?;
+        }
         match source.wanted.missed().first() {
             Some(missed) => Err(not_found(missed, &source.snapshot, self.vault)?),
             None => Ok(()),
@@ -163,6 +175,7 @@ impl Survey<'_> {
     }
 
     fn check(&self, path: &RelPath, item: &Item, presence: &mut Reader) -> Result<()> {
+        item.check_sides()?;
         if item.kind == ItemType::Symlink {
             let target = item.link_target()?;
             if leads_out(path, &target) && !(self.allows)(path, &target) {

@@ -1,10 +1,10 @@
-//! A vault that somebody has downloaded by a service's own web page, in pieces: with folders around it, zips unpacked side by side,
-//! files that are called `x(1)` or `x (2)` because there was one already, hidden files beside.
+//! A vault that somebody has downloaded by a service's own web page, in pieces: with folders around it or with none at all, zips
+//! unpacked side by side, files that are called `x(1)` or `x (2)` because there was one already, hidden files beside.
 //!
 //! Each object is found by its name wherever it lies. Where several files may be it, there are as many stores, and whoever reads
 //! decides which of them is right. Only reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,149 @@ const MOST: usize = 1 << 20;
 const TWINS: usize = 8;
 /// What a browser lays behind a name that has no ending.
 const ENDINGS: [&str; 3] = [".bin", ".txt", ".dms"];
+/// What browsers call a file that they are not done with.
+const UNFINISHED: [&str; 5] = [".crdownload", ".part", ".partial", ".download", ".opdownload"];
+/// So many names are told.
+const TOLD: usize = 3;
 
+/// What lies in a folder, and below it.
+pub struct Download {
+    folder: PathBuf,
+    objects: HashMap<String, Vec<PathBuf>>,
+    /// The vaults that are described there: each id with the folders that its description lies in.
+    pub vaults: BTreeMap<String, Vec<PathBuf>>,
+    unfinished: Vec<String>,
+    zips: Vec<String>,
+}
+
+impl Download {
+    pub fn look(folder: &Path) -> Download {
+        let mut found = Download {
+            folder: folder.to_path_buf(),
+            objects: HashMap::new(),
+            vaults: BTreeMap::new(),
+            unfinished: Vec::new(),
+            zips: Vec::new(),
+        };
+        found.walk(folder, DEEPEST, &mut 0);
+        // A browser's first try may have ended in the middle of it: what is not whole describes nothing.
+        let described = found.objects.remove(description::FILE).unwrap_or_default();
+        for path in described {
+            let bytes = durable::read_small(&path, description::MAX_LEN).unwrap_or_default();
+            let Ok(id) = description::id_in(&bytes) else { continue };
+            found.vaults.entry(id).or_default().extend(path.parent().map(Path::to_path_buf));
+            found.objects.entry(description::FILE.into()).or_default().push(path);
+        }
+        found
+    }
+
+    fn walk(&mut self, folder: &Path, depth: usize, seen: &mut usize) {
+        let mut entries = durable::list(folder).unwrap_or_default();
+        entries.retain(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")));
+        for path in entries {
+            *seen += 1;
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if *seen > MOST {
+                return;
+            }
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            if UNFINISHED.iter().any(|ending| name.ends_with(ending)) {
+                self.unfinished.push(self.told(&path));
+            } else if metadata.is_dir() && depth > 0 {
+                self.walk(&path, depth - 1, seen);
+            } else if metadata.is_file() && is_zip_name(&path) {
+                self.zips.push(self.told(&path));
+            } else if metadata.is_file()
+                && let Some(object) = object(&path, metadata.len())
+            {
+                let twins = self.objects.entry(object).or_default();
+                if twins.len() < TWINS {
+                    twins.push(path);
+                }
+            }
+        }
+    }
+
+    fn told(&self, path: &Path) -> String {
+        path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
+    }
+
+    /// Two vaults whose files lie in one folder, so that nobody can tell which are whose.
+    pub fn mixed(&self) -> Option<&Path> {
+        let mut homes = HashMap::<&Path, &str>::new();
+        let mut described = self.vaults.iter().flat_map(|(id, folders)| folders.iter().map(move |folder| (folder, id)));
+        described.find_map(|(folder, id)| {
+            let other = homes.insert(folder.as_path(), id.as_str()).is_some_and(|other| other != id);
+            other.then_some(folder.as_path())
+        })
+    }
+
+    /// Whose is a file? A target's folder is called by the id of its vault; else the folder tells that holds the description.
+    fn owner(&self, path: &Path) -> Option<&str> {
+        let mut below = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.folder));
+        below.find_map(|folder| {
+            let name = folder.file_name().and_then(|name| name.to_str()).map(plain).unwrap_or_default();
+            let of_folder =
+                |(id, homes): &(&String, &Vec<PathBuf>)| **id == name || homes.iter().any(|home| home == folder);
+            self.vaults.iter().find(of_folder).map(|(id, _)| id.as_str())
+        })
+    }
+
+    /// How many backups of this vault lie there, and the newest.
+    pub fn backups(&self, vault: &str) -> (usize, Option<BackupName>) {
+        let of_it = |paths: &Vec<PathBuf>| paths.iter().any(|path| self.owner(path) == Some(vault));
+        let records = self.objects.iter().filter(|(_, paths)| of_it(paths));
+        let names: Vec<BackupName> =
+            records.filter_map(|(object, _)| object.strip_prefix("snapshots/")?.parse().ok()).collect();
+        (names.len(), names.into_iter().max_by_key(BackupName::millis))
+    }
+
+    /// This vault's files, without those that are known to be another one's.
+    pub fn stores(&self, vault: &str) -> Vec<Downloaded> {
+        let is_its = |path: &PathBuf| self.vaults.len() == 1 || self.owner(path).is_none_or(|owner| owner == vault);
+        let its = |(object, paths): (&String, &Vec<PathBuf>)| {
+            let mut paths: Vec<PathBuf> = paths.iter().filter(|path| is_its(path)).cloned().collect();
+            // All that are whole say the same.
+            paths.truncate(if object == description::FILE { 1 } else { TWINS });
+            (object.clone(), paths)
+        };
+        let found: HashMap<String, Vec<PathBuf>> = self.objects.iter().map(its).collect();
+        let many = found.values().map(Vec::len).max().unwrap_or(0);
+        let found = Arc::new(found);
+        (0..many).map(|which| Downloaded { folder: self.folder.clone(), which, found: found.clone() }).collect()
+    }
+
+    /// What may be the reason that something is missing, and what to do about it; empty where nothing looks like one.
+    pub fn hint(&self) -> String {
+        let mut hint = String::new();
+        if !self.zips.is_empty() {
+            hint += &format!(
+                " There are zips in it ({}): unpack all of them, with all their parts, into this folder.",
+                some(&self.zips)
+            );
+        }
+        if !self.unfinished.is_empty() {
+            hint += &format!(" Not all was downloaded to its end ({}): download that again.", some(&self.unfinished));
+        }
+        hint
+    }
+}
+
+fn some(names: &[String]) -> String {
+    let more = if names.len() > TOLD { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(TOLD)].join(", "))
+}
+
+pub fn is_zip_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
+}
+
+/// Did a browser find another name for it, because there was one of that name already?
+pub fn is_renamed(name: &str) -> bool {
+    plain(name) != name
+}
+
+/// Some of what was downloaded: of each object one file.
 pub struct Downloaded {
     folder: PathBuf,
     which: usize,
@@ -30,21 +172,6 @@ pub struct Downloaded {
 }
 
 impl Downloaded {
-    /// What is in this folder, and below it. Empty: nothing of a vault is.
-    pub fn find(folder: &Path) -> Vec<Downloaded> {
-        let mut found = HashMap::<String, Vec<PathBuf>>::new();
-        let mut seen = 0;
-        walk(folder, DEEPEST, &mut seen, &mut |object, path| {
-            let twins = found.entry(object).or_default();
-            if twins.len() < TWINS {
-                twins.push(path);
-            }
-        });
-        let many = found.values().map(Vec::len).max().unwrap_or(0);
-        let found = Arc::new(found);
-        (0..many).map(|which| Downloaded { folder: folder.to_path_buf(), which, found: found.clone() }).collect()
-    }
-
     fn path(&self, object: &str) -> Option<&PathBuf> {
         self.found.get(object)?.get(self.which)
     }
@@ -59,41 +186,30 @@ impl Downloaded {
     }
 }
 
-fn walk(folder: &Path, depth: usize, seen: &mut usize, each: &mut dyn FnMut(String, PathBuf)) {
-    let mut entries = durable::list(folder).unwrap_or_default();
-    entries.retain(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")));
-    for path in entries {
-        *seen += 1;
-        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        if *seen > MOST {
-            return;
-        }
-        if metadata.is_dir() && depth > 0 {
-            walk(&path, depth - 1, seen, each);
-        } else if metadata.is_file()
-            && let Some(object) = object(&path)
-        {
-            each(object, path);
-        }
-    }
-}
-
-/// The object that a file of this name may be.
-fn object(path: &Path) -> Option<String> {
+/// The object that a file of this name and size may be.
+fn object(path: &Path, size: u64) -> Option<String> {
     let name = plain(path.file_name()?.to_str()?);
     let folder = plain(path.parent()?.file_name()?.to_str()?);
     if let Some(id) = PackId::parse(&name) {
         return Some(id.object());
     }
     if name.parse::<BackupName>().is_ok() {
-        let folder = if [PINS, ACCEPTED].contains(&folder.as_str()) { folder.as_str() } else { "snapshots" };
-        return Some(format!("{folder}/{name}"));
+        return match [PINS, ACCEPTED].contains(&folder.as_str()) {
+            true => Some(format!("{folder}/{name}")),
+            // Without its folder nobody knows what an empty file marks.
+            false => (size > 0).then(|| format!("snapshots/{name}")),
+        };
     }
     match name.as_str() {
         description::FILE => Some(name),
-        _ if folder == KEYS && name.ends_with(".json") => Some(format!("{KEYS}/{name}")),
-        _ => None,
+        _ => is_key(&name, &folder).then(|| format!("{KEYS}/{name}")),
     }
+}
+
+/// In its folder, or called as one.
+fn is_key(name: &str, folder: &str) -> bool {
+    let is_id = |id: &str| folder == KEYS || id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.strip_suffix(".json").is_some_and(is_id)
 }
 
 /// The name without what tells it from another one of the same name.
@@ -164,10 +280,13 @@ mod tests {
             ("x/vault(1).json".into(), Some("vault.json".into())),
             ("x/keys (2)/0f.json".into(), Some("keys/0f.json".into())),
             ("x/0f.json".into(), None),
+            ("x/0123456789abcdef (1).json".into(), Some("keys/0123456789abcdef.json".into())),
+            ("x/desktop.ini".into(), None),
+            (format!("x/{id}.crdownload"), None),
             ("x/photo(1).jpg".into(), None),
             (format!("x/{id}()"), None),
         ] {
-            assert_eq!(object(&Path::new("/d").join(&path)), expected, "{path}");
+            assert_eq!(object(&Path::new("/d").join(&path), 1), expected, "{path}");
         }
     }
 }

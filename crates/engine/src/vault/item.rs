@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{self, Attribute};
+use crate::capture::databases::LOGS;
 use crate::chunk::ChunkId;
 use crate::path::RelPath;
 use crate::report::{Category, ItemInfo, ItemType};
@@ -236,6 +237,22 @@ impl Item {
         let own =
             self.bundle.iter().map(|(id, _)| *id).chain(self.chunks.iter().copied()).chain(self.lists.iter().copied());
         own.chain(self.sides.iter().flat_map(|side| side.chunks.iter().copied()))
+    }
+
+    /// The suffix of a file that belongs to it; it comes from the list, and is not trusted.
+    pub fn side_suffix<'a>(&self, side: &'a Side) -> Result<&'a str> {
+        match LOGS.contains(&side.suffix.as_str()) {
+            true => Ok(&side.suffix),
+            false => Err(Error::UnsafePath {
+                path: format!("{}{}", self.path, side.suffix),
+                reason: "no database has such a file",
+            }),
+        }
+    }
+
+    /// Is each file that belongs to it one that a database has?
+    pub fn check_sides(&self) -> Result<()> {
+        self.sides.iter().try_for_each(|side| self.side_suffix(side).map(drop))
     }
 
     /// A file beside it, as an item without content. Where the backup does not know what that is, it is as the database, but

@@ -15,7 +15,7 @@ use crate::error::IoContext;
 /// Below this folder are the files that open a vault.
 pub const KEYS: &str = "keys";
 pub const PINS: &str = "pins";
-const PAGES: [&str; 2] = ["RECOVER.md", "recover.mjs"];
+pub const PAGES: [&str; 3] = ["RECOVER.md", "recover.mjs", "format.md"];
 
 /// What an object is. Sorted by the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,6 +127,7 @@ mod tests {
             ("vault.json", Part::Description),
             ("keys/0f.json", Part::Key),
             ("RECOVER.md", Part::Page),
+            ("format.md", Part::Page),
             (format!("packs/ab/{id}").as_str(), Part::Pack),
             ("snapshots/backup_DAILY_2026-11-23T02-00-00-000Z", Part::Snapshot),
             ("pins/backup_DAILY_2026-11-23T02-00-00-000Z", Part::Mark),

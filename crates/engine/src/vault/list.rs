@@ -68,6 +68,7 @@ pub struct ListReader<'a> {
     items: std::vec::IntoIter<Item>,
     backwards: bool,
     attributes: bool,
+    size: u64,
 }
 
 impl<'a> ListReader<'a> {
@@ -78,7 +79,13 @@ impl<'a> ListReader<'a> {
             items: Vec::new().into_iter(),
             backwards: false,
             attributes: list.attributes,
+            size: 0,
         }
+    }
+
+    /// Bytes of the list that have been read.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The same items, the last one first: what is in a folder before the folder.
@@ -87,7 +94,9 @@ impl<'a> ListReader<'a> {
     }
 
     fn load(&mut self, id: ChunkId) -> Result<()> {
-        let items = parse(&self.reader.get(id)?, self.attributes)?;
+        let chunk = self.reader.get(id)?;
+        self.size += chunk.len() as u64;
+        let items = parse(&chunk, self.attributes)?;
         self.items = items.into_iter();
         Ok(())
     }

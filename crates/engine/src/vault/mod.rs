@@ -30,6 +30,7 @@ pub mod shelf;
 pub mod snapshot;
 pub mod strangers;
 pub mod sweep;
+pub mod tally;
 mod usage;
 pub mod writer;
 
@@ -203,8 +204,11 @@ impl Vault {
 
     /// What is in each vault for people who have nothing else.
     pub fn write_pages(dir: &Path) -> Result<()> {
-        durable::write_private(&dir.join("recover.mjs"), RECOVER_SCRIPT.as_bytes())?;
-        durable::write_private(&dir.join("RECOVER.md"), RECOVER_PAGE.as_bytes())
+        let contents = [RECOVER_PAGE, RECOVER_SCRIPT, FORMAT_PAGE];
+        layout::PAGES
+            .iter()
+            .zip(contents)
+            .try_for_each(|(name, text)| durable::write_private(&dir.join(name), text.as_bytes()))
     }
 
     /// Lets `credentials` open this vault too, each of them that does not yet.
@@ -566,6 +570,7 @@ fn sort(names: &mut [BackupName]) {
 
 const RECOVER_SCRIPT: &str = include_str!("recover/recover.mjs");
 const RECOVER_PAGE: &str = include_str!("recover/RECOVER.md");
+const FORMAT_PAGE: &str = include_str!("../../../../docs/format.md");
 
 /// Nobody but the owner looks into a vault.
 fn restrict(dir: &Path) -> Result<()> {

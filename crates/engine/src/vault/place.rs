@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::name::BackupName;
-use super::{catalog, description, durable, last_restore, lock, shelf};
+use super::{catalog, description, durable, last_restore, layout, lock, shelf};
 use crate::Result;
 use crate::marriage::record;
 use crate::presence;
@@ -27,7 +27,7 @@ pub const ABOUT: &str = "about.json";
 pub const UNNEEDED: &str = "unneeded.json";
 
 /// What a vault is made of, besides its databases and what has a temporary name.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 16] = [
     description::FILE,
     "keys",
     "packs",
@@ -41,8 +41,6 @@ const NAMES: [&str; 18] = [
     last_restore::FILE,
     record::FILE,
     super::ACCEPTED,
-    "recover.mjs",
-    "RECOVER.md",
     TURN,
     ABOUT,
     UNNEEDED,
@@ -56,6 +54,7 @@ const HARMLESS: [&str; 3] = ["lost+found", ".gitkeep", ".gitignore"];
 pub fn is_ours(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     NAMES.contains(&name)
+        || layout::PAGES.contains(&name)
         || name.starts_with(durable::TEMPORARY)
         || DATABASES.iter().any(|database| name.strip_prefix(database).is_some_and(is_beside))
 }
@@ -120,8 +119,13 @@ pub fn foreign(dir: &Path) -> Result<Option<String>> {
             "keys" => inner()?.iter().all(|key| is_key(&key.to_string_lossy())),
             presence::FOLDER => inner()?.iter().all(|host| presence::is_host(&host.to_string_lossy())),
             "packs" | "snapshots" | "tmp" => inner()?.is_empty(),
-            lock::FILE | "recover.mjs" | "RECOVER.md" => true,
-            other => other == INNER || other.starts_with(durable::TEMPORARY) || HARMLESS.contains(&other),
+            lock::FILE => true,
+            other => {
+                other == INNER
+                    || layout::PAGES.contains(&other)
+                    || other.starts_with(durable::TEMPORARY)
+                    || HARMLESS.contains(&other)
+            }
         };
         if !is_harmless {
             return Ok(Some(text.into_owned()));
@@ -161,7 +165,7 @@ mod tests {
             fs::create_dir(backups.join(ours)).unwrap();
             assert_eq!(of(&backups), backups, "{ours}");
         }
-        for ours in ["lock", "recover.mjs", "keys/0123456789abcdef.json", ".lifeboat-x1y2z3"] {
+        for ours in ["lock", "recover.mjs", "format.md", "keys/0123456789abcdef.json", ".lifeboat-x1y2z3"] {
             fs::write(backups.join(ours), "").unwrap();
             assert_eq!(of(&backups), backups, "{ours}");
         }

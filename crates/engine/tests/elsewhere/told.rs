@@ -100,9 +100,9 @@ fn a_backup_that_is_only_at_a_target_is_pinned_and_unpinned_there_and_here() {
     };
     assert_eq!(engine.pin(&gone, true).unwrap(), gone);
     assert!(is_pinned() && synced.bot.vault().join(&mark).exists());
-    assert_eq!(synced.places[0].names("pins/"), [mark.clone()]);
+    assert_eq!(synced.places[0].names("pins/"), std::slice::from_ref(&mark));
     engine.sync(None, &Control::silent()).unwrap();
-    assert_eq!(synced.places[0].names("pins/"), [mark.clone()], "a sync lets it be");
+    assert_eq!(synced.places[0].names("pins/"), std::slice::from_ref(&mark), "a sync lets it be");
     engine.pin(&gone, false).unwrap();
     assert!(!is_pinned() && !synced.bot.vault().join(&mark).exists());
     assert_eq!(synced.places[0].names("pins/"), [""; 0]);
@@ -123,7 +123,7 @@ fn a_suspicious_backup_that_is_only_at_a_target_is_accepted_there_and_here() {
     synced.sync();
     let name = doubted.backup;
     std::fs::remove_file(synced.bot.vault().join("snapshots").join(&name)).unwrap();
-    assert_eq!(synced.engine().accept_backup(&name).unwrap(), [name.clone()]);
+    assert_eq!(synced.engine().accept_backup(&name).unwrap(), std::slice::from_ref(&name));
     assert_eq!(synced.places[0].names("accepted/"), [format!("accepted/{name}")]);
     assert_eq!(synced.engine().accept_backup(&name).unwrap(), [""; 0]);
     let list = synced.engine().list_backups(&ListFilter::default()).unwrap();

@@ -63,10 +63,12 @@ fn the_newest_backup_is_not_passed_over_in_silence() {
 
 #[test]
 fn a_missing_pack_is_found_before_anything_is_written() {
-    let (bot, _, new) = two_backups();
+    let (bot, older, new) = two_backups();
     fs::remove_file(&new[0]).unwrap();
     let server = Server::new();
-    assert_eq!(server.migrate(&bot.vault()).unwrap_err().code(), "E_CORRUPT");
+    let error = server.migrate(&bot.vault()).unwrap_err();
+    assert_eq!(error.code(), "E_CORRUPT");
+    assert!(error.to_string().contains(&format!("--backup {older}")), "the one that is whole is named: {error}");
     assert!(!server.path("srv").exists());
 }
 
@@ -79,4 +81,22 @@ fn a_vault_without_its_description_is_damage_and_not_nothing() {
     let error = server.migrate(&bot.vault()).unwrap_err();
     assert_eq!(error.code(), "E_CORRUPT");
     assert!(error.to_string().contains("another copy"), "{error}");
+}
+
+#[test]
+fn of_a_backup_that_lacks_a_pack_it_is_said_how_many_items_are_lost() {
+    let bot = Bot::new();
+    // More than one pack holds, so that the item list lies in another one.
+    bot.write("a.jpg", &noise(20_000_000, 1));
+    let backup = bot.backup(BackupType::Manual).backup;
+    let largest = bot.packs().into_iter().max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
+    fs::remove_file(largest).unwrap();
+    let server = Server::new();
+    let error = server.migrate(&bot.vault()).unwrap_err();
+    let items = bot.engine().list_backups(&ListFilter::default()).unwrap()[0].items;
+    let error = error.to_string();
+    assert!(
+        error.contains(&format!("Of the {items} items of {backup}, ")) && error.contains("cannot be had"),
+        "{error}"
+    );
 }

@@ -16,12 +16,26 @@ use crate::support::*;
 
 /// Seals a backup whose item list is `lines`. They may name the chunk that holds `content`.
 pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value>) -> String {
+    forge_with(bot, content, lines, |_| ())
+}
+
+/// The same, with a record that says what `change` makes of it.
+fn forge_with(
+    bot: &Bot,
+    content: &[u8],
+    lines: impl FnOnce(ChunkId) -> Vec<Value>,
+    change: impl FnOnce(&mut Snapshot),
+) -> String {
     let vault = Vault::open(&bot.vault(), &Credentials::default()).unwrap();
     let (catalog, _) = vault.catalog_for_writing().unwrap();
     let writer = Writer::new(&vault, catalog, false, None).unwrap();
     let mut scratch = Scratch::new(6);
     let chunk = writer.put(&mut scratch, content).unwrap();
-    let list: String = lines(chunk).iter().map(|line| format!("{line}\n")).collect();
+    let lines = lines(chunk);
+    let size = |value: &Value| value["size"].as_u64().unwrap_or(0);
+    let sides = |line: &Value| line["sides"].as_array().into_iter().flatten().map(size).sum::<u64>();
+    let total_size = lines.iter().fold(0_u64, |sum, line| sum.saturating_add(size(line)).saturating_add(sides(line)));
+    let list: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let list = ItemList {
         chunks: vec![writer.put(&mut scratch, list.as_bytes()).unwrap()],
         size: list.len() as u64,
@@ -29,7 +43,7 @@ pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value
     };
     let (size, _) = writer.finish().unwrap();
     let name = BackupName::new(BackupType::Api, 4_000_000_000_000).unwrap();
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         backup: name.to_string(),
         kind: BackupType::Api,
         timestamp: name.millis(),
@@ -42,17 +56,18 @@ pub fn forge(bot: &Bot, content: &[u8], lines: impl FnOnce(ChunkId) -> Vec<Value
         suspicious: None,
         selection: None,
         covers: Vec::new(),
-        items: 1,
+        items: lines.len() as u64,
         changed: 0,
         removed: 0,
         size,
-        total_size: 0,
+        total_size,
         categories: Default::default(),
         warnings: Vec::new(),
         list,
         root_folder: None,
         lease: None,
     };
+    change(&mut snapshot);
     snapshot.write(vault.dir(), vault.keys()).unwrap();
     name.to_string()
 }
@@ -181,4 +196,57 @@ fn times_and_modes_from_nowhere_do_no_harm() {
     });
     let out = bot.restore(&backup);
     assert!(out.join("a").is_file() && out.join("b").is_file());
+}
+
+/// A record that says something else of its list than the list holds.
+#[track_caller]
+fn miscounted(words: &str, change: impl FnOnce(&mut Snapshot)) {
+    let bot = Bot::new();
+    let whole = bot.backup(BackupType::Manual).backup;
+    assert!(bot.verify(false).ok, "what is right is not miscounted");
+    let lines = |id: ChunkId| {
+        let sides = json!([{ "suffix": "-wal", "size": 1, "chunks": [id] }]);
+        vec![
+            item("a", "dir", json!({})),
+            item("b.db", "file", json!({ "size": 1, "chunks": [id], "sides": sides, "db": { "journal": "raw" } })),
+        ]
+    };
+    let backup = forge_with(&bot, b"x", lines, change);
+    let report = bot.verify(false);
+    let damage: Vec<_> = report.damaged.iter().map(|damage| (damage.object.clone(), damage.message.clone())).collect();
+    assert_eq!(damage.len(), 1, "{damage:?}");
+    assert!(damage[0].0 == format!("snapshots/{backup}") && damage[0].1.contains(words), "{damage:?}");
+    assert_eq!(report.damaged[0].backups, std::slice::from_ref(&backup));
+    let before = tree(&bot.root());
+    let error = bot.try_restore(&backup, &[]).unwrap_err();
+    assert!(error.code() == "E_CORRUPT" && error.to_string().contains(words), "{error}");
+    assert_eq!(bot.try_restore(&backup, &["a"]).unwrap_err().code(), "E_CORRUPT", "also where only a part is wanted");
+    assert_same_tree(&before, &tree(&bot.root()));
+    let target = bot.dir.path().join("salvaged");
+    let options = RestoreOptions { target: Some(target.clone()), salvage: true, ..RestoreOptions::default() };
+    let control = lifeboat_engine::Control::silent();
+    let result = bot.engine().restore(&BackupRef::Name(backup), &options, &control).unwrap();
+    assert!(result.failed.iter().any(|lost| lost.message.contains(words)), "{result:?}");
+    assert!(target.join("b.db-wal").is_file(), "a salvage gives what there is");
+    bot.restore(&whole);
+}
+
+#[test]
+fn a_list_that_was_cut_short_or_made_longer_is_noticed() {
+    miscounted("7 items, and 2 are in its list", |snapshot| snapshot.items = 7);
+    miscounted("1 bytes of content, and 2 are in its list", |snapshot| snapshot.total_size = 1);
+    miscounted("it says that it has 9 bytes of list, and ", |snapshot| snapshot.list.size = 9);
+}
+
+#[test]
+fn an_item_of_an_unknown_type_or_with_an_unknown_side_is_damage() {
+    let side = json!([{ "suffix": "-shm", "size": 0, "chunks": [] }]);
+    for line in [item("a", "device", json!({})), item("a", "file", json!({ "sides": side }))] {
+        let bot = Bot::new();
+        bot.backup(BackupType::Manual);
+        let backup = forge(&bot, b"", |_| vec![line]);
+        let report = bot.verify(false);
+        assert_eq!(report.damaged.len(), 1, "{report:?}");
+        assert_eq!(report.damaged[0].backups, [backup], "{report:?}");
+    }
 }

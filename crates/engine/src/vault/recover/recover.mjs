@@ -1,11 +1,11 @@
 // Gets the backups out of a Lifeboat vault, and opens sealed archives, with nothing but Node 18.17 or newer. It is a
-// second implementation of `docs/format.md`, and the tests hold the two against each other. It only reads. Nothing is
+// second implementation of `format.md`, beside it, and the tests hold it against the first. It only reads. Nothing is
 // trusted before it authenticates, and paths not at all: files are created new, in an empty folder, and links come last.
 
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import readline from 'node:readline/promises'
+import readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import zlib from 'node:zlib'
 
@@ -17,7 +17,10 @@ const USAGE = `Usage:
 BACKUP is a name from the list, or 'latest'. The vault is the folder of this file, unless --vault says otherwise. All opens
 by BACKUP_KEY_FILE, by BACKUP_PASSPHRASE, or it asks. Exit codes: 0 all is there, 1 not all, 2 wrong usage.`
 const [MAJOR, TAG, MAX_CHUNK, KEPT_CHUNKS, SEGMENT] = [1, 16, 16 << 20, 16, 64 << 10]
-const SIDES = ['-wal', '-shm', '-journal']
+const [TYPES, SIDES] = [
+  ['file', 'dir', 'symlink'],
+  ['-wal', '-journal']
+]
 const BAD_NAME = process.platform === 'win32' ? /^\.{0,2}$|[\0\\:]/ : /^\.{0,2}$|\0/
 const ZEROS = Buffer.alloc(MAX_CHUNK)
 /** After these there is no use in going on with the next item: the disk is full, or nobody reads the tar. */
@@ -29,16 +32,25 @@ const base64 = (text) => Buffer.from(String(text), 'base64')
 const hkdf = (key, salt, info) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, 32))
 const cost = (n, r, p) => ({ N: Math.min(n, 2 ** 20), r: Math.min(r, 16), p: Math.min(p, 4), maxmem: 2 ** 32 })
 const scrypt = (words, salt, ...numbers) => crypto.scryptSync(words, salt, 32, cost(...numbers))
-/** The canonical form of a passphrase, and how it was given where that differs: older Lifeboats sealed with that. */
-const forms = (text) => [...new Set([text.replace(/^\uFEFF|[\r\n]+$/g, '').normalize('NFC'), text])]
-const keyFile = () => (process.env.BACKUP_KEY_FILE ? fs.readFileSync(process.env.BACKUP_KEY_FILE) : null)
+/** The canonical form of a passphrase, and how it may have been given: older Lifeboats sealed with that. */
+function forms(text) {
+  const canonical = text.replace(/^\uFEFF|[\r\n]+$/g, '').normalize('NFC')
+  return [...new Set([canonical, text, canonical.normalize('NFD')])]
+}
+function keyFile(what) {
+  const file = process.env.BACKUP_KEY_FILE
+  if (!file && what) throw new Error(`${what} opens by a key file alone. Say where that is, in BACKUP_KEY_FILE.`)
+  const key = file ? fs.readFileSync(file) : null
+  if (key && key.length !== 32) throw new Error(`${file} is no key file: it has ${key.length} bytes, and not 32.`)
+  return key
+}
 /** Node takes a negative number for "now", but not a negative date. */
 const seconds = ([whole, nanos]) => (whole < 0 ? new Date(whole * 1000 + nanos / 1e6) : whole + nanos / 1e9)
-/** The files that may be each object of the vault, by the object's name. */
-const files = new Map()
+/** The files that may be each object of the vault, by the object's name; and what was not downloaded or unpacked to its end. */
+const [files, undone] = [new Map(), []]
 /**
- * Finds them, also in a vault that was downloaded from a cloud's web page: with folders around it, in several zips that were
- * unpacked side by side, with names like `x(1)`. Of several files what authenticates counts.
+ * Finds them, also in a vault that was downloaded from a cloud's web page: with folders around it or with none, in several zips
+ * that were unpacked side by side, with names like `x(1)`. Of several files what authenticates counts.
  */
 function findFiles(vault) {
   const seen = new Set()
@@ -47,22 +59,29 @@ function findFiles(vault) {
     if (!fs.existsSync(part)) continue
     for (const name of fs.readdirSync(part, { recursive: true }).sort()) {
       const file = path.join(part, name)
-      const object = objectOf(path.relative(vault, file).split(path.sep))
-      if (object && !seen.has(file)) files.set(object, [...(files.get(object) ?? []), file])
+      const object = seen.has(file) ? null : objectOf(path.relative(vault, file).split(path.sep), file)
+      if (object) files.set(object, [...(files.get(object) ?? []), file])
       seen.add(file)
     }
   }
 }
-function objectOf(names) {
+function objectOf(names, file) {
   if (names.some((name) => name.startsWith('.'))) return null
   const plain = names.map((name) => name.replace(/\.(bin|txt|dms)$/, '').replace(/ ?\(\d+\)(?=(\.json)?$)/, ''))
   const [folder, name] = [plain.at(-2), plain.at(-1)]
+  if (/\.(crdownload|part|partial|download|opdownload|zip)$/i.test(name)) undone.push(names.join('/'))
   if (/^[0-9a-f]{64}$/.test(name)) return `packs/${name.slice(0, 2)}/${name}`
-  if (/^backup_[A-Z]+_[0-9TZ-]+$/.test(name))
-    return `${/^(pins|accepted)$/.test(folder) ? folder : 'snapshots'}/${name}`
+  if (/^backup_[A-Z]+_[0-9TZ-]+$/.test(name)) {
+    if (/^(pins|accepted)$/.test(folder)) return `${folder}/${name}`
+    // Without its folder nobody knows what an empty file marks.
+    return fs.statSync(file).size > 0 ? `snapshots/${name}` : null
+  }
   if (name === 'vault.json') return name
-  return folder === 'keys' && name.endsWith('.json') ? `keys/${name}` : null
+  return /^[0-9a-f]{16}\.json$/.test(name) || (folder === 'keys' && name.endsWith('.json')) ? `keys/${name}` : null
 }
+const hint = () =>
+  `Not all was downloaded or unpacked to its end: ${undone.slice(0, 5).join(', ')}. Do that, and try again.`
+const warnOfUndone = () => undone.length > 0 && warn(hint())
 const namesIn = (folder) =>
   [...files.keys()].filter((object) => object.startsWith(`${folder}/`)).map((object) => object.slice(folder.length + 1))
 /** Opens what AES-256-GCM sealed; null where it is not what was sealed. */
@@ -76,11 +95,28 @@ function open(key, nonce, aad, sealed) {
   }
 }
 /** A JSON object that holds its own checksum, and whether it is intact. */
-function readChecked(vault, object) {
-  const read = (files.get(object) ?? [path.join(vault, object)]).map(readCheckedFile)
+function readChecked(object) {
+  const read = files.get(object).map(readCheckedFile)
   const found = read.find(({ intact }) => intact) ?? read[0]
   if (!found.intact) warn(`${object} is damaged: its checksum does not fit.`)
   return found
+}
+/** The vault that is there. A damaged description is used as far as it goes: a wrong id opens nothing. */
+function describe(vault) {
+  if (!files.has('vault.json'))
+    throw new Error(`There is no vault.json in ${vault}. ${undone.length > 0 ? hint() : 'A vault has one.'}`)
+  const whole = files.get('vault.json').map((file) => [readCheckedFile(file), file])
+  const places = new Map(whole.filter(([{ intact }]) => intact).map(([{ id }, file]) => [id, path.dirname(file)]))
+  if (places.size > 1) {
+    const list = [...places].map(([id, place]) => `  ${id} in ${place}\n`).join('')
+    throw new Error(
+      `There are several vaults in ${vault}:\n${list}Put all of one into a folder of its own: --vault DIR`
+    )
+  }
+  const { format, version, id } = readChecked('vault.json')
+  if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
+  if (!(version?.major <= MAJOR)) throw newer('This vault')
+  return id
 }
 function readCheckedFile(file) {
   const text = fs.readFileSync(file, 'latin1')
@@ -94,20 +130,23 @@ function readCheckedFile(file) {
   }
 }
 /** The master key, by the first key that opens. */
-async function unlock(vault, vaultId) {
+async function unlock(vaultId) {
   const keys = { none: [], keyfile: [], passphrase: [] }
   for (const name of namesIn('keys')) {
-    const { intact, kind, kdf, nonce, wrapped, master } = readChecked(vault, `keys/${name}`)
+    const { intact, kind, kdf, nonce, wrapped, master } = readChecked(`keys/${name}`)
     const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
     if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
   }
   if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
-  const secret = keyFile()
+  if (!keys.keyfile[0] && !keys.passphrase[0])
+    throw new Error(`No key of the vault is there and whole. ${undone.length > 0 ? hint() : ''}`)
+  const secret = keyFile(keys.passphrase.length > 0 ? null : 'This vault')
   for (const { kdf, unwrap } of secret ? keys.keyfile : []) {
     const master = unwrap(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'))
     if (master) return master
   }
-  const given = keys.passphrase.length > 0 ? forms(await ask('the vault')) : []
+  const what = keys.keyfile.length > 0 ? 'the vault, which also opens by BACKUP_KEY_FILE' : 'the vault'
+  const given = keys.passphrase.length > 0 ? forms(await ask(what)) : []
   for (const [words, { kdf, unwrap }] of given.flatMap((words) => keys.passphrase.map((key) => [words, key]))) {
     const master = unwrap(scrypt(words, base64(kdf.salt), kdf.n, kdf.r, kdf.p))
     if (master) return master
@@ -117,13 +156,13 @@ async function unlock(vault, vaultId) {
 /** From the environment, or asked on the terminal without echo; where stdin is no terminal, its first line counts. */
 async function ask(what) {
   if (process.env.BACKUP_PASSPHRASE) return process.env.BACKUP_PASSPHRASE
-  process.stderr.write(`Passphrase of ${what}: `)
-  process.exitCode = 1 // This is how it ends where the input ends without an answer.
+  // The echo goes off here: before the question, because somebody may answer at once.
   const lines = readline.createInterface({ input: process.stdin, terminal: process.stdin.isTTY === true })
-  const answer = await lines.question('')
+  process.stderr.write(`Passphrase of ${what}: `)
+  const answer = await new Promise((resolve) => lines.once('line', resolve).once('close', resolve))
   lines.close()
   process.stderr.write('\n')
-  process.exitCode = 0
+  if (answer === undefined) throw new Error('The input ended without a passphrase. Type it, or set BACKUP_PASSPHRASE.')
   return answer
 }
 /** The mode. Node sets no ACLs; without its ACL, a file's owning group may do what its own entry says, and not the mask. */
@@ -189,7 +228,7 @@ async function openArchive(file, target) {
   const [salt, ...numbers] = [header.subarray(12, 44), 2 ** header[9], header[10], header[11]]
   const isRight = (key) =>
     key && hkdf(key, header.subarray(0, 51), 'lifeboat v1 archive check').subarray(0, 16).equals(header.subarray(51))
-  let secret = header[8] === 2 ? keyFile() : null
+  let secret = header[8] === 2 ? keyFile(file) : null
   for (const words of header[8] === 2 ? [] : forms(await ask('the archive')))
     secret = isRight(secret) ? secret : scrypt(words, salt, ...numbers)
   if (!isRight(secret)) throw new Error(`The passphrase or key file does not open ${file}.`)
@@ -290,12 +329,14 @@ function readSnapshotFile(file, key, name) {
   return JSON.parse(json.toString())
 }
 /** The items of a backup, as far as its list can be read; `damaged` hears about the rest. */
-function* readItems(packs, list, damaged) {
+function* readItems(packs, list, counted, damaged) {
   let [rest, last, link] = [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(1)]
   for (const [number, id] of list.chunks.entries()) {
     let lines = Buffer.alloc(0)
     try {
-      lines = Buffer.concat([rest, packs.chunk(id)])
+      const chunk = packs.chunk(id)
+      counted.list += chunk.length
+      lines = Buffer.concat([rest, chunk])
     } catch (error) {
       damaged(`part ${number + 1} of ${list.chunks.length} of the item list, with all items in it`, error)
     }
@@ -314,6 +355,7 @@ function* readItems(packs, list, damaged) {
         if (Buffer.compare(last, key) >= 0) throw new Error('its path is out of order or there twice')
         if (key.subarray(0, link.length).equals(link)) throw new Error('its path leads through a link')
         last = key
+        if (!TYPES.includes(item.type)) throw new Error(`nobody knows its type, ${JSON.stringify(item.type)}`)
         if (item.type === 'symlink') link = Buffer.concat([key, Buffer.alloc(1)])
         yield item
       } catch (error) {
@@ -447,18 +489,35 @@ function recover(packs, snapshot, output) {
   }
   const file = (item) => output.file(item, () => packs.content(item))
   const databases = new Set()
-  for (const item of readItems(packs, snapshot.list, damaged)) {
+  const counted = { items: 0, bytes: 0, list: 0 }
+  for (const item of readItems(packs, snapshot.list, counted, damaged)) {
+    counted.items++
+    counted.bytes += [item, ...(item.sides ?? [])].reduce((sum, { size = 0 }) => sum + size, 0)
     // Older backups may have a log of another moment as a file of its own. SQLite would replay it.
     if (databases.has(item.path.replace(/-(journal|wal|shm)$/, ''))) continue
     if (item.db && item.db.journal !== 'raw') databases.add(item.path)
     attempt({ file, dir: output.dir, symlink: output.symlink }[item.type], item)
     late[item.type]?.push(item)
-    for (const side of (item.sides ?? []).filter(({ suffix }) => SIDES.includes(suffix))) {
+    for (const side of item.sides ?? []) {
+      if (!SIDES.includes(side.suffix)) {
+        damaged(item.path + side.suffix, new Error('no database has such a file'))
+        continue
+      }
       const beside = { path: item.path + side.suffix, bytes: Buffer.concat([item.bytes, Buffer.from(side.suffix)]) }
       // An earlier Lifeboat did not tell what it is besides its content: then it is for the owner alone.
       attempt(file, { ...item, mode: item.mode & 0o600, sha256: null, lists: [], bundle: null, ...side, ...beside })
     }
   }
+  const { items, totalSize, list } = snapshot
+  const counts = {
+    items: [items, counted.items],
+    bytes: [totalSize, counted.bytes],
+    'bytes of list': [list.size, counted.list]
+  }
+  // Where something is lost already, the rest is counted in vain.
+  for (const [what, [said, found]] of faults.length > 0 ? [] : Object.entries(counts))
+    if (said !== found)
+      damaged(snapshot.backup, new Error(`it says that it has ${said} ${what}, and ${found} are in its list`))
   // First all folders that links lie in, while there is no link yet that could lead out.
   for (const item of late.symlink) attempt(output.parent, item)
   for (const item of [...late.symlink, ...late.dir.reverse()]) attempt(output.finish, item)
@@ -466,6 +525,7 @@ function recover(packs, snapshot, output) {
   output.end()
   if (faults.length === 0) process.stderr.write(`${snapshot.backup}: all ${snapshot.items} items are there.\n`)
   else process.stderr.write(`NOT RECOVERED, or not whole (${faults.length}):\n${faults.join('')}`)
+  warnOfUndone()
   process.exitCode = faults.length > 0 ? 1 : 0
 }
 
@@ -486,11 +546,8 @@ async function main(args) {
     return console.error(USAGE)
   }
   findFiles(vault)
-  // A damaged description is used as far as it goes: a wrong id opens nothing.
-  const { format, version, id } = readChecked(vault, 'vault.json')
-  if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
-  if (!(version?.major <= MAJOR)) throw newer('This vault')
-  const master = await unlock(vault, id)
+  const id = describe(vault)
+  const master = await unlock(id)
   const subKey = (purpose) => hkdf(master, Buffer.from(id, 'hex'), `lifeboat v1 ${purpose}`)
   const all = namesIn('snapshots')
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
@@ -515,6 +572,7 @@ async function main(args) {
       process.exitCode = 1
     }
   }
+  warnOfUndone()
 }
 
 main(process.argv.slice(2)).catch((error) => {
