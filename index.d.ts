@@ -144,11 +144,10 @@ export interface DriveAsk {
   expiresAt: number
 }
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has all of them, by js/operations.js
 export interface BackupEngine extends Operations {}
 
 /** An engine of one's own: the same methods, for tests and for hosts with several roots. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: as above
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: js/operations.js gives it all of them
 export class BackupEngine {
   /** @throws BackupError E_CONFIG */
   constructor(config: Config | string)
