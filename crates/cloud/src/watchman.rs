@@ -29,7 +29,8 @@ pub fn tell(url: &str, text: Option<String>) -> Result<(), String> {
         None => client.get(url),
         Some(text) => client.post(url).body(text),
     };
-    match runtime::block_on(request.send()) {
+    // The clock of its timeout is the runtime's.
+    match runtime::block_on(async { request.send().await }) {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("the answer was {}", answer.status().as_u16())),
         Err(error) => Err(why(&error)),
