@@ -65,7 +65,7 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     if !marker.has_vault_at(&marker::place(&config.root, dir)) {
         return Ok(());
     }
-    let new = match crate::engine::elsewhere::way_back(config) {
+    let new = match config.way_back() {
         Some(way) => format!("{way} To begin a new one, `lifeboat init`"),
         None => "If it is gone for good, `lifeboat init` makes a new one".into(),
     };
