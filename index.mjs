@@ -3,6 +3,7 @@
 import lifeboat from './index.js'
 
 export const {
+  echo,
   createBackup,
   previewBackup,
   pause,

@@ -7,6 +7,7 @@
 mod arguments;
 mod backing_up;
 mod document;
+mod echo;
 mod keeping;
 mod looking;
 mod moving;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 pub use arguments::parse;
 pub use backing_up::*;
 pub use document::document;
+pub use echo::*;
 pub use keeping::*;
 pub use looking::*;
 pub use moving::*;

@@ -59,6 +59,7 @@ macro_rules! operations {
 }
 
 operations! {
+    "echo"(text) = Echo: reads, noted("ECHO");
     // Making backups.
     "createBackup"(type, options) = CreateBackup: writes, alone, key, notes("BACKUP");
     "previewBackup"() = PreviewBackup: reads;
