@@ -3,7 +3,6 @@
 import lifeboat from './index.js'
 
 export const {
-  echo,
   createBackup,
   previewBackup,
   pause,

@@ -3,12 +3,6 @@
 import type { ErrorCode, Watched } from './index.js'
 
 /**
- * Returns its argument.
- * @param text What comes back.
- */
-export function echo(text: string, options?: Watched): Promise<string>
-
-/**
  * Makes a backup of the root. The first one makes the vault.
  * @param type `'MANUAL'` by default.
  */
@@ -187,7 +181,6 @@ export function vaults(target: string, options?: Watched): Promise<VaultInfo[]>
 
 /** Everything that an engine can be asked for. */
 export interface Operations {
-  echo(text: string, options?: Watched): Promise<string>
   createBackup(type?: BackupType, options?: BackupOptions & Watched): Promise<BackupResult>
   previewBackup(options?: Watched): Promise<Preview>
   pause(until: Instant, options?: Watched): Promise<void>
@@ -219,7 +212,6 @@ export interface Operations {
 
 /** What the history calls an operation. */
 export type HistoryName =
-  | 'ECHO'
   | 'BACKUP'
   | 'VERIFY'
   | 'RESTORE'
@@ -232,7 +224,6 @@ export type HistoryName =
 
 /** What runs, as `progress` has it. */
 export type OperationName =
-  | 'echo'
   | 'createBackup'
   | 'previewBackup'
   | 'pause'

@@ -3,7 +3,6 @@
 'use strict'
 
 module.exports = {
-  echo: { parameters: ['text'] },
   createBackup: { parameters: ['type', 'options'] },
   previewBackup: { parameters: [] },
   pause: { parameters: ['until'], isSilent: true },

@@ -7,7 +7,6 @@
 mod arguments;
 mod backing_up;
 mod document;
-mod echo;
 mod keeping;
 mod looking;
 mod moving;
@@ -22,7 +21,6 @@ use serde::de::DeserializeOwned;
 pub use arguments::parse;
 pub use backing_up::*;
 pub use document::document;
-pub use echo::*;
 pub use keeping::*;
 pub use looking::*;
 pub use moving::*;

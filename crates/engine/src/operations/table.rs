@@ -59,7 +59,6 @@ macro_rules! operations {
 }
 
 operations! {
-    "echo"(text) = Echo: reads, noted("ECHO");
     // Making backups.
     "createBackup"(type, options) = CreateBackup: writes, alone, key, notes("BACKUP");
     "previewBackup"() = PreviewBackup: reads;
