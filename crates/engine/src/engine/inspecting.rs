@@ -11,7 +11,7 @@ use crate::vault::Vault;
 use crate::verify::{Scope, Verified};
 use crate::watch::inspection::{self, is_news};
 use crate::watch::{self, News, rehearsal};
-use crate::{Control, Error, Result, archive};
+use crate::{Control, Error, Result, archive, marriage};
 
 impl Engine {
     /// Reads back and authenticates every byte of one backup, or of the whole vault; `deep` also decompresses and
@@ -41,6 +41,13 @@ impl Engine {
 
     /// Fetches from a target what was found damaged or missing here. True: something is whole again.
     fn mend(&self, vault: &Vault, verified: &mut Verified, control: &Control) -> Result<bool> {
+        if !marriage::is_in_its_place(vault, &self.access.config) {
+            // The catalog of a copy may be older than what was copied after it: what was pruned meanwhile is not lost.
+            verified.report.damaged.retain(|damage| !heal::is_lost_record(vault, &damage.object));
+            if verified.report.damaged.is_empty() {
+                return Ok(false);
+            }
+        }
         let fetch = self.access.fetch(vault, None, control)?;
         let lock = self.access.lock("VERIFY", true, control)?;
         let Some(fetch) = fetch else {

@@ -78,6 +78,12 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     })
 }
 
+/// Is this vault where its root has it, and no copy of it elsewhere?
+pub fn is_in_its_place(vault: &Vault, config: &Config) -> bool {
+    let marker = Marker::read(&config.root);
+    marker.is_some_and(|marker| marker.place_of(&vault.id()) == Some(&marker::place(&config.root, vault.dir())))
+}
+
 /// For what would remove backups of another root by the rules of this one.
 pub fn refuse_another(vault: &Vault, config: &Config) -> Result<()> {
     let couple = Couple::of(vault, config);

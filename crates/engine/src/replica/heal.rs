@@ -73,11 +73,20 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
     Ok(())
 }
 
+/// Is this the record of a backup, and not here?
+pub fn is_lost_record(vault: &Vault, object: &str) -> bool {
+    lost_record(vault, object).is_some()
+}
+
+fn lost_record(vault: &Vault, object: &str) -> Option<BackupName> {
+    let name = object.strip_prefix("snapshots/")?.parse().ok()?;
+    (!vault.dir().join(object).exists()).then_some(name)
+}
+
 /// Records that are lost, and that nobody has, are told once. The caller holds the vault's lock.
 pub fn forget_lost(vault: &Vault, damaged: &mut [Damage]) -> Result<()> {
     for damage in damaged.iter_mut().filter(|damage| !damage.healed) {
-        let name = damage.object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok());
-        let Some(name) = name.filter(|_| !vault.dir().join(&damage.object).exists()) else { continue };
+        let Some(name) = lost_record(vault, &damage.object) else { continue };
         damage.message = format!("{}; no target that was asked has it, so this is told once", damage.message);
         vault::lost::forget(vault, &name)?;
     }

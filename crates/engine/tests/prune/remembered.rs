@@ -164,6 +164,32 @@ fn a_catalog_that_is_older_than_its_vault_does_no_harm() {
 }
 
 #[test]
+fn what_was_pruned_while_a_copy_was_made_is_not_lost_there() {
+    let (bot, backups) = bot();
+    let copied = bot.dir.path().join("copy");
+    fs::create_dir(&copied).unwrap();
+    catalog(&bot).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    // In the order of names: the catalog before the packs and the records.
+    for name in ["catalog.sqlite", "keys", "packs", "snapshots", "vault.json"] {
+        if name == "packs" {
+            delete(&bot, &backups[0]);
+        }
+        assert!(
+            std::process::Command::new("cp")
+                .arg("-r")
+                .arg(bot.vault().join(name))
+                .arg(copied.join(""))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let engine = Engine::new(lifeboat_engine::Config { backup_dir: copied, ..bot.config.clone() });
+    let report = engine.verify(None, true, &Control::silent()).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+#[test]
 fn what_no_backup_uses_any_more_is_forgotten() {
     let (bot, backups) = bot();
     prune(&bot);
