@@ -10,21 +10,25 @@ use crate::{Control, Result, marriage, prune, watch};
 impl Engine {
     /// Removes the backups that no rule keeps, and what only they needed; or only says what would go.
     pub fn prune(&self, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
-        let married = || {
-            let vault = self.access.vault()?;
-            marriage::refuse_another(&vault, &self.access.config)?;
-            Ok(vault)
-        };
         if options.dry_run {
-            let vault = married()?;
+            let vault = self.access.vault()?;
             let lock = self.access.lock("PRUNE", options.wait, control)?;
+            marriage::refuse_another(&vault, &self.access.config)?;
             return self.prune_with(&vault, options, &lock.told(control));
         }
-        self.alone("PRUNE", options.wait, control, married, |vault, control| {
-            prune::refuse_frozen(vault, options, control.now())?;
-            vault.clean_up()?;
-            self.prune_with(vault, options, control)
-        })
+        self.alone(
+            "PRUNE",
+            options.wait,
+            control,
+            || self.access.vault(),
+            |vault, control| {
+                // Under the lock: whoever had it before may have given the vault to another root.
+                marriage::refuse_another(vault, &self.access.config)?;
+                prune::refuse_frozen(vault, options, control.now())?;
+                vault.clean_up()?;
+                self.prune_with(vault, options, control)
+            },
+        )
     }
 
     pub(super) fn prune_with(&self, vault: &Vault, options: &PruneOptions, control: &Control) -> Result<PruneReport> {
@@ -37,6 +41,7 @@ impl Engine {
         let open = || self.access.vault_to_read(None, control);
         self.alone("DELETE", false, control, open, |vault, control| {
             let name = vault.resolve(&BackupRef::Name(backup.into()))?;
+            prune::refuse_waiting(&self.access.config, &name)?;
             let vault = vault.here();
             if !vault.list_snapshots()?.contains(&name) {
                 return self.access.delete_elsewhere(&vault, &name, control);
