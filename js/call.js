@@ -45,15 +45,16 @@ function shown(value) {
 function call(name, args) {
   const { parameters } = OPERATIONS[name]
   const own = parameters.indexOf('options')
+  parameters.forEach((parameter, at) => {
+    const isBag = parameter === 'options' || parameter === 'filter'
+    if (isBag && args[at] !== undefined && !isPlain(args[at])) {
+      refuse(`\`${parameter}\` must be an object, not ${shown(args[at])}.`)
+    }
+  })
   const [options, watchers] = apart(args[own < 0 ? parameters.length : own])
   const [stranger] = own < 0 && isObject(options) ? Object.keys(options) : []
   if (stranger) refuse(`There is no \`${stranger}\` in \`options\` of ${name}. It takes \`signal\`, \`onProgress\`.`)
   const given = parameters.map((parameter, at) => [parameter, at === own ? options : args[at]])
-  for (const [parameter, value] of given) {
-    const isBag = parameter === 'options' || parameter === 'filter'
-    if (isBag && value !== undefined && !isPlain(value))
-      refuse(`\`${parameter}\` must be an object, not ${shown(value)}.`)
-  }
   return { request: request(name, Object.fromEntries(given)), watchers }
 }
 

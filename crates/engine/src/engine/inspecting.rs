@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::replica::heal;
-use crate::report::{BackupRef, Inspection, VerifyReport};
+use crate::report::{BackupRef, Damage, Inspection, VerifyReport};
 use crate::schedule::Agenda;
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
@@ -49,6 +49,10 @@ impl Engine {
             }
         }
         let fetch = self.access.fetch(vault, None, control)?;
+        let is_lost = |damage: &Damage| heal::is_lost_record(vault, &damage.object);
+        if fetch.is_none() && !verified.report.damaged.iter().any(is_lost) {
+            return Ok(false);
+        }
         let lock = self.access.lock("VERIFY", true, control)?;
         let Some(fetch) = fetch else {
             return heal::forget_lost(vault, &mut verified.report.damaged).map(|()| false);
