@@ -21,7 +21,7 @@ pub struct AuthArgs {
     /// Use a browser on this machine. The client id must be of the type "Desktop app".
     #[arg(long, conflicts_with = "paste")]
     pub browser: bool,
-    /// Use a browser elsewhere, and paste the address that it ends on. The client id must be of the type "Desktop app".
+    /// Use a browser on another machine, and paste the last address that it shows. The client id must be of the type "Desktop app".
     #[arg(long)]
     pub paste: bool,
 }

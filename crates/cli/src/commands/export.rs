@@ -19,13 +19,13 @@ pub struct ExportArgs {
     pub backup: String,
     /// The file to write, or the folder to write it to [default: this folder].
     pub file: Option<PathBuf>,
-    /// Only these paths, globs or categories, with commas between them; or give it several times. A comma in a name is `\,`.
+    /// Only these paths, globs or categories, separated by commas, or give the option several times. Write a comma in a name as `\,`.
     #[arg(long, value_name = "ITEM")]
     pub items: Vec<OsString>,
-    /// Do not encrypt it: whoever has the file can read it.
+    /// Do not encrypt the file: everybody who has it can read it.
     #[arg(long)]
     pub plain: bool,
-    /// Encrypt it, whatever the configuration says.
+    /// Encrypt the file, whatever the configuration says.
     #[arg(long, conflicts_with = "plain")]
     pub sealed: bool,
     /// Replace the file if it exists.

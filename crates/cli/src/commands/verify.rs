@@ -13,16 +13,16 @@ use crate::{exit, priority, time};
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A backup's name, or `latest`; none means the whole vault.
+    /// A backup's name, or `latest`; default: the whole vault.
     pub backup: Option<String>,
     /// Also unpack every item and compare its hash.
     #[arg(long)]
     pub deep: bool,
-    /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
+    /// Read back the part that is due, so that everything is read each month. Once a week, also rehearse a restore.
     #[arg(long, conflicts_with_all = ["backup", "deep"])]
     pub part: bool,
-    /// Read back a part of what this target has, with --deep all of it, and put the whole object from here in the place of one
-    /// that is damaged or missing there.
+    /// Read back a part of this target, or all of it with --deep. Replace objects that are damaged or missing there with the whole
+    /// ones from here.
     #[arg(long, value_name = "TARGET", conflicts_with_all = ["backup", "part"])]
     pub target: Option<String>,
 }
