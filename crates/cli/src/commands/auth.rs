@@ -109,7 +109,8 @@ fn in_words(way: Way, ask: &Ask) -> String {
         }
         Way::Browser => format!("Open this in a browser on this machine:\n{url}"),
         Way::Paste => format!(
-            "Open this in a browser:\n{url}\nIt ends on a page that does not open. That is right: copy the address of that page."
+            "Open this in a browser:\n{url}\nThe last page does not open. That is right: copy the address of that \
+             page."
         ),
     }
 }

@@ -64,12 +64,12 @@ fn show(out: &mut dyn Write, result: &ExportResult, is_taken: bool) -> io::Resul
     writeln!(out, "{} {}", style("✓").green().bold(), style(escaped(&file)).bold())?;
     writeln!(out, "  {}, {}", count(result.items, "item", "items"), size(result.size))?;
     if result.encrypted {
-        writeln!(out, "  sealed: it opens with the passphrase or key file that was used now, and with nothing else")?;
+        writeln!(out, "  encrypted: only the passphrase or key file that was used now opens it")?;
     } else {
-        writeln!(out, "  not encrypted: whoever has the file can read it")?;
+        writeln!(out, "  not encrypted: everybody who has the file can read it")?;
     }
     if is_taken {
-        let warning = "It lies in the root: the next backup takes it, too, unless it is moved away.";
+        let warning = "It is in the root, so the next backup contains it. Move it away if you do not want that.";
         writeln!(out, "  {} {warning}", style("!").yellow().bold())?;
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))

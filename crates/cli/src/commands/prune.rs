@@ -86,7 +86,7 @@ fn show(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
 fn summary(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
     let backups = count(report.removed, "backup", "backups");
     if report.dry_run {
-        writeln!(out, "{backups} would go, and {} with them.", size(report.freed))?;
+        writeln!(out, "{backups} would be removed, and {} with them.", size(report.freed))?;
     } else {
         let took = time::took(report.duration_ms);
         writeln!(out, "{} {backups} gone, {} freed, in {took}.", style("✓").green().bold(), size(report.freed))?;

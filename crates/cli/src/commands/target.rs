@@ -91,7 +91,10 @@ fn typed(word: &str, args: &TargetArgs) -> Result<Option<Target>> {
             ..Drive::default()
         }))),
         _ if is_typed => Err(Error::Config {
-            message: format!("{word:?} is no kind of target. With these options, use `--from s3` or `--from gdrive`."),
+            message: format!(
+                "{word:?} is not a kind of target. With these options, use `--from s3` or `--from \
+             gdrive`."
+            ),
         }),
         _ => Ok(None),
     }

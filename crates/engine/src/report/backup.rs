@@ -76,9 +76,9 @@ impl Suspicion {
     /// A sentence for people: what is wrong with `backup`, and what to do.
     pub fn advice(&self, backup: &str) -> String {
         format!(
-            "{backup} does not look as it should: {}. Nothing is pruned until somebody has looked. If it is right, `lifeboat \
-             accept {backup}` says so; if not, `lifeboat restore {}` brings back what was, and `lifeboat delete {backup}` removes \
-             it.",
+            "{backup} is suspicious: {}. Nothing is pruned until you decide. If it is right, run `lifeboat accept \
+             {backup}`. If not, `lifeboat restore {}` brings back the lost data, and `lifeboat delete {backup}` \
+             removes the backup.",
             self.reasons.join("; "),
             self.against
         )

@@ -178,7 +178,7 @@ fn two_vaults_whose_files_lie_together_are_refused() {
     download(&one, folder.path(), base);
     download(&two, folder.path(), |path| base(path).replace("vault.json", "vault(1).json"));
     let error = try_migrate(folder.path(), &MigrateOptions::default()).unwrap_err();
-    assert!(error.code() == "E_NOT_FOUND" && error.to_string().contains("by itself"), "{error}");
+    assert!(error.code() == "E_NOT_FOUND" && error.to_string().contains("separately"), "{error}");
 }
 
 #[test]
