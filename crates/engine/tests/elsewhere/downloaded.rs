@@ -218,7 +218,7 @@ fn where_packs_are_missing_it_is_said_what_is_lost_and_what_is_whole() {
         "drive-003.zip.crdownload",
         &older_words,
         "recover.mjs",
-        &format!("Of {newer} not even the item list"),
+        &format!("Not even the item list of {newer}"),
     ] {
         assert!(error.code() == "E_CORRUPT" && error.to_string().contains(words), "{words}: {error}");
     }
