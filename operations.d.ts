@@ -4,178 +4,189 @@ import type { ErrorCode, Watched } from './index.js'
 
 /**
  * Makes a backup of the root. The first one makes the vault.
- * @param type `'MANUAL'` by default.
+ * @param type Default: `'MANUAL'`.
  */
 export function createBackup(type?: BackupType, options?: BackupOptions & Watched): Promise<BackupResult>
 
 /**
- * What a backup would take, by folder and category, and what it would not, and why. Writes nothing, not even a vault, and needs
- * no passphrase.
+ * Shows what a backup would take, by folder and category, and what it would not take, and why. Writes nothing, not
+ * even a vault, and needs no passphrase.
  */
 export function previewBackup(options?: Watched): Promise<Preview>
 
 /**
- * No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
- * Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
- * @param until A time that is still to come, within ten years.
- * @throws BackupError E_NOT_FOUND where there is no vault yet
+ * Pauses scheduled backups until a given time, for every host and cluster of this vault. The pause ends by itself.
+ * Missed backups are then made once. Backups by hand and by commands (cron), and the checks of the vault, continue.
+ * During the pause, `backup:stale` is not raised.
+ * @param until A time in the future, within ten years.
+ * @throws BackupError E_NOT_FOUND if there is no vault yet
  */
 export function pause(until: Instant, options?: Watched): Promise<void>
 
-/** Ends a pause. */
+/** Ends a pause of scheduled backups. */
 export function resume(options?: Watched): Promise<void>
 
-/** The backups, newest first. Never waits for an operation that is running. */
+/** Lists the backups, newest first. Never waits for a running operation. */
 export function listBackups(filter?: ListFilter, options?: Watched): Promise<BackupInfo[]>
 
 /**
- * What a backup holds, in path order. Never waits for an operation that is running.
+ * Lists the items of a backup, in path order. Never waits for a running operation.
  * @param backup A backup's name, or `'latest'`.
  */
 export function listItems(backup: string, filter?: ItemFilter, options?: Watched): Promise<Item[]>
 
 /**
- * Every version of one path over time, newest first; the same content in backups in a row is one version. Never waits.
- * @param path Relative to the root, as `listItems` gives it.
- * @throws BackupError E_NOT_FOUND with the nearest names, where no backup has it
+ * Lists every version of one path over time, newest first. The same content in several backups in a row is one
+ * version. Never waits.
+ * @param path The path relative to the root, as `listItems` gives it.
+ * @throws BackupError E_NOT_FOUND with the nearest names, if no backup has it
  */
 export function versions(path: string, options?: Watched): Promise<Version[]>
 
 /**
- * What changed between two backups, or, without `to`, from a backup to the root as it is now. For a SQLite database it
- * tells which tables changed by how many rows. The root is only read, and by the worker. Never waits.
+ * Shows what changed between two backups, or, without `to`, from a backup to the root as it is now. For a SQLite
+ * database it says which tables changed, and by how many rows. The worker reads the root and writes nothing there.
+ * Never waits.
  */
 export function diff(from: BackupReference, to?: BackupReference | null, options?: Watched): Promise<DiffReport>
 
 /**
- * Reads back and authenticates one backup, or the whole vault with its archives. Damage is in the report, not an error.
+ * Reads back and authenticates one backup, or the whole vault with its archives. Damage is reported in the result, not
+ * as an error.
  * @param backup Default: the whole vault.
  */
 export function verify(backup?: string | null, options?: VerifyOptions & Watched): Promise<VerifyReport>
 
-/** How the backups are: what is wrong, since when, and what to do. Needs no passphrase, and never waits. */
+/** Returns the state of the backups: what is wrong, since when, and what to do. Needs no passphrase, and never waits. */
 export function status(options?: Watched): Promise<Status>
 
-/** What happened, newest first: every run of an operation that reads or writes the vault. Needs no passphrase. */
+/** Lists what happened, newest first: every run of an operation that reads or writes the vault. Needs no passphrase. */
 export function history(filter?: HistoryFilter, options?: Watched): Promise<Run[]>
 
 /**
- * Looks at everything that a backup needs, from the root to the vault; each check that failed names what mends it. It
- * never stops at the first, and a configuration that is wrong is one of them.
+ * Checks everything that a backup needs, from the root to the vault. A failed check says how to fix it. All checks are
+ * made, even if one fails. A wrong configuration is one of the failed checks, and not an error.
  */
 export function doctor(options?: Watched): Promise<Diagnosis>
 
 /**
- * Brings back a backup, or some of its items: in place, or into `options.target`.
+ * Restores a backup, or some of its items: in place, or into `options.target`.
  *
- * In place it is all or nothing, also after a crash. What is replaced is backed up first (`safetyBackup` in the result).
- * Files that the backup does not know stay, except in `options.mirror`.
+ * A restore in place is all or nothing, also after a crash. Everything that it replaces is backed up first
+ * (`safetyBackup` in the result). Files that are not in the backup stay, except in the categories of `options.mirror`.
  *
- * Where the worker dies, what it had begun is carried on before the promise settles: it is fulfilled where the restore was
- * finished, and rejected with E_WORKER where it had not begun to replace files, or with E_ROLLED_BACK where it was undone.
- * Only if that fails as well is the root left in between, and the message says so: the next operation on the root, or
- * `applyPendingRestore()` at the next start, carries it on. Once files are being replaced, an abort may come too late.
- * @param backup A backup's name, `'latest'`, or the newest good backup at or before an instant; what a restore replaced (a SAFETY backup) is taken by its name only.
- * @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was touched; E_ROLLED_BACK:
+ * If the worker dies, another one finishes or undoes the restore before the promise settles. The promise is fulfilled
+ * if the restore was finished. It rejects with E_WORKER if no file had been replaced yet, and with E_ROLLED_BACK if
+ * the restore was undone. Only if that fails as well, the root is left between two states, and the message says so.
+ * Then the next operation on the root, or `applyPendingRestore()` at the next start, finishes the restore or undoes
+ * it. After files have been replaced, an abort may come too late.
+ * @param backup A backup's name, `'latest'`, or a time: then the newest good backup at or before that time is taken. A SAFETY backup is taken only by its name.
+ * @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was changed; E_ROLLED_BACK:
  * everything was put back
  */
 export function restore(backup: BackupReference, options?: RestoreOptions & Watched): Promise<RestoreResult>
 
 /**
- * Takes the last restore in place back, from its own record: what it replaced or removed comes back from its safety backup,
- * what it made goes, and nothing else is touched. That is a restore, too, with a safety backup of its own: another
- * `undoRestore()` takes it back.
- * @throws BackupError E_NOT_FOUND where there is no restore to take back, or its safety backup is gone
+ * Takes back the last restore in place. Files that it replaced or removed come back from its safety backup, files that
+ * it created are removed, and nothing else is changed. This is a restore, too, with a safety backup of its own:
+ * another `undoRestore()` takes it back.
+ * @throws BackupError E_NOT_FOUND if there is no restore to take back, or if its safety backup is gone
  */
 export function undoRestore(options?: UndoOptions & Watched): Promise<RestoreResult>
 
 /**
- * The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
- * finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
- * millisecond, once the addon is loaded. In CommonJS, the host's index.js is:
+ * Call this in the first line of a host, before it opens any file. It applies a restore that was prepared with `mode:
+ * 'on-restart'`, and finishes or undoes a restore that a crash cut off. Null if there is neither: then it starts no
+ * process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is:
  *
  *     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
  */
 export function applyPendingRestore(options?: Watched): Promise<RestoreResult | null>
 
-/** Forgets a restore that waits for the next start. True: there was one. */
+/** Discards a restore that waits for the next start. True: there was one. */
 export function discardPendingRestore(options?: Watched): Promise<boolean>
 
 /**
- * Removes the backups that no rule keeps, and what only they needed. Kept are the newest of each type (`keep` in
- * `schedules`), the newest `keepManual` made by hand, those from before a restore for `localRetentionDays`, what is pinned,
- * and always the newest good one. A backup that is being read stays until the next time. While a backup is suspicious nothing
- * goes, and this is E_VAULT: see {@link acceptBackup}.
+ * Removes the backups that no retention rule keeps, and the data that only they needed. The rules keep the newest of
+ * each type (`keep` in `schedules`), the newest `keepManual` that were made by hand, safety backups for
+ * `localRetentionDays`, all pinned ones, and always the newest good one. A backup that is being read stays until the
+ * next pruning. While a backup is suspicious, nothing is removed, and the error is E_VAULT: see {@link acceptBackup}.
  */
 export function prune(options?: PruneOptions & Watched): Promise<PruneReport>
 
-/** Removes one backup, and what only it needed. No other backup needs it. */
+/** Removes one backup, and the data that only it needed. The other backups stay whole. */
 export function deleteBackup(backup: string, options?: Watched): Promise<PruneReport>
 
 /**
- * Keeps a backup until it is unpinned, whatever the rules say. Returns its name.
+ * Pins a backup: it is kept until it is unpinned, whatever the rules say. Returns its name.
  * @param backup A backup's name, or `'latest'`.
  */
 export function pin(backup: string, options?: Watched): Promise<string>
 
 /**
- * Leaves a pinned backup to the rules again. Returns its name.
+ * Unpins a backup: the retention rules apply to it again. Returns its name.
  * @param backup A backup's name, or `'latest'`.
  */
 export function unpin(backup: string, options?: Watched): Promise<string>
 
 /**
- * Says that a suspicious backup is right after all, so that pruning goes on. Those before it, and later ones with the same
- * doubt, are accepted with it: their names are returned. Of one that is wrong: restore `suspicious.against`, and delete it.
+ * Accepts a suspicious backup as right, so that pruning continues. Earlier suspicious backups, and later ones with the
+ * same doubt, are accepted with it. Returns the names of all accepted backups. If the backup is wrong, restore
+ * `suspicious.against`, and delete the backup.
  * @param backup A backup's name, or `'latest'`: the newest suspicious one.
  */
 export function acceptBackup(backup: string, options?: Watched): Promise<string[]>
 
 /**
- * Says that this root and this vault belong together. The first backup does so, too, and `migrate`. Where a root meets another's
- * vault, every backup is E_VAULT, because the rules would count the backups of both together.
+ * Says that this root and this vault belong together. The first backup does this, too, and so does `migrate`. If a
+ * root finds the vault of another root, every backup fails with E_VAULT, because retention would count the backups of
+ * both together.
  */
 export function adoptVault(options?: Watched): Promise<void>
 
 /**
- * Writes one backup into one portable file, which is readable without a vault: a `.tar.gz`, or sealed under the passphrase
- * (without one, under the key file) a `.tar.gz.sealed`. The file is there whole or not at all. `recover.mjs` opens it, too.
+ * Writes one backup into one portable file, which can be read without a vault: a `.tar.gz`, or a `.tar.gz.sealed` that
+ * is sealed with the passphrase (or with the key file, if there is no passphrase). The file is written completely or
+ * not at all. `recover.mjs` opens it, too.
  * @param backup A backup's name, or `'latest'`.
- * @param file The file, or a folder that gets one with the backup's name.
- * @throws BackupError E_CONFIG, before anything is read, where the file exists already or its folder is missing, E_PASSPHRASE,
- * E_NO_SPACE, E_CORRUPT where the vault is damaged
+ * @param file The file, or a folder. In a folder, the file gets the backup's name.
+ * @throws BackupError E_CONFIG, before anything is read, if the file exists already or its folder is missing;
+ * E_PASSPHRASE; E_NO_SPACE; E_CORRUPT if the vault is damaged
  */
 export function exportBackup(backup: string, file: string, options?: ExportOptions & Watched): Promise<ExportResult>
 
 /**
- * Takes an archive into the vault, as the backup that it was; makes the vault where there is none. Every byte is compared
- * with the archive's manifest before the backup counts. Waits for an operation that is running. A backup that the vault
- * has already is left as it is; another one of the same name keeps it, and the archive gets the next one that is free.
- * @throws BackupError E_PASSPHRASE, E_CORRUPT, E_UNSAFE_PATH; E_SOURCE for what is not an archive of Lifeboat
+ * Imports an archive into the vault, as the backup that it was. If there is no vault, it is made. Every byte is
+ * compared with the archive's manifest before the backup counts. Waits for a running operation. A backup that is
+ * already in the vault is not changed. If the vault has another backup of the same name, that one keeps the name, and
+ * the imported backup gets the next free name.
+ * @throws BackupError E_PASSPHRASE, E_CORRUPT, E_UNSAFE_PATH; E_SOURCE for a file that is not an archive of Lifeboat
  */
 export function importBackup(file: string, options?: ImportOptions & Watched): Promise<BackupInfo>
 
 /**
- * Sets up the root on another server, from a vault, an archive, or a target of the configuration. The root must be empty or not
- * exist; only a copy of the vault may lie in it. All of the backup is restored or nothing, and the vault is copied to where the
- * new root has it, with its history of runs; events that wait for the old host stay with that. The source is only read. What
- * was cut off goes on with the same call. `docs/disaster.md` is the guide.
- * @param from A vault's folder, a folder that holds one (an old root), an archive, or a target by its name in `cloud`.
+ * Sets up the root on another server, from a vault, an archive, or a target of the configuration. The root must be
+ * empty or must not exist; only a copy of the vault may be in it. The backup is restored completely or not at all. The
+ * vault is copied into the new root, with its history of runs; events that wait for the old host are not copied. The
+ * source is only read. If the operation is cut off, call it again: it continues. `docs/disaster.md` is the guide.
+ * @param from A vault's folder, a folder that contains one (an old root), an archive, or the name of a target in `cloud`.
  */
 export function migrate(from: string, options?: MigrateOptions & Watched): Promise<MigrateReport>
 
 /**
- * Brings everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits for that. What
- * is there is not sent again, and what was cut off, also with its process, is gone on with. A scheduler that runs does so by
- * itself after each backup. What could not be sent is in `failed`, and is no error.
- * @throws BackupError E_CONFIG where there is no such target, E_VAULT where the vault is another root's
+ * Sends everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits until
+ * it is there. Objects that are already at a target are not sent again. Uploads that were cut off continue, even those
+ * of another process. A running scheduler does this by itself after each backup. Objects that could not be sent are in
+ * `failed`, and are not an error.
+ * @throws BackupError E_CONFIG if there is no such target, E_VAULT if the vault belongs to another root
  */
 export function sync(options?: SyncOptions & Watched): Promise<SyncReport>
 
 /**
- * All vaults of a target, whose they are, and which are late. With `monitor.neighbours` each machine looks after the others.
+ * Lists all vaults of a target, with their owners, and says which are late. With `monitor.neighbours`, each machine
+ * watches the others.
  * @param target A target's name in the configuration.
- * @throws BackupError E_CONFIG where there is no such target, E_CLOUD and the like where it cannot be asked
+ * @throws BackupError E_CONFIG if there is no such target; E_CLOUD, E_CLOUD_AUTH if it cannot be reached
  */
 export function vaults(target: string, options?: Watched): Promise<VaultInfo[]>
 
@@ -259,10 +270,13 @@ export type OperationName =
   | 'syncDue'
   | 'recover'
 
-/** What a file, folder or link is besides its content. */
+/** The metadata of a file, folder or link. */
 export type Aspect = ('mode' | 'owner' | 'time') | 'attributes' | 'names'
 
-/** Why a backup was made. HOURLY, MANUAL, API and SAFETY are incremental; DAILY, WEEKLY and MONTHLY are full. */
+/**
+ * Why a backup was made. HOURLY, MANUAL, API and SAFETY backups are incremental; DAILY, WEEKLY and MONTHLY backups are
+ * full.
+ */
 export type BackupType = 'MANUAL' | 'API' | 'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'SAFETY'
 
 /** Which backup: by name, or the newest good one at or before an instant. */
@@ -275,7 +289,7 @@ export type BackupReference =
 /** A moment: milliseconds since 1970, or a time such as `2026-11-23T02:00:00Z`. */
 export type Instant = Date | number | string
 
-/** What an item is to its owner. */
+/** What an item is for the owner of the app. */
 export type Category = 'database' | 'config' | 'logs' | 'accounts' | 'templates' | 'session' | 'media' | 'data'
 
 export type ItemType = 'file' | 'dir' | 'symlink'
@@ -293,86 +307,93 @@ export type RestoreMode = 'auto' | 'live' | 'offline' | 'on-restart'
 /** How a run ended. */
 export type RunResult = ('success' | 'failure' | 'running') | 'degraded' | 'interrupted'
 
-/** Who signs in, and to what. */
+/** Which account to sign in to. */
 export interface AuthorizeOptions {
-  /** The `name` of the target in `cloud`; by default the first Google Drive there. It may be before any is configured. */
+  /**
+   * The `name` of the target in `cloud`. Default: the first Google Drive there. Works also before a target is
+   * configured.
+   */
   target?: string
 }
 
 export interface BackupInfo {
   backup: string
-  /** Of the categories that it has. */
+  /** The totals of each category in the backup. */
   categories: Partial<Record<Category, CategoryTotals>>
   /**
-   * `queued`: it goes to a target by itself. `synced`: it is at every target whose rules keep it, and at one at least, as they have
-   * said. `off`: nothing brings it anywhere: there is no target, `cloudSync` is false, or the rules of every target have dropped it.
+   * `queued`: it will be sent to a target. `synced`: every target whose rules keep it has reported that it has it,
+   * and there is at least one. `off`: it is not sent anywhere, because there is no target, `cloudSync` is false, or
+   * the rules of every target have dropped it.
    */
   cloud: 'off' | 'queued' | 'synced'
-  /** Smaller scheduled types that it counts for. */
+  /** The smaller scheduled types for which it counts. */
   covers?: BackupType[]
   degraded: boolean
   full: boolean
   items: number
-  /** Where it lies: `'local'`, and the names of targets, as far as that is known here. */
+  /** Where the backup is: `'local'`, and the names of targets, as far as this vault knows. */
   location: string[]
   note?: string
   /** Kept until it is unpinned. */
   pinned: boolean
   /** Bytes that this backup added to the vault. */
   size: number
-  /** Until it is accepted. */
+  /** Present until the backup is accepted. */
   suspicious?: Suspicion
   timestamp: number
-  /** Bytes of its items as they lay on disk. */
+  /** Bytes of its items, as they were on disk. */
   totalSize: number
   type: BackupType
   verifiedAt?: number
 }
 
 /**
- * The backup has lost most of what the newest one had that nobody doubts (more than half of the items, of a database, or all of a
- * category), or most files have changed at once and do not compress any more. It takes no other's place, and nothing is pruned
- * until it is accepted or deleted.
+ * The backup has lost most of the data of the newest backup that is not suspicious (more than half of the items, more
+ * than half of a database, or all of a category), or most files have changed at once and no longer compress. It
+ * replaces no other backup in the retention rules, and nothing is pruned until it is accepted or deleted.
  */
 export interface Suspicion {
-  /** The backup that it was compared with. */
+  /** The backup with which it was compared. */
   against: string
-  /** Sentences without their ends. */
+  /** The reasons, as sentences without a full stop. */
   reasons: string[]
-  /** The first backup with this doubt: itself, or an earlier one. */
+  /** The first backup with this doubt: this one, or an earlier one. */
   since: string
 }
 
 export interface BackupOptions {
-  /** Re-read and re-hash every byte. Default: true for DAILY, WEEKLY and MONTHLY. */
+  /** Read and hash every byte again. Default: true for DAILY, WEEKLY and MONTHLY. */
   full?: boolean
-  /** A few words of your own, kept with the backup. */
+  /** A short text of your own, stored with the backup. */
   note?: string
-  /** Wait for an operation that is running, instead of failing with E_BUSY. */
+  /** Wait for a running operation, instead of failing with E_BUSY. */
   wait?: boolean
 }
 
 export interface BackupResult {
   backup: string
-  /** Items that were new or changed since the backup before. */
+  /** The number of items that are new or changed since the previous backup. */
   changed: number
-  /** `off` where there is no target; `queued`: it goes there by itself, and `sync()` waits for that. */
+  /** `off`: there is no target. `queued`: the backup is sent by itself, and `sync()` waits for that. */
   cloud: 'off' | 'queued' | 'synced'
-  /** Something could not be stored as it should be: the first of `warnings` say what, and what to do. */
+  /** Some data could not be stored as it should be. The first `warnings` say what, and what to do. */
   degraded: boolean
   durationMs: number
   /** Whether every byte was read again. */
   full: boolean
   items: number
-  /** What is worth knowing, and no fault: where another disk or folder is mounted in the root. Absent where there is nothing. */
+  /**
+   * Things to know that are not faults: other disks or folders that are mounted in the root. Absent if there are
+   * none.
+   */
   notes?: Warning[]
-  /** Items of the backup before that are gone. */
+  /** The number of items of the previous backup that are gone. */
   removed: number
   /** Bytes that this backup added to the vault. */
   size: number
   success: true
   suspicious?: Suspicion
-  /** Bytes of its items as they lie on disk. */
+  /** Bytes of its items, as they are on disk. */
   totalSize: number
   type: BackupType
   warnings: Warning[]
@@ -388,19 +409,19 @@ export interface CategoryTotals {
   size: number
 }
 
-/** One path that is there on both sides, and differs. */
+/** One path that exists on both sides and differs. */
 export interface Change {
   after: Item
   before: Item
-  /** What differs of that: `attributes` are extended attributes and ACLs, `names` the other names of the same file. */
+  /** Which metadata differs: `attributes` are extended attributes and ACLs, `names` the other names of the same file. */
   besides?: Aspect[]
   category: Category
-  /** Only what it is besides its content differs. */
+  /** Only the metadata differs, and not the content. */
   metadataOnly: boolean
-  /** Of a SQLite database: why not all of it could be compared, or what differs where no row does. */
+  /** For a SQLite database: why it could not be compared completely, or what differs if all rows are the same. */
   note?: string
   path: string
-  /** Of a SQLite database: the tables whose rows or definition differ. */
+  /** For a SQLite database: the tables whose rows or definition differ. */
   tables?: TableDiff[]
 }
 
@@ -409,9 +430,9 @@ export interface Item {
   category: Category
   /** Milliseconds since the epoch. */
   mtime: number
-  /** Relative to the root, with `/`. */
+  /** The path relative to the root, with `/`. */
   path: string
-  /** The bytes of a path that is not UTF-8, in base64. */
+  /** The bytes of the path in base64, if it is not UTF-8. */
   raw?: string
   /** Absent for folders and links, and for a database that was written to while it was copied. */
   sha256?: string
@@ -421,8 +442,8 @@ export interface Item {
 }
 
 /**
- * What changed in one table. Rows are told apart by rowid or primary key. Virtual tables (FTS5) are told by the ordinary tables
- * that hold them.
+ * What changed in one table. Rows are identified by rowid or primary key. Virtual tables (FTS5) are shown as the
+ * ordinary tables that store their data.
  */
 export interface TableDiff {
   added: number
@@ -438,11 +459,11 @@ export interface TableDiff {
 }
 
 export interface Check {
-  /** What mends it. A check that did not fail may have some advice, too. */
+  /** How to fix it. A check that passed may have advice, too. */
   mend?: string
   /** What was found. */
   message: string
-  /** What was looked at, in a word. */
+  /** What was checked, in one word. */
   name: string
   ok: boolean
 }
@@ -454,26 +475,26 @@ export interface CloudFailure {
   message: string
 }
 
-/** How one target is. */
+/** The state of one target. */
 export interface CloudStatus {
-  /** Absent where it went well since. */
+  /** The last failure; absent if the target has worked since. */
   lastFailure?: CloudFailure
-  /** When everything was last there, in milliseconds since the epoch. */
+  /** The last time when everything was there, in milliseconds since 1970. */
   lastSuccess?: number
-  /** Objects that wait to be sent. */
+  /** The number of objects that wait to be sent. */
   pending: number
   /** Their bytes. */
   pendingBytes: number
   provider: 'gdrive' | 's3' | 'folder'
-  /** `off`: nothing goes there by itself (`cloudSync`). `failing`: see `lastFailure`. */
+  /** `off`: nothing is sent there by itself (`cloudSync`). `failing`: see `lastFailure`. */
   state: 'off' | 'queued' | 'synced' | 'failing'
   target: string
-  /** What its last pruning could not do, and why. */
+  /** What the last pruning there could not do, and why. */
   warnings?: string[]
 }
 
 export interface Damage {
-  /** The backups that it hurts, oldest first. */
+  /** The backups that need the object, oldest first. */
   backups: string[]
   healed: boolean
   message: string
@@ -488,42 +509,42 @@ export interface Diagnosis {
   ok: boolean
 }
 
-/** Files of the live root that need not be read have no `sha256` here. */
+/** The difference. Files of the live root that need not be read have no `sha256` here. */
 export interface DiffReport {
   added: Item[]
   changed: Change[]
   durationMs: number
-  /** The backup that is compared. */
+  /** The backup that is compared with `to`. */
   from: string
   removed: Item[]
-  /** Absent where it is the live root. */
+  /** The other backup; absent if it is the live root. */
   to?: string
-  /** How many items are the same. */
+  /** The number of items that are the same. */
   unchanged: number
   /** What could not be compared, and why. */
   warnings?: Warning[]
 }
 
-/** Somebody has signed in, and it works. */
+/** A sign-in that works. */
 export interface DriveAccount {
-  /** Whose Drive it is: an e-mail address. */
+  /** The owner of the Drive: an e-mail address. */
   account: string
-  /** Bytes that are left in the account, where it has a limit. */
+  /** Free bytes in the account, if it has a limit. */
   free?: number
 }
 
 export interface ExportOptions {
-  /** Seal it. Default: as the configuration's `encryption`, and where the file is called `.sealed`. */
+  /** Encrypt the archive. Default: `encryption` of the configuration, or true if the file's name ends in `.sealed`. */
   encrypt?: boolean
   /** Paths, globs or categories. Default: everything. */
   items?: string[]
-  /** Replace a file that exists. Otherwise it is E_CONFIG. */
+  /** Replace the file if it exists. Otherwise an existing file is E_CONFIG. */
   overwrite?: boolean
 }
 
 export interface ExportResult {
   durationMs: number
-  /** Whether it is sealed. */
+  /** Whether the archive is encrypted. */
   encrypted: boolean
   /** The absolute path of the archive. */
   file: string
@@ -533,9 +554,9 @@ export interface ExportResult {
 }
 
 export interface HistoryFilter {
-  /** At most this many, the newest. */
+  /** At most so many, the newest. */
   limit?: number
-  /** In any case: `backup`, `PRUNE`, ... */
+  /** In upper or lower case: `backup`, `PRUNE`, ... */
   operation?: string
   /** Inclusive. */
   since?: Instant
@@ -546,13 +567,13 @@ export interface HistoryFilter {
 
 /** A process of the app that has loaded Lifeboat. */
 export interface HostStatus {
-  /** It applies at its start what waits for it. */
+  /** It applies a waiting restore at its start. */
   appliesPending: boolean
   name: string
   pid: number
-  /** It reads again what is restored under it. */
+  /** It reads restored files again while it runs. */
   reloads: boolean
-  /** Since when its scheduler runs, in milliseconds since the epoch. */
+  /** Since when its scheduler runs, in milliseconds since 1970. */
   scheduler?: number
   /** Milliseconds since the epoch. */
   since: number
@@ -560,13 +581,13 @@ export interface HostStatus {
 }
 
 export interface ImportOptions {
-  /** The archive's passphrase, where it is not the vault's. Default: the environment variable BACKUP_ARCHIVE_PASSPHRASE. */
+  /** The archive's passphrase, if it is not the vault's. Default: the environment variable BACKUP_ARCHIVE_PASSPHRASE. */
   passphrase?: string
 }
 
-/** What a scheduled look at the vault found. */
+/** The result of a scheduled check of the vault. */
 export interface Inspection {
-  /** Of a restore that was rehearsed: what was wrong with what came back. Absent on days without one. */
+  /** The result of a rehearsed restore: what was wrong with the restored files. Absent on days without a rehearsal. */
   rehearsal?: VerifyReport
   verify: VerifyReport1
 }
@@ -581,7 +602,7 @@ export interface VerifyReport {
   packs: number
 }
 
-/** Of the part of the vault whose turn it was. */
+/** The result for the part of the vault that was due. */
 export interface VerifyReport1 {
   backups: number
   /** Bytes that were read back and authenticated. */
@@ -595,9 +616,10 @@ export interface VerifyReport1 {
 /** Which items. */
 export interface ItemFilter {
   /**
-   * Paths, globs or categories. A path that the backup has comes before a glob, and a file before a category of its name; a
-   * folder is taken with the category. `./database` is always the path, `category:database` always the category. A path that is
-   * not UTF-8 is `//` and its bytes in base64 (`'//' + item.raw`).
+   * Paths, globs or categories. If a name fits several of them, an existing path is used before a glob, and a file
+   * before a category. A folder is taken together with the category. `./database` always means the path, and
+   * `category:database` the category. A path that is not UTF-8 is written as `//` and its bytes in base64 (`'//' +
+   * item.raw`).
    */
   items?: string[]
 }
@@ -611,7 +633,7 @@ export interface LastFailure {
 }
 
 export interface ListFilter {
-  /** At most this many, the newest. */
+  /** At most so many, the newest. */
   limit?: number
   /** Inclusive. */
   since?: Instant
@@ -624,36 +646,39 @@ export interface ListFilter {
 export interface MigrateOptions {
   /** Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise. */
   allowOutsideLinks?: boolean
-  /** Default: the newest. An archive holds one, and there is none to choose. */
+  /** Default: the newest. An archive contains only one backup, so there is no choice. */
   backup?: BackupReference
-  /** Copy the vault, too, so that its history goes on in the new root. Default true. */
+  /** Copy the vault, too, so that the new root continues its history. Default true. */
   history?: boolean
-  /** Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup. */
+  /**
+   * Give all files to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may do this. Default: the owners in
+   * the backup.
+   */
   owner?: string
-  /** Set up the root from a backup. False: only the vault comes back, for a root that has lost its own. Default true. */
+  /** Restore a backup into the root. False: bring back only the vault, for a root that has lost it. Default true. */
   restore?: boolean
-  /** Of a target that has several vaults, the id of the one that is meant. */
+  /** The id of the vault, if the target has several. */
   vaultId?: string
 }
 
 export interface MigrateReport {
   backup: string
-  /** How many backups the new vault has. */
+  /** The number of backups in the new vault. */
   backups: number
   /** Bytes of the items. */
   bytes: number
   /** Bytes that were copied into the new vault. */
   copied: number
-  /** What is damaged in the new vault. The root is whole all the same. */
+  /** The damage in the new vault. The root is whole nevertheless. */
   damaged: Damage[]
   durationMs: number
   items: number
-  /** What is left to be done, in this order. */
+  /** What is left to do, in this order. */
   next: NextStep[]
-  /** It went on with a migration that had been cut off. */
+  /** This call continued a migration that had been cut off. */
   resumed: boolean
   root: string
-  /** The vault's folder, or the archive, that all came from. */
+  /** The vault's folder, or the archive, from which everything came. */
   source: string
   success: true
   /** The time of the backup. */
@@ -661,66 +686,69 @@ export interface MigrateReport {
   /** The vault of the new root; absent with `history: false`. */
   vault?: string
   /**
-   * What does not fit on this machine, such as absolute paths in the configuration, or dependencies (`file:../lifeboat`) that
-   * are not there: nothing of it is changed.
+   * Things that do not fit this machine, such as absolute paths in the configuration, or missing dependencies
+   * (`file:../lifeboat`). Lifeboat does not change them.
    */
   warnings: Warning[]
 }
 
-/** Something that is left for the owner to do. */
+/** One thing that is left to do. */
 export interface NextStep {
-  /** What to type in the new root. */
+  /** The command to run in the new root. */
   command: string
   why: string
 }
 
-/** A run to come. */
+/** One run: when, and of which type. */
 export interface NextRun {
   /** Milliseconds since the epoch. */
   at: number
   type: BackupType
 }
 
-/** What a backup of the root as it is now would be. Everything is told by its largest first. */
+/** What a backup of the root would contain now. All lists have the largest entries first. */
 export interface Preview {
   categories: Partial<Record<Category, CategoryTotals>>
   durationMs: number
-  /** Of everything that would be taken. */
+  /** The number of items that would be backed up. */
   items: number
-  /** What would not be taken; first what makes a backup degraded. */
+  /** What would not be backed up. Entries that make a backup degraded come first. */
   left: PreviewLeft[]
   /** As in `BackupResult`. */
   notes?: Warning[]
   root: string
   size: number
-  /** By folder, two levels deep (less deep where there are very many), and category. */
+  /**
+   * What would be backed up, by folder and category. Folders are shown two levels deep, or less if there are very
+   * many.
+   */
   taken: PreviewFolder[]
-  /** What of it is probably useless. `exclude` leaves it out. */
+  /** The part of it that is probably useless. `exclude` leaves it out. */
   useless: PreviewUseless[]
 }
 
-/** What would not be taken, and why. */
+/** One thing that would not be backed up, and why. */
 export interface PreviewLeft {
   items: number
   /** A backup without it is degraded. */
   lost: boolean
-  /** What takes it, or leaves it out on purpose. */
+  /** How to back it up, or how to leave it out on purpose. */
   mend?: string
-  /** There is more of it than was counted. */
+  /** There are more items than were counted. */
   more?: boolean
-  /** Empty for the many small ones that are counted together. */
+  /** Empty for many small entries that are counted together. */
   path: string
   reason: LeftReason
   size: number
-  /** In a sentence. */
+  /** The reason, in a sentence. */
   why: string
 }
 
-/** What of one category would be taken from a folder, with the folders in it. */
+/** What would be backed up of one category in one folder, including the folders in it. */
 export interface PreviewFolder {
   category: Category
   items: number
-  /** Relative to the root; `.` is the root itself. */
+  /** The path relative to the root; `.` is the root itself. */
   path: string
   size: number
 }
@@ -729,7 +757,7 @@ export interface PreviewUseless {
   items: number
   path: string
   size: number
-  /** In a sentence. */
+  /** The reason, in a sentence. */
   why: string
 }
 
@@ -745,7 +773,7 @@ export interface Progress {
   etaMs?: number
   items: number
   path?: string
-  /** What is being done, in a word. */
+  /** The current step, in one word. */
   phase: string
   totalBytes?: number
   totalItems?: number
@@ -753,44 +781,44 @@ export interface Progress {
 
 export interface PruneOptions {
   /**
-   * Free all room now. By default a pack goes a day after nothing needs it any more, so that a copy of the vault that is being
-   * made misses nothing; the report warns of what went at once.
+   * Free all space now. By default a pack is removed one day after nothing needs it any more, so that a copy of the
+   * vault that somebody is making is complete. The report warns about packs that were removed at once.
    */
   atOnce?: boolean
   /** Prune although a backup is suspicious. */
   despiteSuspicion?: boolean
-  /** Only say what would go, and why. */
+  /** Only report what would be removed, and why. */
   dryRun?: boolean
-  /** Instead of the vault here: what lies at this target, by its own `keep`. Not with `atOnce`. */
+  /** Prune this target by its own `keep`, instead of the local vault. Not with `atOnce`. */
   target?: string
-  /** Of several vaults at the target, where none is here: the one of this id, as `vaults()` has it in `prefix`. */
+  /** The id of the vault at the target, if there are several and none on this machine: `prefix` in `vaults()`. */
   vaultId?: string
   /** Wait for a running operation instead of failing with E_BUSY. */
   wait?: boolean
 }
 
 export interface PruneReport {
-  /** Every backup, newest first, with what becomes of it. */
+  /** Every backup, newest first, with the decision about it. */
   backups: PruneVerdict[]
-  /** Bytes that were read and written again, because they lay among what went. */
+  /** Bytes of needed data that were moved to new packs. */
   copied: number
   dryRun: boolean
   durationMs: number
-  /** Bytes that the vault is smaller now; of a dry run, to within a few hundred bytes a pack. */
+  /** How many bytes smaller the vault is. In a dry run this is an estimate, accurate to a few hundred bytes per pack. */
   freed: number
   packsRemoved: number
   packsRewritten: number
-  /** How many backups went, or would go. */
+  /** The number of backups that were removed, or would be. */
   removed: number
   /**
-   * Bytes of packs that nothing needs any more, and that go a day after they were found so: a copy of the vault may be
-   * under way.
+   * Bytes of packs that nothing needs any more. They are removed a day after they were found unneeded, because
+   * somebody may be copying the vault.
    */
   waiting: number
   warnings: Warning[]
 }
 
-/** What becomes of one backup, and why. */
+/** The decision about one backup, and the reason. */
 export interface PruneVerdict {
   backup: string
   keep: boolean
@@ -802,42 +830,48 @@ export interface PruneVerdict {
 export interface RestoreOptions {
   /** Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise. */
   allowOutsideLinks?: boolean
-  /** Default true: everything that is replaced is first in a SAFETY backup, named in the result. */
+  /** Store everything that is replaced in a SAFETY backup first; the result names it. Default true. */
   createBackupFirst?: boolean
-  /** Only say what would be done, and whether it can be: key, room, every stored piece. */
+  /** Only report what would be done, and whether it is possible: key, room, every stored piece. */
   dryRun?: boolean
-  /** The target that gives what is missing or damaged here. Default: each of them in turn. */
+  /** The target from which missing or damaged data is read. Default: each target in turn. */
   from?: string
   /** As in `ItemFilter`: `['category:database', 'config.json', 'uploads/reports/2026/**']`. Default: everything. */
   items?: string[]
-  /** Categories in which items that the backup does not have are removed. Default `['session']`. */
+  /** Categories in which items are removed that are not in the backup. Default `['session']`. */
   mirror?: Category[]
   /**
-   * How a restore in place treats an app that runs. `live`: databases through SQLite, so that open connections see the
-   * restored rows; other files by rename. `offline`: all by rename; nobody may have a database open. `on-restart`: everything
-   * is prepared, and `applyPendingRestore()` applies it at the next start.
+   * How a restore in place treats a running app. `live`: databases are changed through SQLite, so that open
+   * connections see the restored rows; other files are renamed into place. `offline`: everything is renamed into
+   * place; no process may have a database open. `on-restart`: everything is prepared, and `applyPendingRestore()`
+   * applies it at the next start.
    *
-   * `auto`, the default, chooses one for all, and the result says which and why. Databases alone: live where somebody has
-   * them open. With other files, which an app may have in memory and write back: live where every running app listens to
-   * `restore:reload`; else on-restart where they apply one at their start, which is then asked for (`requestRestart`); else
-   * live, with an `advice`. Where no app runs: offline.
+   * `auto`, the default, chooses one mode for all files. The result says which one, and why. If no app runs:
+   * offline. For databases alone: live if a process has them open. For other files, which an app may have in memory
+   * and write back: live if every running app listens to `restore:reload`; otherwise on-restart if the apps apply
+   * restores at their start, and the app is then asked to restart (`requestRestart`); otherwise live, with an
+   * `advice`.
    */
   mode?: 'auto' | 'live' | 'offline' | 'on-restart'
-  /** Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup. */
+  /**
+   * Give all files to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may do this. Default: the owners in
+   * the backup.
+   */
   owner?: string
-  /** Take each of `items` from the newest backup that has it, not later than the chosen one. */
+  /** Take each of `items` from the newest backup that has it, up to the chosen one. */
   perItem?: boolean
-  /** Write all that is whole of a damaged vault, and list the rest in `failed`. Needs a `target`. */
+  /** Save everything that is whole in a damaged vault, and list the rest in `failed`. Needs a `target`. */
   salvage?: boolean
-  /** As in `items`; true without items is E_CONFIG. */
+  /** The same as giving `items`. True without `items` is E_CONFIG. */
   selective?: boolean
-  /** Another folder than the root, which must not exist, or be empty: nothing live is touched. */
+  /** Another folder instead of the root. It must be empty or must not exist. No live file is changed. */
   target?: string
   /** Wait for a running operation instead of failing with E_BUSY. */
   wait?: boolean
   /**
-   * After a restore under a running app that does not read again what came back: look for up to 30 s whether it writes its
-   * memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
+   * After a restore under a running app that does not read the restored files again: watch for up to 30 s whether
+   * the app overwrites them, and report that in `overwritten`. Default true. Aborting the signal ends the watching,
+   * and the restore stays.
    */
   watch?: boolean
 }
@@ -852,96 +886,102 @@ export interface RestorePlan {
 }
 
 export interface RestoreResult {
-  /** What to do now, in a sentence: start the app again, for one. Absent where nothing is left to do. */
+  /** What to do now, in a sentence, for example to restart the app. Absent if nothing is left to do. */
   advice?: string
   backup: string
   dryRun: boolean
-  /** Until everything was in place; what hosts took to read it again is not in it. */
+  /** The time until everything was in place, without the time that hosts needed to read it again. */
   durationMs: number
-  /** What a salvage could not give back, and why. */
+  /** What a salvage could not save, and why. */
   failed?: Warning[]
   /**
-   * WhatsApp sessions that work and were left alone although the backup has them otherwise: an older state would break them.
-   * Each message says how to restore it all the same. One that is named in `items` is restored.
+   * WhatsApp sessions that work and were not restored, although they differ from the backup, because an older state
+   * would break them. Each message says how to restore it nevertheless. A session that `items` names is restored.
    */
   kept?: Warning[]
-  /** How it was done in place, never `auto`; absent with a `target`. */
+  /** The mode of a restore in place, never `auto`. Absent with a `target`. */
   mode?: RestoreMode
-  /** What the app wrote over, or removed, after it was restored: it is as the app left it, and no failure. */
+  /**
+   * Files that the app overwrote or removed after they were restored. They stay as the app left them, and this is
+   * not a failure.
+   */
   overwritten?: string[]
   plan: RestorePlan
   /** Why that mode was chosen, in a sentence. */
   reason?: string
-  /** The running apps that have read again what was restored, such as `bot.js (process 4711)`. */
+  /** The running apps that have read the restored files again, such as `bot.js (process 4711)`. */
   reloadedBy?: string[]
-  /** The paths that were written; empty for a dry run, and while the restore waits for the next start. */
+  /** The paths that were written. Empty for a dry run, and while the restore waits for the next start. */
   restored: string[]
-  /** All that was replaced or removed is in this backup, and `undoRestore()` takes it from there. */
+  /** The backup with everything that was replaced or removed. `undoRestore()` uses it. */
   safetyBackup?: string
-  /** Of a dry run: bytes that the safety backup will probably add to the vault. */
+  /** In a dry run: bytes that the safety backup will probably add to the vault. */
   safetyBytes?: number
-  /** It waits for the next start: call `applyPendingRestore()` there, before anything is opened. */
+  /** The restore waits for the next start. Call `applyPendingRestore()` there, before any file is opened. */
   staged: boolean
   /**
-   * What a process has open as it was before, because it was deleted, moved or replaced under it: what it writes there is
-   * found by nobody, so it has to be started again. `advice` says so.
+   * Files that a process still has open although they were deleted, moved or replaced. What it writes there is lost,
+   * so it has to be restarted. `advice` says so.
    */
   stillOpen?: string[]
   success: true
-  /** Of `undoRestore()`: the restore that was taken back. */
+  /** For `undoRestore()`: the restore that was taken back. */
   takesBack?: TakenBack
   /** The time of the backup. */
   timestamp: number
-  /** The command that takes it back, `lifeboat undo`; absent where nothing was done, or no safety backup was made. */
+  /** The command that takes it back, `lifeboat undo`. Absent if nothing was done, or if no safety backup was made. */
   undo?: string
   warnings: Warning[]
 }
 
 /** The restore that was taken back. */
 export interface TakenBack {
-  /** When it was made, milliseconds since the epoch. */
+  /** When it was made, in milliseconds since 1970. */
   at: number
-  /** What it had restored. */
+  /** The backup that it had restored. */
   backup: string
-  /** It had taken back a restore itself. */
+  /** It was itself an undo. */
   undo: boolean
 }
 
-/** One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it. */
+/**
+ * One entry of the history, which keeps the newest 20,000. An operation that was refused with E_BUSY did nothing, and
+ * has no entry.
+ */
 export interface Run {
-  /** When it began, milliseconds since the epoch. */
+  /** When it began, in milliseconds since 1970. */
   at: number
   /** The backup that was made, restored, exported, ... */
   backup?: string
   changed?: number
-  /** Of the error, where it failed. */
+  /** The code of the error, if it failed. */
   code?: ErrorCode
-  /** Smaller scheduled types that it counted for. */
+  /** The smaller scheduled types for which it counted. */
   covers?: BackupType[]
   durationMs: number
-  /** Asked for by a host; otherwise by a command. */
+  /** True if a host requested it, false if a command did. */
   hosted: boolean
   items?: number
   message?: string
   operation: HistoryName
   result: RunResult
-  /** Of a backup: the schedule asked for it, and tries it again where it failed. */
+  /** For a backup: the schedule requested it, and tries again if it failed. */
   scheduled?: boolean
-  /** Bytes that were added, freed, written or read, as the operation has it. */
+  /** Bytes that were added, freed, written or read, depending on the operation. */
   size?: number
   /** Bytes of the backup's items. */
   totalSize?: number
-  /** Of a backup. */
+  /** The type, for a backup. */
   type?: BackupType
-  /** The first ten. */
+  /** The first ten warnings. */
   warnings: Warning[]
 }
 
-/** Who holds the vault's lock. */
+/** The operation that holds the vault's lock. */
 export interface Running {
   operation: string
   pid: number
-  /** How far it is, as it said a moment ago. */
+  /** Its progress, as it last reported it. */
   progress?: Progress
   /** Milliseconds since the epoch. */
   since: number
@@ -949,25 +989,25 @@ export interface Running {
 
 export interface ScheduleStatus {
   by: Maker
-  /** The hosts that are there. */
+  /** The hosts that are running. */
   hosts: HostStatus[]
   /** The last backup of a scheduled type that a command made. */
   last_command?: NextRun
-  /** Only where somebody will make it. */
+  /** The next scheduled backup. Absent if no process will make it. */
   next?: NextRun
-  /** No scheduled backups until then, because somebody wanted it so. */
+  /** Scheduled backups are paused until this time. */
   paused?: number
-  /** Does a scheduler run: in this process, or asked from outside, in any host? */
+  /** Whether a scheduler runs: in this process, or, if asked from outside, in any host. */
   running: boolean
 }
 
 export interface Status {
   /** Milliseconds since the newest good backup. */
   age?: number
-  /** Each target. */
+  /** The state of each target. */
   cloud: CloudStatus[]
   healthy: boolean
-  /** The newest backup that failed. */
+  /** The newest failure of a backup. */
   lastFailure?: LastFailure
   lastSuccess: Partial<Record<BackupType, number>>
   /** A restore waits for the next start of the app. */
@@ -980,33 +1020,33 @@ export interface Status {
 }
 
 export interface StorageStatus {
-  /** How many backups there are. */
+  /** The number of backups. */
   backups: number
   /** Bytes free on the vault's disk. */
   free: number
-  /** The cap, `maxLocalStorage`. */
+  /** The limit, `maxLocalStorage`. */
   limit: number
-  /** Bytes of all backups' items, as if each were a plain copy. */
+  /** Bytes of the items of all backups, as if each backup were a plain copy. */
   sourceBytes: number
-  /** Bytes of packs and snapshots that hold them. */
+  /** Bytes of the packs and snapshots that store them. */
   storedBytes: number
   /** Bytes of everything in the vault's folder. */
   used: number
 }
 
-/** What could not be sent. */
+/** An object that could not be sent. */
 export interface SyncFailure {
   /** What went wrong: `code` of an error. */
   code: ErrorCode
   message: string
-  /** Its path inside the vault; empty where it is the target itself that failed. */
+  /** Its path inside the vault; empty if the target itself failed. */
   object: string
   target: string
 }
 
 /** Which targets. */
 export interface SyncOptions {
-  /** Only this target, by its name. */
+  /** The name of the only target to send to. Default: all. */
   target?: string
 }
 
@@ -1015,70 +1055,73 @@ export interface SyncReport {
   /** Their bytes. */
   bytes: number
   failed: SyncFailure[]
-  /** Objects that still wait. */
+  /** The number of objects that still wait. */
   pending: number
-  /** Objects that were sent, to all targets together. */
+  /** The number of objects that were sent, to all targets together. */
   uploaded: number
-  /** What is not right at a target, and no failure: that nothing is pruned there, and why. `path` is the target's name. */
+  /** Problems at a target that are not failures: that nothing is pruned there, and why. `path` is the target's name. */
   warnings?: Warning[]
 }
 
-/** How the last restore is taken back. */
+/** How to take back the last restore. */
 export interface UndoOptions {
-  /** Only plan and check. */
+  /** Only plan and check; change nothing. */
   dryRun?: boolean
   mode?: RestoreMode
   /** Wait for a running operation instead of failing with E_BUSY. */
   wait?: boolean
-  /** As with a restore. Default true. */
+  /** As for a restore. Default true. */
   watch?: boolean
 }
 
-/** A vault at a target, which many machines may share. */
+/** A vault at a target that many machines may share. */
 export interface VaultInfo {
-  /** Bytes of all that lies there. */
+  /** Bytes of everything there. */
   bytes: number
-  /** The newest backup is older than its owner has said that it may be. */
+  /** The newest backup is older than the owner of the vault allows. */
   late: boolean
-  /** When the newest backup there was made, in milliseconds since the epoch. */
+  /** When the newest backup there was made, in milliseconds since 1970. */
   newest?: number
-  /** Whose it is, as its owner has said: `bot on server-1`. */
+  /** The owner, as the vault names it: `bot on server-1`. */
   owner: string
-  /** The folder at the target that it lies in, which is called by its id. */
+  /** The vault's folder at the target, which is named by the vault's id. */
   prefix: string
 }
 
 export interface VerifyOptions {
-  /** Also decompress and re-hash every chunk. */
+  /** Also decompress every chunk and compute its hash again. */
   deep?: boolean
-  /** Instead of the vault here: what lies at this target; what is damaged there is put back from here. Not with a backup. */
+  /**
+   * Verify this target, instead of the local vault. Damaged objects there are replaced from here. Not together with
+   * a backup.
+   */
   target?: string
 }
 
-/** One state of one path: the item as the newest backup with it has it. */
+/** One version of one path: the item as the newest backup with this version has it. */
 export interface Version {
   /** The newest backup that has this version. */
   backup: string
-  /** How many backups have it. */
+  /** The number of backups that have it. */
   backups: number
   category: Category
-  /** The oldest backup, of those in a row, that has it. */
+  /** The oldest of the backups in a row that have this version. */
   firstBackup: string
-  /** The first backup after these in which the path was gone. */
+  /** The first backup after these without the path. */
   goneIn?: string
   /** Milliseconds since the epoch. */
   mtime: number
-  /** Relative to the root, with `/`. */
+  /** The path relative to the root, with `/`. */
   path: string
-  /** The bytes of a path that is not UTF-8, in base64. */
+  /** The bytes of the path in base64, if it is not UTF-8. */
   raw?: string
   /** Absent for folders and links, and for a database that was written to while it was copied. */
   sha256?: string
   /** Bytes. */
   size: number
-  /** When that was made. */
+  /** When that backup was made. */
   timestamp: number
   type: ItemType
-  /** Backups among these, or next to them, that cannot be read: what they have of the path is not known. */
+  /** Backups among these, or next to them, that cannot be read. It is not known which version of the path they have. */
   unreadable?: string[]
 }

@@ -1,6 +1,6 @@
-// require('lifeboat/start')('./bot.js'): what waits for this start of the app, or was cut off, is seen to before the app
-// opens anything; then the app starts. Whatever is wrong with Lifeboat, the app starts: but not on files that a restore has
-// left half old and half new, nor in place of a restore that its owner is waiting for.
+// require('lifeboat/start')('./bot.js'): applies a restore that waits for this start, or finishes one that was cut off, before
+// the app opens any file. Then the app starts. If something is wrong with Lifeboat, the app starts anyway. It does not start on
+// files that a restore has left half old and half new, nor without a restore that its owner is waiting for.
 
 'use strict'
 
@@ -14,7 +14,7 @@ const WORKSPACE = '.lifeboat-restore'
 const DEFAULT_CONFIG = join('config', 'backup-config.json')
 
 /**
- * Starts the app. It is loaded before this returns, unless a restore has to be seen to first, or it is an ES module.
+ * Starts the app. It is loaded before this returns, unless a restore has to be applied first, or it is an ES module.
  * `main`: its file, relative to the file that calls this.
  */
 function start(main, { onError, requestRestart } = {}) {
@@ -39,7 +39,7 @@ function start(main, { onError, requestRestart } = {}) {
       }
       console.error(
         `Lifeboat: ${waiting}, and it cannot be done now: ${error.message}\n` +
-          'The app is not started, because it would not find what it should. Mend that and start it again' +
+          'The app is not started, because its files are not as they should be. Fix that and start it again' +
           (waiting === WAITS ? ', or leave everything as it is: `lifeboat restore --discard-pending`.' : '.')
       )
       process.exitCode = 1
@@ -50,11 +50,11 @@ function start(main, { onError, requestRestart } = {}) {
 
 function words({ backup, restored, plan, safetyBackup }) {
   const count = restored.length + plan.remove.length
-  const done = `Lifeboat has put back ${count} ${count === 1 ? 'item' : 'items'} of ${backup}.`
-  return safetyBackup ? `${done} What was there before is in ${safetyBackup}.` : done
+  const done = `Lifeboat has restored ${count} ${count === 1 ? 'item' : 'items'} of ${backup}.`
+  return safetyBackup ? `${done} The replaced files are in ${safetyBackup}.` : done
 }
 
-/** Loaded here and not above: where it cannot be loaded, the app starts all the same. */
+/** Loaded here and not above: if it cannot be loaded, the app starts anyway. */
 async function apply() {
   return require('./index.js').applyPendingRestore()
 }
@@ -63,7 +63,7 @@ const WAITS = 'a restore waits for this start'
 const CUT_OFF = 'a restore was cut off in its middle'
 const UNDER_WAY = 'a restore is under way'
 
-/** Told by names alone, so that it needs neither the native part nor a configuration that is right. */
+/** Looks only at names, so that it needs neither the native part nor a valid configuration. */
 function whatWaits() {
   const folder = join(root(), WORKSPACE)
   if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) return null
@@ -71,7 +71,7 @@ function whatWaits() {
   try {
     names = readdirSync(folder)
   } catch {
-    // Somebody else's, who lets nobody look into it: it is no reason to believe that nothing waits.
+    // It belongs to another user and cannot be read. That does not mean that nothing waits.
     return CUT_OFF
   }
   if (names.includes('done')) return null
@@ -88,12 +88,12 @@ function root() {
   }
 }
 
-/** Throws what the app throws, as if it had been started without us. */
+/** Throws what the app throws, as if Lifeboat had not started it. */
 function run(file) {
   try {
     require(file)
   } catch (error) {
-    // Only where it is the app's own file that is no CommonJS: nothing of it has run then.
+    // Only if the app's own file is not CommonJS: then no code of it has run.
     const isModule = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'].includes(error?.code)
     if (!isModule || !String(error.message).includes(file)) throw error
     return import(pathToFileURL(file).href).then(() => undefined)

@@ -234,7 +234,7 @@ class BackupEngine {
     throw died
   }
 
-  /** Then whatever comes next carries a restore on, which only a worker may do. */
+  /** An interrupted restore is pending. Only a worker may finish it. */
   #isCutOff() {
     return this.#native.hasPendingRestore()
   }
@@ -242,7 +242,7 @@ class BackupEngine {
   async listBackups(...args) {
     const { request, watchers } = call('listBackups', args)
     const { passphrase, keyFile } = environment()
-    // Who has shown the key once need not start a worker to be told what the catalog says.
+    // Once these credentials have opened the vault, lists come from the catalog, without a worker.
     const isTrusted = this.#shown && this.#shown.passphrase === passphrase && this.#shown.keyFile === keyFile
     refuseAborted(watchers)
     check(request)

@@ -66,7 +66,7 @@ pub fn ask_new() -> Result<Secret> {
         if again(&first)? {
             return Ok(first);
         }
-        eprintln!("These were not the same. Once more:");
+        eprintln!("These were not the same. Type them again:");
     }
 }
 
@@ -82,7 +82,7 @@ pub fn ask_for_file() -> Result<Option<Secret>> {
         if again(&first)? {
             return Ok(Some(first));
         }
-        eprintln!("These were not the same. Once more:");
+        eprintln!("These were not the same. Type them again:");
     }
 }
 

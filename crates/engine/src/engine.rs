@@ -89,8 +89,8 @@ impl Engine {
                 let zone = zone::of(&self.access.config);
                 return Err(Error::Config {
                     message: format!(
-                        "{} is still to come: there it is {} now. A time without a zone is in the time zone {}; to name \
-                         another, write for example 2026-11-23T14:00:00Z.",
+                        "{} is in the future: there it is {} now. A time without a zone is in the time zone {}; to \
+                         name another, write for example 2026-11-23T14:00:00Z.",
                         zone.exactly(*at),
                         zone.show(now),
                         zone.why.words()

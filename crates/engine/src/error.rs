@@ -120,7 +120,7 @@ fn none_that_old(asked: &i64, oldest: &Option<i64>, say: impl Fn(i64) -> String)
     match oldest {
         Some(oldest) => {
             format!(
-                "No backup is that old: of {} there is none, and the oldest was made {}.",
+                "No backup is that old: there is none of {}, and the oldest was made {}.",
                 say(*asked),
                 say(*oldest)
             )

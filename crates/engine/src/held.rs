@@ -10,7 +10,7 @@ use crate::{Config, restore};
 
 /// Why a backup that waits stays.
 pub const WAITS: &str = "it is restored at the next start of the app";
-const TAKES_BACK: &str = "it takes the last restore back";
+const TAKES_BACK: &str = "it is needed to take back the last restore";
 
 /// The names of these backups, and why each of them stays.
 pub fn held(vault: &Vault, config: &Config) -> HashMap<String, &'static str> {

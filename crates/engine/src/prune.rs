@@ -48,7 +48,8 @@ pub fn run(
     let frozen = frozen(&infos).filter(|_| !options.despite_suspicion);
     if frozen.is_some() {
         for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
-            (verdict.keep, verdict.why) = (true, format!("a backup is suspicious, else it would go: {}", verdict.why));
+            (verdict.keep, verdict.why) =
+                (true, format!("a backup is suspicious; otherwise it would be removed: {}", verdict.why));
         }
     }
     let pace = if options.at_once { Pace::AtOnce } else { gently(vault, config, control)? };
@@ -63,8 +64,8 @@ pub(crate) fn frozen(infos: &[BackupInfo]) -> Option<String> {
     let doubted = infos.iter().find(|info| info.suspicious.is_some())?;
     let name = &doubted.backup;
     Some(format!(
-        "Nothing is pruned while {name} is suspicious, for the backups before it may be the good ones. If it is right after all, \
-         `lifeboat accept {name}` says so; if not, `lifeboat delete {name}` removes it."
+        "Nothing is pruned while {name} is suspicious, because the backups before it may be the good ones. If it is \
+         right, run `lifeboat accept {name}`. If not, `lifeboat delete {name}` removes it."
     ))
 }
 
@@ -73,7 +74,7 @@ pub fn refuse_frozen(vault: &Vault, options: &PruneOptions, now: i64) -> Result<
     match frozen(&backups(vault, now)?).filter(|_| !options.despite_suspicion) {
         None => Ok(()),
         Some(message) => Err(Error::Vault {
-            message: format!("{message} `lifeboat prune --despite-suspicion` does it all the same."),
+            message: format!("{message} `lifeboat prune --despite-suspicion` prunes nevertheless."),
         }),
     }
 }
@@ -115,7 +116,7 @@ pub fn refuse_waiting(config: &Config, name: &BackupName) -> Result<()> {
     }
     Err(Error::Restore {
         message: format!(
-            "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` forgets that restore.",
+            "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` discards that restore.",
             held::WAITS
         ),
     })
@@ -154,7 +155,7 @@ pub(crate) fn backups(vault: &Vault, now: i64) -> Result<Vec<BackupInfo>> {
 fn has_records(vault: &Vault) -> Result<()> {
     match vault.dir().join("snapshots").is_dir() {
         true => Ok(()),
-        false => Err(Error::corrupt("snapshots", "the folder is missing; without it nobody knows what is needed")),
+        false => Err(Error::corrupt("snapshots", "the folder is missing, so it is not known what is needed")),
     }
 }
 
@@ -201,7 +202,7 @@ pub(crate) fn remove(
                 if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
                     let _ = catalog.add_backup(&snapshot.info());
                 }
-                (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
+                (verdict.keep, verdict.why) = (true, "being read at this moment; the next pruning removes it".into());
                 continue;
             }
             shelf::remove(vault, &verdict.backup)?;
@@ -235,8 +236,8 @@ pub(crate) fn remove(
         warnings.push(Warning {
             path: "packs".into(),
             message: format!(
-                "The disk has no room to write anew what is needed of {} packs that are mostly unused. Free some space: \
-                 the next pruning goes on with it.",
+                "The disk has no room to rewrite {} packs that are mostly unused. Free some space: the next pruning \
+                 continues.",
                 swept.cramped
             ),
         });
@@ -245,8 +246,8 @@ pub(crate) fn remove(
         warnings.push(Warning {
             path: "packs".into(),
             message: format!(
-                "Room was needed, so {} went at once that nothing needs any more, and not after a day. If the vault was being \
-                 copied at this moment, the copy may miss some of what it needs: make it again.",
+                "Space was needed. So unneeded data ({}) was removed at once, and not after a day. If somebody was copying \
+                 the vault at this moment, the copy may be incomplete: make it again.",
                 if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
             ),
         });

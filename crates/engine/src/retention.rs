@@ -46,7 +46,7 @@ pub struct Rules {
     pub keep: BTreeMap<BackupType, u32>,
     /// Of MANUAL and API together.
     pub manual: u32,
-    /// Milliseconds that a local copy lives of what a cloud target holds, too.
+    /// How long to keep the local copy of a backup that is in the cloud, in ms.
     pub local: i64,
     /// Days since the epoch on which anything ran, besides those of the backups themselves.
     pub days: BTreeSet<i64>,

@@ -11,10 +11,10 @@ pub fn run(args: &PinArgs, session: &Session) -> Result<u8> {
     let accepted = session.engine(Vault::MustExist, |engine| engine.accept_backup(&args.backup))?;
     session.output.result(&serde_json::json!({ "accepted": accepted }), |out| match accepted.as_slice() {
         [] => writeln!(out, "It is not suspicious: there was nothing to accept."),
-        [one] => writeln!(out, "{one} is accepted. What no rule keeps goes with the next pruning."),
+        [one] => writeln!(out, "{one} is accepted. The next pruning removes the backups that no rule keeps."),
         [newest, ..] => {
             let many = count(accepted.len() as u64, "backup is", "backups are");
-            writeln!(out, "{many} accepted, up to {newest}. What no rule keeps goes with the next pruning.")
+            writeln!(out, "{many} accepted, up to {newest}. The next pruning removes the backups that no rule keeps.")
         }
     })?;
     Ok(exit::DONE)

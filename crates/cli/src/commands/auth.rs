@@ -21,7 +21,7 @@ pub struct AuthArgs {
     /// Use a browser on this machine. The client id must be of the type "Desktop app".
     #[arg(long, conflicts_with = "paste")]
     pub browser: bool,
-    /// Use a browser elsewhere, and paste the address that it ends on. The client id must be of the type "Desktop app".
+    /// Use a browser on another machine, and paste the last address that it shows. The client id must be of the type "Desktop app".
     #[arg(long)]
     pub paste: bool,
 }
@@ -109,7 +109,8 @@ fn in_words(way: Way, ask: &Ask) -> String {
         }
         Way::Browser => format!("Open this in a browser on this machine:\n{url}"),
         Way::Paste => format!(
-            "Open this in a browser:\n{url}\nIt ends on a page that does not open. That is right: copy the address of that page."
+            "Open this in a browser:\n{url}\nThe last page does not open. That is right: copy the address of that \
+             page."
         ),
     }
 }

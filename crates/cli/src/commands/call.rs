@@ -15,9 +15,9 @@ use crate::session::{Session, Vault};
 
 #[derive(Debug, Args)]
 pub struct CallArgs {
-    /// As it is called in JavaScript. Without a name: all that there are.
+    /// The name of the operation in JavaScript. Without it: list all operations.
     pub operation: Option<String>,
-    /// The arguments in their order: text, or JSON.
+    /// The arguments in their order, as text or as JSON.
     pub arguments: Vec<String>,
 }
 

@@ -19,13 +19,13 @@ pub struct ExportArgs {
     pub backup: String,
     /// The file to write, or the folder to write it to [default: this folder].
     pub file: Option<PathBuf>,
-    /// Only these paths, globs or categories, with commas between them; or give it several times. A comma in a name is `\,`.
+    /// Only these paths, globs or categories, separated by commas, or give the option several times. Write a comma in a name as `\,`.
     #[arg(long, value_name = "ITEM")]
     pub items: Vec<OsString>,
-    /// Do not encrypt it: whoever has the file can read it.
+    /// Do not encrypt the file: everybody who has it can read it.
     #[arg(long)]
     pub plain: bool,
-    /// Encrypt it, whatever the configuration says.
+    /// Encrypt the file, whatever the configuration says.
     #[arg(long, conflicts_with = "plain")]
     pub sealed: bool,
     /// Replace the file if it exists.
@@ -64,12 +64,12 @@ fn show(out: &mut dyn Write, result: &ExportResult, is_taken: bool) -> io::Resul
     writeln!(out, "{} {}", style("✓").green().bold(), style(escaped(&file)).bold())?;
     writeln!(out, "  {}, {}", count(result.items, "item", "items"), size(result.size))?;
     if result.encrypted {
-        writeln!(out, "  sealed: it opens with the passphrase or key file that was used now, and with nothing else")?;
+        writeln!(out, "  encrypted: only the passphrase or key file that was used now opens it")?;
     } else {
-        writeln!(out, "  not encrypted: whoever has the file can read it")?;
+        writeln!(out, "  not encrypted: everybody who has the file can read it")?;
     }
     if is_taken {
-        let warning = "It lies in the root: the next backup takes it, too, unless it is moved away.";
+        let warning = "It is in the root, so the next backup contains it. Move it away if you do not want that.";
         writeln!(out, "  {} {warning}", style("!").yellow().bold())?;
     }
     writeln!(out, "  took {}", time::took(result.duration_ms))

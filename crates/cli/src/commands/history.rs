@@ -27,7 +27,7 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Result<u8> {
 
 fn show(out: &mut dyn Write, runs: &[Run], zone: &Zone) -> io::Result<()> {
     if runs.is_empty() {
-        return writeln!(out, "Nothing has happened here, or nothing that fits.");
+        return writeln!(out, "No matching entries.");
     }
     let rows = runs.iter().map(|run| {
         let what = run.kind.map_or_else(|| run.operation.clone(), |kind| format!("{} {kind}", run.operation));

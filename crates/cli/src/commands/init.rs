@@ -69,23 +69,23 @@ fn show(out: &mut dyn Write, report: &InitReport, named: &Path, session: &Sessio
         (false, _) => writeln!(out, "{mark} The vault {vault} is ready.")?,
     }
     if report.created && report.vault != named {
-        writeln!(
-            out,
-            "  It has a folder of its own, because {} holds other things.",
-            escaped(&named.to_string_lossy())
-        )?;
+        writeln!(out, "  It has its own folder, because {} contains other files.", escaped(&named.to_string_lossy()))?;
     }
     if let Some(file) = &report.passphrase_file {
         let file = file.display().to_string();
         writeln!(out, "  It opens by the passphrase in {}. The app and every command find this file.", escaped(&file))?;
-        writeln!(out, "  The file is in no backup. Without it nobody can read them: keep a copy on another machine.")?;
+        writeln!(
+            out,
+            "  The file is in no backup. Without it nobody can read the backups: keep a copy on another \
+         machine."
+        )?;
         writeln!(out, "  To see it: {}", shell::command(&["cat", file.as_str()]))?;
     }
     if let Some(file) = &report.key_file {
         let file = file.display().to_string();
         let file = escaped(&file);
         writeln!(out, "  Key file: {file}")?;
-        writeln!(out, "  Whoever has this file can read the backups. Keep a copy of it on another machine.")?;
+        writeln!(out, "  Everybody who has this file can read the backups. Keep a copy of it on another machine.")?;
         writeln!(out, "  To use it: set BACKUP_KEY_FILE={file}, or \"keyFile\" in the configuration.")?;
     }
     for warning in &report.warnings {

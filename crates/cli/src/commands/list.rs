@@ -45,8 +45,10 @@ pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     })?;
     for name in &unreadable {
         let verify = shell::command(&session.typed_again("verify"));
-        let message =
-            format!("The record of {name} cannot be read, so it is not listed. What is wrong with it: {verify}");
+        let message = format!(
+            "The record of {name} cannot be read, so the backup is not listed. This command says what is \
+             wrong: {verify}"
+        );
         session.output.remark(&message);
         session.output.alarm(&message);
     }
@@ -69,7 +71,7 @@ fn most(args: &ListArgs, on_screen: bool) -> usize {
 
 fn show(out: &mut dyn Write, backups: &[BackupInfo], filtered: bool, zone: &Zone, session: &Session) -> io::Result<()> {
     match (backups, filtered) {
-        ([], true) => return writeln!(out, "No backup fits. Without --type and --since, all are shown."),
+        ([], true) => return writeln!(out, "No backup matches. Without --type and --since, all are shown."),
         ([], false) => {
             let command = shell::command(&session.typed_again("backup"));
             return writeln!(out, "There is no backup yet. Make one: {command}");

@@ -18,29 +18,29 @@ use crate::{exit, time};
 
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
-    /// The vault, a folder that holds one (an old root, a download), an archive, or a target: its name in the configuration
+    /// The vault, a folder that contains one (an old root, a download), an archive, or a target: its name in the configuration
     /// (--config), or `s3` or `gdrive` with the options below. A folder of the same name is `./NAME`.
     #[arg(long, value_name = "SOURCE")]
     pub from: PathBuf,
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Of a target or a download that has several vaults, the one of this id.
+    /// The id of the vault, if a target or a download has several.
     #[arg(long, value_name = "ID")]
     pub vault_id: Option<String>,
-    /// This backup instead of the newest.
+    /// Restore this backup instead of the newest.
     #[arg(long, value_name = "NAME")]
     pub backup: Option<String>,
-    /// The newest backup at or before then: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its
-    /// end, and so does a minute.
+    /// The newest good backup at or before this time: 2h, 14:30 (today), yesterday, 2026-11-23, '2026-11-23 14:00'. A day means its
+    /// end, and a minute means its end.
     #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "backup")]
     pub at: Option<Moment>,
-    /// Give everything to this user and group, by name or number. Only root may.
+    /// Give all files to this user and group, by name or number. Only root may do this.
     #[arg(long, value_name = "USER[:GROUP]")]
     pub owner: Option<String>,
-    /// Leave the vault where it is: the next backup begins a new one.
+    /// Do not copy the vault: the next backup begins a new one.
     #[arg(long)]
     pub no_history: bool,
-    /// Bring back the vault alone, for a root that has lost it and is there itself. The root is not touched.
+    /// Bring back only the vault, for a root that has lost it. The root is not changed.
     #[arg(long, conflicts_with_all = ["backup", "at", "no_history", "allow_outside_links"])]
     pub no_restore: bool,
     /// Also restore links that lead out of the root.

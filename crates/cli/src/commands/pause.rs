@@ -19,8 +19,8 @@ pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
     let until = args.length.ends(&zone)?;
     session.engine(Vault::MustExist, |engine| engine.pause(until, &Control::silent()))?;
     session.output.result(&serde_json::json!({ "paused": until }), |out| {
-        writeln!(out, "No scheduled backups until {}. `lifeboat resume` ends that now.", zone.say(until))?;
-        writeln!(out, "Backups that are made by commands, as cron runs them, go on.")
+        writeln!(out, "Scheduled backups are paused until {}. `lifeboat resume` ends the pause now.", zone.say(until))?;
+        writeln!(out, "Backups by commands, for example by cron, continue.")
     })?;
     Ok(exit::DONE)
 }
@@ -28,7 +28,7 @@ pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
 pub fn resume(session: &Session) -> Result<u8> {
     session.engine(Vault::MustExist, |engine| engine.resume(&Control::silent()))?;
     session.output.result(&serde_json::json!({ "paused": null }), |out| {
-        writeln!(out, "Scheduled backups go on; what was missed is made up once.")
+        writeln!(out, "Scheduled backups continue. Missed backups are made once.")
     })?;
     Ok(exit::DONE)
 }

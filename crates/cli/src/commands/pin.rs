@@ -10,7 +10,11 @@ pub fn run(args: &PinArgs, pinned: bool, session: &Session) -> Result<u8> {
     let backup = session.engine(Vault::MustExist, |engine| engine.pin(&args.backup, pinned))?;
     session.output.result(&serde_json::json!({ "backup": backup, "pinned": pinned }), |out| match pinned {
         true => writeln!(out, "{backup} is kept until it is unpinned."),
-        false => writeln!(out, "{backup} is left to the rules again: see `lifeboat prune --dry-run`."),
+        false => writeln!(
+            out,
+            "{backup} is unpinned. The retention rules apply to it again: see `lifeboat prune \
+         --dry-run`."
+        ),
     })?;
     Ok(exit::DONE)
 }

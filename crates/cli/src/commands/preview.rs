@@ -42,7 +42,7 @@ fn show(out: &mut dyn Write, preview: &Preview) -> io::Result<()> {
         let head = ["PROBABLY USELESS, BUT TAKEN", "ITEMS", "SIZE", ""];
         out.write_all(table(head, rows.collect(), &[1, 2]).as_bytes())?;
         more(out, preview.useless.len())?;
-        writeln!(out, "  What is not needed: \"exclude\": [{:?}] in the configuration.", preview.useless[0].path)?;
+        writeln!(out, "  To leave something out: \"exclude\": [{:?}] in the configuration.", preview.useless[0].path)?;
     }
     notes(out, &preview.notes)?;
     if preview.left.is_empty() {

@@ -13,7 +13,7 @@ use crate::{exit, time};
 
 #[derive(Debug, Args)]
 pub struct PruneArgs {
-    /// Only tell what would go, and why.
+    /// Only show what would be removed, and why.
     #[arg(long)]
     pub dry_run: bool,
     /// Wait for a running operation instead of failing with exit code 3.
@@ -22,13 +22,13 @@ pub struct PruneArgs {
     /// Prune although a backup is suspicious.
     #[arg(long)]
     pub despite_suspicion: bool,
-    /// Frees all room now, and not after a day. Only while nobody copies the vault.
+    /// Free all space now, and not after a day. Use it only while nobody copies the vault.
     #[arg(long)]
     pub at_once: bool,
-    /// Remove from this target what its own rules do not keep, and not from the vault here.
+    /// Remove backups from this target by its own rules, and nothing from this vault.
     #[arg(long, value_name = "NAME", conflicts_with = "at_once")]
     pub target: Option<String>,
-    /// Of several vaults at the target, where none is here (where one is, no other is pruned): the one of this id, as the command `vaults` lists it.
+    /// The id of the vault at the target, if there are several and none on this machine. If there is one on this machine, only that one is pruned. The command `vaults` lists the ids.
     #[arg(long, value_name = "ID", requires = "target")]
     pub vault_id: Option<String>,
 }
@@ -37,7 +37,7 @@ pub struct PruneArgs {
 pub struct DeleteArgs {
     /// A backup's name, or `latest`.
     pub backup: String,
-    /// Do not ask. Only a person at a terminal is asked; a script is not.
+    /// Do not ask. Lifeboat asks only at a terminal, never in a script.
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -86,7 +86,7 @@ fn show(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
 fn summary(out: &mut dyn Write, report: &PruneReport) -> io::Result<()> {
     let backups = count(report.removed, "backup", "backups");
     if report.dry_run {
-        writeln!(out, "{backups} would go, and {} with them.", size(report.freed))?;
+        writeln!(out, "{backups} would be removed, and {} with them.", size(report.freed))?;
     } else {
         let took = time::took(report.duration_ms);
         writeln!(out, "{} {backups} gone, {} freed, in {took}.", style("✓").green().bold(), size(report.freed))?;

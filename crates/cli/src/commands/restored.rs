@@ -53,7 +53,7 @@ fn show(
         let what = if result.takes_back.is_some() { "To take back " } else { "" };
         writeln!(
             out,
-            "{} {what}{name} is ready, and is applied when the app starts the next time",
+            "{} {what}{name} is ready, and is applied at the next start of the app",
             style("✓").green().bold()
         )?;
         reason(out, result)?;
@@ -123,7 +123,7 @@ fn next(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
     match result.mode {
         _ if is_nothing(&result.plan) || result.staged => Ok(()),
         Some(RestoreMode::Live) => {
-            writeln!(out, "\nThe app goes on with what was restored: nothing else is to be done.")
+            writeln!(out, "\nThe app uses the restored data now. Nothing else is to be done.")
         }
         _ => writeln!(out, "\nThe app can be started now."),
     }
@@ -132,7 +132,7 @@ fn next(out: &mut dyn Write, result: &RestoreResult) -> io::Result<()> {
 /// The one command that takes it back: the last line.
 fn undo(out: &mut dyn Write, result: &RestoreResult, session: &Session) -> io::Result<()> {
     match &result.undo {
-        Some(_) => writeln!(out, "\nTo take it all back:\n  {}", shell::command(&session.typed_again("undo"))),
+        Some(_) => writeln!(out, "\nTo take all of it back:\n  {}", shell::command(&session.typed_again("undo"))),
         None => Ok(()),
     }
 }

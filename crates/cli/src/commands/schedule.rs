@@ -34,10 +34,10 @@ fn show(out: &mut dyn Write, coming: &[NextRun], makers: &ScheduleStatus, zone: 
     let when = format!("WHEN ({})", zone.name);
     out.write_all(table([when.as_str(), "TYPE", ""], rows.collect(), &[]).as_bytes())?;
     if let Some(until) = makers.paused {
-        writeln!(out, "\nThere are none until {}; `lifeboat resume` ends that.", zone.say(until))?;
+        writeln!(out, "\nScheduled backups are paused until {}. `lifeboat resume` ends the pause.", zone.say(until))?;
     }
     match makers.by {
-        Maker::Nobody => writeln!(out, "\nNobody makes them now: {}", made_by(makers, zone)),
+        Maker::Nobody => writeln!(out, "\nNothing makes them now: {}", made_by(makers, zone)),
         _ => writeln!(out, "\nThey are made by {}.", made_by(makers, zone)),
     }
 }

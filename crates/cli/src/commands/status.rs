@@ -43,8 +43,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         line("Running", format!("{} since {since} (process {}){far}", running.operation, running.pid))?;
     }
     if status.pending_restore {
-        let how =
-            "a restore is put in place at the next start of the app; `lifeboat restore --discard-pending` forgets it";
+        let how = "a restore waits for the next start of the app; `lifeboat restore --discard-pending` discards it";
         line("Waiting", shell::for_here(how).into_owned())?;
     }
     let storage = &status.storage;
@@ -81,7 +80,7 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
         line("Host", format!("{} (process {}) since {since}, without a scheduler", host.name, host.pid))?;
     }
     if let Some(until) = status.schedule.paused {
-        let how = format!("no scheduled backups until {}; `lifeboat resume` ends that", zone.say(until));
+        let how = format!("scheduled backups are paused until {}; `lifeboat resume` ends the pause", zone.say(until));
         line("Paused", shell::for_here(&how).into_owned())?;
     }
     if let Some(next) = &status.schedule.next {
@@ -94,11 +93,11 @@ fn show(out: &mut dyn Write, status: &Status, config: &Config, zone: &Zone) -> i
 fn standing(target: &CloudStatus) -> String {
     let waits = || format!("{}, {}, wait", count(target.pending, "object", "objects"), size(target.pending_bytes));
     let last =
-        target.last_success.map_or("it was never all there".into(), |at| format!("all was there {}", time::ago(at)));
+        target.last_success.map_or("never complete so far".into(), |at| format!("all was there {}", time::ago(at)));
     match (&target.last_failure, target.state) {
-        (_, CloudState::Off) => "nothing goes there by itself (cloudSync)".into(),
+        (_, CloudState::Off) => "nothing is sent there by itself (cloudSync)".into(),
         (_, CloudState::Synced) => {
-            format!("all is there, as of {}", target.last_success.map_or("never".into(), time::ago))
+            format!("complete, as of {}", target.last_success.map_or("never".into(), time::ago))
         }
         (Some(failure), _) => format!("{} ({}); {}; {last}", failure.message, failure.code, waits()),
         (None, _) => format!("{}; {last}", waits()),

@@ -34,7 +34,7 @@ fn show(out: &mut dyn Write, report: &SyncReport) -> io::Result<()> {
         (true, 0) => writeln!(out, "{} Everything is at its targets: {sent}.", style("✓").green().bold())?,
         _ => {
             let waits = count(report.pending, "object waits", "objects wait");
-            writeln!(out, "{} Not everything is at its targets: {sent}, {waits}.", style("✗").red().bold())?;
+            writeln!(out, "{} Some backups are not at their targets yet: {sent}, {waits}.", style("✗").red().bold())?;
         }
     }
     for failure in &report.failed {

@@ -9,20 +9,20 @@ use lifeboat_engine::{Error, Result};
 
 use crate::session::{Session, absolute};
 
-/// A target that no configuration names yet: a new server has none. Credentials for S3 come from the environment
+/// A target that is not in a configuration, because a new server has none. Credentials for S3 come from the environment
 /// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile.
 #[derive(Debug, Default, Args)]
 pub struct TargetArgs {
     /// The bucket, with --from s3.
     #[arg(long, value_name = "NAME")]
     pub bucket: Option<String>,
-    /// Where the service is, such as https://s3.eu-central-003.backblazeb2.com; without it, Amazon.
+    /// The address of the service, such as https://s3.eu-central-003.backblazeb2.com; default: Amazon.
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
     /// The bucket's region.
     #[arg(long, value_name = "NAME")]
     pub region: Option<String>,
-    /// The folder in the bucket that vaults lie in.
+    /// The folder in the bucket that contains the vaults.
     #[arg(long, value_name = "FOLDER")]
     pub prefix: Option<String>,
     /// A profile of ~/.aws/credentials.
@@ -31,7 +31,7 @@ pub struct TargetArgs {
     /// The folder in Google Drive, with --from gdrive: the last part of its address.
     #[arg(long, value_name = "ID")]
     pub folder_id: Option<String>,
-    /// The file that `lifeboat auth gdrive` has made.
+    /// The file that `lifeboat auth gdrive` made.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// The key of a Google service account.
@@ -91,7 +91,10 @@ fn typed(word: &str, args: &TargetArgs) -> Result<Option<Target>> {
             ..Drive::default()
         }))),
         _ if is_typed => Err(Error::Config {
-            message: format!("{word:?} is no kind of target. With these options, use `--from s3` or `--from gdrive`."),
+            message: format!(
+                "{word:?} is not a kind of target. With these options, use `--from s3` or `--from \
+             gdrive`."
+            ),
         }),
         _ => Ok(None),
     }

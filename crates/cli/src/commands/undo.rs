@@ -11,19 +11,19 @@ use crate::session::{Session, Vault};
 
 #[derive(Debug, Args)]
 pub struct UndoArgs {
-    /// Only tell what would be done, and whether it can be.
+    /// Only show what would be done, and whether it is possible.
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask before replacing anything. Only a person at a terminal is asked; a script is not.
+    /// Do not ask before replacing anything. Lifeboat asks only at a terminal, never in a script.
     #[arg(long, short)]
     pub yes: bool,
-    /// What to do about databases that a running app has open.
+    /// How to restore databases that a running app has open.
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub mode: Mode,
     /// Wait for a running operation instead of failing with exit code 3.
     #[arg(long)]
     pub wait: bool,
-    /// Do not look for half a minute whether a running app writes its memory over what came back.
+    /// Do not watch for half a minute whether a running app overwrites the restored files.
     #[arg(long)]
     pub no_watch: bool,
 }

@@ -13,16 +13,16 @@ use crate::{exit, priority, time};
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A backup's name, or `latest`; none means the whole vault.
+    /// A backup's name, or `latest`; default: the whole vault.
     pub backup: Option<String>,
     /// Also unpack every item and compare its hash.
     #[arg(long)]
     pub deep: bool,
-    /// Read back the part whose turn it is, so that all is read every month; and once a week rehearse a restore.
+    /// Read back the part that is due, so that everything is read each month. Once a week, also rehearse a restore.
     #[arg(long, conflicts_with_all = ["backup", "deep"])]
     pub part: bool,
-    /// Read back a part of what this target has, with --deep all of it, and put the whole object from here in the place of one
-    /// that is damaged or missing there.
+    /// Read back a part of this target, or all of it with --deep. Replace objects that are damaged or missing there with the whole
+    /// ones from here.
     #[arg(long, value_name = "TARGET", conflicts_with_all = ["backup", "part"])]
     pub target: Option<String>,
 }
@@ -84,7 +84,7 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool, target: Option<&
         time::took(report.duration_ms)
     );
     if report.ok {
-        let depth = if deep { "All is whole, down to every item" } else { "All is whole" };
+        let depth = if deep { "Everything is whole, down to each item" } else { "Everything is whole" };
         return writeln!(out, "{} {depth}: {read}.", style("✓").green().bold());
     }
     let damaged = count(report.damaged.len() as u64, "object is", "objects are");
@@ -99,7 +99,7 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool, target: Option<&
     }
     if let Some(target) = target {
         let advice = match (report.damaged.iter().all(|damage| damage.healed), hurts(report)) {
-            (true, _) => "All of it is whole again.".into(),
+            (true, _) => "Everything is whole again.".into(),
             (false, true) => format!(
                 "Backups that are not named here are whole at {target}. What is not whole here either, `lifeboat backup --full`\n  \
                  stores anew from the root, and `lifeboat sync` sends."
@@ -111,7 +111,7 @@ fn show(out: &mut dyn Write, report: &VerifyReport, deep: bool, target: Option<&
         return writeln!(out, "\n  {advice}");
     }
     if report.damaged.iter().all(|damage| damage.healed) {
-        return writeln!(out, "\n  All of it is whole again. But look at the health of the disk.");
+        return writeln!(out, "\n  Everything is whole again. But check the health of the disk.");
     }
     let advice = if hurts(report) {
         "Backups that are not named here are whole. Now run `lifeboat backup --full`: it reads the root\n  \

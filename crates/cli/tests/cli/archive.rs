@@ -14,7 +14,7 @@ fn a_backup_goes_out_and_into_another_vault() {
     let (out, _) = texts(&mut bot.lifeboat(["export", "latest", usb]), 0);
     let file = folder.join(format!("{backup}.tar.gz.sealed"));
     assert!(
-        out.contains(file.to_str().unwrap()) && out.contains("sealed") && !out.contains("the next backup"),
+        out.contains(file.to_str().unwrap()) && out.contains("  encrypted: only") && !out.contains("the next backup"),
         "{out}"
     );
     assert!(fs::read(&file).unwrap().starts_with(b"LBSEAL"));
@@ -76,7 +76,10 @@ fn some_items_in_the_clear_and_never_over_another_file() {
     assert_eq!(error["error"]["code"], "E_CONFIG");
     assert!(error["error"]["message"].as_str().unwrap().contains("--overwrite"));
     let (out, _) = texts(&mut bot.lifeboat(["export", &backup, "--plain", "--overwrite"]), 0);
-    assert!(out.contains("whoever has the file can read it") && out.contains("the next backup takes it"), "{out}");
+    assert!(
+        out.contains("everybody who has the file can read it") && out.contains("the next backup contains it"),
+        "{out}"
+    );
 
     let error = document(&mut bot.lifeboat(["export", &backup, "--items=confg.json", "--overwrite", "--json"]), 1);
     assert_eq!(error["error"]["code"], "E_NOT_FOUND");

@@ -156,7 +156,7 @@ fn verify_and_status_of_a_whole_vault() {
     assert_eq!(report["ok"], true);
     assert_eq!(report["backups"], 1);
     let (out, _) = texts(&mut bot.lifeboat(["verify"]), 0);
-    assert!(out.contains("All is whole"), "{out}");
+    assert!(out.contains("Everything is whole"), "{out}");
 
     let (out, _) = texts(&mut bot.locked_out(["status"]), 0);
     assert!(out.contains("Healthy") && out.contains("1 backup"), "needs no key:\n{out}");

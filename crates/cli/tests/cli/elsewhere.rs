@@ -54,13 +54,13 @@ fn a_backup_that_is_only_at_a_target_is_listed_restored_and_deleted() {
 fn a_target_is_read_back_and_mended_and_so_is_the_vault() {
     let (bot, _, there) = synced();
     let (out, _) = texts(&mut bot.lifeboat(["verify", "--target", "office", "--deep"]), 0);
-    assert!(out.contains("All is whole"), "{out}");
+    assert!(out.contains("Everything is whole"), "{out}");
     let pack = bot.objects("packs")[0].clone();
     let theirs = there.join(pack.strip_prefix(bot.vault()).unwrap());
     let whole = fs::read(&pack).unwrap();
     fs::write(&theirs, &whole[..whole.len() / 2]).unwrap();
     let (out, _) = texts(&mut bot.lifeboat(["verify", "--target", "office", "--deep"]), 4);
-    assert!(out.contains("healed") && out.contains("All of it is whole again"), "{out}");
+    assert!(out.contains("healed") && out.contains("Everything is whole again"), "{out}");
     assert!(fs::read(&theirs).unwrap() == whole);
     fs::remove_file(&pack).unwrap();
     fs::write(&pack, &whole[..whole.len() / 2]).unwrap();

@@ -47,7 +47,7 @@ fn a_suspicious_backup_is_told_everywhere_until_it_is_accepted() {
     document(&mut bot.lifeboat(["prune", "--despite-suspicion", "--json"]), 0);
     let plan = document(&mut bot.lifeboat(["restore", "latest", "--dry-run", "--json"]), 0);
     assert_eq!(plan["backup"], good.as_str());
-    assert!(plan["warnings"].to_string().contains("passed over"), "{plan}");
+    assert!(plan["warnings"].to_string().contains("skipped"), "{plan}");
 
     let (out, _) = texts(&mut bot.lifeboat(["accept", name]), 0);
     assert!(out.contains("2 backups are accepted"), "{out}");

@@ -22,7 +22,7 @@ fn a_backup_is_deleted_pinned_and_unpinned_by_its_name() {
     assert!(out.contains(&second), "{out}");
     assert!(texts(&mut bot.lifeboat(["list"]), 0).0.contains("pinned"));
     let (out, _) = texts(&mut bot.lifeboat(["unpin", &second]), 0);
-    assert!(out.contains("left to the rules"), "{out}");
+    assert!(out.contains("is unpinned"), "{out}");
     let (out, _) = texts(&mut bot.lifeboat(["delete", &first]), 0);
     assert!(out.contains("1 backup gone"), "{out}");
     assert_eq!(document(&mut bot.lifeboat(["list", "--json"]), 0).as_array().unwrap().len(), 1);

@@ -87,7 +87,7 @@ fn in_place_everything_goes_back_and_the_end_tells_how_to_undo_it() {
 
 /// The command that the end of a restore prints.
 pub fn undo(out: &str) -> String {
-    let command = out.split("To take it all back:\n").nth(1).and_then(|rest| rest.lines().next());
+    let command = out.split("To take all of it back:\n").nth(1).and_then(|rest| rest.lines().next());
     command.unwrap_or_else(|| panic!("no command in {out}")).trim().to_string()
 }
 
@@ -227,7 +227,7 @@ fn a_root_that_is_none_is_refused_before_anything_is_made() {
     assert!(err.contains("or make it first") && !missing.exists(), "{err}");
     bot.write("file", "");
     let (_, err) = texts(&mut bot.lifeboat(["undo", "--root", "file"]), 1);
-    assert!(err.contains("is no folder"), "{err}");
+    assert!(err.contains("is not a folder"), "{err}");
     let empty = bot.beside("empty");
     std::fs::create_dir(&empty).unwrap();
     let (_, err) = texts(bot.lifeboat(["restore", "latest", "--root"]).arg(&empty), 1);

@@ -64,7 +64,7 @@ fn a_part_is_read_back_and_a_restore_rehearsed() {
     let bot = Bot::new();
     bot.backup();
     let (out, _) = texts(&mut bot.lifeboat(["verify", "--part"]), 0);
-    assert!(out.contains("All is whole") && out.contains("was rehearsed"), "{out}");
+    assert!(out.contains("Everything is whole") && out.contains("was rehearsed"), "{out}");
     // Once a week is enough.
     let again = document(&mut bot.lifeboat(["verify", "--part", "--json"]), 0);
     assert!(again.get("rehearsal").is_none() && again["verify"]["ok"] == true, "{again}");

@@ -76,7 +76,7 @@ fn a_time_that_is_still_to_come_is_refused_as_it_was_understood() {
     let error = document(&mut in_utc(&bot, ["restore", "--dry-run", "--json", "--at", &coming]), 1);
     assert_eq!(error["error"]["code"], "E_CONFIG");
     let message = error["error"]["message"].as_str().unwrap();
-    assert!(message.contains(&format!("{coming} Asia/Jakarta is still to come")), "{message}");
+    assert!(message.contains(&format!("{coming} Asia/Jakarta is in the future")), "{message}");
     assert!(message.contains("of the configuration"), "{message}");
     // Where nothing says otherwise, it is the machine's: also one without a name.
     let bot = Bot::new();

@@ -128,9 +128,13 @@ impl Access {
         }
         let may_not = |target: &&Target| target.is_append_only() && holders.iter().any(|name| name == target.name());
         let how = match self.config.cloud.iter().find(may_not) {
-            None => format!("`lifeboat delete {name}` once more deletes it there, too."),
+            None => format!("Run `lifeboat delete {name}` again to delete it there, too."),
             Some(target) => {
-                format!("These credentials may not delete at {}: delete it from elsewhere, with others.", target.name())
+                format!(
+                    "These credentials may not delete at {}: delete it from another machine, with other \
+                 credentials.",
+                    target.name()
+                )
             }
         };
         let message = format!("It stays at {}, and can be restored from there. {how}", holders.join(", "));

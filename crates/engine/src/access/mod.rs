@@ -111,7 +111,7 @@ impl Access {
         (self.named != self.config.backup_dir).then(|| Warning {
             path: self.named.strip_prefix(&self.config.root).unwrap_or(&self.named).display().to_string(),
             message: format!(
-                "It holds other files, so the vault was made in {}. All commands find it there.",
+                "It contains other files, so the vault was made in {}. All commands find it there.",
                 self.config.backup_dir.display()
             ),
         })
@@ -121,7 +121,7 @@ impl Access {
     pub(crate) fn can_make_vault(&self) -> Result<()> {
         let credentials = self.credentials(None)?;
         if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            let hint = format!("nothing is set that could open it.{}", credentials.places.told());
+            let hint = format!("there is no passphrase or key file.{}", credentials.places.told());
             return Err(Error::Passphrase { hint });
         }
         Ok(())

@@ -50,8 +50,8 @@ pub fn export(
     if encrypt && options.encrypt.is_none() && is_called_plain(file) {
         return Err(Error::Config {
             message: format!(
-                "{} would be sealed, because the vault is configured to be encrypted, and no tool could open it by that name. \
-                 Call it .tar.gz.sealed, or ask for one that anybody can read (encrypt: false, --plain).",
+                "{} would be encrypted, because the vault is configured to be encrypted, and no tool could open it by \
+                 that name. Call it .tar.gz.sealed, or ask for a plain archive (encrypt: false, --plain).",
                 file.display()
             ),
         });

@@ -121,7 +121,7 @@ fn clear(folder: &Path, beside: &str) -> Result<()> {
 fn exists(path: &Path) -> Error {
     Error::Config {
         message: format!(
-            "{} exists already. Choose another name, or ask to replace it (--overwrite, `overwrite: true`).",
+            "{} exists already. Choose another name, or replace it (--overwrite, `overwrite: true`).",
             path.display()
         ),
     }

@@ -88,10 +88,11 @@ impl Seal {
                 refuse("the passphrase or key file does not fit, or the first bytes of the file are damaged.")
             }
             KEY_FILE => {
-                refuse("it is sealed under a key file. Set BACKUP_KEY_FILE, or name the file in the configuration.")
+                refuse("it is sealed with a key file. Set BACKUP_KEY_FILE, or name the file in the configuration.")
             }
             _ => refuse(
-                "it is sealed under a passphrase, and none was given. Set BACKUP_PASSPHRASE, or BACKUP_ARCHIVE_PASSPHRASE where the vault has another.",
+                "it is sealed with a passphrase, and none was given. Set BACKUP_PASSPHRASE, or \
+                 BACKUP_ARCHIVE_PASSPHRASE if the vault has another one.",
             ),
         }
     }

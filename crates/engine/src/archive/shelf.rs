@@ -113,7 +113,8 @@ pub fn read_back(
 /// No backup is hurt: an archive only repeats what the vault has.
 fn damage(object: String, backup: &BackupName, detail: &str) -> Damage {
     let message = format!(
-        "{detail}. Remove this archive; {backup} itself is in the vault, and `lifeboat export {backup}` writes another"
+        "{detail}. Delete this archive. The backup {backup} is still in the vault, and `lifeboat export {backup}` \
+         writes another archive"
     );
     Damage { object, backups: Vec::new(), healed: false, message }
 }
@@ -131,7 +132,7 @@ pub fn heal(
             && put(vault, config, credentials, &name, control)?.is_none()
         {
             damage.healed = true;
-            damage.message = "It was damaged, and was written anew".into();
+            damage.message = "It was damaged, and was written again".into();
         }
     }
     Ok(())

@@ -98,7 +98,8 @@ impl Archive {
     pub fn foreign(&self, why: &str) -> Error {
         Error::Source {
             message: format!(
-                "{} is not an archive that Lifeboat wrote: {why}. Only such an archive can become a backup. If it is another's, unpack it with tar.",
+                "{} is not an archive that Lifeboat wrote: {why}. Only such an archive can become a backup. Unpack \
+                 other archives with tar.",
                 self.path.display()
             ),
             source: None,

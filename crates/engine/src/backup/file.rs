@@ -116,7 +116,11 @@ impl<'a> FileReader<'a> {
                 continue;
             }
             if !steady {
-                self.shared.warn(&entry.path, "It changed each time it was read; what was stored may be a mixture.");
+                self.shared.warn(
+                    &entry.path,
+                    "It changed each time it was read. The stored file may be a mix of \
+                 several versions.",
+                );
             }
             let mut item = Item::new(&entry.path, ItemType::File, entry.with_head(&self.buffer));
             stat.describe(&mut item);

@@ -57,12 +57,12 @@ impl Links {
                 match (same, alone) {
                     (true, true) => Ok(()),
                     (_, false) => Err(format!(
-                        "It is the same file as {other:?}, and a database that has a log beside it; each name is stored with \
-                         what lies beside it, and they come back as two files."
+                        "It is the same file as {other:?}, and a database that has a log beside it. Each name is \
+                         stored with the files beside it, and they come back as two files."
                     )),
                     (false, true) => Err(format!(
-                        "It is the same file as {other:?}, which was written to between the readings of the two; they come \
-                         back as two files."
+                        "It is the same file as {other:?}, which was written to between the two reads. They come back \
+                         as two files."
                     )),
                 }
             }

@@ -154,8 +154,8 @@ impl Made {
             Made::Backup(result) => Ok(*result),
             Made::Needs(_) => Err(Error::StorageLimit {
                 message:
-                    "The vault would pass maxLocalStorage. Raise it, or delete backups that are not needed; earlier \
-                          backups are whole."
+                    "The vault would become larger than maxLocalStorage. Raise it, or delete backups that are not \
+                     needed. Earlier backups are whole."
                         .into(),
             }),
         }

@@ -26,9 +26,10 @@ pub fn warnings(config: &Config, vault: &Path) -> Vec<Warning> {
         let path = holder.what(&root);
         if warnings.iter().all(|warning| warning.path != path) {
             let message = format!(
-                "{} has a file of it open that was deleted, moved or replaced: what it writes there is in no backup, and is lost \
-                 when it ends. Restore it from a backup that has it (`lifeboat versions {}` lists them), which keeps in a backup \
-                 of its own what the app has; then start the app again.",
+                "{} has a file of this database open that was deleted, moved or replaced. What it writes there is in \
+                 no backup, and is lost when it ends. Restore the database from a backup that has it (`lifeboat \
+                 versions {}` lists them): the restore also saves what the app has in the old file. Then start the app \
+                 again.",
                 holder.who(),
                 in_shell(Path::new(&path))
             );

@@ -38,7 +38,7 @@ impl<'a> Previous<'a> {
             Err(error) => {
                 // Nothing is lost: what it would have told is read from the root again.
                 let message = format!(
-                    "The item list of the backup before could not be read, so everything is read anew: {error}"
+                    "The item list of the previous backup could not be read, so every file is read again: {error}"
                 );
                 self.damage = Some(Warning { path: String::new(), message });
                 self.items = None;

@@ -26,8 +26,8 @@ use crate::vault::item::{Besides, Database, Item, JournalMode, Side};
 /// How long a database may go on changing.
 const RESTLESS: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
-const NEVER_AT_REST: &str = "It was written to each time it was read, and SQLite cannot read it: what was stored may be of \
-                             different moments. Make a backup while the app is stopped, or let the app copy it.";
+const NEVER_AT_REST: &str = "It was written to each time it was read, and SQLite cannot read it. The stored parts may \
+ be of different moments. Make a backup while the app is stopped, or let the app copy it.";
 
 /// Stores the set and emits its item. `reason`: why SQLite cannot read what begins as a database of SQLite does.
 pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> Result<()> {
@@ -66,7 +66,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
     own.describe(&mut item);
     shared.give_attributes(&mut item, attributes::of_place(&task.entry.absolute));
     let reason = reason
-        .map(|reason| format!("SQLite cannot read it ({reason}); it was stored as it lies, with its journal."))
+        .map(|reason| format!("SQLite cannot read it ({reason}). It was stored as it is, with its journal."))
         .into_iter()
         .chain((!at_rest).then(|| NEVER_AT_REST.into()));
     item.unsound = joined(reason);

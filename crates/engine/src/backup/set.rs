@@ -30,8 +30,8 @@ const RESTLESS: Duration = Duration::from_secs(5);
 const LEAST_PASSES: u32 = 4;
 /// So many members may wait for the bundle that one of them is in.
 const WAITING: usize = 4096;
-const NEVER_AT_REST: &str = "The folder belongs together, and kept changing while it was read: its files may be of different \
-                             moments. Make a backup while the app is stopped, or at a quieter time.";
+const NEVER_AT_REST: &str = "The files of this folder belong together, and changed while they were read, so they may \
+ be of different moments. Make a backup while the app is stopped, or at a quieter time.";
 
 /// Captures `folder`. The members come back in path order.
 pub fn capture(

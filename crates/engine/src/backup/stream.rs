@@ -50,8 +50,11 @@ impl FileReader<'_> {
         match self.large(&task.entry, task.seq, last)? {
             Large::Read { item, content, torn, is_mixture, .. } => {
                 if is_mixture {
-                    self.shared
-                        .warn(&task.entry.path, "It changed each time it was read; what was stored may be a mixture.");
+                    self.shared.warn(
+                        &task.entry.path,
+                        "It changed each time it was read. The stored file may be a mix of \
+                         several versions.",
+                    );
                 }
                 if torn {
                     self.shared.warn(&task.entry.path, json::STILL_TORN);

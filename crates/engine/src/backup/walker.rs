@@ -182,7 +182,7 @@ impl<'a, 'p> Walker<'a, 'p> {
 
     fn next_seq(&mut self) -> Result<u64> {
         let seq = self.next;
-        // What waits in the batch holds the window: it must not wait for itself.
+        // Flush first: the batch's oldest item blocks the window.
         if self.batch.first().is_some_and(|first| seq - first.seq >= BATCH as u64) {
             self.flush()?;
         }

@@ -52,8 +52,8 @@ impl Why {
             Why::LeadsOut(to) => format!("It is a link that leads out of the root, to {}.", to.display()),
             Why::System(to) => format!("It is a link to {}, which belongs to the system.", to.display()),
             Why::Dangling => "It is a link that leads to nothing.".into(),
-            Why::Unmounted => "It is a link that is to be followed, and leads to nothing.".into(),
-            Why::Loop => "It is a folder that this one lies in, reached by a link that is followed.".into(),
+            Why::Unmounted => "It is a link that `followLinks` names, and it leads to nothing.".into(),
+            Why::Loop => "It is a link, named by `followLinks`, to a folder that contains it.".into(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Why {
                  is not needed (\"exclude\": [{path:?}])."
             )),
             Why::Unreadable(_) => {
-                Some(format!("See to the disk; or exclude it if it is not needed (\"exclude\": [{path:?}])."))
+                Some(format!("Check the disk, or exclude it if it is not needed (\"exclude\": [{path:?}])."))
             }
             _ => None,
         }
@@ -91,7 +91,7 @@ impl Why {
     /// For a backup that is without it: what is missing, and what to do.
     pub fn warning(&self, path: &RelPath) -> String {
         let what = match self {
-            Why::LeadsOut(_) | Why::Unmounted => "What is behind it is not in this backup.",
+            Why::LeadsOut(_) | Why::Unmounted => "The content behind the link is not in this backup.",
             _ => "It is not in this backup.",
         };
         let parts = [self.sentence(), what.into(), self.remedy(path).unwrap_or_default()];

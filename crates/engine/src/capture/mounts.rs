@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::path::RelPath;
 use crate::report::Warning;
 
-const TAKEN: &str =
-    "Another disk or folder is mounted here. What is in it is taken; where it is not mounted, it is missing.";
+const TAKEN: &str = "Another disk or folder is mounted here. Its content is backed up. While it is not mounted, its content is \
+     missing.";
 
 /// What to say of a path.
 pub fn note(mounts: &HashSet<RelPath>, path: &RelPath) -> Option<Warning> {

@@ -233,7 +233,10 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
             Bandwidth::parse(bandwidth).map_err(|error| Error::Config { message: format!("{place}.{error}") })?;
         }
         if let Some((kind, _)) = target.keep().iter().find(|(_, count)| **count == 0) {
-            return refuse(format!("{place}.keep.{kind} is at least 1; leave it out to keep as many as here."));
+            return refuse(format!(
+                "{place}.keep.{kind} must be at least 1. Leave it out to keep as many as the vault \
+             does."
+            ));
         }
         if target.keep().contains_key(&BackupType::Safety) {
             return refuse(format!("{place}.keep: a SAFETY backup has no count, here nor there."));
@@ -250,8 +253,8 @@ pub(super) fn check_places(targets: &[Target], root: &Path, vault: &Path) -> Res
         match target {
             Target::Folder(folder) if folder.path.starts_with(vault) => {
                 return refuse(format!(
-                    "{place}.path is the vault's own folder, or in it ({}): a copy there is lost with the vault. Name a folder on \
-                     another disk.",
+                    "{place}.path is the vault's own folder, or in it ({}): a copy there would be lost with the \
+                     vault. Name a folder on another disk.",
                     vault.display()
                 ));
             }
@@ -266,7 +269,7 @@ pub(super) fn check_places(targets: &[Target], root: &Path, vault: &Path) -> Res
         };
         if let Some(same) = targets[..index].iter().find(is_same) {
             return refuse(format!(
-                "{place}: the targets {:?} and {:?} are one and the same place, which would count as two. Remove one of them.",
+                "{place}: the targets {:?} and {:?} are the same place, which would count as two. Remove one of them.",
                 same.name(),
                 target.name()
             ));

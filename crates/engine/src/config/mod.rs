@@ -388,9 +388,7 @@ impl Config {
             }
         }
         if self.max_local_storage.0 == 0 {
-            return refuse(
-                "maxLocalStorage is the room for the vault, such as \"5GB\"; in 0 bytes there is no backup.",
-            );
+            return refuse("maxLocalStorage is the space for the vault, such as \"5GB\"; it must be above 0.");
         }
         if let Some(cron) = &self.monitor.verify_cron {
             cron.parse::<Pattern>()
@@ -410,7 +408,7 @@ impl Config {
         }
         if let Some(name) = &self.timezone {
             jiff::tz::TimeZone::get(name).map_err(|_| Error::Config {
-                message: "timezone is not a time zone that is known here. Write for example \"Asia/Jakarta\".".into(),
+                message: "timezone is not a known time zone. Write for example \"Asia/Jakarta\".".into(),
             })?;
         }
         if self.backup_dir == self.root {

@@ -60,7 +60,7 @@ fn of_configuration(wrong: Option<&Error>) -> Check {
         Some(error) => Check::bad(
             "configuration",
             error.to_string(),
-            "Mend what the message names. What follows was looked at with the defaults.",
+            "Fix what the message names. The following checks used the default configuration.",
         ),
     }
 }
@@ -92,7 +92,7 @@ fn of_root(preview: &Preview) -> Check {
 
 fn of_links(preview: &Preview) -> Check {
     let lost = lost(preview, |left| left.reason == crate::report::LeftReason::Link);
-    losses("links", &lost, "No link leads out of the root.", "What is behind these links is not in a backup")
+    losses("links", &lost, "No link leads out of the root.", "The content behind these links is in no backup")
 }
 
 fn of_unreadable(preview: &Preview) -> Check {
@@ -149,12 +149,12 @@ fn of_vault(config: &Config, exists: bool) -> Check {
         true if !beside.is_empty() => Check::good(
             "vault",
             format!(
-                "It is {}, and can be written. What else lies in it is in no backup: {}.",
+                "It is {}, and can be written. Other files in it are in no backup: {}.",
                 dir.display(),
                 beside.join(", ")
             ),
         )
-        .with_advice("Let the app keep that in another folder."),
+        .with_advice("Let the app store these files in another folder."),
         true => Check::good("vault", format!("It is {}, and can be written.", dir.display())),
         false => Check::good("vault", format!("There is none yet at {}; it can be made there.", dir.display()))
             .with_advice("`lifeboat backup` makes it."),
@@ -177,8 +177,8 @@ fn of_opening(access: &Access, exists: bool) -> Check {
     };
     match opened {
         Ok(true) if exists => Check::good("key", format!("The vault opens. {by}")),
-        Ok(true) => Check::good("key", format!("There is something that will open the vault. {by}")),
-        Ok(false) => Check::good("key", "The vault is not encrypted: whoever has it can read it."),
+        Ok(true) => Check::good("key", format!("The passphrase or key file for the vault is set. {by}")),
+        Ok(false) => Check::good("key", "The vault is not encrypted: everybody who has it can read it."),
         Err(error) => Check::bad("key", error.to_string(), mend),
     }
 }
@@ -242,7 +242,7 @@ fn of_makers(config: &Config, now: i64) -> Check {
         ),
         _ => Check::bad(
             "schedule",
-            "Nobody makes backups by a schedule.",
+            "Nothing makes scheduled backups.",
             "Call lifeboat.scheduler.start() in the app, or let cron run `lifeboat backup daily --quiet`.",
         ),
     }

@@ -18,7 +18,7 @@ pub fn check(access: &Access, target: &Target, id: &str, now: i64) -> (Check, Op
     match asked {
         Ok(account) => (of_account(access, target, &name, &account, now), account.ahead),
         Err(fault) => {
-            (Check::bad(&name, fault.to_string(), "Mend what the message names; `lifeboat sync` goes on then."), None)
+            (Check::bad(&name, fault.to_string(), "Fix what the message names. Then run `lifeboat sync`."), None)
         }
     }
 }
@@ -56,15 +56,15 @@ fn of_account(access: &Access, target: &Target, name: &str, account: &Account, n
         let said = of_time(&standing, now);
         message += &said;
         if is_late(access, &standing, now) {
-            let mend =
-                "`lifeboat sync` brings them there now. By itself a running scheduler does, or cron: `lifeboat sync`.";
+            let mend = "`lifeboat sync` sends them now. A running scheduler does this by itself, and so does cron: `lifeboat \
+                 sync`.";
             return Check::bad(name, format!("{message} That is late."), mend);
         }
     }
     if safe::is_on_the_vaults_disk(target, &config.backup_dir) {
         let message = format!("{message} But it is on the same disk as the vault: both are lost together.");
-        let mend = "Mount the disk that should be there, or name a folder on another one. No copy here goes because this target \
-                    has it.";
+        let mend = "Mount the disk that should be there, or name a folder on another disk. No local copy is removed \
+         because of this target.";
         return Check::good(name, message).with_advice(mend);
     }
     Check::good(name, message)

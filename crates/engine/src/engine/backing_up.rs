@@ -64,12 +64,12 @@ impl Engine {
     /// No scheduled backups until then, in milliseconds since the epoch; it ends by itself.
     pub fn pause(&self, until: i64, control: &Control) -> Result<()> {
         if until <= control.now() {
-            let message = "A pause ends at a time that is still to come. `lifeboat resume` ends one now.".into();
+            let message = "The end of a pause must be in the future. `lifeboat resume` ends a pause now.".into();
             return Err(Error::Config { message });
         }
         if until > control.now().saturating_add(LONGEST_PAUSE) {
             let message =
-                "A pause ends within ten years. For longer, switch `schedules` off in the configuration.".into();
+                "A pause can last ten years at most. For longer, switch `schedules` off in the configuration.".into();
             return Err(Error::Config { message });
         }
         self.logbook()?.pause(Some(until), control.now())

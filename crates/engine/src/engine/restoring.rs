@@ -66,7 +66,7 @@ impl Engine {
         let vault = &self.config().backup_dir;
         match (real(target), real(vault)) {
             (Some(target), Some(vault)) if target.starts_with(&vault) => Err(Error::Config {
-                message: format!("{} lies in the vault. Restore into a folder beside it.", target.display()),
+                message: format!("{} is in the vault. Restore into a folder outside of it.", target.display()),
             }),
             _ => Ok(()),
         }
@@ -78,13 +78,14 @@ impl Engine {
             return Ok(());
         }
         if root.exists() {
-            let message = format!("{} is no folder. Name the folder of the app (`root`, --root DIR).", root.display());
+            let message =
+                format!("{} is not a folder. Name the folder of the app (`root`, --root DIR).", root.display());
             return Err(Error::Source { message, source: None });
         }
         Err(Error::Source {
             message: format!(
-                "The folder {} does not exist. Make it, and in it `lifeboat migrate --from COPY` sets it up from a copy of its \
-                 vault or from an archive.",
+                "The folder {} does not exist. Make it, and run `lifeboat migrate --from COPY` in it: that sets it up \
+                 from a copy of its vault or from an archive.",
                 root.display()
             ),
             source: None,
@@ -254,7 +255,7 @@ impl Engine {
 
 /// What waits goes on waiting, until it can be applied or is forgotten.
 fn waits_still(error: Error) -> Error {
-    const WAY_OUT: &str = "The restore goes on waiting; `lifeboat restore --discard-pending` forgets it.";
+    const WAY_OUT: &str = "The restore still waits. `lifeboat restore --discard-pending` discards it.";
     match error {
         Error::Restore { message } => Error::Restore { message: format!("{message} {WAY_OUT}") },
         Error::NotFound { message } => Error::NotFound { message: format!("{message} {WAY_OUT}") },

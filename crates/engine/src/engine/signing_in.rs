@@ -28,8 +28,8 @@ impl Engine {
         if let Target::GDrive(drive) = &target
             && drive.key_file.is_some()
         {
-            let message = "This target has the key of a service account (`keyFile`, or credentials/google-drive-key.json), and \
-                           nobody signs in. Take it away to use an owner's account.";
+            let message = "This target has the key of a service account (`keyFile`, or \
+             credentials/google-drive-key.json), so nobody needs to sign in. Remove the key to use an owner's account.";
             return Err(Error::Config { message: message.into() });
         }
         let account = self.access.opener().sign_in(&target, person)?;

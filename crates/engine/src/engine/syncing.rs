@@ -86,14 +86,14 @@ impl Engine {
             if let Some(id) = vault_id.filter(|id| *id != vault.id()) {
                 return Err(Error::Config {
                     message: format!(
-                        "The vault here is {}, and not {id}. Only the vault here is pruned from here: leave `--vault-id` out, or \
-                         prune that one where no vault is.",
+                        "The local vault is {}, and not {id}. From here, only the local vault can be pruned. Leave \
+                         out `--vault-id`, or prune that vault from a machine without a vault.",
                         vault.id()
                     ),
                 });
             }
             let _turn = Turn::take(vault.dir(), options.wait, control)?.ok_or_else(|| Error::Cloud {
-                message: "A sync of this vault is at work. Wait for it, or ask to wait (`--wait`).".into(),
+                message: "A sync of this vault is already running. Wait for it, or ask to wait (`--wait`).".into(),
             })?;
             let (store, ledger) = (self.access.opener().open(target, &vault.id())?, Ledger::open(vault.dir())?);
             let (store, ledger) = (store.as_ref(), Some(&ledger));

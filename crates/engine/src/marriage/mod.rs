@@ -158,8 +158,8 @@ impl<'a> Couple<'a> {
     fn note(&self, record: &Record) -> Option<Warning> {
         record.has_marker.then(|| Warning {
             path: marker::FILE.into(),
-            message: "It said which vault belongs to this root, and was gone. The root is else as the last backup saw it, so it \
-                      was written anew. Let nobody remove it (`git clean` does)."
+            message: "This file says which vault belongs to this root, and it was missing. The rest of the root is as \
+             the last backup saw it, so the file was written again. Do not delete it (`git clean` does)."
                 .into(),
         })
     }
@@ -167,8 +167,9 @@ impl<'a> Couple<'a> {
     fn is_anothers(&self, record: &Record) -> Error {
         Error::AnotherRoot {
             message: format!(
-                "The vault {} belongs to another root, {}, and not to {}. Each root needs a vault of its own: name another \
-                 place (`backupDir`, --vault DIR). If this root is to have this vault from now on, `lifeboat adopt` says so.",
+                "The vault {} belongs to another root, {}, and not to {}. Each root needs its own vault: name another \
+                 place (`backupDir`, --vault DIR). If this root should have this vault from now on, run `lifeboat \
+                 adopt`.",
                 self.vault.dir().display(),
                 record.path,
                 self.root.display()
@@ -179,9 +180,9 @@ impl<'a> Couple<'a> {
     fn is_copy(&self, twin: &str) -> Error {
         Error::AnotherRoot {
             message: format!(
-                "{} is a copy of {twin}, which is still there and has the vault {}. A copy needs a vault of its own: name \
-                 another place (`backupDir`, --vault DIR). If the copy is to have this vault from now on, `lifeboat adopt` says \
-                 so.",
+                "{} is a copy of {twin}, which still exists and has the vault {}. A copy needs its own vault: name \
+                 another place (`backupDir`, --vault DIR). If the copy should have this vault from now on, run \
+                 `lifeboat adopt`.",
                 self.root.display(),
                 self.vault.dir().display()
             ),
@@ -191,9 +192,9 @@ impl<'a> Couple<'a> {
     fn is_strange(&self) -> Error {
         Error::Vault {
             message: format!(
-                "{} is not what the last backup saw: most of it is gone, and so is {}, which says which vault belongs to it. Is \
-                 its disk mounted? If it was lost, `lifeboat restore latest` brings it back. If it is right as it is, \
-                 `lifeboat adopt` says so.",
+                "{} is not what the last backup saw: most of it is missing, and so is {}, the file that says which \
+                 vault belongs to it. Is its disk mounted? If the data was lost, `lifeboat restore latest` restores \
+                 it. If the root is right as it is, run `lifeboat adopt`.",
                 self.root.display(),
                 marker::FILE
             ),
@@ -203,8 +204,8 @@ impl<'a> Couple<'a> {
     fn is_replaced(&self) -> Error {
         Error::Vault {
             message: format!(
-                "The vault in {} is not the one that this root had there. Is another disk mounted? Put the right one back, or \
-                 `lifeboat adopt` takes this one for the root.",
+                "The vault in {} is not the one that this root had there. Is another disk mounted? Put the right \
+                 vault back, or run `lifeboat adopt` to use this one.",
                 self.vault.dir().display()
             ),
         }

@@ -41,8 +41,8 @@ impl Migration<'_> {
             |path: &Path, message: String| warnings.push(Warning { path: path.display().to_string(), message });
         let name = Path::new(source.name.as_str());
         if self.options.backup.is_none() && source.name.kind() == BackupType::Safety {
-            let message = "It is the newest backup, and the state before a restore. If you want the state after that, \
-                           choose an older one (--backup NAME) in another folder.";
+            let message = "It is the newest backup, and the state before a restore. If you want the state after the \
+             restore, choose an older one (--backup NAME) in another folder.";
             warn(name, message.into());
         }
         if source.snapshot.degraded {
@@ -53,7 +53,7 @@ impl Migration<'_> {
         }
         let vault_is_source = report.vault.as_deref().is_some_and(|vault| same_place(vault, origin.path()));
         if origin.path().starts_with(&report.root) && !vault_is_source {
-            warn(origin.path(), "It lies in the new root, and so would be in every backup. Move it out.".into());
+            warn(origin.path(), "It is in the new root, so every backup would contain it. Move it out.".into());
         }
         for lost in survey.dependencies.iter().filter(|dependency| !dependency.is_there(&report.root)) {
             let message = format!(
@@ -70,7 +70,7 @@ impl Migration<'_> {
         if let Origin::Remote(Remote { name, hint: Some(hint), .. }) = origin
             && !hint.is_empty()
         {
-            warn(Path::new(name), format!("There may be newer backups than those that were found.{hint}"));
+            warn(Path::new(name), format!("There may be newer backups that were not found.{hint}"));
         }
         if owner::may_give() && !has_owner {
             for uid in survey.users().into_iter().filter(|uid| !owner::is_known(*uid)).take(3) {
@@ -99,7 +99,7 @@ pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport, conf
             None => "lifeboat init",
         };
         let why = format!(
-            "keeps the passphrase in {PASSPHRASE_FILE}, which is in no backup; or set BACKUP_PASSPHRASE for the bot"
+            "stores the passphrase in {PASSPHRASE_FILE}, which is in no backup; or set BACKUP_PASSPHRASE for the bot"
         );
         step(init, &why);
     }
@@ -108,12 +108,12 @@ pub fn next_steps(survey: &Survey, source: &Source, report: &MigrateReport, conf
         let folder = new.parent().unwrap_or(&new);
         step(
             &format!("scp -r OLD-SERVER:{} {}", in_shell(&old), in_shell(folder)),
-            &format!("{} lies beside the app, and is in no backup", lost.name),
+            &format!("{} is beside the app, and in no backup", lost.name),
         );
     }
     if survey.has_package && !report.root.join("node_modules").is_dir() {
         let install = if survey.has_package_lock { "npm ci" } else { "npm install" };
-        step(install, "brings back node_modules, which no backup holds");
+        step(install, "installs node_modules, which is in no backup");
     }
     step("npm start", "or however you start the bot; on the old server it must stay off");
     step("lifeboat backup", "the first backup here");
@@ -159,10 +159,10 @@ pub fn advise(error: Error, origin: &Origin, vault: &Vault, name: &BackupName) -
 fn lost(vault: &Vault, name: &BackupName) -> String {
     match missing(vault, name) {
         Ok((lost, _)) if lost.iter().any(|lost| lost.path.is_empty()) => {
-            format!("Of {name} not even the item list is whole. ")
+            format!("Not even the item list of {name} is whole. ")
         }
         Ok((lost, all)) if !lost.is_empty() => {
-            format!("Of the {all} items of {name}, {} cannot be had. ", lost.len())
+            format!("Of the {all} items of {name}, {} cannot be restored. ", lost.len())
         }
         _ => String::new(),
     }
@@ -195,13 +195,14 @@ fn missing(vault: &Vault, name: &BackupName) -> Result<(Vec<Warning>, u64)> {
 pub fn unfinished(error: Error) -> Error {
     match error {
         Error::Aborted => Error::Restore {
-            message: "The root is restored, and copying the history was cancelled. The same command goes on with it."
+            message: "The root is restored, and copying the history was cancelled. Run the same command again to \
+             continue."
                 .into(),
         },
         Error::Io { action, path, source } => Error::Restore {
             message: format!(
-                "The root is restored, but the history could not be copied: {action} {} failed ({source}). The same \
-                 command goes on with it.",
+                "The root is restored, but the history could not be copied: {action} {} failed ({source}). Run the \
+                 same command again to continue.",
                 path.display()
             ),
         },

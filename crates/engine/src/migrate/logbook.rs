@@ -66,7 +66,7 @@ fn without(error: &Error) -> Warning {
     };
     Warning {
         path: logbook::FILE.into(),
-        message: format!("The history of runs does not go on here: {why} A new one begins. No backup needs it."),
+        message: format!("The history of runs was not copied: {why} A new history begins. No backup needs it."),
     }
 }
 
@@ -89,7 +89,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         std::thread::sleep(PAUSE);
     }
     Err(Error::Restore {
-        message: "Somebody goes on writing to it. Is the bot on the old server still running?".into(),
+        message: "Another process is still writing to it. Is the bot on the old server still running?".into(),
     })
 }
 

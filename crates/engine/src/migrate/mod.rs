@@ -164,7 +164,7 @@ impl Migration<'_> {
         }
         if config.root.starts_with(origin.path()) || origin.path() == config.root {
             return refuse(format!(
-                "The new root {} lies in the source {}. Choose another folder (--root DIR).",
+                "The new root {} is inside the source {}. Choose another folder (--root DIR).",
                 config.root.display(),
                 origin.path().display()
             ));
@@ -208,8 +208,8 @@ impl Migration<'_> {
         if is_other {
             return Err(Error::Restore {
                 message: format!(
-                    "{} holds a migration of another backup that was cut off. Finish that with its own command, or \
-                     choose another folder (--root DIR).",
+                    "In {}, a migration of another backup was cut off. Finish it with its own command, or choose \
+                     another folder (--root DIR).",
                     config.root.display()
                 ),
             });

@@ -78,7 +78,7 @@ impl Origin {
             return Err(Error::corrupt(
                 "vault.json",
                 format!(
-                    "{} holds a vault without it. Get that file from another copy of the vault: it is the same in \
+                    "{} contains a vault without it. Get that file from another copy of the vault: it is the same in \
                      all of them",
                     remains.display()
                 ),
@@ -127,8 +127,8 @@ fn id_of(vault: &Path) -> Option<String> {
 fn zipped(file: &Path) -> Error {
     Error::NotFound {
         message: format!(
-            "{} is a zip, and is not read as one. Unpack it, and all its other parts (-001, -002, …), into one folder, and name \
-             that folder.",
+            "{} is a zip file, which cannot be read directly. Unpack it, and all its other parts (-001, -002, …), \
+             into one folder, and name that folder.",
             file.display()
         ),
     }
@@ -167,7 +167,7 @@ fn nothing_in(folder: &Path, elsewhere: Option<&Path>) -> Result<Error> {
             "Name the folder that holds vault.json, a copy of the old root, or an archive (.tar.gz, .tar.gz.sealed)."
                 .to_owned()
         }
-        (some, _) => format!("It holds archives: name one of them, {}.", some[..some.len().min(SHOWN)].join(", ")),
+        (some, _) => format!("It contains archives: name one of them, {}.", some[..some.len().min(SHOWN)].join(", ")),
     };
     Ok(Error::NotFound {
         message: format!(

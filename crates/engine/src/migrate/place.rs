@@ -50,7 +50,7 @@ impl Migration<'_> {
         if place.starts_with(source.vault.dir()) || source.vault.dir().starts_with(place) {
             return Err(Error::Config {
                 message: format!(
-                    "{} and the new vault {} lie in each other. Move the source elsewhere, or choose another place for \
+                    "One of {} and the new vault {} is inside the other. Move the source, or choose another place for \
                      the vault (--vault DIR).",
                     source.vault.dir().display(),
                     place.display()
@@ -67,8 +67,8 @@ impl Migration<'_> {
         }
         Err(Error::Restore {
             message: format!(
-                "The new vault belongs to {}, and something else is there. Move that away, or choose another place for \
-                 the vault (--vault DIR).",
+                "The place of the new vault is {}, and something else is there. Move that away, or choose another \
+                 place for the vault (--vault DIR).",
                 place.display()
             ),
         })

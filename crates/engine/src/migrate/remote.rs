@@ -199,8 +199,8 @@ fn choose(found: &Download, folder: &Path, wanted: Option<&str>) -> Result<Optio
     if let Some(mixed) = found.mixed() {
         return Err(Error::NotFound {
             message: format!(
-                "The files of several vaults lie together in {}, and nobody can tell which are whose. Download the folder of each \
-                 vault by itself, and name that.",
+                "The files of several vaults are together in {}, and cannot be told apart. Download the folder of \
+                 each vault separately, and name one of them.",
                 mixed.display()
             ),
         });

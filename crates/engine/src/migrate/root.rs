@@ -64,9 +64,9 @@ impl NewRoot {
             (Some(other), None) => {
                 return Err(Error::Restore {
                     message: format!(
-                        "{} is not empty (it holds {:?}), and a migration sets up a new root. Choose an empty or a new \
-                         folder (--root DIR), or use `lifeboat restore latest` in this one. Where only its vault is gone, \
-                         `--no-restore` brings that back alone.",
+                        "{} is not empty (it contains {:?}), and a migration sets up a new root. Choose an empty or a \
+                         new folder (--root DIR), or use `lifeboat restore latest` in this one. If only its vault is \
+                         lost, `--no-restore` brings back only that.",
                         path.display(),
                         other
                     ),

@@ -71,8 +71,8 @@ impl Settings {
         let mut misfit = |message: String| found.push(Warning { path: DEFAULT_FILE.into(), message });
         if let Some(text) = self.root.as_deref().filter(|text| !is_same(root, text, root)) {
             misfit(format!(
-                "\"root\" is {text:?}, and here the root is {}. Remove the field, or set it to \".\": else Lifeboat looks \
-                 after another folder.",
+                "\"root\" is {text:?}, and here the root is {}. Remove the field, or set it to \".\". Otherwise \
+                 Lifeboat backs up another folder.",
                 root.display()
             ));
         }

@@ -23,7 +23,7 @@ impl Migration<'_> {
             return refuse(format!("There is no root {}. Leave out --no-restore to set it up.", root.display()));
         }
         if !self.options.history || self.options.backup.is_some() {
-            return refuse("--no-restore brings back all of the vault, and chooses no backup.".into());
+            return refuse("--no-restore brings back the whole vault, so do not choose a backup.".into());
         }
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
         let origin = Origin::find(from, self.options.vault_id.as_deref(), self.access.opener(), self.control)?;
@@ -93,7 +93,7 @@ fn refuse_others(vault: &Vault, to: &std::path::Path) -> Result<()> {
         .map(|id| id == vault.id());
     match is_this {
         Ok(false) => refuse(format!(
-            "In {} is another vault than the one that was named. Move it away, or name another place (--vault DIR).",
+            "{} contains another vault than the named one. Move it away, or name another place (--vault DIR).",
             to.display()
         )),
         // Nothing can be opened with it: the one that comes takes its place.

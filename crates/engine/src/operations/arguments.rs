@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::AnyOperation;
 use crate::{Error, Result};
 
-/// Reads a call, or anything else that an app has written as JSON. Values of a wrong type are not told: they may be secrets.
+/// Parses a call, or any other JSON of an app. A message never shows a value of a wrong type: it may be a secret.
 pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -22,8 +22,8 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     })
 }
 
-/// Reads a call. Options are an object, and what is not meant is left out of them: an array would be read by position, and a
-/// `target` of null, by mistake, as the live root.
+/// Parses a call. Options must be an object without nulls. An array would be read by position, and a `target` that is null by
+/// mistake would mean the live root.
 pub fn parse_call(json: &str) -> Result<AnyOperation> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
@@ -31,7 +31,7 @@ pub fn parse_call(json: &str) -> Result<AnyOperation> {
         with: BTreeMap<String, &'a RawValue>,
     }
 
-    // What is no envelope at all is told below.
+    // Anything else than an envelope is an error of `parse` below.
     let with = serde_json::from_str::<Envelope<'_>>(json).map(|envelope| envelope.with).unwrap_or_default();
     for name in ["options", "filter"] {
         let Some(given) = with.get(name) else { continue };
@@ -46,7 +46,7 @@ pub fn parse_call(json: &str) -> Result<AnyOperation> {
     parse(json)
 }
 
-/// What serde says, in the words of whoever calls.
+/// Turns a message of serde into a message for the caller.
 fn in_words(path: &str, message: &str) -> String {
     let of = if matches!(path, "" | "." | "with" | "?") { "The call".to_owned() } else { format!("`{path}`") };
     let after = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split_once(", expected "));
@@ -76,7 +76,7 @@ fn in_words(path: &str, message: &str) -> String {
     }
 }
 
-/// Of a value, as serde shows it, its kind alone.
+/// Only the kind of a value, as serde shows it.
 fn kind(found: &str) -> &str {
     match found.split([' ', '(']).next() {
         Some("string") => "a string",
@@ -88,13 +88,13 @@ fn kind(found: &str) -> &str {
     }
 }
 
-/// A text that says something.
+/// A text that must not be empty.
 pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() { Err(D::Error::custom("it must not be empty")) } else { Ok(text) }
 }
 
-/// The same where nothing need be said.
+/// The same, for a value that may be left out.
 pub(super) fn filled_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(deserializer)? {
         Some(text) if text.is_empty() => Err(D::Error::custom("it must not be empty")),

@@ -11,7 +11,7 @@ use crate::report::{BackupOptions, BackupResult, BackupType, Preview, instant};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateBackup {
-    /// `'MANUAL'` by default.
+    /// Default: `'MANUAL'`.
     #[serde(rename = "type", default = "manual")]
     pub kind: BackupType,
     #[serde(default)]
@@ -30,8 +30,8 @@ impl Operation for CreateBackup {
     }
 }
 
-/// What a backup would take, by folder and category, and what it would not, and why. Writes nothing, not even a vault, and needs
-/// no passphrase.
+/// Shows what a backup would take, by folder and category, and what it would not take, and why. Writes nothing, not
+/// even a vault, and needs no passphrase.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewBackup {}
@@ -44,13 +44,14 @@ impl Operation for PreviewBackup {
     }
 }
 
-/// No scheduled backups until then, by whatever host or cluster; it ends by itself, and what was missed is made up once.
-/// Backups by hand and by commands (cron's), and what looks after the vault, go on. Meanwhile `backup:stale` is not raised.
-/// @throws BackupError E_NOT_FOUND where there is no vault yet
+/// Pauses scheduled backups until a given time, for every host and cluster of this vault. The pause ends by itself.
+/// Missed backups are then made once. Backups by hand and by commands (cron), and the checks of the vault, continue.
+/// During the pause, `backup:stale` is not raised.
+/// @throws BackupError E_NOT_FOUND if there is no vault yet
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
-    /// A time that is still to come, within ten years.
+    /// A time in the future, within ten years.
     #[serde(deserialize_with = "instant::deserialize")]
     #[schemars(with = "instant::Instant")]
     pub until: i64,
@@ -64,7 +65,7 @@ impl Operation for Pause {
     }
 }
 
-/// Ends a pause.
+/// Ends a pause of scheduled backups.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {}
@@ -77,13 +78,13 @@ impl Operation for Resume {
     }
 }
 
-/// What the schedule does for this type, now: a backup, pruning, and an archive where one is asked for.
+/// Does now what the schedule does for this type: a backup, pruning, and an archive if the configuration wants one.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunScheduled {
     #[serde(rename = "type")]
     pub kind: BackupType,
-    /// Smaller types that it counts for.
+    /// The smaller types for which this backup counts.
     #[serde(default)]
     pub covers: Vec<BackupType>,
     #[serde(default)]
@@ -98,11 +99,11 @@ impl Operation for RunScheduled {
     }
 }
 
-/// The backup that is due by the schedule, as the vault knows it. Null: none is due.
+/// Makes the backup that is due by the schedule, as the vault knows it. Null: none is due.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunDue {
-    /// The host's, where none is configured.
+    /// The time zone of the host, if none is configured.
     #[serde(default)]
     pub zone: Option<String>,
 }

@@ -8,10 +8,10 @@ use super::{Call, Operation};
 use crate::report::{PruneOptions, PruneReport};
 use crate::{Error, Result};
 
-/// Removes the backups that no rule keeps, and what only they needed. Kept are the newest of each type (`keep` in
-/// `schedules`), the newest `keepManual` made by hand, those from before a restore for `localRetentionDays`, what is pinned,
-/// and always the newest good one. A backup that is being read stays until the next time. While a backup is suspicious nothing
-/// goes, and this is E_VAULT: see {@link acceptBackup}.
+/// Removes the backups that no retention rule keeps, and the data that only they needed. The rules keep the newest of
+/// each type (`keep` in `schedules`), the newest `keepManual` that were made by hand, safety backups for
+/// `localRetentionDays`, all pinned ones, and always the newest good one. A backup that is being read stays until the
+/// next pruning. While a backup is suspicious, nothing is removed, and the error is E_VAULT: see {@link acceptBackup}.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prune {
@@ -32,7 +32,7 @@ impl Operation for Prune {
     }
 }
 
-/// Removes one backup, and what only it needed. No other backup needs it.
+/// Removes one backup, and the data that only it needed. The other backups stay whole.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteBackup {
@@ -48,7 +48,7 @@ impl Operation for DeleteBackup {
     }
 }
 
-/// Keeps a backup until it is unpinned, whatever the rules say. Returns its name.
+/// Pins a backup: it is kept until it is unpinned, whatever the rules say. Returns its name.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
@@ -65,7 +65,7 @@ impl Operation for Pin {
     }
 }
 
-/// Leaves a pinned backup to the rules again. Returns its name.
+/// Unpins a backup: the retention rules apply to it again. Returns its name.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unpin {
@@ -82,8 +82,9 @@ impl Operation for Unpin {
     }
 }
 
-/// Says that a suspicious backup is right after all, so that pruning goes on. Those before it, and later ones with the same
-/// doubt, are accepted with it: their names are returned. Of one that is wrong: restore `suspicious.against`, and delete it.
+/// Accepts a suspicious backup as right, so that pruning continues. Earlier suspicious backups, and later ones with the
+/// same doubt, are accepted with it. Returns the names of all accepted backups. If the backup is wrong, restore
+/// `suspicious.against`, and delete the backup.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptBackup {
@@ -100,8 +101,9 @@ impl Operation for AcceptBackup {
     }
 }
 
-/// Says that this root and this vault belong together. The first backup does so, too, and `migrate`. Where a root meets another's
-/// vault, every backup is E_VAULT, because the rules would count the backups of both together.
+/// Says that this root and this vault belong together. The first backup does this, too, and so does `migrate`. If a
+/// root finds the vault of another root, every backup fails with E_VAULT, because retention would count the backups of
+/// both together.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdoptVault {}

@@ -11,7 +11,7 @@ use crate::report::{
 };
 use crate::{Error, Result};
 
-/// The backups, newest first. Never waits for an operation that is running.
+/// Lists the backups, newest first. Never waits for a running operation.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListBackups {
@@ -27,7 +27,7 @@ impl Operation for ListBackups {
     }
 }
 
-/// What a backup holds, in path order. Never waits for an operation that is running.
+/// Lists the items of a backup, in path order. Never waits for a running operation.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListItems {
@@ -46,12 +46,13 @@ impl Operation for ListItems {
     }
 }
 
-/// Every version of one path over time, newest first; the same content in backups in a row is one version. Never waits.
-/// @throws BackupError E_NOT_FOUND with the nearest names, where no backup has it
+/// Lists every version of one path over time, newest first. The same content in several backups in a row is one
+/// version. Never waits.
+/// @throws BackupError E_NOT_FOUND with the nearest names, if no backup has it
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListVersions {
-    /// Relative to the root, as `listItems` gives it.
+    /// The path relative to the root, as `listItems` gives it.
     #[serde(deserialize_with = "filled")]
     pub path: String,
 }
@@ -64,8 +65,9 @@ impl Operation for ListVersions {
     }
 }
 
-/// What changed between two backups, or, without `to`, from a backup to the root as it is now. For a SQLite database it
-/// tells which tables changed by how many rows. The root is only read, and by the worker. Never waits.
+/// Shows what changed between two backups, or, without `to`, from a backup to the root as it is now. For a SQLite
+/// database it says which tables changed, and by how many rows. The worker reads the root and writes nothing there.
+/// Never waits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
@@ -82,7 +84,8 @@ impl Operation for Compare {
     }
 }
 
-/// Reads back and authenticates one backup, or the whole vault with its archives. Damage is in the report, not an error.
+/// Reads back and authenticates one backup, or the whole vault with its archives. Damage is reported in the result, not
+/// as an error.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
@@ -108,7 +111,7 @@ impl Operation for Verify {
     }
 }
 
-/// How the backups are: what is wrong, since when, and what to do. Needs no passphrase, and never waits.
+/// Returns the state of the backups: what is wrong, since when, and what to do. Needs no passphrase, and never waits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadStatus {}
@@ -121,7 +124,7 @@ impl Operation for ReadStatus {
     }
 }
 
-/// What happened, newest first: every run of an operation that reads or writes the vault. Needs no passphrase.
+/// Lists what happened, newest first: every run of an operation that reads or writes the vault. Needs no passphrase.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadHistory {
@@ -137,8 +140,8 @@ impl Operation for ReadHistory {
     }
 }
 
-/// Looks at everything that a backup needs, from the root to the vault; each check that failed names what mends it. It
-/// never stops at the first, and a configuration that is wrong is one of them.
+/// Checks everything that a backup needs, from the root to the vault. A failed check says how to fix it. All checks are
+/// made, even if one fails. A wrong configuration is one of the failed checks, and not an error.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Diagnose {}
@@ -151,7 +154,7 @@ impl Operation for Diagnose {
     }
 }
 
-/// Reads back the part of the vault whose turn it is, and now and then rehearses a restore.
+/// Reads back the part of the vault that is due, and sometimes rehearses a restore.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inspect {}
@@ -164,11 +167,11 @@ impl Operation for Inspect {
     }
 }
 
-/// The same, where it is due by the schedule. Null: it is not.
+/// The same, if it is due by the schedule. Null: it is not due.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InspectDue {
-    /// The host's, where none is configured.
+    /// The time zone of the host, if none is configured.
     #[serde(default)]
     pub zone: Option<String>,
 }

@@ -32,43 +32,43 @@ use crate::report::Run;
 use crate::store::Person;
 use crate::{Control, Engine, Result};
 
-/// One thing that can be asked. The value is its arguments.
+/// One operation. The value has its arguments.
 pub trait Operation: Serialize + DeserializeOwned + JsonSchema {
-    /// What it comes to.
+    /// The type of the answer.
     type Answer: Serialize + JsonSchema;
 
     fn run(&self, call: &Call<'_>) -> Result<Self::Answer>;
 
-    /// What its line in the history says of an answer.
+    /// Adds to its entry in the history what the answer says.
     fn describe(_: &Self::Answer, _: &mut Run) {}
 }
 
-/// What an operation has besides its arguments.
+/// What an operation gets besides its arguments.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub engine: &'a Engine,
     pub control: &'a Control,
-    /// Who signs in to an account, where that is asked.
+    /// The person who signs in to an account, for operations that need one.
     pub person: &'a dyn Person,
 }
 
-/// What is true of an operation, whatever its arguments.
+/// Facts about an operation that do not depend on its arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
     /// It changes the root, the vault, or a target.
     pub writes: bool,
-    /// It has the vault for itself: where another operation is at work, it waits or is refused with E_BUSY.
+    /// It needs the vault alone: while another operation runs, it waits or is refused with E_BUSY.
     pub alone: bool,
-    /// It needs what opens an encrypted vault.
+    /// It needs the passphrase or the key file of an encrypted vault.
     pub key: bool,
-    /// What it is called in the history.
+    /// Its name in the history.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<&'static str>,
-    /// It writes down its own end in the history, before others can have the vault.
+    /// It writes its own entry in the history, while it still holds the lock.
     #[serde(skip)]
     pub notes_itself: bool,
-    /// Only for the host's own use: no function of the package.
+    /// Only for the host itself. It is not a function of the package.
     pub internal: bool,
     /// The command that does it, with what a person needs besides: questions, exit codes, an alarm. `lifeboat call` leaves it to
     /// that.
@@ -111,12 +111,12 @@ impl Facts {
         Facts { internal: true, ..self }
     }
 
-    /// The table writes it down.
+    /// The table writes its entry in the history.
     const fn noted(self, name: &'static str) -> Facts {
         Facts { history: Some(name), ..self }
     }
 
-    /// The engine writes it down, while it still has the vault for itself.
+    /// The engine writes its entry in the history, while it still holds the lock.
     const fn notes(self, name: &'static str) -> Facts {
         Facts { notes_itself: true, ..self.noted(name) }
     }

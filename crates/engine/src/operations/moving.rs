@@ -10,17 +10,18 @@ use super::{Call, Operation};
 use crate::report::{BackupInfo, ExportOptions, ExportResult, ImportOptions, MigrateOptions, MigrateReport};
 use crate::{Error, Result};
 
-/// Writes one backup into one portable file, which is readable without a vault: a `.tar.gz`, or sealed under the passphrase
-/// (without one, under the key file) a `.tar.gz.sealed`. The file is there whole or not at all. `recover.mjs` opens it, too.
-/// @throws BackupError E_CONFIG, before anything is read, where the file exists already or its folder is missing, E_PASSPHRASE,
-/// E_NO_SPACE, E_CORRUPT where the vault is damaged
+/// Writes one backup into one portable file, which can be read without a vault: a `.tar.gz`, or a `.tar.gz.sealed` that
+/// is sealed with the passphrase (or with the key file, if there is no passphrase). The file is written completely or
+/// not at all. `recover.mjs` opens it, too.
+/// @throws BackupError E_CONFIG, before anything is read, if the file exists already or its folder is missing;
+/// E_PASSPHRASE; E_NO_SPACE; E_CORRUPT if the vault is damaged
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportBackup {
     /// A backup's name, or `'latest'`.
     #[serde(deserialize_with = "filled")]
     pub backup: String,
-    /// The file, or a folder that gets one with the backup's name.
+    /// The file, or a folder. In a folder, the file gets the backup's name.
     #[serde(deserialize_with = "filled")]
     pub file: String,
     #[serde(default)]
@@ -35,10 +36,11 @@ impl Operation for ExportBackup {
     }
 }
 
-/// Takes an archive into the vault, as the backup that it was; makes the vault where there is none. Every byte is compared
-/// with the archive's manifest before the backup counts. Waits for an operation that is running. A backup that the vault
-/// has already is left as it is; another one of the same name keeps it, and the archive gets the next one that is free.
-/// @throws BackupError E_PASSPHRASE, E_CORRUPT, E_UNSAFE_PATH; E_SOURCE for what is not an archive of Lifeboat
+/// Imports an archive into the vault, as the backup that it was. If there is no vault, it is made. Every byte is
+/// compared with the archive's manifest before the backup counts. Waits for a running operation. A backup that is
+/// already in the vault is not changed. If the vault has another backup of the same name, that one keeps the name, and
+/// the imported backup gets the next free name.
+/// @throws BackupError E_PASSPHRASE, E_CORRUPT, E_UNSAFE_PATH; E_SOURCE for a file that is not an archive of Lifeboat
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportBackup {
@@ -56,14 +58,14 @@ impl Operation for ImportBackup {
     }
 }
 
-/// Sets up the root on another server, from a vault, an archive, or a target of the configuration. The root must be empty or not
-/// exist; only a copy of the vault may lie in it. All of the backup is restored or nothing, and the vault is copied to where the
-/// new root has it, with its history of runs; events that wait for the old host stay with that. The source is only read. What
-/// was cut off goes on with the same call. `docs/disaster.md` is the guide.
+/// Sets up the root on another server, from a vault, an archive, or a target of the configuration. The root must be
+/// empty or must not exist; only a copy of the vault may be in it. The backup is restored completely or not at all. The
+/// vault is copied into the new root, with its history of runs; events that wait for the old host are not copied. The
+/// source is only read. If the operation is cut off, call it again: it continues. `docs/disaster.md` is the guide.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Migrate {
-    /// A vault's folder, a folder that holds one (an old root), an archive, or a target by its name in `cloud`.
+    /// A vault's folder, a folder that contains one (an old root), an archive, or the name of a target in `cloud`.
     #[serde(deserialize_with = "filled")]
     pub from: String,
     #[serde(default)]
@@ -83,7 +85,7 @@ impl Operation for Migrate {
     }
 }
 
-/// A path that an app names starts from the folder that it stands in, and so does its worker.
+/// A path that an app gives is relative to the app's current folder, and the worker has the same one.
 fn absolute(path: &str) -> Result<PathBuf> {
     std::path::absolute(path)
         .map_err(|error| Error::Config { message: format!("{path} is not a usable path: {error}.") })

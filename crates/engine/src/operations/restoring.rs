@@ -7,22 +7,23 @@ use super::{Call, Operation};
 use crate::report::{BackupRef, RestoreOptions, RestoreResult, UndoOptions};
 use crate::{Error, Result};
 
-/// Brings back a backup, or some of its items: in place, or into `options.target`.
+/// Restores a backup, or some of its items: in place, or into `options.target`.
 ///
-/// In place it is all or nothing, also after a crash. What is replaced is backed up first (`safetyBackup` in the result).
-/// Files that the backup does not know stay, except in `options.mirror`.
+/// A restore in place is all or nothing, also after a crash. Everything that it replaces is backed up first
+/// (`safetyBackup` in the result). Files that are not in the backup stay, except in the categories of `options.mirror`.
 ///
-/// Where the worker dies, what it had begun is carried on before the promise settles: it is fulfilled where the restore was
-/// finished, and rejected with E_WORKER where it had not begun to replace files, or with E_ROLLED_BACK where it was undone.
-/// Only if that fails as well is the root left in between, and the message says so: the next operation on the root, or
-/// `applyPendingRestore()` at the next start, carries it on. Once files are being replaced, an abort may come too late.
-/// @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was touched; E_ROLLED_BACK:
+/// If the worker dies, another one finishes or undoes the restore before the promise settles. The promise is fulfilled
+/// if the restore was finished. It rejects with E_WORKER if no file had been replaced yet, and with E_ROLLED_BACK if
+/// the restore was undone. Only if that fails as well, the root is left between two states, and the message says so.
+/// Then the next operation on the root, or `applyPendingRestore()` at the next start, finishes the restore or undoes
+/// it. After files have been replaced, an abort may come too late.
+/// @throws BackupError E_NOT_FOUND with the nearest names, E_CORRUPT, E_RESTORE: nothing was changed; E_ROLLED_BACK:
 /// everything was put back
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restore {
-    /// A backup's name, `'latest'`, or the newest good backup at or before an instant; what a restore replaced (a SAFETY backup)
-    /// is taken by its name only.
+    /// A backup's name, `'latest'`, or a time: then the newest good backup at or before that time is taken. A SAFETY
+    /// backup is taken only by its name.
     pub backup: BackupRef,
     #[serde(default)]
     pub options: RestoreOptions,
@@ -41,10 +42,10 @@ impl Operation for Restore {
     }
 }
 
-/// Takes the last restore in place back, from its own record: what it replaced or removed comes back from its safety backup,
-/// what it made goes, and nothing else is touched. That is a restore, too, with a safety backup of its own: another
-/// `undoRestore()` takes it back.
-/// @throws BackupError E_NOT_FOUND where there is no restore to take back, or its safety backup is gone
+/// Takes back the last restore in place. Files that it replaced or removed come back from its safety backup, files that
+/// it created are removed, and nothing else is changed. This is a restore, too, with a safety backup of its own:
+/// another `undoRestore()` takes it back.
+/// @throws BackupError E_NOT_FOUND if there is no restore to take back, or if its safety backup is gone
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoRestore {
@@ -60,9 +61,9 @@ impl Operation for UndoRestore {
     }
 }
 
-/// The first line of a host, before it opens anything: applies a restore that was staged with `mode: 'on-restart'`, and
-/// finishes or undoes one that a crash cut off. Null where there is neither: that starts no process and costs less than a
-/// millisecond, once the addon is loaded. In CommonJS, the host's index.js is:
+/// Call this in the first line of a host, before it opens any file. It applies a restore that was prepared with `mode:
+/// 'on-restart'`, and finishes or undoes a restore that a crash cut off. Null if there is neither: then it starts no
+/// process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is:
 ///
 ///     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -77,7 +78,7 @@ impl Operation for ApplyPendingRestore {
     }
 }
 
-/// Forgets a restore that waits for the next start. True: there was one.
+/// Discards a restore that waits for the next start. True: there was one.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiscardPendingRestore {}
@@ -90,7 +91,7 @@ impl Operation for DiscardPendingRestore {
     }
 }
 
-/// Finishes or undoes a restore that was cut off. Null where none was, or it was undone.
+/// Finishes or undoes a restore that was cut off. Null if there was none, or if it was undone.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {}

@@ -8,10 +8,11 @@ use super::{Call, Operation};
 use crate::Result;
 use crate::report::{AuthorizeOptions, Authorized, SyncOptions, SyncReport, VaultInfo};
 
-/// Brings everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits for that. What
-/// is there is not sent again, and what was cut off, also with its process, is gone on with. A scheduler that runs does so by
-/// itself after each backup. What could not be sent is in `failed`, and is no error.
-/// @throws BackupError E_CONFIG where there is no such target, E_VAULT where the vault is another root's
+/// Sends everything that waits to the targets of the configuration (`cloud`), the newest backup first, and waits until
+/// it is there. Objects that are already at a target are not sent again. Uploads that were cut off continue, even those
+/// of another process. A running scheduler does this by itself after each backup. Objects that could not be sent are in
+/// `failed`, and are not an error.
+/// @throws BackupError E_CONFIG if there is no such target, E_VAULT if the vault belongs to another root
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sync {
@@ -27,7 +28,7 @@ impl Operation for Sync {
     }
 }
 
-/// The same of all targets, where something waits and nobody is at it. Null: nothing does.
+/// The same for all targets, if something waits and no other process is sending. Null: nothing waits.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncDue {}
@@ -40,8 +41,9 @@ impl Operation for SyncDue {
     }
 }
 
-/// All vaults of a target, whose they are, and which are late. With `monitor.neighbours` each machine looks after the others.
-/// @throws BackupError E_CONFIG where there is no such target, E_CLOUD and the like where it cannot be asked
+/// Lists all vaults of a target, with their owners, and says which are late. With `monitor.neighbours`, each machine
+/// watches the others.
+/// @throws BackupError E_CONFIG if there is no such target; E_CLOUD, E_CLOUD_AUTH if it cannot be reached
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListVaults {
@@ -58,11 +60,12 @@ impl Operation for ListVaults {
     }
 }
 
-/// The owner signs in to Google Drive, by Google's device flow: `show` gets a short link and a code, the owner opens the link on
-/// a phone and types the code. Fulfilled once that was done and a small file was written there, read and removed; the sign-in is
-/// kept in `tokenFile` then. What was there before stays until then. The command is `lifeboat auth gdrive`.
-/// @throws BackupError E_CLOUD_AUTH where the owner refuses, is too late, or there is no client id; E_CLOUD where Google cannot be
-/// reached; E_ABORTED
+/// Lets the owner sign in to Google Drive, by Google's device flow. `show` gets a short link and a code. The owner
+/// opens the link on a phone and types the code. The promise is fulfilled after a small test file was written to Drive,
+/// read and removed. Then the sign-in is stored in `tokenFile`. Until then the previous sign-in stays. The command is
+/// `lifeboat auth gdrive`.
+/// @throws BackupError E_CLOUD_AUTH if the owner refuses or is too late, or if there is no client id; E_CLOUD if Google
+/// cannot be reached; E_ABORTED
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorizeDrive {

@@ -11,9 +11,9 @@ use crate::{Error, Result};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// As it is called in JavaScript, in the protocol and by `lifeboat call`.
+    /// The name in JavaScript, in the protocol and for `lifeboat call`.
     pub name: &'static str,
-    /// The arguments in their order.
+    /// The names of the arguments, in their order.
     pub parameters: &'static [&'static str],
     #[serde(flatten)]
     pub facts: Facts,
@@ -49,7 +49,7 @@ macro_rules! operations {
                 TABLE.iter().find(|entry| entry.name == name).expect("each variant has its line")
             }
 
-            /// Does it, and returns its answer as JSON text.
+            /// Runs the operation, and returns its answer as JSON text.
             pub fn perform(&self, call: &Call<'_>) -> Result<String> {
                 let facts = self.entry().facts;
                 match self { $( AnyOperation::$Arguments(operation) => perform(operation, facts, call), )* }
@@ -113,7 +113,7 @@ fn perform<O: Operation>(operation: &O, facts: Facts, call: &Call<'_>) -> Result
     serde_json::to_string(&answer?).map_err(|error| Error::internal(format!("a result has no JSON form: {error}")))
 }
 
-/// An answer with what the history says of it.
+/// An answer that can describe itself for the history.
 struct Described<O: Operation>(O::Answer);
 
 impl<O: Operation> Outcome for Described<O> {

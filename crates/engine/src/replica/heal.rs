@@ -211,7 +211,7 @@ fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: boo
     };
     let path = vault.dir().join(object);
     if !is_here || !is_whole(vault, object, &path)? {
-        return Ok(damage(false, format!("{what}, and there is no whole one here to put in its place")));
+        return Ok(damage(false, format!("{what}, and there is no whole one here to replace it")));
     }
     if !may_write {
         return Ok(damage(false, format!("{what}, and these credentials may not replace it")));
@@ -224,7 +224,7 @@ fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: boo
             Ledger::open(vault.dir())
                 .and_then(|ledger| ledger.arrived(&target, &stored, None, now))
                 .unwrap_or_default();
-            damage(true, format!("{what}; the whole one from here was put in its place"))
+            damage(true, format!("{what}; it was replaced by the whole one from here"))
         }
         Err(fault) if fault.kind == Kind::Cancelled => return Err(Error::Aborted),
         Err(fault) => damage(false, format!("{what}, and could not be replaced: {fault}")),

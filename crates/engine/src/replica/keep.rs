@@ -91,7 +91,7 @@ pub fn judge(backups: &[Kept], rules: &Rules, now: i64) -> Vec<Verdict> {
             verdicts[*index] = Some(own(&backups[*index], verdict.clone(), now));
         }
     }
-    verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(|| keep("nobody knows what it is"))).collect()
+    verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(|| keep("its content is not known"))).collect()
 }
 
 /// What speaks for one backup alone.

@@ -73,8 +73,8 @@ pub fn refuse_append_only(config: &Config, holders: &[String], object: &str) -> 
         None => Ok(()),
         Some(target) => Err(Error::Cloud {
             message: format!(
-                "{}: {object} is there, and these credentials may not delete (`appendOnly`). Nothing was removed. Remove it from \
-                 elsewhere, with others that may.",
+                "{}: {object} is there, and these credentials may not delete (`appendOnly`). Nothing was removed. \
+                 Remove it from another machine, with other credentials.",
                 target.name()
             ),
         }),

@@ -43,7 +43,8 @@ impl Push<'_> {
                     self.note_description(&ours)
                 }
                 Err(error) => Err(self.refuse(format!(
-                    "What lies there is not this vault: {error} Name another place, or move that away."
+                    "This target contains something other than this vault: {error} Name another place, or move that \
+                     away."
                 ))),
             }
         })?;
@@ -56,8 +57,8 @@ impl Push<'_> {
         let Target::Folder(folder) = self.target else { return Ok(()) };
         if let Some(place) = mounts::missing(&folder.path) {
             return Err(self.refuse(format!(
-                "A disk is to be mounted at {}, by /etc/fstab, and is not: what is written to {} would fill the disk below. Mount it, \
-                 and try again. Nothing was written.",
+                "/etc/fstab names a disk for {}, and it is not mounted. Data written to {} would fill the disk below. \
+                 Mount it, and try again. Nothing was written.",
                 place.display(),
                 folder.path.display()
             )));
@@ -69,8 +70,9 @@ impl Push<'_> {
             return Ok(());
         }
         Err(self.refuse(format!(
-            "This vault was synced to {0}, and nothing of it is there now. Is the right disk mounted there? Mount it, and try again. \
-             If the disk is a new one, or was emptied, make the folder {1}: then all is sent anew. Nothing was written.",
+            "This vault was synced to {0}, and is not there any more. Is the right disk mounted there? Mount it, and \
+             try again. If the disk is new, or was emptied, make the folder {1}: then everything is sent again. \
+             Nothing was written.",
             folder.path.display(),
             place.display()
         )))
@@ -92,8 +94,8 @@ impl Push<'_> {
     fn is_anothers(&self, id: &str) -> Fault {
         let short = &id[..8.min(id.len())];
         self.refuse(format!(
-            "Another vault, {short}…, lies where this one ({}…) is to lie. Nothing was written. Give this target another `prefix` \
-             or folder, or move that vault away.",
+            "Another vault, {short}…, is in the place of this one ({}…). Nothing was written. Give this target \
+             another `prefix` or folder, or move that vault away.",
             &self.vault.id()[..8]
         ))
     }
@@ -109,8 +111,9 @@ impl Push<'_> {
         match &theirs.root {
             Some(root) if root != ours && (0..about::ALIVE).contains(&age) && adopted <= theirs.at => {
                 Err(self.refuse(format!(
-                    "Another root with a copy of this vault, {}, writes there: two would remove each other's backups. Give one of \
-                     them a vault of its own. If that one is gone for good, `lifeboat adopt` says so here, or wait a day.",
+                    "Another root with a copy of this vault, {}, writes there, and each would remove the backups of \
+                     the other. Give one of them its own vault. If the other root no longer exists, run `lifeboat \
+                     adopt` here, or wait a day.",
                     theirs.owner()
                 )))
             }

@@ -50,8 +50,8 @@ impl<'a> Asker<'a> {
             // What is lost is told once only: from here on each is asked by itself.
             self.careful = true;
             return Ok(Needs::Unknown(format!(
-                "{name} needs what is in no pack of the vault any more. `lifeboat verify` says what is damaged, and `lifeboat \
-                 backup --full` stores again what the root still has."
+                "{name} needs data that is in no pack of the vault any more. `lifeboat verify` says what is damaged, \
+                 and `lifeboat backup --full` stores again what the root still has."
             )));
         }
         let new: Vec<PackId> = self.marker.packs().filter(|pack| !self.told.contains(pack)).collect();

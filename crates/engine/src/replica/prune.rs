@@ -39,7 +39,8 @@ impl Pruning<'_> {
         if self.target.is_append_only() && !dry_run {
             return Err(Error::Config {
                 message: format!(
-                    "{}: these credentials may add and not remove (`appendOnly`). Prune it from another machine, with others that may.",
+                    "{}: these credentials may add objects but not remove them (`appendOnly`). Prune it from another \
+                     machine, with other credentials.",
                     self.target.name()
                 ),
             });
@@ -181,8 +182,8 @@ impl Pruning<'_> {
         let kept: Vec<BackupName> =
             verdicts.iter().filter(|one| one.keep).map(|one| one.backup.parse()).collect::<Result<_>>()?;
         let Some(needed) = there.needed(&kept)? else {
-            let message =
-                "What a backup there needs cannot be told, so no pack is removed. `lifeboat verify` says which.";
+            let message = "It is not known what a backup there needs, so no pack is removed. `lifeboat verify` says which \
+                 backup.";
             warnings.push(Warning { path: self.target.name().into(), message: message.into() });
             return Ok((0, 0, 0));
         };

@@ -344,7 +344,7 @@ impl Push<'_> {
 
     /// What is damaged is not carried on.
     fn damage(&self, pack: PackId) -> Result<Option<String>> {
-        let advice = "`lifeboat backup --full` stores again what the root still has of it.";
+        let advice = "`lifeboat backup --full` stores the data again that the root still has.";
         match verify::read_pack(self.vault, pack, false, &mut Inflater::default()) {
             Ok(Some(bad)) if bad.is_empty() => Ok(None),
             Ok(Some(_)) => Ok(Some(format!("A chunk in it is damaged. {advice}"))),

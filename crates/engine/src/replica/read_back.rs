@@ -53,7 +53,8 @@ impl Push<'_> {
         let file = std::fs::File::open(self.vault.dir().join(&object)).and_then(Whole::new).at("reading", &object)?;
         self.put(&object, &file, None)?;
         let message = format!(
-            "{}: {object} was not what was written there, and was sent again. Look at the health of this target.",
+            "{}: {object} had other content than was written there, and was sent again. Check the health of this \
+             target.",
             self.name()
         );
         let (target, code) = (self.name().to_owned(), "E_CORRUPT".to_owned());

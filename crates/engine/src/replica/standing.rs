@@ -115,8 +115,8 @@ fn damage(ledger: &Ledger, target: &str) -> Result<Option<CloudFailure>> {
             more => format!(" and {more} more"),
         };
         let message = format!(
-            "{target}: {object}{others} there is not what was written. `lifeboat sync` sends again what is whole here; \
-             `lifeboat verify --target {target} --deep` says what is not."
+            "{target}: {object}{others} has other content than was written. `lifeboat sync` sends the objects again \
+             that are whole here. `lifeboat verify --target {target} --deep` lists the others."
         );
         CloudFailure { at: *at, code: "E_CORRUPT".into(), message }
     }))

@@ -11,9 +11,9 @@ use crate::secret::Secret;
 pub struct ExportOptions {
     /// Paths, globs or categories. Default: everything.
     pub items: Vec<String>,
-    /// Seal it. Default: as the configuration's `encryption`, and where the file is called `.sealed`.
+    /// Encrypt the archive. Default: `encryption` of the configuration, or true if the file's name ends in `.sealed`.
     pub encrypt: Option<bool>,
-    /// Replace a file that exists. Otherwise it is E_CONFIG.
+    /// Replace the file if it exists. Otherwise an existing file is E_CONFIG.
     pub overwrite: bool,
 }
 
@@ -25,7 +25,7 @@ pub struct ExportResult {
     /// Bytes of the archive.
     pub size: u64,
     pub items: u64,
-    /// Whether it is sealed.
+    /// Whether the archive is encrypted.
     pub encrypted: bool,
     pub duration_ms: u64,
 }
@@ -33,7 +33,7 @@ pub struct ExportResult {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ImportOptions {
-    /// The archive's passphrase, where it is not the vault's. Default: the environment variable BACKUP_ARCHIVE_PASSPHRASE.
+    /// The archive's passphrase, if it is not the vault's. Default: the environment variable BACKUP_ARCHIVE_PASSPHRASE.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub passphrase: Option<Secret>,
@@ -43,17 +43,18 @@ pub struct ImportOptions {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct MigrateOptions {
-    /// Default: the newest. An archive holds one, and there is none to choose.
+    /// Default: the newest. An archive contains only one backup, so there is no choice.
     pub backup: Option<BackupRef>,
-    /// Copy the vault, too, so that its history goes on in the new root. Default true.
+    /// Copy the vault, too, so that the new root continues its history. Default true.
     pub history: bool,
-    /// Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup.
+    /// Give all files to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may do this. Default: the owners in
+    /// the backup.
     pub owner: Option<String>,
     /// Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise.
     pub allow_outside_links: bool,
-    /// Of a target that has several vaults, the id of the one that is meant.
+    /// The id of the vault, if the target has several.
     pub vault_id: Option<String>,
-    /// Set up the root from a backup. False: only the vault comes back, for a root that has lost its own. Default true.
+    /// Restore a backup into the root. False: bring back only the vault, for a root that has lost it. Default true.
     pub restore: bool,
 }
 
@@ -75,7 +76,7 @@ impl Default for MigrateOptions {
 pub struct MigrateReport {
     #[schemars(extend("enum" = [true]))]
     pub success: bool,
-    /// The vault's folder, or the archive, that all came from.
+    /// The vault's folder, or the archive, from which everything came.
     pub source: std::path::PathBuf,
     pub root: std::path::PathBuf,
     /// The vault of the new root; absent with `history: false`.
@@ -87,26 +88,26 @@ pub struct MigrateReport {
     pub items: u64,
     /// Bytes of the items.
     pub bytes: u64,
-    /// How many backups the new vault has.
+    /// The number of backups in the new vault.
     pub backups: u64,
     /// Bytes that were copied into the new vault.
     pub copied: u64,
-    /// It went on with a migration that had been cut off.
+    /// This call continued a migration that had been cut off.
     pub resumed: bool,
-    /// What is damaged in the new vault. The root is whole all the same.
+    /// The damage in the new vault. The root is whole nevertheless.
     pub damaged: Vec<Damage>,
-    /// What does not fit on this machine, such as absolute paths in the configuration, or dependencies (`file:../lifeboat`) that
-    /// are not there: nothing of it is changed.
+    /// Things that do not fit this machine, such as absolute paths in the configuration, or missing dependencies
+    /// (`file:../lifeboat`). Lifeboat does not change them.
     pub warnings: Vec<Warning>,
-    /// What is left to be done, in this order.
+    /// What is left to do, in this order.
     pub next: Vec<NextStep>,
     pub duration_ms: u64,
 }
 
-/// Something that is left for the owner to do.
+/// One thing that is left to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NextStep {
-    /// What to type in the new root.
+    /// The command to run in the new root.
     pub command: String,
     pub why: String,
 }

@@ -11,16 +11,16 @@ use crate::vault::name::BackupName;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct BackupOptions {
-    /// Re-read and re-hash every byte. Default: true for DAILY, WEEKLY and MONTHLY.
+    /// Read and hash every byte again. Default: true for DAILY, WEEKLY and MONTHLY.
     pub full: Option<bool>,
-    /// A few words of your own, kept with the backup.
+    /// A short text of your own, stored with the backup.
     pub note: Option<String>,
-    /// Wait for an operation that is running, instead of failing with E_BUSY.
+    /// Wait for a running operation, instead of failing with E_BUSY.
     pub wait: bool,
-    /// Smaller scheduled types that were due at the same time, and that this backup counts for.
+    /// The smaller scheduled types that were due at the same time, and for which this backup counts.
     #[serde(skip)]
     pub covers: Vec<BackupType>,
-    /// A restore was cut off and cannot be ended now, so the root may be half of one backup and half of another: why.
+    /// Why a restore that was cut off cannot be finished now. The root may then be a mix of two states.
     #[serde(skip)]
     pub unfinished: Option<String>,
 }
@@ -35,49 +35,50 @@ pub struct BackupResult {
     pub kind: BackupType,
     /// Bytes that this backup added to the vault.
     pub size: u64,
-    /// Bytes of its items as they lie on disk.
+    /// Bytes of its items, as they are on disk.
     pub total_size: u64,
     pub items: u64,
-    /// Items that were new or changed since the backup before.
+    /// The number of items that are new or changed since the previous backup.
     pub changed: u64,
-    /// Items of the backup before that are gone.
+    /// The number of items of the previous backup that are gone.
     pub removed: u64,
     /// Whether every byte was read again.
     pub full: bool,
     pub duration_ms: u64,
-    /// Something could not be stored as it should be: the first of `warnings` say what, and what to do.
+    /// Some data could not be stored as it should be. The first `warnings` say what, and what to do.
     pub degraded: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
     pub warnings: Vec<Warning>,
-    /// What is worth knowing, and no fault: where another disk or folder is mounted in the root. Absent where there is nothing.
+    /// Things to know that are not faults: other disks or folders that are mounted in the root. Absent if there are
+    /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Warning>,
-    /// `off` where there is no target; `queued`: it goes there by itself, and `sync()` waits for that.
+    /// `off`: there is no target. `queued`: the backup is sent by itself, and `sync()` waits for that.
     #[schemars(extend("enum" = ["off", "queued", "synced"]))]
     pub cloud: String,
 }
 
-/// The backup has lost most of what the newest one had that nobody doubts (more than half of the items, of a database, or all of a
-/// category), or most files have changed at once and do not compress any more. It takes no other's place, and nothing is pruned
-/// until it is accepted or deleted.
+/// The backup has lost most of the data of the newest backup that is not suspicious (more than half of the items, more
+/// than half of a database, or all of a category), or most files have changed at once and no longer compress. It
+/// replaces no other backup in the retention rules, and nothing is pruned until it is accepted or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suspicion {
-    /// Sentences without their ends.
+    /// The reasons, as sentences without a full stop.
     pub reasons: Vec<String>,
-    /// The backup that it was compared with.
+    /// The backup with which it was compared.
     pub against: String,
-    /// The first backup with this doubt: itself, or an earlier one.
+    /// The first backup with this doubt: this one, or an earlier one.
     pub since: String,
 }
 
 impl Suspicion {
-    /// For people: what is wrong with `backup`, and what to do.
+    /// A sentence for people: what is wrong with `backup`, and what to do.
     pub fn advice(&self, backup: &str) -> String {
         format!(
-            "{backup} does not look as it should: {}. Nothing is pruned until somebody has looked. If it is right, `lifeboat \
-             accept {backup}` says so; if not, `lifeboat restore {}` brings back what was, and `lifeboat delete {backup}` removes \
-             it.",
+            "{backup} is suspicious: {}. Nothing is pruned until you decide. If it is right, run `lifeboat accept \
+             {backup}`. If not, `lifeboat restore {}` brings back the lost data, and `lifeboat delete {backup}` \
+             removes the backup.",
             self.reasons.join("; "),
             self.against
         )
@@ -101,18 +102,18 @@ pub struct BackupInfo {
     pub note: Option<String>,
     /// Bytes that this backup added to the vault.
     pub size: u64,
-    /// Bytes of its items as they lay on disk.
+    /// Bytes of its items, as they were on disk.
     pub total_size: u64,
     pub items: u64,
-    /// Of the categories that it has.
+    /// The totals of each category in the backup.
     #[schemars(extend("tsType" = "Partial<Record<Category, CategoryTotals>>"))]
     pub categories: BTreeMap<Category, CategoryTotals>,
     pub full: bool,
     pub degraded: bool,
-    /// Smaller scheduled types that it counts for.
+    /// The smaller scheduled types for which it counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,
-    /// Until it is accepted.
+    /// Present until the backup is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<Suspicion>,
     /// Kept until it is unpinned.
@@ -120,10 +121,11 @@ pub struct BackupInfo {
     pub pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<i64>,
-    /// Where it lies: `'local'`, and the names of targets, as far as that is known here.
+    /// Where the backup is: `'local'`, and the names of targets, as far as this vault knows.
     pub location: Vec<String>,
-    /// `queued`: it goes to a target by itself. `synced`: it is at every target whose rules keep it, and at one at least, as they have
-    /// said. `off`: nothing brings it anywhere: there is no target, `cloudSync` is false, or the rules of every target have dropped it.
+    /// `queued`: it will be sent to a target. `synced`: every target whose rules keep it has reported that it has it,
+    /// and there is at least one. `off`: it is not sent anywhere, because there is no target, `cloudSync` is false, or
+    /// the rules of every target have dropped it.
     #[serde(default = "off")]
     #[schemars(extend("enum" = ["off", "queued", "synced"]))]
     pub cloud: String,
@@ -134,7 +136,7 @@ fn off() -> String {
 }
 
 impl BackupInfo {
-    /// One of which no more than its name is known. It is no good one.
+    /// A backup of which only the name is known. It does not count as good.
     pub fn of_name(name: &BackupName) -> BackupInfo {
         BackupInfo {
             backup: name.to_string(),
@@ -174,12 +176,12 @@ pub struct ListFilter {
     #[serde(deserialize_with = "instant::maybe")]
     #[schemars(with = "Option<instant::Instant>")]
     pub until: Option<i64>,
-    /// At most this many, the newest.
+    /// At most so many, the newest.
     pub limit: Option<usize>,
 }
 
 impl ListFilter {
-    /// Of a backup of that type and time, but for the limit.
+    /// Whether a backup fits the filter, without the limit.
     pub fn takes(&self, kind: BackupType, timestamp: i64) -> bool {
         self.kind.is_none_or(|wanted| wanted == kind)
             && self.since.is_none_or(|since| timestamp >= since)
@@ -191,9 +193,10 @@ impl ListFilter {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ItemFilter {
-    /// Paths, globs or categories. A path that the backup has comes before a glob, and a file before a category of its name; a
-    /// folder is taken with the category. `./database` is always the path, `category:database` always the category. A path that is
-    /// not UTF-8 is `//` and its bytes in base64 (`'//' + item.raw`).
+    /// Paths, globs or categories. If a name fits several of them, an existing path is used before a glob, and a file
+    /// before a category. A folder is taken together with the category. `./database` always means the path, and
+    /// `category:database` the category. A path that is not UTF-8 is written as `//` and its bytes in base64 (`'//' +
+    /// item.raw`).
     pub items: Vec<String>,
 }
 
@@ -201,9 +204,9 @@ pub struct ItemFilter {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Item")]
 pub struct ItemInfo {
-    /// Relative to the root, with `/`.
+    /// The path relative to the root, with `/`.
     pub path: String,
-    /// The bytes of a path that is not UTF-8, in base64.
+    /// The bytes of the path in base64, if it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
     pub category: Category,
@@ -224,16 +227,16 @@ pub struct ItemInfo {
 pub struct InitReport {
     /// The vault's folder.
     pub vault: std::path::PathBuf,
-    /// False where the vault was there already.
+    /// False if the vault existed already.
     pub created: bool,
     pub encrypted: bool,
     /// The key file that was made or added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<std::path::PathBuf>,
-    /// `config/backup.pass`, where that opens the vault.
+    /// `config/backup.pass`, if that opens the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passphrase_file: Option<std::path::PathBuf>,
-    /// What is wrong with what opens the vault, and the command that mends it.
+    /// What is wrong with the passphrase or key file, and the command that fixes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -9,29 +9,29 @@ use super::{ErrorCode, Warning};
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SyncOptions {
-    /// Only this target, by its name.
+    /// The name of the only target to send to. Default: all.
     pub target: Option<String>,
 }
 
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncReport {
-    /// Objects that were sent, to all targets together.
+    /// The number of objects that were sent, to all targets together.
     pub uploaded: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Objects that still wait.
+    /// The number of objects that still wait.
     pub pending: u64,
     pub failed: Vec<SyncFailure>,
-    /// What is not right at a target, and no failure: that nothing is pruned there, and why. `path` is the target's name.
+    /// Problems at a target that are not failures: that nothing is pruned there, and why. `path` is the target's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// What could not be sent.
+/// An object that could not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SyncFailure {
-    /// Its path inside the vault; empty where it is the target itself that failed.
+    /// Its path inside the vault; empty if the target itself failed.
     pub object: String,
     pub target: String,
     #[schemars(with = "ErrorCode")]
@@ -39,26 +39,26 @@ pub struct SyncFailure {
     pub message: String,
 }
 
-/// How one target is.
+/// The state of one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudStatus {
     pub target: String,
     #[schemars(extend("enum" = ["gdrive", "s3", "folder"]))]
     pub provider: String,
-    /// `off`: nothing goes there by itself (`cloudSync`). `failing`: see `lastFailure`.
+    /// `off`: nothing is sent there by itself (`cloudSync`). `failing`: see `lastFailure`.
     pub state: CloudState,
-    /// Objects that wait to be sent.
+    /// The number of objects that wait to be sent.
     pub pending: u64,
     /// Their bytes.
     pub pending_bytes: u64,
-    /// When everything was last there, in milliseconds since the epoch.
+    /// The last time when everything was there, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<i64>,
-    /// Absent where it went well since.
+    /// The last failure; absent if the target has worked since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<CloudFailure>,
-    /// What its last pruning could not do, and why.
+    /// What the last pruning there could not do, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -66,13 +66,13 @@ pub struct CloudStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CloudState {
-    /// Nothing is synced by itself: `cloudSync` is false.
+    /// Nothing is sent by itself: `cloudSync` is false.
     Off,
-    /// Something waits.
+    /// Objects wait to be sent.
     Queued,
-    /// All is there.
+    /// Everything is there.
     Synced,
-    /// It failed the last time.
+    /// The last attempt failed.
     Failing,
 }
 
@@ -84,18 +84,18 @@ pub struct CloudFailure {
     pub message: String,
 }
 
-/// A vault at a target, which many machines may share.
+/// A vault at a target that many machines may share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VaultInfo {
-    /// The folder at the target that it lies in, which is called by its id.
+    /// The vault's folder at the target, which is named by the vault's id.
     pub prefix: String,
-    /// Whose it is, as its owner has said: `bot on server-1`.
+    /// The owner, as the vault names it: `bot on server-1`.
     pub owner: String,
-    /// When the newest backup there was made, in milliseconds since the epoch.
+    /// When the newest backup there was made, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<i64>,
-    /// Bytes of all that lies there.
+    /// Bytes of everything there.
     pub bytes: u64,
-    /// The newest backup is older than its owner has said that it may be.
+    /// The newest backup is older than the owner of the vault allows.
     pub late: bool,
 }

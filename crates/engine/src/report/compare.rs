@@ -5,41 +5,41 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// One state of one path: the item as the newest backup with it has it.
+/// One version of one path: the item as the newest backup with this version has it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Version {
     /// The newest backup that has this version.
     pub backup: String,
-    /// When that was made.
+    /// When that backup was made.
     pub timestamp: i64,
-    /// The oldest backup, of those in a row, that has it.
+    /// The oldest of the backups in a row that have this version.
     pub first_backup: String,
-    /// How many backups have it.
+    /// The number of backups that have it.
     pub backups: u64,
-    /// The first backup after these in which the path was gone.
+    /// The first backup after these without the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_in: Option<String>,
-    /// Backups among these, or next to them, that cannot be read: what they have of the path is not known.
+    /// Backups among these, or next to them, that cannot be read. It is not known which version of the path they have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
     #[serde(flatten)]
     pub item: ItemInfo,
 }
 
-/// Files of the live root that need not be read have no `sha256` here.
+/// The difference. Files of the live root that need not be read have no `sha256` here.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiffReport {
-    /// The backup that is compared.
+    /// The backup that is compared with `to`.
     pub from: String,
-    /// Absent where it is the live root.
+    /// The other backup; absent if it is the live root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     pub added: Vec<ItemInfo>,
     pub removed: Vec<ItemInfo>,
     pub changed: Vec<Change>,
-    /// How many items are the same.
+    /// The number of items that are the same.
     pub unchanged: u64,
     /// What could not be compared, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,7 +47,7 @@ pub struct DiffReport {
     pub duration_ms: u64,
 }
 
-/// What a file, folder or link is besides its content.
+/// The metadata of a file, folder or link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Aspect {
@@ -56,11 +56,11 @@ pub enum Aspect {
     Time,
     /// Extended attributes and ACLs.
     Attributes,
-    /// Which other names it has.
+    /// The other names of the same file.
     Names,
 }
 
-/// One path that is there on both sides, and differs.
+/// One path that exists on both sides and differs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
@@ -68,21 +68,21 @@ pub struct Change {
     pub category: Category,
     pub before: ItemInfo,
     pub after: ItemInfo,
-    /// Only what it is besides its content differs.
+    /// Only the metadata differs, and not the content.
     pub metadata_only: bool,
-    /// What differs of that: `attributes` are extended attributes and ACLs, `names` the other names of the same file.
+    /// Which metadata differs: `attributes` are extended attributes and ACLs, `names` the other names of the same file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub besides: Vec<Aspect>,
-    /// Of a SQLite database: the tables whose rows or definition differ.
+    /// For a SQLite database: the tables whose rows or definition differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableDiff>,
-    /// Of a SQLite database: why not all of it could be compared, or what differs where no row does.
+    /// For a SQLite database: why it could not be compared completely, or what differs if all rows are the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// What changed in one table. Rows are told apart by rowid or primary key. Virtual tables (FTS5) are told by the ordinary tables
-/// that hold them.
+/// What changed in one table. Rows are identified by rowid or primary key. Virtual tables (FTS5) are shown as the
+/// ordinary tables that store their data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TableDiff {

@@ -13,12 +13,12 @@ pub struct Diagnosis {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// What was looked at, in a word.
+    /// What was checked, in one word.
     pub name: String,
     pub ok: bool,
     /// What was found.
     pub message: String,
-    /// What mends it. A check that did not fail may have some advice, too.
+    /// How to fix it. A check that passed may have advice, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
 }

@@ -35,7 +35,8 @@ pub use watch::*;
 #[schemars(inline, extend("tsType" = "ErrorCode"))]
 pub struct ErrorCode;
 
-/// Why a backup was made. HOURLY, MANUAL, API and SAFETY are incremental; DAILY, WEEKLY and MONTHLY are full.
+/// Why a backup was made. HOURLY, MANUAL, API and SAFETY backups are incremental; DAILY, WEEKLY and MONTHLY backups are
+/// full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BackupType {
@@ -71,11 +72,11 @@ impl BackupType {
         }
     }
 
-    /// Those that a schedule makes, from the smallest to the largest.
+    /// The types of the schedule, from the smallest to the largest.
     pub const SCHEDULED: [BackupType; 4] =
         [BackupType::Hourly, BackupType::Daily, BackupType::Weekly, BackupType::Monthly];
 
-    /// Does this type re-read every byte by default?
+    /// Whether this type reads every byte again by default.
     pub fn is_full(self) -> bool {
         matches!(self, BackupType::Daily | BackupType::Weekly | BackupType::Monthly)
     }
@@ -100,7 +101,7 @@ impl std::str::FromStr for BackupType {
     }
 }
 
-/// What an item is to its owner.
+/// What an item is for the owner of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
@@ -224,7 +225,7 @@ impl std::fmt::Display for BackupRef {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// What is being done, in a word.
+    /// The current step, in one word.
     pub phase: String,
     pub items: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

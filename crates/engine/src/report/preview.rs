@@ -7,21 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// What a backup of the root as it is now would be. Everything is told by its largest first.
+/// What a backup of the root would contain now. All lists have the largest entries first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     pub root: std::path::PathBuf,
-    /// Of everything that would be taken.
+    /// The number of items that would be backed up.
     pub items: u64,
     pub size: u64,
     #[schemars(extend("tsType" = "Partial<Record<Category, CategoryTotals>>"))]
     pub categories: BTreeMap<Category, CategoryTotals>,
-    /// By folder, two levels deep (less deep where there are very many), and category.
+    /// What would be backed up, by folder and category. Folders are shown two levels deep, or less if there are very
+    /// many.
     pub taken: Vec<PreviewFolder>,
-    /// What of it is probably useless. `exclude` leaves it out.
+    /// The part of it that is probably useless. `exclude` leaves it out.
     pub useless: Vec<PreviewUseless>,
-    /// What would not be taken; first what makes a backup degraded.
+    /// What would not be backed up. Entries that make a backup degraded come first.
     pub left: Vec<PreviewLeft>,
     /// As in `BackupResult`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -29,10 +30,10 @@ pub struct Preview {
     pub duration_ms: u64,
 }
 
-/// What of one category would be taken from a folder, with the folders in it.
+/// What would be backed up of one category in one folder, including the folders in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewFolder {
-    /// Relative to the root; `.` is the root itself.
+    /// The path relative to the root; `.` is the root itself.
     pub path: String,
     pub category: Category,
     pub items: u64,
@@ -42,28 +43,28 @@ pub struct PreviewFolder {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewUseless {
     pub path: String,
-    /// In a sentence.
+    /// The reason, in a sentence.
     pub why: String,
     pub items: u64,
     pub size: u64,
 }
 
-/// What would not be taken, and why.
+/// One thing that would not be backed up, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreviewLeft {
-    /// Empty for the many small ones that are counted together.
+    /// Empty for many small entries that are counted together.
     pub path: String,
     pub reason: LeftReason,
-    /// In a sentence.
+    /// The reason, in a sentence.
     pub why: String,
     /// A backup without it is degraded.
     pub lost: bool,
-    /// What takes it, or leaves it out on purpose.
+    /// How to back it up, or how to leave it out on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
     pub items: u64,
     pub size: u64,
-    /// There is more of it than was counted.
+    /// There are more items than were counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
 }
@@ -71,17 +72,17 @@ pub struct PreviewLeft {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeftReason {
-    /// It is Lifeboat's own.
+    /// It belongs to Lifeboat itself.
     Ours,
     /// The default `exclude`: it can be made again.
     Default,
     /// The configuration's `exclude`.
     Exclude,
-    /// No source names it.
+    /// No source includes it.
     Sources,
     /// A socket, pipe or device.
     Special,
     Unreadable,
-    /// What is behind a link.
+    /// It is behind a link.
     Link,
 }

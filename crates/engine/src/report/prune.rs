@@ -8,22 +8,22 @@ use super::*;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct PruneOptions {
-    /// Only say what would go, and why.
+    /// Only report what would be removed, and why.
     pub dry_run: bool,
     /// Wait for a running operation instead of failing with E_BUSY.
     pub wait: bool,
     /// Prune although a backup is suspicious.
     pub despite_suspicion: bool,
-    /// Free all room now. By default a pack goes a day after nothing needs it any more, so that a copy of the vault that is being
-    /// made misses nothing; the report warns of what went at once.
+    /// Free all space now. By default a pack is removed one day after nothing needs it any more, so that a copy of the
+    /// vault that somebody is making is complete. The report warns about packs that were removed at once.
     pub at_once: bool,
-    /// Instead of the vault here: what lies at this target, by its own `keep`. Not with `atOnce`.
+    /// Prune this target by its own `keep`, instead of the local vault. Not with `atOnce`.
     pub target: Option<String>,
-    /// Of several vaults at the target, where none is here: the one of this id, as `vaults()` has it in `prefix`.
+    /// The id of the vault at the target, if there are several and none on this machine: `prefix` in `vaults()`.
     pub vault_id: Option<String>,
 }
 
-/// What becomes of one backup, and why.
+/// The decision about one backup, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PruneVerdict {
     pub backup: String,
@@ -38,19 +38,19 @@ pub struct PruneVerdict {
 #[serde(rename_all = "camelCase")]
 pub struct PruneReport {
     pub dry_run: bool,
-    /// Every backup, newest first, with what becomes of it.
+    /// Every backup, newest first, with the decision about it.
     pub backups: Vec<PruneVerdict>,
-    /// How many backups went, or would go.
+    /// The number of backups that were removed, or would be.
     pub removed: u64,
     pub packs_removed: u64,
     pub packs_rewritten: u64,
-    /// Bytes that the vault is smaller now; of a dry run, to within a few hundred bytes a pack.
+    /// How many bytes smaller the vault is. In a dry run this is an estimate, accurate to a few hundred bytes per pack.
     pub freed: u64,
-    /// Bytes of packs that nothing needs any more, and that go a day after they were found so: a copy of the vault may be
-    /// under way.
+    /// Bytes of packs that nothing needs any more. They are removed a day after they were found unneeded, because
+    /// somebody may be copying the vault.
     #[serde(default)]
     pub waiting: u64,
-    /// Bytes that were read and written again, because they lay among what went.
+    /// Bytes of needed data that were moved to new packs.
     pub copied: u64,
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,

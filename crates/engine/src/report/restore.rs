@@ -9,14 +9,14 @@ use super::*;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestoreMode {
-    /// Looks who has the databases open, and chooses.
+    /// Checks which processes have databases open, and chooses.
     #[default]
     Auto,
     /// Databases through SQLite, so that every open connection sees them; other files by rename.
     Live,
-    /// Everything by rename: nobody may have a database open.
+    /// Everything by rename: no process may have a database open.
     Offline,
-    /// Stages everything; the next start of the app applies it before it opens anything.
+    /// Prepares everything. The next start of the app applies it before it opens any file.
     OnRestart,
 }
 
@@ -36,39 +36,43 @@ impl RestoreMode {
 pub struct RestoreOptions {
     /// As in `ItemFilter`: `['category:database', 'config.json', 'uploads/reports/2026/**']`. Default: everything.
     pub items: Vec<String>,
-    /// As in `items`; true without items is E_CONFIG.
+    /// The same as giving `items`. True without `items` is E_CONFIG.
     pub selective: bool,
-    /// Another folder than the root, which must not exist, or be empty: nothing live is touched.
+    /// Another folder instead of the root. It must be empty or must not exist. No live file is changed.
     pub target: Option<std::path::PathBuf>,
-    /// Only say what would be done, and whether it can be: key, room, every stored piece.
+    /// Only report what would be done, and whether it is possible: key, room, every stored piece.
     pub dry_run: bool,
-    /// Default true: everything that is replaced is first in a SAFETY backup, named in the result.
+    /// Store everything that is replaced in a SAFETY backup first; the result names it. Default true.
     pub create_backup_first: bool,
-    /// How a restore in place treats an app that runs. `live`: databases through SQLite, so that open connections see the
-    /// restored rows; other files by rename. `offline`: all by rename; nobody may have a database open. `on-restart`: everything
-    /// is prepared, and `applyPendingRestore()` applies it at the next start.
+    /// How a restore in place treats a running app. `live`: databases are changed through SQLite, so that open
+    /// connections see the restored rows; other files are renamed into place. `offline`: everything is renamed into
+    /// place; no process may have a database open. `on-restart`: everything is prepared, and `applyPendingRestore()`
+    /// applies it at the next start.
     ///
-    /// `auto`, the default, chooses one for all, and the result says which and why. Databases alone: live where somebody has
-    /// them open. With other files, which an app may have in memory and write back: live where every running app listens to
-    /// `restore:reload`; else on-restart where they apply one at their start, which is then asked for (`requestRestart`); else
-    /// live, with an `advice`. Where no app runs: offline.
+    /// `auto`, the default, chooses one mode for all files. The result says which one, and why. If no app runs:
+    /// offline. For databases alone: live if a process has them open. For other files, which an app may have in memory
+    /// and write back: live if every running app listens to `restore:reload`; otherwise on-restart if the apps apply
+    /// restores at their start, and the app is then asked to restart (`requestRestart`); otherwise live, with an
+    /// `advice`.
     pub mode: RestoreMode,
-    /// Categories in which items that the backup does not have are removed. Default `['session']`.
+    /// Categories in which items are removed that are not in the backup. Default `['session']`.
     pub mirror: Vec<Category>,
-    /// Take each of `items` from the newest backup that has it, not later than the chosen one.
+    /// Take each of `items` from the newest backup that has it, up to the chosen one.
     pub per_item: bool,
-    /// Write all that is whole of a damaged vault, and list the rest in `failed`. Needs a `target`.
+    /// Save everything that is whole in a damaged vault, and list the rest in `failed`. Needs a `target`.
     pub salvage: bool,
-    /// Give everything to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may. Default: as in the backup.
+    /// Give all files to this user: `'bot'`, `'bot:bot'`, `'1000:1000'`. Only root may do this. Default: the owners in
+    /// the backup.
     pub owner: Option<String>,
     /// Also restore links that lead out of the root. They are E_UNSAFE_PATH otherwise.
     pub allow_outside_links: bool,
     /// Wait for a running operation instead of failing with E_BUSY.
     pub wait: bool,
-    /// After a restore under a running app that does not read again what came back: look for up to 30 s whether it writes its
-    /// memory over that, and say so in `overwritten`. Default true; aborting the signal ends it, and keeps the restore.
+    /// After a restore under a running app that does not read the restored files again: watch for up to 30 s whether
+    /// the app overwrites them, and report that in `overwritten`. Default true. Aborting the signal ends the watching,
+    /// and the restore stays.
     pub watch: bool,
-    /// The target that gives what is missing or damaged here. Default: each of them in turn.
+    /// The target from which missing or damaged data is read. Default: each target in turn.
     pub from: Option<String>,
 }
 
@@ -93,16 +97,16 @@ impl Default for RestoreOptions {
     }
 }
 
-/// How the last restore is taken back.
+/// How to take back the last restore.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct UndoOptions {
-    /// Only plan and check.
+    /// Only plan and check; change nothing.
     pub dry_run: bool,
     pub mode: RestoreMode,
     /// Wait for a running operation instead of failing with E_BUSY.
     pub wait: bool,
-    /// As with a restore. Default true.
+    /// As for a restore. Default true.
     pub watch: bool,
 }
 
@@ -113,7 +117,7 @@ impl Default for UndoOptions {
 }
 
 impl UndoOptions {
-    /// The same of a restore. What is restored is the record's to say.
+    /// The same options for a restore. The record says what is restored.
     pub fn as_restore(&self) -> RestoreOptions {
         let UndoOptions { dry_run, mode, wait, watch } = *self;
         let (mirror, allow_outside_links) = (Vec::new(), true);
@@ -124,11 +128,11 @@ impl UndoOptions {
 /// The restore that was taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TakenBack {
-    /// What it had restored.
+    /// The backup that it had restored.
     pub backup: String,
-    /// When it was made, milliseconds since the epoch.
+    /// When it was made, in milliseconds since 1970.
     pub at: i64,
-    /// It had taken back a restore itself.
+    /// It was itself an undo.
     pub undo: bool,
 }
 
@@ -148,53 +152,54 @@ pub struct RestoreResult {
     #[schemars(extend("enum" = [true]))]
     pub success: bool,
     pub backup: String,
-    /// The paths that were written; empty for a dry run, and while the restore waits for the next start.
+    /// The paths that were written. Empty for a dry run, and while the restore waits for the next start.
     pub restored: Vec<String>,
     /// The time of the backup.
     pub timestamp: i64,
-    /// All that was replaced or removed is in this backup, and `undoRestore()` takes it from there.
+    /// The backup with everything that was replaced or removed. `undoRestore()` uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety_backup: Option<String>,
     pub plan: RestorePlan,
     pub dry_run: bool,
-    /// Of a dry run: bytes that the safety backup will probably add to the vault.
+    /// In a dry run: bytes that the safety backup will probably add to the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_bytes: Option<u64>,
-    /// It waits for the next start: call `applyPendingRestore()` there, before anything is opened.
+    /// The restore waits for the next start. Call `applyPendingRestore()` there, before any file is opened.
     pub staged: bool,
-    /// How it was done in place, never `auto`; absent with a `target`.
+    /// The mode of a restore in place, never `auto`. Absent with a `target`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<RestoreMode>,
     /// Why that mode was chosen, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What a salvage could not give back, and why.
+    /// What a salvage could not save, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Warning>,
-    /// What the app wrote over, or removed, after it was restored: it is as the app left it, and no failure.
+    /// Files that the app overwrote or removed after they were restored. They stay as the app left them, and this is
+    /// not a failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overwritten: Vec<String>,
-    /// WhatsApp sessions that work and were left alone although the backup has them otherwise: an older state would break them.
-    /// Each message says how to restore it all the same. One that is named in `items` is restored.
+    /// WhatsApp sessions that work and were not restored, although they differ from the backup, because an older state
+    /// would break them. Each message says how to restore it nevertheless. A session that `items` names is restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Warning>,
-    /// What a process has open as it was before, because it was deleted, moved or replaced under it: what it writes there is
-    /// found by nobody, so it has to be started again. `advice` says so.
+    /// Files that a process still has open although they were deleted, moved or replaced. What it writes there is lost,
+    /// so it has to be restarted. `advice` says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub still_open: Vec<String>,
-    /// The running apps that have read again what was restored, such as `bot.js (process 4711)`.
+    /// The running apps that have read the restored files again, such as `bot.js (process 4711)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reloaded_by: Vec<String>,
-    /// What to do now, in a sentence: start the app again, for one. Absent where nothing is left to do.
+    /// What to do now, in a sentence, for example to restart the app. Absent if nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// The command that takes it back, `lifeboat undo`; absent where nothing was done, or no safety backup was made.
+    /// The command that takes it back, `lifeboat undo`. Absent if nothing was done, or if no safety backup was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
-    /// Of `undoRestore()`: the restore that was taken back.
+    /// For `undoRestore()`: the restore that was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<TakenBack>,
-    /// Until everything was in place; what hosts took to read it again is not in it.
+    /// The time until everything was in place, without the time that hosts needed to read it again.
     pub duration_ms: u64,
     pub warnings: Vec<Warning>,
 }

@@ -11,7 +11,7 @@ use super::*;
 pub struct Damage {
     /// The object's path inside the vault.
     pub object: String,
-    /// The backups that it hurts, oldest first.
+    /// The backups that need the object, oldest first.
     pub backups: Vec<String>,
     pub healed: bool,
     pub message: String,
@@ -20,9 +20,10 @@ pub struct Damage {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct VerifyOptions {
-    /// Also decompress and re-hash every chunk.
+    /// Also decompress every chunk and compute its hash again.
     pub deep: bool,
-    /// Instead of the vault here: what lies at this target; what is damaged there is put back from here. Not with a backup.
+    /// Verify this target, instead of the local vault. Damaged objects there are replaced from here. Not together with
+    /// a backup.
     pub target: Option<String>,
 }
 
@@ -38,12 +39,12 @@ pub struct VerifyReport {
     pub duration_ms: u64,
 }
 
-/// What a scheduled look at the vault found.
+/// The result of a scheduled check of the vault.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Inspection {
-    /// Of the part of the vault whose turn it was.
+    /// The result for the part of the vault that was due.
     pub verify: VerifyReport,
-    /// Of a restore that was rehearsed: what was wrong with what came back. Absent on days without one.
+    /// The result of a rehearsed restore: what was wrong with the restored files. Absent on days without a rehearsal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<VerifyReport>,
 }
@@ -53,7 +54,7 @@ pub struct Inspection {
 #[serde(rename_all = "lowercase")]
 pub enum RunResult {
     Success,
-    /// A backup that is not whole: see its warnings.
+    /// The backup is degraded: see its warnings.
     Degraded,
     Failure,
     /// Its process was killed, or the machine went down.
@@ -73,26 +74,27 @@ impl RunResult {
     }
 }
 
-/// One entry of the history, which keeps the newest 20,000. What was refused with E_BUSY did nothing, and is not in it.
+/// One entry of the history, which keeps the newest 20,000. An operation that was refused with E_BUSY did nothing, and
+/// has no entry.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     #[schemars(extend("tsType" = "HistoryName"))]
     pub operation: String,
-    /// Of a backup.
+    /// The type, for a backup.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<BackupType>,
-    /// Smaller scheduled types that it counted for.
+    /// The smaller scheduled types for which it counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<BackupType>,
-    /// When it began, milliseconds since the epoch.
+    /// When it began, in milliseconds since 1970.
     pub at: i64,
     pub duration_ms: u64,
     pub result: RunResult,
     /// The backup that was made, restored, exported, ...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
-    /// Bytes that were added, freed, written or read, as the operation has it.
+    /// Bytes that were added, freed, written or read, depending on the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Bytes of the backup's items.
@@ -102,19 +104,19 @@ pub struct Run {
     pub items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<u64>,
-    /// Asked for by a host; otherwise by a command.
+    /// True if a host requested it, false if a command did.
     #[serde(default)]
     pub hosted: bool,
-    /// Of a backup: the schedule asked for it, and tries it again where it failed.
+    /// For a backup: the schedule requested it, and tries again if it failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scheduled: bool,
-    /// Of the error, where it failed.
+    /// The code of the error, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ErrorCode>")]
     pub code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The first ten.
+    /// The first ten warnings.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
@@ -122,7 +124,7 @@ pub struct Run {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct HistoryFilter {
-    /// In any case: `backup`, `PRUNE`, ...
+    /// In upper or lower case: `backup`, `PRUNE`, ...
     pub operation: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<BackupType>,
@@ -134,7 +136,7 @@ pub struct HistoryFilter {
     #[serde(deserialize_with = "instant::maybe")]
     #[schemars(with = "Option<instant::Instant>")]
     pub until: Option<i64>,
-    /// At most this many, the newest.
+    /// At most so many, the newest.
     pub limit: Option<usize>,
 }
 
@@ -151,30 +153,30 @@ pub struct Problem {
 pub struct StorageStatus {
     /// Bytes of everything in the vault's folder.
     pub used: u64,
-    /// The cap, `maxLocalStorage`.
+    /// The limit, `maxLocalStorage`.
     pub limit: u64,
     /// Bytes free on the vault's disk.
     pub free: u64,
-    /// How many backups there are.
+    /// The number of backups.
     pub backups: u64,
-    /// Bytes of all backups' items, as if each were a plain copy.
+    /// Bytes of the items of all backups, as if each backup were a plain copy.
     pub source_bytes: u64,
-    /// Bytes of packs and snapshots that hold them.
+    /// Bytes of the packs and snapshots that store them.
     pub stored_bytes: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduleStatus {
-    /// Does a scheduler run: in this process, or asked from outside, in any host?
+    /// Whether a scheduler runs: in this process, or, if asked from outside, in any host.
     pub running: bool,
-    /// Only where somebody will make it.
+    /// The next scheduled backup. Absent if no process will make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextRun>,
     pub by: Maker,
-    /// No scheduled backups until then, because somebody wanted it so.
+    /// Scheduled backups are paused until this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<i64>,
-    /// The hosts that are there.
+    /// The hosts that are running.
     #[serde(default)]
     pub hosts: Vec<HostStatus>,
     /// The last backup of a scheduled type that a command made.
@@ -188,7 +190,7 @@ pub struct ScheduleStatus {
 pub enum Maker {
     /// A host's scheduler.
     Host,
-    /// Commands, as cron runs them: the history shows it.
+    /// Commands, for example by cron: the history shows it.
     Commands,
     #[default]
     Nobody,
@@ -203,16 +205,16 @@ pub struct HostStatus {
     /// Milliseconds since the epoch.
     pub since: i64,
     pub zone: String,
-    /// Since when its scheduler runs, in milliseconds since the epoch.
+    /// Since when its scheduler runs, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduler: Option<i64>,
-    /// It applies at its start what waits for it.
+    /// It applies a waiting restore at its start.
     pub applies_pending: bool,
-    /// It reads again what is restored under it.
+    /// It reads restored files again while it runs.
     pub reloads: bool,
 }
 
-/// A run to come.
+/// One run: when, and of which type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextRun {
     #[serde(rename = "type")]
@@ -228,7 +230,7 @@ pub struct Status {
     pub problems: Vec<Problem>,
     #[schemars(extend("tsType" = "Partial<Record<BackupType, number>>"))]
     pub last_success: BTreeMap<BackupType, i64>,
-    /// The newest backup that failed.
+    /// The newest failure of a backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
     /// Milliseconds since the newest good backup.
@@ -240,7 +242,7 @@ pub struct Status {
     /// A restore waits for the next start of the app.
     pub pending_restore: bool,
     pub storage: StorageStatus,
-    /// Each target.
+    /// The state of each target.
     #[serde(default)]
     pub cloud: Vec<CloudStatus>,
     pub schedule: ScheduleStatus,
@@ -256,14 +258,14 @@ pub struct LastFailure {
     pub message: String,
 }
 
-/// Who holds the vault's lock.
+/// The operation that holds the vault's lock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Running {
     pub operation: String,
     pub pid: u32,
     /// Milliseconds since the epoch.
     pub since: i64,
-    /// How far it is, as it said a moment ago.
+    /// Its progress, as it last reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
 }

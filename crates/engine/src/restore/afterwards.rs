@@ -120,21 +120,22 @@ impl Afterwards<'_> {
         }
         result.warnings.extend(result.overwritten.iter().map(|path| Warning {
             path: path.clone(),
-            message: "The app wrote it again after it was restored, so it is as the app has it.".into(),
+            message: "The app wrote it again after it was restored. The app's version is there now.".into(),
         }));
         result.advice = match (result.overwritten.is_empty(), all(&read.read)) {
             (true, true) => None,
-            (true, false) => self.app_runs.then(|| {
-                "The bot keeps some of these in memory: start it again now, before it writes.".into()
-            }),
+            (true, false) => self
+                .app_runs
+                .then(|| "The bot keeps some of these in memory. Start it again now, before it writes.".into()),
             // It stood still until its listener began, and not until that had read everything.
             (false, true) => Some(
-                "The app wrote some of these while it read them again. Look whether they are right; if not, restore them \
-                 once more."
+                "The app wrote some of these while it read them again. Check whether they are right. If not, restore \
+                 them once more."
                     .into(),
             ),
             (false, false) => Some(
-                "The app has written its memory over some of these. Stop it, restore them once more, and start it again."
+                "The app has overwritten some of these with old data from its memory. Stop it, restore them once \
+                 more, and start it again."
                     .into(),
             ),
         };
@@ -153,8 +154,8 @@ impl Afterwards<'_> {
             more => format!("and {more} more were"),
         };
         let advice = format!(
-            "Start the bot again, because {} {were} open: {} goes on writing to the file that lay there before, where nobody \
-             finds it.",
+            "Start the bot again, because {} {were} open: {} still writes to the old file, which no longer has a \
+             name.",
             first.what(self.root),
             first.who()
         );
@@ -224,11 +225,11 @@ impl Afterwards<'_> {
                 tell(&logbook, self.vault, RESTART, &asked, |host| json!({ "host": host.id }), self.control)
             });
             if told.is_ok() {
-                return "The bot is starting again now, and applies it before it opens anything.".into();
+                return "The bot is starting again now, and applies the restore before it opens any file.".into();
             }
         }
         if apps.iter().any(|app| app.applies) {
-            return "Start the bot again: it applies the restore before it opens anything.".into();
+            return "Start the bot again: it applies the restore before it opens any file.".into();
         }
         "Stop the bot, run `lifeboat restore --apply-pending`, and start it. A bot whose first line is `lifeboat/start` need only \
          be started again."

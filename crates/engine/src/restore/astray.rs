@@ -66,8 +66,8 @@ pub fn keep(vault: &Vault, config: &Config, base: &str, astray: &[Holder], contr
         let kept = backup::amend(vault, config, &base, &taken, &remark, control)?.backup;
         let doubt = if at_rest { "" } else { " It never held still while it was read, so look whether it is sound." };
         let message = format!(
-            "What {} has in the file that was deleted, moved or replaced is kept in {kept}.{doubt} To look at it: lifeboat \
-             restore {kept} {} --to /tmp/look",
+            "The data that {} has in the file that was deleted, moved or replaced is saved in {kept}.{doubt} To look \
+             at it: lifeboat restore {kept} {} --to /tmp/look",
             holder.who(),
             in_shell(Path::new(&what))
         );

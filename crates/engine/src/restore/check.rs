@@ -103,7 +103,7 @@ impl Check<'_> {
         }
         Err(Error::Restore {
             message: format!(
-                "{:?} does not read back as it was written. Is the disk sound? Nothing was changed.",
+                "{:?} was read back with other content than was written. Is the disk healthy? Nothing was changed.",
                 path.display()
             ),
         })

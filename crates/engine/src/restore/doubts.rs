@@ -38,13 +38,13 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
             .collect();
         if let Some(newest) = passed.first() {
             let (many, which) = match passed.len() {
-                1 => ("A newer one was".into(), "it (degraded). To take it"),
-                many => (format!("{many} newer ones were"), "them (degraded). To take the newest of them all"),
+                1 => ("A newer backup was".into(), "it (degraded). To restore it"),
+                many => (format!("{many} newer backups were"), "them (degraded). To restore the newest of them"),
             };
             doubts.push(Warning {
                 path: snapshot.backup.clone(),
                 message: format!(
-                    "{many} passed over, because something is missing in {which} the same, name it: {newest}."
+                    "{many} skipped, because some data is missing in {which} nevertheless, name it: {newest}."
                 ),
             });
         }
@@ -59,8 +59,7 @@ pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Wa
         doubts.push(Warning {
             path: snapshot.backup.clone(),
             message: format!(
-                "A newer one was passed over, because it does not look as it should (suspicious). To take it all the same, name \
-                 it: {}.",
+                "A newer backup was skipped, because it is suspicious. To restore it nevertheless, name it: {}.",
                 passed.backup
             ),
         });

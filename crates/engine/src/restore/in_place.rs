@@ -116,8 +116,8 @@ impl InPlace<'_> {
         let earlier = self::waiting(self.config).ok().flatten().map(|earlier| earlier.backup);
         if let Some(earlier) = earlier.filter(|_| waiting.is_none()) {
             let message = format!(
-                "A restore of {earlier} waits for the next start of the app. It is forgotten: this one takes its place. To keep \
-                 it, apply it first (`lifeboat restore --apply-pending`)."
+                "A restore of {earlier} was waiting for the next start of the app. It is discarded, and this one \
+                 takes its place. To keep it, apply it first (`lifeboat restore --apply-pending`)."
             );
             result.warnings.push(Warning { path: String::new(), message });
         }
@@ -396,7 +396,7 @@ impl InPlace<'_> {
         }
         Err(Error::Restore {
             message: format!(
-                "{} It was not so when the restore began. Nothing was changed: restore again.",
+                "{} This changed after the restore had begun. Nothing was changed: restore again.",
                 now.reason
             ),
         })
@@ -454,11 +454,11 @@ pub fn discard_pending(config: &Config) -> Result<bool> {
 fn not_stored(error: &Error, has_safety_backup: bool) -> Warning {
     let message = match has_safety_backup {
         true => format!(
-            "What the app wrote during the restore could not be added to the safety backup ({error}). It lies in this folder, \
-             and the next backup stores it."
+            "What the app wrote during the restore could not be added to the safety backup ({error}). It is in this \
+             folder, and the next backup stores it."
         ),
         false => {
-            format!("That this restore was made could not be noted in the vault ({error}). The next backup does so.")
+            format!("This restore could not be recorded in the vault ({error}). The next backup does that.")
         }
     };
     Warning { path: super::WORKSPACE.into(), message }
@@ -467,7 +467,13 @@ fn not_stored(error: &Error, has_safety_backup: bool) -> Warning {
 /// The restore is done; what remains is only untidy.
 pub fn left_behind(removed: Result<()>) -> Option<Warning> {
     let message = removed.err()?.to_string();
-    Some(Warning { path: super::WORKSPACE.into(), message: format!("It could not be removed, and will be: {message}") })
+    Some(Warning {
+        path: super::WORKSPACE.into(),
+        message: format!(
+            "It could not be removed yet. Lifeboat removes it \
+     later: {message}"
+        ),
+    })
 }
 
 pub fn elapsed(since: Instant) -> u64 {

@@ -164,8 +164,9 @@ impl Journal {
     pub fn read(file: &Path) -> Result<Journal> {
         Journal::parse(&durable::read_small(file, MAX_LEN)?).map_err(|why| Error::Restore {
             message: format!(
-                "A restore was cut off, and its journal {} cannot be used: {why}. What it replaced lies in the folder \
-                 \"old\" beside it. Stop the bot, move the folder {} to a place out of the root, keep it, and restore again.",
+                "A restore was cut off, and its journal {} cannot be used: {why}. The files that it replaced are in \
+                 the folder \"old\" beside it. Stop the bot, move the folder {} to a place out of the root, keep it, \
+                 and restore again.",
                 file.display(),
                 file.parent().unwrap_or(file).display()
             ),

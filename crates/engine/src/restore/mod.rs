@@ -104,8 +104,8 @@ pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Con
     if let Some(Waiting { backup, .. }) = in_place::waiting(config)? {
         return Err(Error::Restore {
             message: format!(
-                "A restore of {backup} waits for the next start of the app, and has changed nothing yet. `lifeboat restore \
-                 --discard-pending` forgets it; then `lifeboat undo` takes the restore before it back."
+                "A restore of {backup} waits for the next start of the app, and has changed nothing yet. `lifeboat \
+                 restore --discard-pending` discards it. Then `lifeboat undo` takes back the restore before it."
             ),
         });
     }

@@ -60,7 +60,8 @@ pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host],
             Some(user) => {
                 return Err(Error::Restore {
                     message: format!(
-                        "{user}. A database that is swapped under it would go on being written where nobody finds it. {}",
+                        "{user}. If the database is replaced now, that process writes to the old file, which no \
+                         longer has a name. {}",
                         if is_start {
                             "Stop it, and start the app again."
                         } else {

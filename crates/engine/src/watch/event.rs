@@ -60,44 +60,43 @@ macro_rules! news {
 
 news! {
     "backup:success" BackupSuccess(Box<BackupResult>) Good "BackupResult"
-    /// A backup was made, and not everything could be stored: `warnings` say what, and what to do. Instead of `backup:success`.
+    /// A backup was made, but some data could not be stored. `warnings` say what, and what to do. Replaces `backup:success`.
     "backup:degraded" BackupDegraded(Box<BackupResult>) Bad "BackupResult"
-    /// A backup was made that does not look as it should: see {@link Suspicion}. Once for each doubt, instead of the two above.
+    /// A backup was made that looks wrong: see {@link Suspicion}. Once for each doubt. Replaces the two events above.
     "backup:suspicious" BackupSuspicious(BackupSuspicious) Bad "{ backup: string; reasons: string[] }"
-    /// Also of one that was cut off with its machine. Not of one that was cancelled (E_ABORTED) or met another operation (E_BUSY):
-    /// that is no bad news.
+    /// A backup failed, or was cut off with its machine. Not raised for a backup that was cancelled (E_ABORTED) or refused because another
+    /// operation was running (E_BUSY).
     "backup:failure" BackupFailure(BackupFailure) Bad "{ type: BackupType; code: ErrorCode; message: string }"
     "restore:success" RestoreSuccess(Box<RestoreResult>) Good "RestoreResult"
-    /// `rolledBack`: files had been replaced, and were put back. Otherwise none was touched, or `message` says what was.
-    /// `backup` is what was asked for, a name or an ISO time, or `'pending'` where it is what waited for the next start.
-    /// Not of a dry run, nor of one that was cancelled or met another operation.
+    /// `rolledBack`: files had been replaced, and were put back. Otherwise nothing was changed, or `message` says what was.
+    /// `backup` is the requested name or ISO time, or `'pending'` for a restore that waited for the next start.
+    /// Not raised for a dry run, nor for a restore that was cancelled or refused because another operation was running.
     "restore:failure" RestoreFailure(RestoreFailure) Bad
         "{ backup: string; code: ErrorCode; message: string; rolledBack: boolean }"
-    /// Files under the running host were replaced or removed, by itself or by a command: read again what is kept in memory of
-    /// them, also of databases. It is kept until it is taken, and the restore waits for it, also for a promise. The host's
-    /// JavaScript stands still from the moment the files change until the listener has run: a listener that reads with
-    /// `readFileSync` can be sure that nothing of the app wrote in between.
+    /// Files were replaced or removed while the host runs, by itself or by a command. Read again what you keep in memory of them, also
+    /// of databases. The event is kept until it is taken, and the restore waits for it, also for a promise. The host's JavaScript is
+    /// paused from the moment the files change until the listener runs. So a listener that reads with `readFileSync` can be sure that
+    /// the app wrote nothing in between.
     "restore:reload" RestoreReload(Paths) Errand "{ paths: string[] }"
-    /// The app wrote over what had been restored, or removed it.
+    /// The app overwrote or removed files after they were restored.
     "restore:overwritten" RestoreOverwritten(Overwritten) Bad "{ backup: string; paths: string[] }"
-    /// Reading back what is stored found damage that nobody was told of before, or a restore that was rehearsed did not come back
-    /// whole.
+    /// New damage was found when stored data was read back, or a rehearsed restore did not restore everything.
     "integrity:failure" IntegrityFailure(VerifyReport) Bad "VerifyReport"
-    /// What looks after the backups could not be done: the vault could not be read back, or there was no room for a rehearsal.
-    /// Once for each cause, until it can be done again.
+    /// A check of the backups could not be made: the vault could not be read back, or there was no room for a rehearsal.
+    /// Once for each cause, until the check works again.
     "inspection:failure" InspectionFailure(InspectionFailure) Bad
         "{ operation: 'VERIFY' | 'REHEARSAL'; code: ErrorCode; message: string }"
-    /// There is no good backup younger than `monitor.maxAgeHours`, or none at all for so long. Once a day, until there is one.
+    /// There is no good backup younger than `monitor.maxAgeHours`, or none was ever made in that time. Once a day, until there is one.
     "backup:stale" BackupStale(BackupStale) Bad "{ ageMs: number; limitMs: number }"
-    /// The vault has reached `monitor.storageWarnPercent` (80), or 95 percent, of `maxLocalStorage`. Again when it had gone well
+    /// The vault has reached `monitor.storageWarnPercent` (80) or 95 percent of `maxLocalStorage`. Raised again only after it was clearly
     /// below that.
     "storage:warning" StorageWarning(StorageWarning) Bad "{ used: number; limit: number; percent: number }"
-    /// Everything is at a target for the first time, or again after it had failed.
+    /// All backups are at a target for the first time, or again after a failure.
     "sync:success" SyncSuccess(SyncReport) Good "SyncReport"
-    /// Another vault at a target has no new backup for longer than its owner has said: its machine may be dead, and can't say so.
-    /// Once, until it has one. Only with `monitor.neighbours`.
+    /// Another vault at a target has had no new backup for longer than its owner allows: its machine may be dead. Once, until it has
+    /// a new one. Only with `monitor.neighbours`.
     "neighbour:late" NeighbourLate(NeighbourLate) Bad "{ target: string; owner: string; newest?: number }"
-    /// Backups do not get to a target. Once for each cause, until they do again; `pending`: objects that wait.
+    /// Backups cannot be sent to a target. Once for each cause, until it works again. `pending`: the number of objects that wait.
     "sync:failure" SyncFailure(SyncFailed) Bad
         "{ target: string; code: ErrorCode; message: string; pending: number }"
 }

@@ -178,7 +178,7 @@ fn two_vaults_whose_files_lie_together_are_refused() {
     download(&one, folder.path(), base);
     download(&two, folder.path(), |path| base(path).replace("vault.json", "vault(1).json"));
     let error = try_migrate(folder.path(), &MigrateOptions::default()).unwrap_err();
-    assert!(error.code() == "E_NOT_FOUND" && error.to_string().contains("by itself"), "{error}");
+    assert!(error.code() == "E_NOT_FOUND" && error.to_string().contains("separately"), "{error}");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn where_packs_are_missing_it_is_said_what_is_lost_and_what_is_whole() {
         "drive-003.zip.crdownload",
         &older_words,
         "recover.mjs",
-        &format!("Of {newer} not even the item list"),
+        &format!("Not even the item list of {newer}"),
     ] {
         assert!(error.code() == "E_CORRUPT" && error.to_string().contains(words), "{words}: {error}");
     }

@@ -151,7 +151,7 @@ fn damage_that_was_found_at_a_target_is_remembered_and_no_copy_here_goes_until_i
     let status = synced.engine().status().unwrap();
     let target = &status.cloud[0];
     assert!(target.state == CloudState::Failing && target.pending > 0, "{target:?}");
-    assert!(target.last_failure.as_ref().unwrap().message.contains("not what was written"), "{target:?}");
+    assert!(target.last_failure.as_ref().unwrap().message.contains("other content than was written"), "{target:?}");
     sent(&synced, &control);
     assert!(synced.engine().verify_target("gdrive", true, &control).unwrap().ok, "all of it was sent again");
     assert_eq!(synced.engine().status().unwrap().cloud[0].state, CloudState::Synced);

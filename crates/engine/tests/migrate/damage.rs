@@ -96,7 +96,7 @@ fn of_a_backup_that_lacks_a_pack_it_is_said_how_many_items_are_lost() {
     let items = bot.engine().list_backups(&ListFilter::default()).unwrap()[0].items;
     let error = error.to_string();
     assert!(
-        error.contains(&format!("Of the {items} items of {backup}, ")) && error.contains("cannot be had"),
+        error.contains(&format!("Of the {items} items of {backup}, ")) && error.contains("cannot be restored"),
         "{error}"
     );
 }

@@ -129,7 +129,7 @@ fn one_that_cannot_be_read_is_left_behind_with_a_warning() {
         let report = server.migrate(&bot.vault()).unwrap();
         let warned: Vec<_> = report.warnings.iter().map(|warning| warning.path.as_str()).collect();
         assert_eq!(warned, ["logbook.sqlite"], "{what}: {:?}", report.warnings);
-        assert!(report.warnings[0].message.contains("A new one begins"), "{what}");
+        assert!(report.warnings[0].message.contains("A new history begins"), "{what}");
         assert_same_tree(&tree(&bot.root()), &server.restored());
         server.engine().create_backup(BackupType::Manual, &BackupOptions::default(), &Control::silent()).unwrap();
         assert_eq!(history(&server.engine()).len(), 1, "{what}");

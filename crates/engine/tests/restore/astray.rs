@@ -38,7 +38,7 @@ fn rows(path: &Path) -> Vec<String> {
 
 /// What the warnings say is kept of it.
 fn kept(bot: &Bot, result: &RestoreResult) -> Vec<String> {
-    let told = result.warnings.iter().find(|warning| warning.path == DB && warning.message.contains("is kept in"));
+    let told = result.warnings.iter().find(|warning| warning.path == DB && warning.message.contains("is saved in"));
     let told = &told.unwrap_or_else(|| panic!("nothing is told: {:?}", result.warnings)).message;
     let name = told.split_whitespace().find(|word| word.starts_with("backup_SAFETY_")).unwrap();
     rows(&bot.restore(name.trim_end_matches('.')).join(DB))

@@ -49,5 +49,5 @@ fn a_time_says_which_newer_backups_it_passed_over() {
     let result = bot.engine().restore(&at, &options, &Control::silent()).unwrap();
     assert_eq!(result.backup, good);
     let said = said(&result);
-    assert!(said.contains("2 newer ones were passed over") && said.contains(&newest), "{said}");
+    assert!(said.contains("2 newer backups were skipped") && said.contains(&newest), "{said}");
 }

@@ -149,7 +149,7 @@ fn a_listener_that_fails_is_not_waited_for() {
     let result = restore(&bot, &backup, wanted(false)).unwrap();
     assert!(started.elapsed() < Duration::from_secs(30), "it was waited for");
     assert!(result.reloaded_by.is_empty());
-    assert!(result.advice.unwrap().contains("start it again now"));
+    assert!(result.advice.unwrap().contains("Start it again now"));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_log_that_grows_is_not_written_over() {
     let result = restore(&bot, &backup, options).unwrap();
     std::thread::sleep(Duration::from_millis(100));
     assert!(result.overwritten.is_empty(), "{:?}", result.overwritten);
-    assert!(result.advice.unwrap().contains("start it again now"));
+    assert!(result.advice.unwrap().contains("Start it again now"));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn an_app_that_does_not_know_lifeboat_is_seen_by_what_it_has_open() {
     let result = result.unwrap();
     assert_eq!(result.mode, Some(RestoreMode::Live));
     assert!(result.reason.unwrap().contains("tail"));
-    assert!(result.advice.unwrap().contains("start it again now"));
+    assert!(result.advice.unwrap().contains("Start it again now"));
 }
 
 #[test]
@@ -304,5 +304,5 @@ fn a_second_restore_for_the_next_start_says_that_the_first_is_forgotten() {
     assert!(restore(&bot, &backup, options.clone()).unwrap().warnings.is_empty());
     assert!(bot.engine().status().unwrap().pending_restore);
     let second = restore(&bot, &backup, options).unwrap();
-    assert!(second.warnings[0].message.contains("forgotten") && second.warnings[0].message.contains(&backup));
+    assert!(second.warnings[0].message.contains("discarded") && second.warnings[0].message.contains(&backup));
 }

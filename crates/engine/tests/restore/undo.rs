@@ -190,7 +190,7 @@ fn the_safety_backup_of_the_last_restore_and_the_backup_that_waits_outlive_every
         let verdict = report.backups.iter().find(|verdict| verdict.backup == name).unwrap();
         (verdict.keep, verdict.why.clone())
     };
-    assert_eq!(why(&safety), (true, "it takes the last restore back".into()));
+    assert_eq!(why(&safety), (true, "it is needed to take back the last restore".into()));
     assert_eq!(why(&first), (true, "it is restored at the next start of the app".into()));
     let refused = bot.engine().delete_backup(&first, &Control::silent()).unwrap_err();
     assert!(refused.to_string().contains("--discard-pending"), "{refused}");

@@ -71,7 +71,7 @@ fn a_restore_that_waits_can_be_forgotten_and_is_replaced_by_the_next() {
     let dry = restore(&bot, &backup, RestoreOptions { dry_run: true, ..RestoreOptions::default() }).unwrap();
     let result = restore(&bot, &backup, RestoreOptions::default()).unwrap();
     for result in [dry, result] {
-        let said = result.warnings.iter().any(|warning| warning.message.contains("It is forgotten"));
+        let said = result.warnings.iter().any(|warning| warning.message.contains("It is discarded"));
         assert!(said, "{:?}", result.warnings);
     }
     assert_same_tree(&before, &tree(&bot.root()));

@@ -74,7 +74,7 @@ fn back_up(bot: &Bot, folder: &str) {
         match backup.degraded {
             true => {
                 assert_eq!(backup.warnings[0].path, folder, "{:?}", backup.warnings);
-                assert!(backup.warnings[0].message.contains("belongs together"));
+                assert!(backup.warnings[0].message.contains("belong together"));
             }
             // It has found a moment after all.
             false => assert_whole(&bot.restore(&backup.backup).join(folder)),

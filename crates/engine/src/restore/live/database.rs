@@ -215,8 +215,8 @@ pub fn in_use(path: &Path) -> Error {
         .unwrap_or_default();
     Error::InUse {
         message: format!(
-            "{} is kept in use{who}: its lock was not to be had in time. Stop what writes to it and restore again, or \
-             restore with the mode `on-restart`.",
+            "{} is in use{who}: its lock could not be taken in time. Stop the process that writes to it and restore \
+             again, or restore with the mode `on-restart`.",
             path.display()
         ),
     }
