@@ -5,6 +5,7 @@
 
 const { test } = require('node:test')
 const assert = require('node:assert/strict')
+const { createHash } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const {
@@ -297,3 +298,21 @@ for (const how of ['passphrase', 'key file']) {
     }
   })
 }
+
+test('keys that are none and folders that may not be looked into keep nobody out', () => {
+  const bot = botWithBackups('strangers', 'key file')
+  const keys = path.join(bot.vault, 'keys')
+  const foreign = {
+    '00aa00aa00aa00aa': { kind: 'none', master: '11'.repeat(32) },
+    '00aa00aa00aa00ab': { kind: 'keyfile', nonce: '', wrapped: '' },
+    '00aa00aa00aa00ac': { kind: 'passphrase', kdf: { n: 3, r: 8, p: 1, salt: 'aaaa' }, nonce: '', wrapped: '' }
+  }
+  for (const [name, key] of Object.entries(foreign)) {
+    const zeroed = JSON.stringify({ ...key, sha256: '0'.repeat(64) })
+    const sum = createHash('sha256').update(zeroed).digest('hex')
+    fs.writeFileSync(path.join(keys, `${name}.json`), zeroed.replace('0'.repeat(64), sum))
+  }
+  fs.symlinkSync('nowhere', path.join(bot.vault, 'snapshots', 'backup_DAILY_2026-01-01T00-00-00-000Z'))
+  const result = recover(bot, [bot.backups[0], path.join(bot.base, 'out')])
+  assert.equal(result.status, 0, result.stderr.toString())
+})

@@ -57,12 +57,26 @@ function findFiles(vault) {
   // A folder of the vault may be a link to another disk.
   for (const part of ['.', 'keys', 'snapshots', 'packs', 'accepted'].map((name) => path.join(vault, name))) {
     if (!fs.existsSync(part)) continue
-    for (const name of fs.readdirSync(part, { recursive: true }).sort()) {
-      const file = path.join(part, name)
+    for (const file of filesBelow(part)) {
       const object = seen.has(file) ? null : objectOf(path.relative(vault, file).split(path.sep), file)
       if (object) files.set(object, [...(files.get(object) ?? []), file])
       seen.add(file)
     }
+  }
+}
+/** What may not be looked into, such as `lost+found`, holds nothing of a vault. */
+function* filesBelow(folder) {
+  let entries = []
+  try {
+    entries = fs.readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    warn(`${folder} can't be looked into: ${error.code}.`)
+  }
+  for (const entry of entries) {
+    const file = path.join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesBelow(file)
+    // A link that leads nowhere is no file.
+    else if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) yield file
   }
 }
 function objectOf(names, file) {
@@ -113,10 +127,11 @@ function describe(vault) {
       `There are several vaults in ${vault}:\n${list}Put all of one into a folder of its own: --vault DIR`
     )
   }
-  const { format, version, id } = readChecked('vault.json')
+  const { format, version, id, keyCheck } = readChecked('vault.json')
   if (format !== 'lifeboat' || !/^[0-9a-f]{32}$/.test(id)) throw new Error('vault.json does not describe a vault')
   if (!(version?.major <= MAJOR)) throw newer('This vault')
-  return id
+  const check = (master) => hkdf(master, Buffer.from(id, 'hex'), 'lifeboat v1 check').toString('hex', 0, 16)
+  return { id, isKey: (master) => !keyCheck || check(master) === keyCheck }
 }
 function readCheckedFile(file) {
   const text = fs.readFileSync(file, 'latin1')
@@ -129,28 +144,44 @@ function readCheckedFile(file) {
     return {}
   }
 }
-/** The master key, by the first key that opens. */
-async function unlock(vaultId) {
+/** The master key, by the first key that opens. Somebody may have added keys that are none, or are another vault's. */
+async function unlock(vaultId, isKey) {
   const keys = { none: [], keyfile: [], passphrase: [] }
   for (const name of namesIn('keys')) {
-    const { intact, kind, kdf, nonce, wrapped, master } = readChecked(`keys/${name}`)
     const aad = `lifeboat key ${vaultId} ${name.slice(0, -5)}`
-    if (intact) keys[kind]?.push({ kdf, master, unwrap: (key) => open(key, base64(nonce), aad, base64(wrapped)) })
+    readChecked(`keys/${name}`)
+    const whole = files
+      .get(`keys/${name}`)
+      .map(readCheckedFile)
+      .filter(({ intact }) => intact)
+    for (const { kind, kdf, nonce, wrapped, master } of whole) {
+      if (kind === 'none') keys.none.push(() => Buffer.from(master, 'hex'))
+      else keys[kind]?.push((derive) => open(derive(base64(kdf.salt), kdf), base64(nonce), aad, base64(wrapped)))
+    }
   }
-  if (keys.none.length > 0) return Buffer.from(keys.none[0].master, 'hex')
+  const first = (openings) => {
+    for (const opening of openings) {
+      try {
+        const master = opening()
+        if (master && isKey(master)) return master
+      } catch {
+        // It is no key of this version.
+      }
+    }
+  }
+  const plain = first(keys.none)
+  if (plain) return plain
   if (!keys.keyfile[0] && !keys.passphrase[0])
     throw new Error(`No key of the vault is there and whole. ${undone.length > 0 ? hint() : ''}`)
   const secret = keyFile(keys.passphrase.length > 0 ? null : 'This vault')
-  for (const { kdf, unwrap } of secret ? keys.keyfile : []) {
-    const master = unwrap(hkdf(secret, base64(kdf.salt), 'lifeboat v1 wrap'))
-    if (master) return master
-  }
+  const byFile = secret && first(keys.keyfile.map((key) => () => key((salt) => hkdf(secret, salt, 'lifeboat v1 wrap'))))
+  if (byFile) return byFile
   const what = keys.keyfile.length > 0 ? 'the vault, which also opens by BACKUP_KEY_FILE' : 'the vault'
   const given = keys.passphrase.length > 0 ? forms(await ask(what)) : []
-  for (const [words, { kdf, unwrap }] of given.flatMap((words) => keys.passphrase.map((key) => [words, key]))) {
-    const master = unwrap(scrypt(words, base64(kdf.salt), kdf.n, kdf.r, kdf.p))
-    if (master) return master
-  }
+  const byWords = (words) =>
+    keys.passphrase.map((key) => () => key((salt, { n, r, p }) => scrypt(words, salt, n, r, p)))
+  const master = first(given.flatMap(byWords))
+  if (master) return master
   throw new Error('The passphrase or key file does not open this vault (BACKUP_PASSPHRASE, BACKUP_KEY_FILE).')
 }
 /** From the environment, or asked on the terminal without echo; where stdin is no terminal, its first line counts. */
@@ -546,8 +577,8 @@ async function main(args) {
     return console.error(USAGE)
   }
   findFiles(vault)
-  const id = describe(vault)
-  const master = await unlock(id)
+  const { id, isKey } = describe(vault)
+  const master = await unlock(id, isKey)
   const subKey = (purpose) => hkdf(master, Buffer.from(id, 'hex'), `lifeboat v1 ${purpose}`)
   const all = namesIn('snapshots')
   all.sort((a, b) => (a.split('_')[2] < b.split('_')[2] ? -1 : 1))
