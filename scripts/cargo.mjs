@@ -2,7 +2,7 @@
 // Plain Node: `npm install ../lifeboat` runs this without our development dependencies.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import binary from '../js/binary.js'
 
@@ -28,12 +28,26 @@ export function run(program, args, options = {}) {
   }
 }
 
-/** One cargo run builds the engine once and links both of its faces. */
+/** Where cargo puts what it builds optimised. */
+const releaseOf = (env) => join(env.CARGO_TARGET_DIR ?? join(HOME, 'target'), 'release')
+
+/** Where the build of the addon writes down what JavaScript sees of it: native.d.ts is made from that. */
+export const typesOf = (env = process.env) => join(releaseOf(env), 'napi-types')
+
+/**
+ * The only release build: one cargo run, with one set of features, builds the engine once and links both of its faces.
+ * Where the binaries are up to date it takes a second.
+ */
 export function build({ env = process.env, cargoArgs = [] } = {}) {
-  run('cargo', ['build', '--release', '--locked', '-p', 'lifeboat', '-p', 'lifeboat-cli', ...cargoArgs], { env })
-  const target = env.CARGO_TARGET_DIR ?? join(HOME, 'target')
-  replace(join(target, 'release', LIBRARY), ADDON)
-  replace(join(target, 'release', windows ? 'lifeboat.exe' : 'lifeboat'), WORKER)
+  const types = typesOf(env)
+  mkdirSync(types, { recursive: true })
+  const napi = { NAPI_TYPE_DEF_TMP_FOLDER: types }
+  // Somebody has removed them: cargo does not see that.
+  if (!existsSync(join(types, 'lifeboat'))) napi.NAPI_FORCE_BUILD_LIFEBOAT = String(Date.now())
+  const packages = ['-p', 'lifeboat', '-p', 'lifeboat-cli']
+  run('cargo', ['build', '--release', '--locked', ...packages, ...cargoArgs], { env: { ...env, ...napi } })
+  replace(join(releaseOf(env), LIBRARY), ADDON)
+  replace(join(releaseOf(env), windows ? 'lifeboat.exe' : 'lifeboat'), WORKER)
 }
 
 /** By rename: a bot that has the old file loaded keeps it, where writing into it would crash the bot. */

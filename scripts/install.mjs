@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ADDON, build, HOME, WORKER } from './cargo.mjs'
+import { missingToBuild } from './machine.mjs'
 
 /** What the binaries are made of. */
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', '.cargo', 'src', 'crates']
@@ -20,5 +21,13 @@ function fitting() {
   return sources.every((path) => newest(path) <= built)
 }
 
-if (fitting()) console.log('Lifeboat is built already.')
-else build()
+if (fitting()) {
+  console.log('Lifeboat is built already.')
+} else {
+  const missing = missingToBuild()
+  if (missing) {
+    console.error(`${missing}\nThen run \`npm install\` again.`)
+    process.exit(1)
+  }
+  build()
+}

@@ -1,27 +1,31 @@
-// Makes native.js and native.d.ts, the generated binding, from the Rust sources by napi's command line. With `--check`
-// it changes nothing, and fails where the committed ones are not what the sources say.
+// Makes native.js and native.d.ts, the generated binding, by napi's generator, from what the build of the addon has written
+// down of the Rust sources: it is the build of `npm run build`, and compiles nothing that is up to date. With `--check` it
+// changes nothing, and fails where the committed ones are not what the sources say.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HOME, run } from './cargo.mjs'
+import { generateTypeDef, writeJsBinding } from '@napi-rs/cli'
+import { build, HOME, typesOf } from './cargo.mjs'
+
+build()
+const { name, version, napi } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8'))
+const { dts, exports } = await generateTypeDef({ typeDefDir: typesOf(), cwd: HOME, declareBindingTarget: true })
 
 const folder = mkdtempSync(join(tmpdir(), 'lifeboat-native-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const loader = { platform: true, idents: exports, jsBinding: 'native.js', outputDir: folder, version }
+await writeJsBinding({ ...loader, binaryName: napi.binaryName, packageName: name })
 
-const napi = join(HOME, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')
-const names = ['--js', 'native.js', '--dts', 'native.d.ts']
-run(process.execPath, [napi, 'build', '--release', '--platform', '--output-dir', folder, ...names, '--', '--locked'])
-
-let stale = false
-for (const name of ['native.js', 'native.d.ts']) {
-  const committed = join(HOME, name)
-  const generated = readFileSync(join(folder, name), 'utf8')
+const files = { 'native.js': readFileSync(join(folder, 'native.js'), 'utf8'), 'native.d.ts': dts }
+let isStale = false
+for (const [file, generated] of Object.entries(files)) {
+  const committed = join(HOME, file)
   if (!process.argv.includes('--check')) {
     writeFileSync(committed, generated)
   } else if (readFileSync(committed, 'utf8') !== generated) {
-    stale = true
-    console.error(`${name} is not what the Rust sources say. Run \`npm run generate:native\` and commit it.`)
+    isStale = true
+    console.error(`${file} is not what the Rust sources say. Run \`npm run generate:native\` and commit it.`)
   }
 }
-process.exit(stale ? 1 : 0)
+process.exit(isStale ? 1 : 0)

@@ -484,7 +484,8 @@ pub struct HistoryArgs {
 }
 
 /// The operations in the history.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, strum::IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Operation {
     Backup,
     Restore,
@@ -499,17 +500,7 @@ pub enum Operation {
 
 impl Operation {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Operation::Backup => "BACKUP",
-            Operation::Restore => "RESTORE",
-            Operation::Prune => "PRUNE",
-            Operation::Delete => "DELETE",
-            Operation::Verify => "VERIFY",
-            Operation::Rehearsal => "REHEARSAL",
-            Operation::Export => "EXPORT",
-            Operation::Import => "IMPORT",
-            Operation::Sync => "SYNC",
-        }
+        self.into()
     }
 }
 
@@ -557,7 +548,8 @@ fn limit() -> impl TypedValueParser<Value = usize> {
 }
 
 fn backup_type() -> impl TypedValueParser<Value = BackupType> {
-    PossibleValuesParser::new(BackupType::ALL.map(BackupType::as_str)).try_map(|name| name.parse::<BackupType>())
+    PossibleValuesParser::new(BackupType::ALL.iter().map(|kind| kind.as_str()))
+        .try_map(|name| name.parse::<BackupType>())
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use console::style;
-use humansize::{DECIMAL, FormatSizeOptions, format_size};
 use indicatif::HumanCount;
 use lifeboat_engine::report::Warning;
+pub use lifeboat_engine::space::said as size;
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::{Error, Result};
 use serde::Serialize;
@@ -171,11 +171,6 @@ fn write_json<T: Serialize + ?Sized>(out: &mut impl Write, document: &T) -> io::
     out.write_all(b"\n")
 }
 
-/// "808.1 MB".
-pub fn size(bytes: u64) -> String {
-    format_size(bytes, FormatSizeOptions::from(DECIMAL).decimal_places(1).decimal_zeroes(0))
-}
-
 /// "1 item", "8,000 items".
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", HumanCount(number), if number == 1 { one } else { many })
@@ -273,10 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_counts_and_ratios_read_well() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(808_100_000), "808.1 MB");
+    fn counts_and_ratios_read_well() {
         assert_eq!(count(1, "item", "items"), "1 item");
         assert_eq!(count(8_000, "item", "items"), "8,000 items");
         assert_eq!(ratio(1000, 400).as_deref(), Some("2.5 : 1"));

@@ -82,6 +82,7 @@ pub fn path(item: &ItemInfo) -> String {
 }
 
 /// One word, quoted where it has to be: `'it'\''s'`, and `$'a\nb'` (bash, zsh, ksh) where it has bytes that no terminal shows.
+/// The crate shell-words would not do: it takes UTF-8 only, and passes on what a terminal obeys.
 fn quoted(word: &[u8]) -> String {
     let is_plain = |char: char| char.is_alphanumeric() || "-_./:,=@+%".contains(char);
     match std::str::from_utf8(word) {

@@ -30,12 +30,12 @@ pub enum Error {
     #[error("{}", none_that_old(.asked, .oldest, utc))]
     NoneThatOld { asked: i64, oldest: Option<i64> },
 
-    #[error(
-        "{operation} has been running since {since} (process {pid}){progress}. Wait for it, or ask to wait (`--wait`)."
-    )]
+    #[error("{}", is_running(.operation, .since, *.pid, .progress))]
     Busy {
         operation: String,
+        /// Empty where it is not known.
         since: String,
+        /// 0 where it is not known.
         pid: u32,
         /// `, and is reading: 43 %`, where it is known.
         progress: String,
@@ -114,6 +114,14 @@ fn hurt(backups: &[String]) -> String {
         many if many.len() <= 3 => format!(" It hurts the backups {}.", many.join(", ")),
         many => format!(" It hurts {} backups, the newest of them {}.", many.len(), many[many.len() - 1]),
     }
+}
+
+fn is_running(operation: &str, since: &str, pid: u32, progress: &str) -> String {
+    let running = match (since, pid) {
+        ("", _) | (_, 0) => format!("{operation} is running in another process"),
+        _ => format!("{operation} has been running since {since} (process {pid})"),
+    };
+    format!("{running}{progress}. Wait for it, or ask to wait (`--wait`).")
 }
 
 fn none_that_old(asked: &i64, oldest: &Option<i64>, say: impl Fn(i64) -> String) -> String {

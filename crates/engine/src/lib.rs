@@ -68,6 +68,7 @@ pub mod secret;
 pub mod space;
 pub mod store;
 pub mod supervise;
+mod throttle;
 pub mod vault;
 pub mod verify;
 pub mod watch;

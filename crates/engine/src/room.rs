@@ -145,7 +145,8 @@ impl Room<'_> {
         let archives: u64 = shelf::expendable(self.vault)?.iter().map(|(.., size)| size).sum();
         let fixed = used.saturating_sub(packs + archives);
         let Some(budget) = limit(self.vault, self.config).checked_sub(fixed.saturating_add(self.needed)) else {
-            return Err(self.refused(Some(used.saturating_sub(archives))));
+            // The first backup takes nobody's room.
+            return Err(self.refused((!infos.is_empty()).then(|| used.saturating_sub(archives))));
         };
         // Of what stays, some lies in packs that are a little dead.
         let tight = budget - budget / 100 * TIGHT;
@@ -253,11 +254,15 @@ impl Room<'_> {
             };
             format!(" {} of them are needed by the newest good backup{others}, which stay.", space::said(stays))
         });
+        // What can be removed, and what is left of it.
+        let (remove, earlier) = match self.vault.list_snapshots() {
+            Ok(names) if names.is_empty() => ("", ""),
+            _ => ("unpin or delete backups, ", " Earlier backups are whole."),
+        };
         Error::StorageLimit {
             message: format!(
                 "The backup needs about {}, and the vault has {} of {} (maxLocalStorage) left.{stays} Raise \
-                 maxLocalStorage, unpin or delete backups, or leave large files out (`exclude`). Earlier backups are \
-                 whole.",
+                 maxLocalStorage, {remove}or leave large files out (`exclude`).{earlier}",
                 space::said(self.needed),
                 space::said(left(self.vault, self.config).unwrap_or(0)),
                 space::said(self.config.max_local_storage.0),

@@ -6,9 +6,9 @@ use bytesize::ByteSize;
 
 use crate::{Error, Result};
 
-/// "2.1 MB", as every face of Lifeboat writes it.
+/// "2.1 MB", "300 kB", "41 B": powers of ten, as every face of Lifeboat writes it, and as disks are sold.
 pub fn said(bytes: u64) -> String {
-    ByteSize(bytes).display().si().to_string()
+    ByteSize(bytes).display().si().to_string().replace(".0 ", " ")
 }
 
 /// Bytes that this user may still write on the disk of `path`; `None` where it cannot be told.
@@ -51,5 +51,19 @@ pub fn check(path: &Path, bytes: u64, names: u64) -> Result<()> {
         (Some(free), _) if free < bytes => refuse(said(free), said(bytes)),
         (_, Some(free)) if free < names => refuse(format!("{free} inodes"), names.to_string()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn sizes_are_in_powers_of_ten() {
+        let sizes =
+            [(0, "0 B"), (999, "999 B"), (300_000, "300 kB"), (808_100_000, "808.1 MB"), (5_000_000_000, "5 GB")];
+        for (bytes, words) in sizes {
+            assert_eq!(said(bytes), words);
+        }
     }
 }

@@ -94,6 +94,7 @@ impl From<Mode> for RestoreMode {
 }
 
 fn mirrored() -> impl TypedValueParser<Value = Option<Category>> {
-    let names = Category::ALL.map(Category::as_str).into_iter().chain(["none"]);
-    PossibleValuesParser::new(names).map(|name| Category::ALL.into_iter().find(|category| category.as_str() == name))
+    let names = Category::ALL.iter().map(|category| category.as_str()).chain(["none"]);
+    PossibleValuesParser::new(names)
+        .map(|name| Category::ALL.iter().copied().find(|category| category.as_str() == name))
 }

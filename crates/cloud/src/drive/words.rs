@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lifeboat_engine::space::said;
 use lifeboat_engine::store::{Account, Fault, Kind};
 use serde::Deserialize;
 
@@ -135,7 +136,7 @@ pub fn nonsense(target: &str, doing: &str, answer: &Answer) -> Fault {
 }
 
 pub fn full(target: &str, doing: &str, account: &Account) -> Fault {
-    let size = |bytes: Option<u64>| bytes.map_or("an unknown part".into(), gigabytes);
+    let size = |bytes: Option<u64>| bytes.map_or("an unknown part".into(), said);
     let left = account.limit.zip(account.used).map(|(limit, used)| limit.saturating_sub(used));
     let message = format!(
         "{doing}: the Google account{} is full. Of {} are used {}, {} of them in the trash; {} are left. Photos, Gmail and the \
@@ -148,10 +149,6 @@ pub fn full(target: &str, doing: &str, account: &Account) -> Fault {
         size(left),
     );
     Fault::new(Kind::Full, target, message)
-}
-
-fn gigabytes(bytes: u64) -> String {
-    format!("{:.2} GB", bytes as f64 / 1e9)
 }
 
 pub fn service_has_no_room() -> String {

@@ -14,7 +14,7 @@ use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{ACCEPTED, PINS};
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::vault::{Vault, snapshot};
+use crate::vault::{Vault, description, snapshot};
 use crate::{Control, Error, Result};
 
 impl Access {
@@ -109,7 +109,7 @@ impl Access {
         let Some(way) = self.config.way_back() else { return error };
         match error {
             Error::NotFound { message } => Error::NotFound { message: format!("{message} {way}") },
-            Error::Corrupt { object, detail, backups } if object.starts_with("keys") || object == "vault.json" => {
+            Error::Corrupt { object, detail, backups } if object.starts_with("keys") || object == description::FILE => {
                 Error::Corrupt { object, detail: format!("{detail}. {way}"), backups }
             }
             other => other,

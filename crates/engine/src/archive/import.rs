@@ -225,7 +225,7 @@ impl Import<'_> {
             root_id: None,
             suspicious: None,
             selection: None,
-            covers: Vec::new(),
+            covers: facts.covers,
             items: totals.items,
             changed: totals.items,
             removed: 0,

@@ -21,7 +21,7 @@ pub const FOLDER: &str = ".lifeboat";
 pub const FILE: &str = "manifest.ndjson";
 const FORMAT: &str = "lifeboat archive";
 const MAJOR: u32 = 1;
-const MINOR: u32 = 2;
+const MINOR: u32 = 3;
 /// The first line has up to a thousand warnings.
 const MAX_FACTS: u64 = 16 << 20;
 /// A path and a link target, both as text and as base64, are far below this.
@@ -38,6 +38,9 @@ pub struct Facts {
     pub timestamp: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Smaller scheduled types that it counts for, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<BackupType>,
     /// The engine that made the backup.
     pub engine: String,
     pub root: String,
@@ -94,6 +97,7 @@ impl Facts {
             kind: snapshot.kind,
             timestamp: snapshot.timestamp,
             note: snapshot.note.clone(),
+            covers: snapshot.covers.clone(),
             engine: snapshot.engine.clone(),
             root: snapshot.root.clone(),
             full: snapshot.full,

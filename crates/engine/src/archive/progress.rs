@@ -1,12 +1,10 @@
 //! How far an export or an import is, for whoever watches.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
 
 use crate::Control;
 use crate::report::Progress;
-
-const EVERY: Duration = Duration::from_millis(100);
+use crate::throttle::Throttle;
 
 /// Tells how far it is: at once, and then a few times a second.
 pub struct Reporter<'a> {
@@ -14,21 +12,21 @@ pub struct Reporter<'a> {
     phase: &'static str,
     /// Items and bytes.
     pub total: Option<(u64, u64)>,
-    /// Items, bytes, and when that was told last.
-    done: RefCell<(u64, u64, Option<Instant>)>,
+    /// Items and bytes.
+    done: RefCell<(u64, u64)>,
+    throttle: Throttle,
 }
 
 impl<'a> Reporter<'a> {
     pub fn new(phase: &'static str, control: &'a Control) -> Reporter<'a> {
-        Reporter { control, phase, total: None, done: RefCell::default() }
+        Reporter { control, phase, total: None, done: RefCell::default(), throttle: Throttle::at_once() }
     }
 
     pub fn wrote(&self, path: &str, items: u64, bytes: u64) {
         let mut done = self.done.borrow_mut();
         done.0 += items;
         done.1 += bytes;
-        if done.2.is_none_or(|last| last.elapsed() >= EVERY) {
-            done.2 = Some(Instant::now());
+        if self.throttle.is_due() {
             self.control.report(&Progress {
                 phase: self.phase.into(),
                 items: done.0,

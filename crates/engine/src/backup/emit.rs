@@ -10,6 +10,7 @@ use super::links::Links;
 use super::pool::Shared;
 use crate::mutex::lock;
 use crate::report::{Category, CategoryTotals, Progress};
+use crate::throttle::{self, Throttle};
 use crate::vault::item::Item;
 use crate::vault::list::ListWriter;
 use crate::vault::snapshot::ItemList;
@@ -17,7 +18,6 @@ use crate::{Error, Result};
 
 /// So many items may be under way at once. The walker waits when the oldest is further behind.
 const WINDOW: u64 = 16_384;
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// What became of the path with a sequence number.
 pub enum Outcome {
@@ -78,7 +78,7 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
     let mut links = Links::default();
     let mut reporter = Reporter::new(shared);
     while total != Some(next) {
-        match inbox.recv_timeout(PROGRESS_EVERY) {
+        match inbox.recv_timeout(throttle::EVERY) {
             Ok(Message::Done(seq, outcome)) => {
                 waiting.insert(seq, outcome);
             }
@@ -123,19 +123,18 @@ impl Totals {
 struct Reporter<'a> {
     shared: &'a Shared,
     started: Instant,
-    last: Instant,
+    throttle: Throttle,
 }
 
 impl<'a> Reporter<'a> {
     fn new(shared: &'a Shared) -> Reporter<'a> {
-        Reporter { shared, started: Instant::now(), last: Instant::now() }
+        Reporter { shared, started: Instant::now(), throttle: Throttle::after_a_while() }
     }
 
     fn tick(&mut self, totals: &Totals, walked: bool) {
-        if self.last.elapsed() < PROGRESS_EVERY {
+        if !self.throttle.is_due() {
             return;
         }
-        self.last = Instant::now();
         let (found_items, found_bytes) = self.shared.found();
         let eta = (walked && totals.bytes > 0).then(|| {
             let rest = found_bytes.saturating_sub(totals.bytes) as f64 / totals.bytes as f64;

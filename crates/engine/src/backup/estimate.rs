@@ -6,6 +6,7 @@
 
 use super::previous::{Previous, still_stands};
 use crate::Result;
+use crate::capture::databases::WAL;
 use crate::capture::left::Left;
 use crate::capture::stat::{Kind, Stat};
 use crate::capture::walk::{Entry, Visitor, Walk};
@@ -56,7 +57,7 @@ impl Estimator<'_, '_> {
         let size = entry.stat.on_disk();
         // A log holds pages that the database has not taken in yet: all of them are new.
         let is_database = earlier.is_some_and(|item| item.db.is_some()) || entry.is_set;
-        let log = Stat::of(&entry.beside("-wal")).ok().filter(|_| is_database).map_or(0, |log| log.on_disk());
+        let log = Stat::of(&entry.beside(WAL)).ok().filter(|_| is_database).map_or(0, |log| log.on_disk());
         self.sum.most += size + log;
         self.sum.likely += log;
         self.sum.likely += match (entry.category, earlier.and_then(|item| item.db.as_ref())) {

@@ -121,7 +121,7 @@ impl Wanted {
                 None => Err(Error::Config {
                     message: format!(
                         "{name:?} is not a category. They are {}. A path that begins so is ./{word}.",
-                        Category::ALL.map(Category::as_str).join(", ")
+                        Category::ALL.iter().map(|category| category.as_str()).collect::<Vec<_>>().join(", ")
                     ),
                 }),
             };
@@ -153,7 +153,7 @@ impl Wanted {
 }
 
 fn category(name: &str) -> Option<Category> {
-    Category::ALL.into_iter().find(|category| category.as_str() == name)
+    Category::ALL.iter().copied().find(|category| category.as_str() == name)
 }
 
 #[cfg(test)]

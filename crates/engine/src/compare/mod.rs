@@ -19,9 +19,8 @@ mod rows;
 mod tables;
 mod versions;
 
-use std::time::{Duration, Instant};
-
 use crate::report::{Aspect, ItemType, Progress};
+use crate::throttle::Throttle;
 use crate::vault::item::{Item, Side};
 use crate::{Control, Result};
 
@@ -94,14 +93,12 @@ struct Ticker<'a> {
     control: &'a Control,
     total: Option<u64>,
     items: u64,
-    told: Instant,
+    throttle: Throttle,
 }
 
 impl<'a> Ticker<'a> {
-    const EVERY: Duration = Duration::from_millis(100);
-
     fn new(control: &'a Control, total: Option<u64>) -> Ticker<'a> {
-        Ticker { control, total, items: 0, told: Instant::now() }
+        Ticker { control, total, items: 0, throttle: Throttle::after_a_while() }
     }
 
     /// One more item.
@@ -117,8 +114,7 @@ impl<'a> Ticker<'a> {
     /// Still at this item.
     fn still(&mut self, path: &str) -> Result<()> {
         self.check()?;
-        if self.told.elapsed() >= Ticker::EVERY {
-            self.told = Instant::now();
+        if self.throttle.is_due() {
             self.control.report(&Progress {
                 phase: "comparing".into(),
                 items: self.items,

@@ -198,6 +198,16 @@ pub(super) fn check(targets: &[Target]) -> Result<()> {
             Target::GDrive(drive) if drive.client_id.is_some() != drive.client_secret.is_some() => {
                 return refuse(format!("{place}: clientId and clientSecret belong together; give both, or neither."));
             }
+            Target::GDrive(drive) if drive.key_file.is_some() && drive.client_id.is_some() => {
+                return refuse(format!(
+                    "{place}: keyFile is a service account's, and clientId a person's; only one of them would count. Leave one out."
+                ));
+            }
+            Target::GDrive(drive) if drive.key_file.is_some() && drive.token_file.is_some() => {
+                return refuse(format!(
+                    "{place}: keyFile is a service account's, and tokenFile a person's; only one of them would count. Leave one out."
+                ));
+            }
             Target::S3(s3) if s3.bucket.is_empty() => {
                 return refuse(format!("{place}.bucket is missing: the name of the bucket."));
             }

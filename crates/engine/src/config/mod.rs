@@ -125,7 +125,7 @@ impl Default for Config {
 
 /// `true`, `false`, or `{ "level": 1..=12 }` (libdeflate's levels).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Compression {
     Switch(bool),
     Level { level: u8 },
@@ -363,6 +363,7 @@ impl Config {
             *path = clean(&root.join(&path));
         }
         cloud::check_places(&self.cloud, &root, &self.backup_dir)?;
+        self.refuse_what_nobody_obeys()?;
         let refuse = |message: &str| Err(Error::Config { message: message.into() });
         if self.compression.level() > 12 {
             return refuse("compression.level goes from 0 (off) to 12 (smallest).");
@@ -418,6 +419,42 @@ impl Config {
             return refuse("backupDir must not contain the root: nothing would be left to back up.");
         }
         Ok(self)
+    }
+}
+
+impl Config {
+    /// What would be read and then be without effect: whoever has written it believes otherwise.
+    fn refuse_what_nobody_obeys(&self) -> Result<()> {
+        let refuse = |message: &str| Err(Error::Config { message: message.into() });
+        if self.cloud.is_empty() && self.cloud_sync == Some(true) {
+            return refuse(
+                "cloudSync is true, and there is no target to sync to. Name one in `cloud`, or leave cloudSync out.",
+            );
+        }
+        if self.cloud.is_empty() && self.monitor.neighbours {
+            return refuse(
+                "monitor.neighbours looks after the other vaults of each target, and there is no target. Name one in \
+                 `cloud`, or leave it out.",
+            );
+        }
+        let acts_for_a_user = |target: &cloud::Target| match target {
+            cloud::Target::GDrive(drive) => drive.impersonate.is_some() && drive.key_file.is_none(),
+            _ => false,
+        };
+        if let Some(index) = self.cloud.iter().position(acts_for_a_user) {
+            return refuse(&format!(
+                "cloud[{index}].impersonate is for a service account. Name its key in keyFile, or leave it out."
+            ));
+        }
+        if let Some(index) = self.sources.iter().position(|source| source.include.is_empty()) {
+            return refuse(&format!("sources[{index}].include names nothing, so this source would take nothing."));
+        }
+        if !self.sources.is_empty() && !self.include.is_empty() {
+            return refuse(
+                "include and sources do not go together: sources names exactly what is taken. Name it in a source.",
+            );
+        }
+        Ok(())
     }
 }
 

@@ -49,4 +49,34 @@ mod tests {
             assert!(!said.contains("hush") && !said.contains("4711"), "{text}: {said}");
         }
     }
+
+    #[test]
+    fn what_would_be_without_effect_is_refused() {
+        for (text, words) in [
+            (r#"{"compression": {"level": 6, "dictionary": true}}"#, "The configuration is not valid"),
+            (r#"{"cloudSync": true}"#, "there is no target"),
+            (r#"{"monitor": {"neighbours": true}}"#, "there is no target"),
+            (r#"{"sources": [{"category": "data", "include": []}]}"#, "sources[0].include"),
+            (
+                r#"{"sources": [{"category": "data", "include": ["d"]}], "include": ["node_modules/x"]}"#,
+                "do not go together",
+            ),
+            (
+                r#"{"cloud": [{"provider": "gdrive", "keyFile": "k", "clientId": "c", "clientSecret": "s"}]}"#,
+                "cloud[0]: keyFile",
+            ),
+            (r#"{"cloud": [{"provider": "gdrive", "keyFile": "k", "tokenFile": "t"}]}"#, "cloud[0]: keyFile"),
+            (r#"{"cloud": [{"provider": "gdrive", "impersonate": "owner@example.com"}]}"#, "cloud[0].impersonate"),
+        ] {
+            let error = Config::from_json(text, Path::new("/srv/bot")).unwrap_err();
+            assert!(error.code() == "E_CONFIG" && error.to_string().contains(words), "{text}: {error}");
+        }
+        for text in [
+            r#"{"compression": {"level": 6}, "cloudSync": false}"#,
+            r#"{"cloudSync": true, "cloud": [{"provider": "folder", "path": "/mnt/office"}]}"#,
+            r#"{"cloud": [{"provider": "gdrive", "impersonate": "owner@example.com", "keyFile": "k"}]}"#,
+        ] {
+            Config::from_json(text, Path::new("/srv/bot")).unwrap();
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl Origin {
         };
         let from = from.canonicalize().at("reading", &from)?;
         if metadata.is_file() {
-            let is_description = from.file_name().is_some_and(|name| name == "vault.json");
+            let is_description = from.file_name().is_some_and(|name| name == description::FILE);
             return match from.parent().filter(|_| is_description) {
                 Some(vault) => Ok(Origin::Vault(vault.to_path_buf())),
                 None if is_zip_name(&from) => Err(zipped(&from)),
@@ -76,7 +76,7 @@ impl Origin {
         }
         if let Some(remains) = places.iter().find(|place| place.join("packs").is_dir()) {
             return Err(Error::corrupt(
-                "vault.json",
+                description::FILE,
                 format!(
                     "{} contains a vault without it. Get that file from another copy of the vault: it is the same in \
                      all of them",

@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use super::known::{Copy, Known};
 use super::patience::patiently;
@@ -18,6 +17,7 @@ use super::windows::Windows;
 use crate::mutex::lock;
 use crate::report::Progress;
 use crate::store::{self, Fault, Kind, Store};
+use crate::throttle::Throttle;
 use crate::vault::elsewhere::{Accept, Elsewhere};
 use crate::vault::layout::{Object, Part};
 use crate::vault::pack::{self, PackCipher, PackId};
@@ -33,7 +33,6 @@ const THREADS: usize = 8;
 const MOST_OBJECTS: usize = 1 << 20;
 /// An object is read in such pieces.
 pub(super) const PIECE: usize = 4 << 20;
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 pub type Opening = Box<dyn Fn() -> store::Result<Arc<dyn Store>> + Send + Sync>;
 
@@ -63,7 +62,7 @@ pub struct Fetch {
     /// Of those who want parts of the same object one fetches, and the next finds it there.
     turns: [Mutex<()>; 16],
     fetched: AtomicU64,
-    told: Mutex<Instant>,
+    throttle: Throttle,
 }
 
 impl Fetch {
@@ -82,7 +81,7 @@ impl Fetch {
             unreadable: Mutex::default(),
             turns: Default::default(),
             fetched: AtomicU64::new(0),
-            told: Mutex::new(Instant::now()),
+            throttle: Throttle::after_a_while(),
         })
     }
 
@@ -175,9 +174,7 @@ impl Fetch {
 
     fn tell(&self, bytes: u64) {
         let fetched = self.fetched.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let mut told = lock(&self.told);
-        if told.elapsed() >= PROGRESS_EVERY {
-            *told = Instant::now();
+        if self.throttle.is_due() {
             self.control.report(&Progress { phase: "fetching".into(), bytes: fetched, ..Progress::default() });
         }
     }

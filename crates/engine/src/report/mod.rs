@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 pub use account::*;
 pub use archive::*;
@@ -37,7 +38,23 @@ pub struct ErrorCode;
 
 /// Why a backup was made. HOURLY, MANUAL, API and SAFETY backups are incremental; DAILY, WEEKLY and MONTHLY backups are
 /// full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BackupType {
     Manual,
@@ -50,26 +67,10 @@ pub enum BackupType {
 }
 
 impl BackupType {
-    pub const ALL: [BackupType; 7] = [
-        BackupType::Manual,
-        BackupType::Api,
-        BackupType::Hourly,
-        BackupType::Daily,
-        BackupType::Weekly,
-        BackupType::Monthly,
-        BackupType::Safety,
-    ];
+    pub const ALL: &'static [BackupType] = BackupType::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            BackupType::Manual => "MANUAL",
-            BackupType::Api => "API",
-            BackupType::Hourly => "HOURLY",
-            BackupType::Daily => "DAILY",
-            BackupType::Weekly => "WEEKLY",
-            BackupType::Monthly => "MONTHLY",
-            BackupType::Safety => "SAFETY",
-        }
+        self.into()
     }
 
     /// The types of the schedule, from the smallest to the largest.
@@ -82,27 +83,37 @@ impl BackupType {
     }
 }
 
-impl std::fmt::Display for BackupType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl std::str::FromStr for BackupType {
     type Err = crate::Error;
 
     fn from_str(text: &str) -> crate::Result<BackupType> {
         let wanted = text.to_ascii_uppercase();
-        BackupType::ALL.into_iter().find(|known| known.as_str() == wanted).ok_or_else(|| crate::Error::Config {
-            message: format!(
-                "{text:?} is not a type of backup. Use one of MANUAL, API, HOURLY, DAILY, WEEKLY, MONTHLY, SAFETY."
-            ),
+        let found = BackupType::ALL.iter().copied().find(|known| known.as_str() == wanted);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = BackupType::ALL.iter().map(|known| known.as_str()).collect();
+            let message = format!("{text:?} is not a type of backup. Use one of {}.", known.join(", "));
+            crate::Error::Config { message }
         })
     }
 }
 
 /// What an item is for the owner of the app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     Database,
@@ -116,28 +127,10 @@ pub enum Category {
 }
 
 impl Category {
-    pub const ALL: [Category; 8] = [
-        Category::Database,
-        Category::Config,
-        Category::Logs,
-        Category::Accounts,
-        Category::Templates,
-        Category::Session,
-        Category::Media,
-        Category::Data,
-    ];
+    pub const ALL: &'static [Category] = Category::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Category::Database => "database",
-            Category::Config => "config",
-            Category::Logs => "logs",
-            Category::Accounts => "accounts",
-            Category::Templates => "templates",
-            Category::Session => "session",
-            Category::Media => "media",
-            Category::Data => "data",
-        }
+        self.into()
     }
 }
 

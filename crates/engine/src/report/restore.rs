@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::*;
 
 /// How a restore in place treats an app that may be running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum RestoreMode {
     /// Checks which processes have databases open, and chooses.
@@ -22,12 +23,7 @@ pub enum RestoreMode {
 
 impl RestoreMode {
     pub fn as_str(self) -> &'static str {
-        match self {
-            RestoreMode::Auto => "auto",
-            RestoreMode::Live => "live",
-            RestoreMode::Offline => "offline",
-            RestoreMode::OnRestart => "on-restart",
-        }
+        self.into()
     }
 }
 

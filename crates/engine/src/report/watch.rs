@@ -50,7 +50,8 @@ pub struct Inspection {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum RunResult {
     Success,
@@ -64,13 +65,7 @@ pub enum RunResult {
 
 impl RunResult {
     pub fn as_str(self) -> &'static str {
-        match self {
-            RunResult::Success => "success",
-            RunResult::Degraded => "degraded",
-            RunResult::Failure => "failure",
-            RunResult::Interrupted => "interrupted",
-            RunResult::Running => "running",
-        }
+        self.into()
     }
 }
 

@@ -6,13 +6,12 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
 use super::source::Source;
 use super::sparse::ZeroChunks;
-use super::stage::{Order, PROGRESS_EVERY, Places, Shared};
+use super::stage::{Order, Places, Shared};
 use super::unset::Unset;
 use super::workspace::Workspace;
 use crate::capture::holes;
@@ -22,6 +21,7 @@ use crate::error::IoContext;
 use crate::mutex::lock;
 use crate::path::RelPath;
 use crate::report::{ItemType, Progress, RestorePlan};
+use crate::throttle::Throttle;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
 use crate::vault::reader::Reader;
@@ -46,7 +46,7 @@ impl Check<'_> {
         let unset = Unset::default();
         let shared = Shared::new(self.control, &plan, &unset, false);
         let progress = Progress { phase: "verifying".into(), total_bytes: Some(self.total), ..Progress::default() };
-        let far = Mutex::new((progress, Instant::now()));
+        let (far, throttle) = (Mutex::new(progress), Throttle::after_a_while());
         let order = Order {
             source: self.source,
             places: self.workspace,
@@ -61,18 +61,16 @@ impl Check<'_> {
         let (jobs_in, jobs) = bounded::<(RelPath, Item)>(self.threads * 16);
         let listed = std::thread::scope(|scope| {
             for mut reader in readers {
-                let (jobs, shared, far) = (jobs.clone(), &shared, &far);
+                let (jobs, shared, far, throttle) = (jobs.clone(), &shared, &far, &throttle);
                 scope.spawn(move || {
                     for (path, item) in jobs {
                         if let Err(error) = shared.check().and_then(|()| self.item(&path, &item, &mut reader)) {
                             shared.fail(error);
                         }
-                        let mut far = lock(far);
-                        let (progress, last) = &mut *far;
+                        let mut progress = lock(far);
                         (progress.items, progress.bytes) = (progress.items + 1, progress.bytes + item.size);
-                        if last.elapsed() >= PROGRESS_EVERY {
-                            *last = Instant::now();
-                            self.control.report(progress);
+                        if throttle.is_due() {
+                            self.control.report(&progress);
                         }
                     }
                 });

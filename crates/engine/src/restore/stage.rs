@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
@@ -23,13 +22,12 @@ use crate::error::IoContext;
 use crate::mutex::lock;
 use crate::path::RelPath;
 use crate::report::{ItemType, Progress, RestorePlan, Warning};
+use crate::throttle::Throttle;
 use crate::vault::Vault;
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
 use crate::vault::reader::Reader;
 use crate::{Control, Error, Result};
-
-pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Where staged items go.
 pub trait Places: Sync {
@@ -103,7 +101,7 @@ pub struct Shared<'a> {
     failure: Mutex<Option<Error>>,
     files: AtomicU64,
     bytes: AtomicU64,
-    reported: Mutex<Option<Instant>>,
+    throttle: Throttle,
 }
 
 impl<'a> Stage<'a> {
@@ -234,7 +232,7 @@ impl<'a> Shared<'a> {
             failure: Mutex::default(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            reported: Mutex::default(),
+            throttle: Throttle::at_once(),
         }
     }
 
@@ -267,9 +265,7 @@ impl<'a> Shared<'a> {
     pub fn wrote(&self, files: u64, bytes: u64) {
         let files = self.files.fetch_add(files, Ordering::Relaxed) + files;
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let Ok(mut reported) = self.reported.try_lock() else { return };
-        if reported.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
-            *reported = Some(Instant::now());
+        if self.throttle.is_due() {
             self.control.report(&Progress {
                 phase: "restoring".into(),
                 items: files,

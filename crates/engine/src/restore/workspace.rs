@@ -561,6 +561,7 @@ fn reachable(path: &RelPath, folder: &Path) -> PathBuf {
     }
 }
 
+/// Whoever holds the lock of a workspace does not say who it is.
 fn busy() -> Error {
-    Error::Busy { operation: "RESTORE".into(), since: "a moment ago".into(), pid: 0, progress: String::new() }
+    Error::Busy { operation: "RESTORE".into(), since: String::new(), pid: 0, progress: String::new() }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
 
+use crate::capture::databases::WITH_SIDES;
 use crate::{Error, Result, owner};
 
 pub struct Database {
@@ -78,7 +79,7 @@ fn keep_private(path: &Path, may_make: bool) {
     if may_make {
         make_private(path);
     }
-    for suffix in ["", "-wal", "-shm", "-journal"] {
+    for suffix in WITH_SIDES {
         let mut place = path.as_os_str().to_owned();
         place.push(suffix);
         let is_open = |metadata: &std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;

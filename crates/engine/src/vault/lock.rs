@@ -196,9 +196,11 @@ fn unknown() -> Running {
 
 fn busy(vault: &Path) -> Error {
     let running = holder(vault).unwrap_or_else(unknown);
-    let since = jiff::Timestamp::from_millisecond(running.since)
-        .map(|time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-        .unwrap_or_default();
+    let since = match running.since {
+        0 => None,
+        since => jiff::Timestamp::from_millisecond(since).ok(),
+    };
+    let since = since.map_or(String::new(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     let progress = running.progress.as_ref().map_or(String::new(), how_far);
     Error::Busy { operation: running.operation, since, pid: running.pid, progress }
 }

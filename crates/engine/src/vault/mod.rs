@@ -229,7 +229,7 @@ impl Vault {
         keyring::add(&keys, &self.inner.id, &self.inner.master, &new, true)
     }
 
-    /// Could anybody open this vault?
+    /// Does it take a passphrase or a key file to open this vault?
     pub fn is_encrypted(&self) -> bool {
         let keys = self.dir().join("keys");
         keyring::unlock(&keys, &self.inner.id, &self.inner.key_check, &Credentials::default()).is_err()

@@ -48,7 +48,7 @@ impl FromStr for BackupName {
             ),
         };
         let (kind, time) = text.strip_prefix("backup_").and_then(|rest| rest.split_once('_')).ok_or_else(refuse)?;
-        let kind = BackupType::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(refuse)?;
+        let kind = BackupType::ALL.iter().copied().find(|known| known.as_str() == kind).ok_or_else(refuse)?;
         let millis = parse_time(time).ok_or_else(refuse)?;
         Ok(BackupName { text: text.into(), kind, millis })
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{fact, schema};
-use crate::capture::databases::SIDES;
+use crate::capture::databases::{SIDES, WAL};
 use crate::capture::stat::{Purpose, may};
 use crate::vault::database::Database;
 use crate::vault::pack::PackId;
@@ -117,7 +117,7 @@ impl Logbook {
     fn read_copy(vault: &Path) -> Result<Option<Logbook>> {
         let folder =
             tempfile::tempdir().map_err(|error| Error::io("making a folder in", std::env::temp_dir(), error))?;
-        for suffix in ["", "-wal"] {
+        for suffix in ["", WAL] {
             let (from, to) = [vault, folder.path()].map(|dir| dir.join(format!("{FILE}{suffix}"))).into();
             match std::fs::copy(&from, &to) {
                 Err(error) if suffix.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {

@@ -20,7 +20,11 @@ fn a_backup_goes_into_another_vault_and_comes_out_the_same() {
     let bot = odd_bot();
     let made = bot.engine().create_backup(
         BackupType::Weekly,
-        &BackupOptions { note: Some("before the move\n".into()), ..BackupOptions::default() },
+        &BackupOptions {
+            note: Some("before the move\n".into()),
+            covers: vec![BackupType::Hourly, BackupType::Daily],
+            ..BackupOptions::default()
+        },
         &Control::silent(),
     );
     let backup = made.unwrap().backup;
@@ -34,6 +38,8 @@ fn a_backup_goes_into_another_vault_and_comes_out_the_same() {
     assert_eq!((&info.backup, info.timestamp, &info.note), (&backup, original.timestamp, &original.note));
     assert_eq!((info.items, info.total_size), (original.items, original.total_size));
     assert_eq!(info.categories, original.categories);
+    // By it, too, rules of retention count.
+    assert_eq!((&info.covers, info.covers.len()), (&original.covers, 2));
     assert!(info.full && !info.degraded);
     let out = other.restore(&backup);
     assert_same_tree(&expected, &tree(&out));

@@ -10,9 +10,9 @@ pub const DEATHS: [Blow; 2] = [Blow::Kill, Blow::Torn];
 pub const FAILURES: [Blow; 2] = [Blow::Fail(libc::EIO), Blow::Full];
 
 /// Of each blow, how many cases a sample has.
-const SAMPLE: usize = 20;
+const SAMPLE: usize = 8;
 /// Cases with several blows: in a sample, and in the full run.
-const PAIRS: (usize, usize) = (30, 2000);
+const PAIRS: (usize, usize) = (12, 2000);
 /// Calls from a failure to the death that follows it: undoing everything takes fewer.
 const UNDOING: u64 = 120;
 

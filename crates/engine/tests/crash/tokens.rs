@@ -31,7 +31,7 @@ const FILES: u64 = 12;
 /// Files that it only reads: all of them are old, or all of them are restored.
 const STILL: u64 = 6;
 /// Cases of a sample.
-const SAMPLE: u64 = 24;
+const SAMPLE: u64 = 10;
 /// How often one case is run that was asked for.
 const AGAIN: usize = 100;
 

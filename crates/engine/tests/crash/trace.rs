@@ -1,12 +1,15 @@
 //! Runs a process under `ptrace`, counts its calls that change files, and strikes at one of them.
 
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use libc::{c_int, c_long, c_void, pid_t};
+use libc::{c_int, c_long, pid_t};
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,20 +84,18 @@ const CHANGING: [(c_long, &str); 41] = [
 pub fn run(mut command: Command, blows: &[(u64, Blow)]) -> Ended {
     // SAFETY: only a system call between fork and exec.
     unsafe {
-        command.pre_exec(|| match libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) {
-            -1 => Err(io::Error::last_os_error()),
-            _ => Ok(()),
-        });
+        command.pre_exec(|| Ok(ptrace::traceme()?));
     }
     // The tracer below waits for it.
     #[allow(clippy::zombie_processes)]
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("ptrace is needed here");
-    let tracer = Tracer { leader: child.id() as pid_t, blows, calls: 0, struck: Vec::new(), dying: false };
+    let tracer =
+        Tracer { leader: Pid::from_raw(child.id() as pid_t), blows, calls: 0, struck: Vec::new(), dying: false };
     tracer.follow()
 }
 
 struct Tracer<'a> {
-    leader: pid_t,
+    leader: Pid,
     blows: &'a [(u64, Blow)],
     calls: u64,
     struck: Vec<&'static str>,
@@ -103,55 +104,53 @@ struct Tracer<'a> {
 }
 
 /// A thread that is inside a call which is to fail, with what it is to return.
-type Failing = std::collections::HashMap<pid_t, c_int>;
+type Failing = std::collections::HashMap<Pid, c_int>;
 
 impl Tracer<'_> {
     fn follow(mut self) -> Ended {
         let mut failing = Failing::new();
         let mut begun = false;
         let exit = loop {
-            let mut status = 0;
-            // SAFETY: a system call. Only our own children: other tests have some, too.
-            let pid = unsafe { libc::waitpid(-1, &mut status, libc::__WALL | libc::__WNOTHREAD) };
-            assert_ne!(pid, -1, "the process under trace is gone");
-            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+            // Only our own children: other tests have some, too.
+            let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD));
+            let status = status.expect("the process under trace is gone");
+            let pid = status.pid().expect("it is about a process");
+            let signal = match status {
                 // Its last thread: the others are gone by then. This thread may have other children, which live on.
-                if pid == self.leader {
-                    break libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
+                WaitStatus::Exited(_, code) if pid == self.leader => break Some(code),
+                WaitStatus::Signaled(..) if pid == self.leader => break None,
+                WaitStatus::Exited(..) | WaitStatus::Signaled(..) => continue,
+                _ if !begun => {
+                    begun = true;
+                    let all =
+                        Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
+                    // Whoever was killed meanwhile is waited for next, here and below.
+                    let _ = ptrace::setoptions(pid, all);
+                    None
                 }
-                continue;
-            }
-            let mut signal = libc::WSTOPSIG(status);
-            if !begun {
-                begun = true;
-                let options = libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_EXITKILL;
-                ptrace(libc::PTRACE_SETOPTIONS, pid, options as usize);
-                signal = 0;
-            } else if signal == libc::SIGTRAP | 0x80 {
-                self.at_call(pid, &mut failing);
-                signal = 0;
-            } else if signal == libc::SIGTRAP || signal == libc::SIGSTOP {
+                WaitStatus::PtraceSyscall(_) => {
+                    self.at_call(pid, &mut failing);
+                    None
+                }
                 // A thread has begun.
-                signal = 0;
-            }
-            ptrace(libc::PTRACE_SYSCALL, pid, signal as usize);
+                WaitStatus::PtraceEvent(..) | WaitStatus::Stopped(_, Signal::SIGTRAP | Signal::SIGSTOP) => None,
+                WaitStatus::Stopped(_, signal) => Some(signal),
+                other => panic!("{other:?}"),
+            };
+            let _ = ptrace::syscall(pid, signal);
         };
         Ended { calls: self.calls, struck: self.struck, exit }
     }
 
     /// A thread is at the beginning or at the end of a call.
-    fn at_call(&mut self, pid: pid_t, failing: &mut Failing) {
-        // SAFETY: numbers, for which 0 is a value.
-        let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
-        if ptrace(libc::PTRACE_GETREGS, pid, &raw mut registers as usize) == -1 {
-            return;
-        }
+    fn at_call(&mut self, pid: Pid, failing: &mut Failing) {
+        let Ok(mut registers) = ptrace::getregs(pid) else { return };
         // The kernel says so until the call has a result.
         let begins = registers.rax as i64 == -i64::from(libc::ENOSYS);
         if !begins || failing.contains_key(&pid) {
             if let Some(errno) = failing.remove(&pid) {
                 registers.rax = -i64::from(errno) as u64;
-                ptrace(libc::PTRACE_SETREGS, pid, &raw const registers as usize);
+                let _ = ptrace::setregs(pid, registers);
             }
             if self.dying {
                 self.kill();
@@ -169,7 +168,7 @@ impl Tracer<'_> {
                 Blow::Kill if is_struck => self.kill(),
                 Blow::Torn if is_struck && matches!(name, "write" | "pwrite") && registers.rdx > 1 => {
                     registers.rdx /= 2;
-                    ptrace(libc::PTRACE_SETREGS, pid, &raw const registers as usize);
+                    let _ = ptrace::setregs(pid, registers);
                     self.dying = true;
                 }
                 Blow::Torn if is_struck => self.kill(),
@@ -183,21 +182,20 @@ impl Tracer<'_> {
     }
 
     fn kill(&self) {
-        // SAFETY: a system call.
-        unsafe { libc::kill(self.leader, libc::SIGKILL) };
+        let _ = kill(self.leader, Signal::SIGKILL);
     }
 }
 
 /// Lets a call that is about to begin fail.
-fn fail(pid: pid_t, mut registers: libc::user_regs_struct, errno: c_int, failing: &mut Failing) {
+fn fail(pid: Pid, mut registers: libc::user_regs_struct, errno: c_int, failing: &mut Failing) {
     // No call has this number: nothing is done, and the result is ours to say.
     registers.orig_rax = u64::MAX;
-    ptrace(libc::PTRACE_SETREGS, pid, &raw const registers as usize);
+    let _ = ptrace::setregs(pid, registers);
     failing.insert(pid, errno);
 }
 
 /// The name of a call that changes a file.
-fn changing(pid: pid_t, registers: &libc::user_regs_struct) -> Option<&'static str> {
+fn changing(pid: Pid, registers: &libc::user_regs_struct) -> Option<&'static str> {
     let (_, name) = CHANGING.iter().find(|(number, _)| *number as u64 == registers.orig_rax)?;
     let writes = |flags: u64| flags as c_int & (libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC) != 0;
     let changes = match *name {
@@ -213,7 +211,7 @@ fn changing(pid: pid_t, registers: &libc::user_regs_struct) -> Option<&'static s
 }
 
 /// Opening what is there already takes no room, nor does making a folder that is there.
-fn needs_room(pid: pid_t, name: &str, registers: &libc::user_regs_struct) -> bool {
+fn needs_room(pid: Pid, name: &str, registers: &libc::user_regs_struct) -> bool {
     match name {
         "write" | "pwrite" | "writev" | "pwritev" | "pwritev2" | "copy_file_range" | "sendfile" | "fallocate" => true,
         "link" | "linkat" | "symlink" | "symlinkat" => true,
@@ -225,7 +223,7 @@ fn needs_room(pid: pid_t, name: &str, registers: &libc::user_regs_struct) -> boo
 }
 
 /// Is there something at the path whose text lies at `address` in the memory of a process, seen from its folder `fd`?
-fn exists(pid: pid_t, fd: c_int, address: u64) -> bool {
+fn exists(pid: Pid, fd: c_int, address: u64) -> bool {
     let mut bytes = vec![0; libc::PATH_MAX as usize];
     let memory = std::fs::File::open(format!("/proc/{pid}/mem")).expect("ptrace allows to read it");
     let read = memory.read_at(&mut bytes, address).unwrap_or(0);
@@ -233,9 +231,4 @@ fn exists(pid: pid_t, fd: c_int, address: u64) -> bool {
     let path = std::ffi::OsStr::from_bytes(&bytes[..end]);
     let folder = if fd == libc::AT_FDCWD { format!("/proc/{pid}/cwd") } else { format!("/proc/{pid}/fd/{fd}") };
     std::path::Path::new(&folder).join(path).symlink_metadata().is_ok()
-}
-
-fn ptrace(request: libc::c_uint, pid: pid_t, data: usize) -> c_long {
-    // SAFETY: `data` is a number or points to what the request wants, in the frame of the caller.
-    unsafe { libc::ptrace(request, pid, std::ptr::null_mut::<c_void>(), data as *mut c_void) }
 }

@@ -249,7 +249,7 @@ fn killed_at_random_nothing_is_lost_and_the_next_run_succeeds() {
     let harbour = Harbour::new();
     let calls = calls(&harbour);
     let mut random = Random::new(7);
-    let kills = std::env::var("LIFEBOAT_KILLS").map_or(60, |kills| kills.parse().unwrap());
+    let kills = std::env::var("LIFEBOAT_KILLS").map_or(24, |kills| kills.parse().unwrap());
     let cases: Vec<_> = (0..kills)
         .map(|case| {
             let (writer, calls) = calls[case % calls.len()];
@@ -265,7 +265,7 @@ fn where_the_disk_is_full_or_fails_nothing_is_lost_and_the_next_run_succeeds() {
     let mut cases = Vec::new();
     for (salt, (writer, calls)) in (20..).zip(calls(&harbour)) {
         for blow in [Blow::Full, Blow::Fail(libc::EIO)] {
-            cases.extend(numbers(calls, 8, salt).into_iter().map(|at| (writer, at, blow)));
+            cases.extend(numbers(calls, 4, salt).into_iter().map(|at| (writer, at, blow)));
         }
     }
     println!("{} cases{}", cases.len(), if is_torture() { "" } else { ", a sample" });

@@ -13,6 +13,22 @@ fn on_restart() -> RestoreOptions {
 }
 
 #[test]
+fn a_restore_that_meets_another_one_says_no_more_than_it_knows() {
+    let bot = Bot::new();
+    let backup = bot.backup(BackupType::Manual).backup;
+    restore(&bot, &backup, on_restart()).unwrap();
+    // Another vault's restore of this root has it.
+    let lock = fs::File::open(bot.path(".lifeboat-restore/lock")).unwrap();
+    lock.lock().unwrap();
+    let error = restore(&bot, &backup, on_restart()).unwrap_err();
+    assert_eq!(error.code(), "E_BUSY");
+    let said = error.to_string();
+    assert!(said.starts_with("RESTORE is running in another process. Wait for it"), "{said}");
+    drop(lock);
+    restore(&bot, &backup, on_restart()).unwrap();
+}
+
+#[test]
 fn what_was_staged_is_applied_once_at_the_next_start() {
     let bot = Bot::new();
     let before = tree(&bot.root());

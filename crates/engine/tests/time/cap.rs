@@ -108,7 +108,12 @@ fn where_even_that_is_not_enough_nothing_is_removed_and_nothing_stays() {
     // Nor does a root that was never reckoned with: it does not fit at all.
     let other = Bot::empty();
     photo(&other, 8, 4);
-    assert_eq!(backup(&capped(&other, 5 * MB), BackupType::Manual).unwrap_err().code(), "E_STORAGE_LIMIT");
+    let error = backup(&capped(&other, 5 * MB), BackupType::Manual).unwrap_err();
+    assert_eq!(error.code(), "E_STORAGE_LIMIT");
+    // There is no other backup that could be in its way.
+    let said = error.to_string();
+    assert!(said.contains("Raise maxLocalStorage, or leave large files out"), "{said}");
+    assert!(!said.contains("newest good backup") && !said.contains("Earlier backups"), "{said}");
     assert_eq!((names(&other.engine()).len(), other.packs().len()), (0, 0));
     // With more room it goes on as if nothing had been.
     backup(&capped(&bot, 60 * MB), BackupType::Manual).unwrap();

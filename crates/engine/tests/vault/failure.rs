@@ -45,7 +45,7 @@ fn backup_forever() {
 fn a_kill_at_any_moment_leaves_every_reported_backup_whole() {
     let bot = Bot::new();
     // `npm run torture` asks for more.
-    let kills = std::env::var("LIFEBOAT_KILLS").map_or(25, |kills| kills.parse().unwrap());
+    let kills = std::env::var("LIFEBOAT_KILLS").map_or(10, |kills| kills.parse().unwrap());
     let mut seed = 42u64;
     for round in 0..kills {
         bot.write(&format!("uploads/{}.jpg", round % 5), &noise(700_000, round));
