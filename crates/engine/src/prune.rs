@@ -11,16 +11,16 @@ use std::time::Instant;
 use crate::held::{self, held};
 use crate::replica::safe;
 use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
-use crate::retention::{self, Rules, Verdict};
+use crate::retention::{self, RetentionRules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
-use crate::vault::mark::{Marker, Marks};
+use crate::vault::mark::{Marks, NeedsMarker};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::vault::shelf;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::strangers;
-use crate::vault::sweep::{MOSTLY, Pace, Sweep, Swept};
+use crate::vault::sweep::{MOSTLY, Sweep, SweepPace, Swept};
 use crate::{Config, Control, Error, Result, restore, room, watch};
 
 /// Applies the rules of the configuration. The caller holds the vault's lock. `damaged`: packs in which a verification
@@ -51,7 +51,7 @@ pub fn run(
             (verdict.keep, verdict.why) = (true, format!("a backup is suspicious, else it would go: {}", verdict.why));
         }
     }
-    let pace = if options.at_once { Pace::AtOnce } else { gently(vault, config, control)? };
+    let pace = if options.at_once { SweepPace::AtOnce } else { gently(vault, config, control)? };
     let how = How { dry_run: options.dry_run, dead: MOSTLY, pace, damaged };
     let mut report = remove(vault, verdicts, how, control)?;
     report.warnings.extend(frozen.map(|message| Warning { path: String::new(), message }));
@@ -79,12 +79,12 @@ pub fn refuse_frozen(vault: &Vault, options: &PruneOptions, now: i64) -> Result<
 }
 
 /// The rules of the configuration, with the days that this vault has seen.
-pub(crate) fn rules(vault: &Vault, config: &Config) -> Rules {
-    Rules::of(config).seeing(watch::days(vault.dir()))
+pub(crate) fn rules(vault: &Vault, config: &Config) -> RetentionRules {
+    RetentionRules::of(config).seeing(watch::days(vault.dir()))
 }
 
-fn gently(vault: &Vault, config: &Config, control: &Control) -> Result<Pace<'static>> {
-    Ok(Pace::Gently { now: control.now(), room: room::left(vault, config)? })
+fn gently(vault: &Vault, config: &Config, control: &Control) -> Result<SweepPace<'static>> {
+    Ok(SweepPace::Gently { now: control.now(), room: room::left(vault, config)? })
 }
 
 /// How what backups leave behind is swept.
@@ -92,7 +92,7 @@ pub(crate) struct How<'a> {
     pub dry_run: bool,
     /// From how many percent of dead bytes on a pack is written anew.
     pub dead: u64,
-    pub pace: Pace<'a>,
+    pub pace: SweepPace<'a>,
     /// Packs in which damage is known.
     pub damaged: HashSet<PackId>,
 }
@@ -273,7 +273,7 @@ pub(crate) fn sweep_new(
     // Nothing is written here.
     marks.damaged.clear();
     if unknown.is_empty() && strangers::in_records(vault)?.is_empty() {
-        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, pace: Pace::Back { earlier }, control }
+        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, pace: SweepPace::Back { earlier }, control }
             .run(catalog)?;
     }
     Ok(())
@@ -299,7 +299,7 @@ fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
     Ok((catalog, unreadable.collect()))
 }
 
-type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);
+type MarkedObject = (Marks, Catalog, Vec<(BackupName, Error)>);
 
 /// As [`mark`]. A chunk that is nowhere may be in a pack of which a damaged catalog has lost it: before anything is removed, the
 /// catalog is made anew from what the packs say themselves.
@@ -309,7 +309,7 @@ fn mark_surely(
     kept: &[BackupName],
     are_all: bool,
     control: &Control,
-) -> Result<Marked> {
+) -> Result<MarkedObject> {
     let marked = mark(vault, catalog, kept, are_all, control)?;
     if !marked.0.lost {
         return Ok(marked);
@@ -320,10 +320,16 @@ fn mark_surely(
 }
 
 /// `are_all`: there are no other backups.
-fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], are_all: bool, control: &Control) -> Result<Marked> {
+fn mark(
+    vault: &Vault,
+    catalog: Catalog,
+    kept: &[BackupName],
+    are_all: bool,
+    control: &Control,
+) -> Result<MarkedObject> {
     let catalog = Arc::new(Mutex::new(catalog));
     let damaged = watch::inspection::damaged_packs(vault.dir());
-    let mut marker = Marker::new(vault, catalog.clone()).doubting(damaged);
+    let mut marker = NeedsMarker::new(vault, catalog.clone()).doubting(damaged);
     for name in kept {
         control.check()?;
         marker.backup(name)?;

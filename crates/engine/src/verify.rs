@@ -18,14 +18,14 @@ use crate::mutex::lock;
 use crate::report::{Damage, Progress, VerifyReport};
 use crate::seal::keyring;
 use crate::vault::Vault;
-use crate::vault::catalog::{Catalog, Place};
+use crate::vault::catalog::{Catalog, ChunkPlace};
 use crate::vault::durable;
 use crate::vault::layout;
 use crate::vault::list;
 use crate::vault::lost;
 use crate::vault::name::BackupName;
 use crate::vault::pack::{PackCipher, PackId};
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::{self, Snapshot};
 use crate::vault::tally::Tally;
 use crate::{Control, Error, Result};
@@ -54,11 +54,11 @@ pub enum Scope<'a> {
     All,
     Backup(&'a BackupName),
     /// All records and item lists, and of the packs those that this names.
-    Packs(&'a Choice<'a>),
+    Packs(&'a SnapshotChoice<'a>),
 }
 
 /// Chooses among all packs, which come with their sizes.
-pub type Choice<'a> = dyn Fn(&[(PackId, u64)]) -> Result<HashSet<PackId>> + 'a;
+pub type SnapshotChoice<'a> = dyn Fn(&[(PackId, u64)]) -> Result<HashSet<PackId>> + 'a;
 
 /// What was found, and in which packs nothing was wrong.
 pub struct Verified {
@@ -84,7 +84,7 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
     };
     // A catalog of its own, from what the packs say of themselves: the one on disk is not what is verified.
     let catalog = Arc::new(Mutex::new(Catalog::temporary()?));
-    let mut check = ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog.clone());
+    let mut check = ListCheck::new(ChunkReader::new(vault.clone(), catalog.clone()), catalog.clone());
     let mut read = PacksRead::default();
     let all = loop {
         for error in lock(&catalog).reconcile_packs(vault)? {
@@ -157,21 +157,21 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
 /// The packs here that these backups lean on.
 pub fn packs_of(vault: &Vault, backups: &[BackupName]) -> Result<HashSet<PackId>> {
     let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
-    ListCheck::new(Reader::new(vault.clone(), catalog.clone()), catalog).packs_of(vault, backups)
+    ListCheck::new(ChunkReader::new(vault.clone(), catalog.clone()), catalog).packs_of(vault, backups)
 }
 
 /// An object and what is wrong with it.
-type Fault = (String, String);
+type ObjectFault = (String, String);
 
 /// What is wrong with a chunk of an item list or with what it names, and what it holds; `None` where it cannot be read.
 struct Checked {
-    faults: Vec<Fault>,
+    faults: Vec<ObjectFault>,
     tally: Option<Tally>,
 }
 
 /// Checks that everything a backup names is there and whole.
 struct ListCheck {
-    reader: Reader,
+    reader: ChunkReader,
     catalog: Arc<Mutex<Catalog>>,
     damaged: HashSet<(PackId, u32)>,
     lost: HashSet<ChunkId>,
@@ -180,7 +180,7 @@ struct ListCheck {
 }
 
 impl ListCheck {
-    fn new(reader: Reader, catalog: Arc<Mutex<Catalog>>) -> ListCheck {
+    fn new(reader: ChunkReader, catalog: Arc<Mutex<Catalog>>) -> ListCheck {
         ListCheck { reader, catalog, damaged: HashSet::new(), lost: HashSet::new(), checked: HashMap::new() }
     }
 
@@ -242,7 +242,7 @@ impl ListCheck {
     }
 
     /// What is wrong with a chunk that an item names: no pack has it, or none has it whole.
-    fn chunk(&mut self, id: ChunkId) -> Result<Vec<Fault>> {
+    fn chunk(&mut self, id: ChunkId) -> Result<Vec<ObjectFault>> {
         let places = lock(&self.catalog).places(id)?;
         if places.is_empty() {
             self.note_if_lost(id)?;
@@ -251,7 +251,7 @@ impl ListCheck {
                 "a pack is missing or its index is damaged: some chunks are nowhere".into(),
             )]);
         }
-        let is_damaged = |place: &Place| self.damaged.contains(&(place.pack, place.entry.ordinal));
+        let is_damaged = |place: &ChunkPlace| self.damaged.contains(&(place.pack, place.entry.ordinal));
         if !places.iter().all(is_damaged) {
             return Ok(Vec::new());
         }
@@ -285,7 +285,7 @@ fn unreadable(error: &std::io::Error) -> String {
 }
 
 /// An error of reading as a finding; what is no damage stays an error.
-fn fault(error: Error, snapshot: &str) -> Result<Fault> {
+fn fault(error: Error, snapshot: &str) -> Result<ObjectFault> {
     match error {
         Error::Corrupt { object, detail, .. } => Ok((object, detail)),
         Error::Format { message } => Ok((snapshot.to_owned(), message)),
@@ -304,7 +304,7 @@ struct Listed {
     tally: Tally,
 }
 
-fn read_list(reader: &mut Reader, id: ChunkId) -> Result<Listed> {
+fn read_list(reader: &mut ChunkReader, id: ChunkId) -> Result<Listed> {
     let mut listed = Listed::default();
     let chunk = reader.get(id)?;
     listed.tally.list = chunk.len() as u64;

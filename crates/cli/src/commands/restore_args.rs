@@ -34,8 +34,8 @@ pub struct RestoreArgs {
     #[arg(long, short)]
     pub yes: bool,
     /// What to do about databases that a running app has open.
-    #[arg(long, value_enum, default_value_t = Mode::Auto, conflicts_with = "to")]
-    pub mode: Mode,
+    #[arg(long, value_enum, default_value_t = ModeArgument::Auto, conflicts_with = "to")]
+    pub mode: ModeArgument,
     /// Make no backup of what is replaced.
     #[arg(long, conflicts_with = "to")]
     pub no_safety: bool,
@@ -70,7 +70,7 @@ pub struct RestoreArgs {
 
 /// How a restore in place replaces databases.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum Mode {
+pub enum ModeArgument {
     /// Live where only databases are in use, or the app reads again what is restored; else at its next start, if it applies
     /// one; offline where no app runs.
     Auto,
@@ -82,13 +82,13 @@ pub enum Mode {
     OnRestart,
 }
 
-impl From<Mode> for RestoreMode {
-    fn from(mode: Mode) -> RestoreMode {
+impl From<ModeArgument> for RestoreMode {
+    fn from(mode: ModeArgument) -> RestoreMode {
         match mode {
-            Mode::Auto => RestoreMode::Auto,
-            Mode::Live => RestoreMode::Live,
-            Mode::Offline => RestoreMode::Offline,
-            Mode::OnRestart => RestoreMode::OnRestart,
+            ModeArgument::Auto => RestoreMode::Auto,
+            ModeArgument::Live => RestoreMode::Live,
+            ModeArgument::Offline => RestoreMode::Offline,
+            ModeArgument::OnRestart => RestoreMode::OnRestart,
         }
     }
 }

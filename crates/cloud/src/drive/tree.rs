@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::client::LONGEST_ANSWER;
 use super::places::with;
-use super::wire::{Ask, Wire};
+use super::wire::{Wire, WireRequest};
 use super::words::{self, Who};
 
 pub const FOLDER: &str = "application/vnd.google-apps.folder";
@@ -37,14 +37,14 @@ const DEEPEST: usize = 8;
 const IDS: usize = 100;
 
 #[derive(Default)]
-pub struct Tree {
-    state: Mutex<State>,
+pub struct DriveTree {
+    state: Mutex<KnownTree>,
     /// Held by whoever makes folders: two of one name would come of it otherwise.
     making: Mutex<()>,
 }
 
 #[derive(Default)]
-struct State {
+struct KnownTree {
     top: Option<Top>,
     /// By path, with the oldest first; "" is the top.
     folders: HashMap<String, Vec<String>>,
@@ -64,7 +64,7 @@ struct Top {
     drive: Option<String>,
 }
 
-impl Tree {
+impl DriveTree {
     /// What is remembered of an object, or found; `None` where there is none.
     pub fn find(&self, wire: &Wire, config: &cloud::Drive, object: &str) -> Result<Option<Stored>> {
         {
@@ -126,7 +126,7 @@ impl Tree {
             return Ok(id);
         }
         let url = with(&format!("{}/files/generateIds", wire.places.api), &[("count", IDS.to_string().as_str())]);
-        let given: GeneratedIds = wire.ask(&Ask::get(&url), "asking for ids")?;
+        let given: GeneratedIds = wire.ask(&WireRequest::get(&url), "asking for ids")?;
         let mut ids = given.ids.unwrap_or_default();
         if ids.is_empty() || ids.len() > IDS || !ids.iter().all(|id| is_id(id)) {
             return Err(wire.fault(Kind::Damaged, "Asking for ids: the answer makes no sense."));
@@ -165,7 +165,8 @@ impl Tree {
         let json = json!({ "id": id, "name": name, "mimeType": FOLDER, "parents": [parent] });
         let url = with(&format!("{}/files", wire.places.api), &[("supportsAllDrives", "true"), ("fields", "id")]);
         let doing = format!("making the folder {path}");
-        let answer = wire.send(&Ask { json: Some(&json), ..Ask::new(Method::POST, &url) }, LONGEST_ANSWER)?;
+        let answer =
+            wire.send(&WireRequest { json: Some(&json), ..WireRequest::new(Method::POST, &url) }, LONGEST_ANSWER)?;
         // 409: it was made by the time before, whose answer did not come.
         if answer.status != 409 {
             if !answer.is_good() {
@@ -289,7 +290,7 @@ impl Tree {
                 parameters.push(("pageToken", next));
             }
             let url = with(&format!("{}/files", wire.places.api), &parameters);
-            let page: FileList = wire.ask(&Ask::get(&url), "listing")?;
+            let page: FileList = wire.ask(&WireRequest::get(&url), "listing")?;
             if page.incomplete_search == Some(true) {
                 return Err(wire.client.transient("Listing: Google Drive has not searched everything."));
             }
@@ -340,7 +341,7 @@ fn named(wire: &Wire, id: &str) -> Result<Top> {
         return Err(refuse(message.into()));
     }
     let url = with(&format!("{}/files/{id}", wire.places.api), &[("supportsAllDrives", "true"), ("fields", FIELDS)]);
-    let answer = wire.send(&Ask::get(&url), LONGEST_ANSWER)?;
+    let answer = wire.send(&WireRequest::get(&url), LONGEST_ANSWER)?;
     if answer.status == 404 {
         return Err(wire.fault(Kind::Denied, match wire.who() {
             Who::Service => format!("The folder {id} is not there, or is not shared with this service account. Share it with the address that stands in the key file as client_email."),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Instant;
 
-use super::databases::Databases;
+use super::databases::DatabaseComparer;
 use super::merge::{Cursor, blame, skip_shared};
 use super::{Ticker, differing, live, same_content};
 use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
@@ -41,7 +41,7 @@ pub fn diff(
 
 /// What a comparison found, in path order.
 #[derive(Default)]
-pub struct Found {
+pub struct Differences {
     pub added: Vec<ItemInfo>,
     pub removed: Vec<ItemInfo>,
     pub changed: Vec<Change>,
@@ -49,11 +49,11 @@ pub struct Found {
     pub warnings: Vec<Warning>,
 }
 
-fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Found> {
+fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Differences> {
     let reader = vault.reader()?;
-    let mut databases = Databases::new(reader.another());
+    let mut databases = DatabaseComparer::new(reader.another());
     let mut ticker = Ticker::new(control, None);
-    let mut found = Found::default();
+    let mut found = Differences::default();
     let (mut a, mut b) = (Cursor::new(reader.another(), before), Cursor::new(reader, after));
     loop {
         skip_shared(&mut a, &mut b);

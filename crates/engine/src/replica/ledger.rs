@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::capture::databases::WITH_SIDES;
 use crate::error::IoContext;
 use crate::store::Stored;
-use crate::vault::database::Database;
+use crate::vault::database::LocalDatabase;
 use crate::vault::place;
 use crate::{Error, Result};
 
@@ -58,7 +58,7 @@ const SCHEMA: &str = "
 const BY_TARGET: [&str; 7] = ["objects", "sessions", "unneeded", "dropped", "damaged", "spare", "warnings"];
 
 pub struct Ledger {
-    db: Database,
+    db: LocalDatabase,
 }
 
 /// How a target is, as it was seen last.
@@ -68,7 +68,7 @@ pub struct Standing {
     pub listed: Option<i64>,
     /// When everything was last there.
     pub success: Option<i64>,
-    pub failure: Option<Failure>,
+    pub failure: Option<TargetFailure>,
     pub not_before: i64,
     pub told: Option<String>,
     /// The note about the vault, as it was written last.
@@ -77,7 +77,7 @@ pub struct Standing {
 
 /// What went wrong last, and nothing went well since.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct TargetFailure {
     pub at: i64,
     pub code: String,
     pub message: String,
@@ -97,7 +97,7 @@ impl Ledger {
 
     fn try_open(vault: &Path) -> Result<Ledger> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(&vault.join(FILE), flags, |db| {
+        let db = LocalDatabase::open(&vault.join(FILE), flags, |db| {
             db.busy_timeout(PATIENCE)?;
             db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;")?;
             match version(db)? {
@@ -127,7 +127,7 @@ impl Ledger {
             return None;
         }
         let mut found = 0;
-        let db = Database::open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+        let db = LocalDatabase::open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
             db.busy_timeout(GLANCE)?;
             found = version(db)?;
             Ok(())

@@ -12,10 +12,10 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use super::bandwidth::{Pace, sleep_until};
+use super::bandwidth::{Throttle, sleep_until};
 use super::care::Care;
 use super::ledger::Ledger;
-use super::line::{Sent, send_all};
+use super::line::{Delivery, send_all};
 use super::needs::{Asker, Needs};
 use super::patience::Patience;
 use crate::chunk::gzip::Inflater;
@@ -23,7 +23,7 @@ use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::report::{Progress, SyncFailure};
 use crate::secret::Secret;
-use crate::store::{Course, Fault, Kind, Result, Store, Stored, Whole};
+use crate::store::{Course, Fault, Kind, Result, Store, Stored, WholeFile};
 use crate::vault::layout::{self, Object, Part};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
@@ -50,10 +50,10 @@ pub struct Push<'a> {
     pub identity: String,
     pub store: &'a dyn Store,
     pub ledger: &'a Mutex<Ledger>,
-    pub pace: Pace,
+    pub pace: Throttle,
     pub patience: Patience,
     pub control: &'a Control,
-    pub tally: &'a Tally,
+    pub tally: &'a PushTally,
     pub(super) care: Care,
     /// The root's id.
     pub root: Option<String>,
@@ -61,7 +61,7 @@ pub struct Push<'a> {
 
 /// What was done, for all targets together.
 #[derive(Default)]
-pub struct Tally {
+pub struct PushTally {
     pub uploaded: AtomicU64,
     pub bytes: AtomicU64,
     /// Bytes that are under way or were, for the progress.
@@ -71,7 +71,7 @@ pub struct Tally {
 
 /// What is known after some looks at what has to be sent.
 #[derive(Default)]
-struct State {
+struct Outstanding {
     /// The target was listed just now: all backups are looked at.
     all: bool,
     /// Each backup is asked by itself what it needs.
@@ -83,7 +83,7 @@ struct State {
 }
 
 /// What came of a look.
-enum Look {
+enum LookResult {
     Done,
     /// Something was not here any more, and is to be looked for again.
     Vanished,
@@ -173,11 +173,11 @@ impl Push<'_> {
     /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be; the target was listed just
     /// now. False: what some of them need is not here.
     fn send_backups(&self, all: bool) -> Result<bool> {
-        let mut state = State { all, ..State::default() };
+        let mut state = Outstanding { all, ..Outstanding::default() };
         let mut vanished = 0;
         while vanished < MOST_LOOKS {
             match self.look(&mut state)? {
-                Look::Done => {
+                LookResult::Done => {
                     let mut failed = lock(&self.tally.failed);
                     let is_whole = state.unsendable.is_empty();
                     for (object, message) in state.unsendable {
@@ -186,18 +186,18 @@ impl Push<'_> {
                     }
                     return Ok(is_whole);
                 }
-                Look::Vanished => vanished += 1,
+                LookResult::Vanished => vanished += 1,
                 // Each time there are fewer of them, so that ends.
-                Look::Damaged | Look::NotThere => {}
+                LookResult::Damaged | LookResult::NotThere => {}
             }
         }
         Err(Fault::new(Kind::Transient { after: None }, self.name(), "The vault changes faster than it can be sent."))
     }
 
-    fn look(&self, state: &mut State) -> Result<Look> {
+    fn look(&self, state: &mut Outstanding) -> Result<LookResult> {
         let names = self.newest_first(state.all)?;
         if names.is_empty() {
-            return Ok(Look::Done);
+            return Ok(LookResult::Done);
         }
         let mut asker = Asker::new(self.vault, state.careful)?;
         let (first, rest) = names.split_at(1);
@@ -208,7 +208,7 @@ impl Push<'_> {
                 self.plan(name, &mut asker, &mut state.unsendable, &mut objects, &mut leans_on)?;
             }
             if !state.all && !self.make_sure(leans_on, &mut state.sure)? {
-                return Ok(Look::NotThere);
+                return Ok(LookResult::NotThere);
             }
             let packs = objects.iter().filter(|object| object.part == Part::Pack);
             state.sure.extend(packs.map(|object| object.name.clone()));
@@ -219,13 +219,13 @@ impl Push<'_> {
                 // Which backups that hurts is asked one by one.
                 state.careful = true;
                 state.unsendable.extend(damaged);
-                return Ok(Look::Damaged);
+                return Ok(LookResult::Damaged);
             }
             if !is_all_sent {
-                return Ok(Look::Vanished);
+                return Ok(LookResult::Vanished);
             }
         }
-        Ok(Look::Done)
+        Ok(LookResult::Done)
     }
 
     /// Those whose records are not there; `all`: of all of them.
@@ -301,15 +301,15 @@ impl Push<'_> {
     }
 
     /// A pack or a record. `damaged` gets what must not be sent, and why.
-    fn send(&self, object: &Object, damaged: &Mutex<HashMap<String, String>>) -> Result<Sent> {
+    fn send(&self, object: &Object, damaged: &Mutex<HashMap<String, String>>) -> Result<Delivery> {
         if lock(self.ledger).has(self.name(), &object.name)?.is_some_and(|(size, _)| size == object.size) {
-            return Ok(Sent::Done);
+            return Ok(Delivery::Done);
         }
-        let opened = File::open(self.vault.dir().join(&object.name)).and_then(Whole::new);
+        let opened = File::open(self.vault.dir().join(&object.name)).and_then(WholeFile::new);
         let body = match opened {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // A backup that was pruned meanwhile is not missed, and a pack is looked for elsewhere.
-                return Ok(if object.part == Part::Pack { Sent::NotHere } else { Sent::Done });
+                return Ok(if object.part == Part::Pack { Delivery::NotHere } else { Delivery::Done });
             }
             opened => opened.map_err(|error| Fault::from(Error::io("reading", &object.name, error)))?,
         };
@@ -317,10 +317,10 @@ impl Push<'_> {
             && let Some(why) = self.damage(pack)?
         {
             lock(damaged).insert(object.name.clone(), why);
-            return Ok(Sent::Damaged);
+            return Ok(Delivery::Damaged);
         }
         self.put(&object.name, &body, None)?;
-        Ok(Sent::Done)
+        Ok(Delivery::Done)
     }
 
     /// What is damaged is not carried on.
@@ -337,7 +337,7 @@ impl Push<'_> {
 
     /// `content`: the hash of an object that may be replaced; any other of its name and size is the same.
     pub(super) fn put(&self, object: &str, body: &dyn crate::store::Body, content: Option<&str>) -> Result<()> {
-        let way = Way { push: self, object, reached: AtomicU64::new(0) };
+        let way = ObjectTransfer { push: self, object, reached: AtomicU64::new(0) };
         let mut has_failed = false;
         let mut attempt = || {
             let _turn = self.care.turn();
@@ -424,14 +424,14 @@ fn record(name: &BackupName) -> String {
 }
 
 /// How one object is sent.
-struct Way<'a> {
+struct ObjectTransfer<'a> {
     push: &'a Push<'a>,
     object: &'a str,
     /// Bytes of it that are there.
     reached: AtomicU64,
 }
 
-impl Course for Way<'_> {
+impl Course for ObjectTransfer<'_> {
     fn session(&self) -> Option<Secret> {
         lock(self.push.ledger).session(self.push.name(), self.object).ok().flatten()
     }

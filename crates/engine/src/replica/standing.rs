@@ -11,7 +11,7 @@ use crate::{Config, Result};
 
 /// What waits to be sent to one target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
+pub struct Unsent {
     pub objects: u64,
     pub bytes: u64,
 }
@@ -34,11 +34,11 @@ pub fn identity(target: &Target) -> String {
 }
 
 /// What the vault has and the target has not, as far as a backup needs it there.
-pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Pending> {
+pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Unsent> {
     pending_of(&layout::objects_in(vault)?, ledger, target)
 }
 
-fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pending> {
+fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Unsent> {
     let there: HashSet<String> = ledger.objects(target, "")?.into_iter().map(|(object, _)| object).collect();
     let (spare, dropped) = (ledger.spare(target)?, ledger.dropped(target)?);
     let is_dropped = |object: &Object| match object.part {
@@ -54,7 +54,7 @@ fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pendi
     };
     let waiting = objects.iter().filter(waits);
     Ok(waiting
-        .fold(Pending::default(), |sum, object| Pending { objects: sum.objects + 1, bytes: sum.bytes + object.size }))
+        .fold(Unsent::default(), |sum, object| Unsent { objects: sum.objects + 1, bytes: sum.bytes + object.size }))
 }
 
 /// Of each configured target.
@@ -76,7 +76,7 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
         Some(ledger) => pending_of(objects, ledger, name)?,
         None => {
             let all = objects.iter().filter(|object| object.part != Part::Archive);
-            all.fold(Pending::default(), |sum, object| Pending {
+            all.fold(Unsent::default(), |sum, object| Unsent {
                 objects: sum.objects + 1,
                 bytes: sum.bytes + object.size,
             })

@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::afterwards::{Asked, Asking, Placed};
-use super::check::Check;
+use super::afterwards::{AskedHosts, Asking, Placed};
+use super::check::StageCheck;
 use super::holders::Holder;
-use super::journal::Journal;
+use super::journal::RestoreJournal;
 use super::mode::{self, Choice};
-use super::plan::{self, Plan, take_back};
-use super::source::{Source, sources};
-use super::stage::{Order, Stage};
+use super::plan::{self, ChangePlan, take_back};
+use super::source::{SelectedBackup, sources};
+use super::stage::{Stage, StagingOrder};
 use super::swap::Swap;
-use super::workspace::{State, Workspace};
+use super::workspace::{Workspace, WorkspaceState};
 use super::{astray, displaced, doubts, permission, recovery, safety};
 use crate::capture::stat::Stat;
 use crate::report::{
@@ -37,7 +37,7 @@ const UNDO: &str = "lifeboat undo";
 
 /// A restore that waits for the next start of the app: what was asked for.
 #[derive(Serialize, Deserialize)]
-struct Pending {
+struct PendingRecord {
     backup: String,
     /// Where each item may come from a backup of its own: the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -49,7 +49,7 @@ struct Pending {
 }
 
 /// A restore that waits: the backup, what was asked for, what is to be taken back, and where it was staged.
-pub struct Waiting {
+pub struct WaitingRestore {
     pub backup: BackupRef,
     pub options: RestoreOptions,
     pub undo: Option<LastRestore>,
@@ -73,7 +73,7 @@ pub struct Restored {
     /// An app runs, or may run.
     pub app_runs: bool,
     /// The hosts that were asked to hold still and to read again.
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedHosts>,
     /// Who had files open that were replaced, or that had lost their names before.
     pub open: Vec<Holder>,
 }
@@ -160,7 +160,7 @@ impl InPlace<'_> {
         Ok(Restored { result, placed, app_runs, asked, open: held })
     }
 
-    fn plan(&self, backup: &BackupRef) -> Result<(Vec<Source>, Plan)> {
+    fn plan(&self, backup: &BackupRef) -> Result<(Vec<SelectedBackup>, ChangePlan)> {
         let Some(record) = self.undo else {
             let mut sources = sources(self.vault, backup, self.options)?;
             let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
@@ -172,7 +172,7 @@ impl InPlace<'_> {
     }
 
     /// What will take this restore back.
-    fn record(&self, sources: &[Source], plan: &Plan, result: &RestoreResult) -> LastRestore {
+    fn record(&self, sources: &[SelectedBackup], plan: &ChangePlan, result: &RestoreResult) -> LastRestore {
         let backup = self.undo.map_or_else(|| sources[0].name.to_string(), |record| record.backup.clone());
         LastRestore {
             was_undo: self.undo.is_some_and(|record| !record.was_undo),
@@ -184,11 +184,11 @@ impl InPlace<'_> {
 
     fn replace(
         &self,
-        sources: &[Source],
-        plan: &Plan,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
         mut result: RestoreResult,
         waiting: Option<Workspace>,
-        asked: &mut Option<Asked>,
+        asked: &mut Option<AskedHosts>,
         held: &mut Vec<Holder>,
     ) -> Result<RestoreResult> {
         let has_waited = waiting.is_some();
@@ -228,7 +228,7 @@ impl InPlace<'_> {
             return Err(error);
         }
         result.undo = result.safety_backup.as_ref().map(|_| UNDO.into());
-        let mut journal = Journal { steps: plan.steps(mode == RestoreMode::Live), result };
+        let mut journal = RestoreJournal { steps: plan.steps(mode == RestoreMode::Live), result };
         let written = journal.identify(&workspace).and_then(|()| journal.write(&workspace.file("journal")));
         if let Err(error) = written {
             // It may be there all the same; then it is undone, and nothing was done yet.
@@ -259,7 +259,7 @@ impl InPlace<'_> {
     }
 
     /// Stores what was displaced, and says that nothing of the workspace is needed any more.
-    fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
+    fn store(&self, workspace: &Workspace, journal: &RestoreJournal) -> Result<Option<String>> {
         let stored = displaced::store(&self.vault.here(), self.config, workspace, journal, &self.control.to_the_end())?;
         take_back::hand_over(&self.vault.here(), self.config, workspace, stored.as_deref())?;
         workspace.mark_done()?;
@@ -267,7 +267,7 @@ impl InPlace<'_> {
     }
 
     /// Undoes what was done, and says why.
-    fn give_up(&self, workspace: Workspace, journal: &Journal, cause: Error) -> Error {
+    fn give_up(&self, workspace: Workspace, journal: &RestoreJournal, cause: Error) -> Error {
         match recovery::undo(&workspace, journal, cause) {
             error @ Error::RolledBack { .. } => {
                 // Else the next operation does so.
@@ -282,7 +282,12 @@ impl InPlace<'_> {
 
     /// The safety backup is made while what comes back is staged: the one reads the root, and the other the vault. Both are
     /// whole before anything is replaced; where one fails, the other is given up. The name of the safety backup.
-    fn save_and_stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<Option<String>> {
+    fn save_and_stage(
+        &self,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
+        workspace: &Workspace,
+    ) -> Result<Option<String>> {
         if !self.options.create_backup_first {
             return self.stage_and_verify(sources, plan, workspace, self.control).map(|()| None);
         }
@@ -308,8 +313,8 @@ impl InPlace<'_> {
     /// What comes back lies in the workspace, and is on the disk.
     fn stage_and_verify(
         &self,
-        sources: &[Source],
-        plan: &Plan,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
         workspace: &Workspace,
         control: &Control,
     ) -> Result<()> {
@@ -318,7 +323,7 @@ impl InPlace<'_> {
     }
 
     /// Everything that is going to be replaced is in the backup that is returned.
-    fn safety_backup(&self, sources: &[Source], plan: &Plan, control: &Control) -> Result<String> {
+    fn safety_backup(&self, sources: &[SelectedBackup], plan: &ChangePlan, control: &Control) -> Result<String> {
         let options = self.note(sources);
         let control = control.in_phase("saving");
         let safety = backup::run(&self.vault.here(), self.config, BackupType::Safety, &options, &control)?.backup;
@@ -343,7 +348,7 @@ impl InPlace<'_> {
         })
     }
 
-    fn note(&self, sources: &[Source]) -> BackupOptions {
+    fn note(&self, sources: &[SelectedBackup]) -> BackupOptions {
         let note = match self.undo {
             None => format!("before the restore of {}", sources[0].name),
             Some(record) => format!("before the restore of {} was taken back", record.backup),
@@ -351,9 +356,15 @@ impl InPlace<'_> {
         BackupOptions { note: Some(note), ..BackupOptions::default() }
     }
 
-    fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
+    fn stage(
+        &self,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
+        workspace: &Workspace,
+        control: &Control,
+    ) -> Result<()> {
         for source in sources {
-            let order = Order {
+            let order = StagingOrder {
                 source,
                 places: workspace,
                 owner: owner::of(self.options)?,
@@ -370,16 +381,22 @@ impl InPlace<'_> {
     }
 
     /// What is about to be put in place is on the disk.
-    fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
+    fn verify(
+        &self,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
+        workspace: &Workspace,
+        control: &Control,
+    ) -> Result<()> {
         announce(control, "verifying", &plan.report);
         let threads = self.config.worker.effective_threads();
         sources.iter().try_for_each(|source| {
-            Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control }.run()
+            StageCheck { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control }.run()
         })
     }
 
     /// Hosts that listen hold still meanwhile, so that none writes between the old file and its listener.
-    fn put_files(&self, swap: &Swap<'_>, plan: &Plan, asked: &mut Option<Asked>) -> Result<()> {
+    fn put_files(&self, swap: &Swap<'_>, plan: &ChangePlan, asked: &mut Option<AskedHosts>) -> Result<()> {
         let hosts = Asking::begin(self.vault.dir(), &plan.report, self.control);
         let put = swap.apply_files();
         *asked = hosts.map(Asking::end);
@@ -388,7 +405,7 @@ impl InPlace<'_> {
 
     /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name. Who has
     /// other files open that are replaced now is the answer.
-    fn still_fits(&self, plan: &Plan, chosen: RestoreMode, has_waited: bool) -> Result<Vec<Holder>> {
+    fn still_fits(&self, plan: &ChangePlan, chosen: RestoreMode, has_waited: bool) -> Result<Vec<Holder>> {
         let hosts = presence::processes(self.vault.dir());
         let now = mode::choose(self.options.mode, plan, self.config, &hosts, has_waited)?;
         if chosen != RestoreMode::Offline || now.mode == chosen {
@@ -403,12 +420,12 @@ impl InPlace<'_> {
     }
 
     /// Proves now that everything can be had, and leaves it for the next start.
-    fn stage_for_restart(&self, sources: &[Source], plan: &Plan) -> Result<()> {
+    fn stage_for_restart(&self, sources: &[SelectedBackup], plan: &ChangePlan) -> Result<()> {
         let workspace = Workspace::create(&self.config.root, &plan.areas)?;
         let undo = self.undo.cloned();
         let mut names = sources.iter().map(|source| source.name.to_string());
         let backup = names.next().unwrap_or_default();
-        let pending = Pending { backup, others: names.collect(), options: self.options.clone(), undo };
+        let pending = PendingRecord { backup, others: names.collect(), options: self.options.clone(), undo };
         let staged = self.stage(sources, plan, &workspace, self.control).and_then(|()| {
             self.control.check()?;
             let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
@@ -427,25 +444,26 @@ impl InPlace<'_> {
 }
 
 /// The restore that waits for the next start, if there is one: what was asked for, and its workspace.
-pub fn waiting(config: &Config) -> Result<Option<Waiting>> {
+pub fn waiting(config: &Config) -> Result<Option<WaitingRestore>> {
     Workspace::refuse_anothers(&config.root)?;
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
-    if workspace.state() != State::Pending {
+    if workspace.state() != WorkspaceState::Pending {
         return Ok(None);
     }
     let file = workspace.file("pending");
-    let pending: Pending = serde_json::from_slice(&durable::read_small(&file, MAX_PENDING)?).map_err(|error| {
-        Error::Format { message: format!("{} is not understood: {error}. Restore again.", file.display()) }
-    })?;
+    let pending: PendingRecord =
+        serde_json::from_slice(&durable::read_small(&file, MAX_PENDING)?).map_err(|error| Error::Format {
+            message: format!("{} is not understood: {error}. Restore again.", file.display()),
+        })?;
     // Nothing has anything open yet: this is the first line of the app.
     let options = RestoreOptions { mode: RestoreMode::Offline, ..pending.options };
-    Ok(Some(Waiting { backup: BackupRef::Name(pending.backup), options, undo: pending.undo, workspace }))
+    Ok(Some(WaitingRestore { backup: BackupRef::Name(pending.backup), options, undo: pending.undo, workspace }))
 }
 
 /// Forgets a restore that waits. True: there was one.
 pub fn discard_pending(config: &Config) -> Result<bool> {
     match Workspace::find(&config.root)? {
-        Some(workspace) if workspace.state() == State::Pending => workspace.discard().map(|()| true),
+        Some(workspace) if workspace.state() == WorkspaceState::Pending => workspace.discard().map(|()| true),
         _ => Ok(false),
     }
 }

@@ -21,30 +21,30 @@ use super::afterwards::Placed;
 use super::metadata::Meta;
 use super::nature::Nature;
 use super::session::Sessions;
-use super::source::{self, Source, Survey};
+use super::source::{self, ListAccess, SelectedBackup};
 use super::unset::Unset;
 use super::workspace::WORKSPACE;
 use crate::backup::still_stands;
 use crate::capture::databases::SIDES;
 use crate::capture::mounts;
 use crate::capture::sqlite::HEADER;
-use crate::capture::stat::{Kind, Stat, open_file};
-use crate::capture::walk::Entry;
+use crate::capture::stat::{FileKind, Stat, open_file};
+use crate::capture::walk::WalkEntry;
 use crate::error::IoContext;
 use crate::marriage::marker;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType, RestoreOptions, RestorePlan, Warning};
 use crate::vault::item::Item;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::{durable, place};
 use crate::{Config, Control, Error, Result, owner, vault};
-use besides::Besides;
+use besides::AttributeChange;
 use links::Groups;
 use steps::changes;
 
 /// What is to be done to the root.
 #[derive(Default)]
-pub struct Plan {
+pub struct ChangePlan {
     pub report: RestorePlan,
     /// Files and links that go, with what lies beside a database.
     removes: Vec<RelPath>,
@@ -53,7 +53,7 @@ pub struct Plan {
     makes: Vec<RelPath>,
     puts: Vec<(RelPath, bool)>,
     /// Databases that are there and are replaced.
-    pub databases: Vec<Database>,
+    pub databases: Vec<ReplacedDatabase>,
     /// Databases, and what looks like one, that can be replaced by a rename only: nobody may have them open.
     pub swapped: Vec<Swapped>,
     /// Databases that go.
@@ -71,7 +71,7 @@ pub struct Plan {
     /// What folders and files are besides their content, now and afterwards.
     describes: BTreeMap<RelPath, (Option<Meta>, Option<Meta>)>,
     /// Extended attributes and ACLs of what stays, and of folders that are made.
-    attributes: BTreeMap<RelPath, Besides>,
+    attributes: BTreeMap<RelPath, AttributeChange>,
     /// Folders of the root that lie on other file systems.
     pub areas: Vec<RelPath>,
     /// Everything that is there now and will be replaced or removed.
@@ -91,7 +91,7 @@ pub struct Plan {
 }
 
 /// A live database that is replaced.
-pub struct Database {
+pub struct ReplacedDatabase {
     pub path: RelPath,
     /// The files that may be beside it, and go with it where it is swapped by rename.
     pub sides: Vec<RelPath>,
@@ -116,10 +116,10 @@ pub struct Swapped {
 pub fn make(
     vault: &vault::Vault,
     config: &Config,
-    sources: &mut [Source],
+    sources: &mut [SelectedBackup],
     options: &RestoreOptions,
     control: &Control,
-) -> Result<Plan> {
+) -> Result<ChangePlan> {
     let root_stat = stat_of_root(config)?;
     let mut planner = Planner::new(vault, config, options, control)?;
     planner.sessions = Sessions::look(vault, config, sources, options)?;
@@ -134,7 +134,7 @@ pub fn make(
             options.allow_outside_links || link_target(&path.under(root)).is_some_and(|here| here == target)
         };
         let several = options.per_item;
-        Survey { vault, allows: &allows, lost: None }
+        ListAccess { vault, allows: &allows, lost: None }
             .run(source, |path, item| {
                 if several {
                     taken.insert(path.clone());
@@ -180,7 +180,7 @@ struct Planner<'a> {
     config: &'a Config,
     control: &'a Control,
     owner: Option<(u32, u32)>,
-    plan: Plan,
+    plan: ChangePlan,
     /// The folders above the path at hand, the root first.
     known: Vec<(RelPath, Here)>,
     /// Where something is mounted.
@@ -197,7 +197,7 @@ struct Planner<'a> {
     /// The backup that the items come from.
     backup: String,
     /// For how databases begin.
-    headers: Reader,
+    headers: ChunkReader,
     /// Items that are called like a file beside a database.
     sides_met: HashSet<RelPath>,
     /// What lies beside databases that look unchanged and are none that SQLite can read.
@@ -218,7 +218,7 @@ impl<'a> Planner<'a> {
             config,
             control,
             owner: owner::of(options)?,
-            plan: Plan::default(),
+            plan: ChangePlan::default(),
             known: vec![(RelPath::root(), Here::Folder(root_stat.dev))],
             mounts: mounts::below(&config.root),
             mirrored: HashSet::new(),
@@ -303,7 +303,7 @@ impl Planner<'_> {
                 Here::Coming => self.make_folder(&folder, None),
                 Here::Folder(_) => match stat(&folder.under(&self.config.root))? {
                     None => self.make_folder(&folder, None),
-                    Some(stat) if stat.kind == Kind::Dir => self.stays(&folder, &stat, None),
+                    Some(stat) if stat.kind == FileKind::Dir => self.stays(&folder, &stat, None),
                     Some(_) => {
                         return Err(Error::Restore {
                             message: format!(
@@ -344,7 +344,7 @@ impl Planner<'_> {
 
     fn folder(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>) -> Result<bool> {
         let here = match stat {
-            Some(stat) if stat.kind == Kind::Dir => {
+            Some(stat) if stat.kind == FileKind::Dir => {
                 let (differs, meta) = self.besides(path, item, &path.under(&self.config.root));
                 match differs || meta.differs_from(&Meta::of(&stat)) {
                     true => self.plan.report.replace.push(path.display()),
@@ -370,11 +370,12 @@ impl Planner<'_> {
     }
 
     fn file(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
-        let is_there = stat.is_some_and(|stat| stat.kind == Kind::File);
+        let is_there = stat.is_some_and(|stat| stat.kind == FileKind::File);
         let sides_there = self.sides_there(path, item, stat)?;
         if let Some(stat) = stat.filter(|_| is_there) {
             let (category, by_default) = (item.category, false);
-            let entry = Entry { path: path.clone(), absolute: live.clone(), stat, category, by_default, is_set: false };
+            let entry =
+                WalkEntry { path: path.clone(), absolute: live.clone(), stat, category, by_default, is_set: false };
             if is_same(item, &entry, sides_there.is_empty())? {
                 self.groups.add(path, item, Some(&stat));
                 return Ok(self.same(path, item, &stat, sides_there));
@@ -440,7 +441,7 @@ impl Planner<'_> {
 
     fn link(&mut self, path: &RelPath, item: &Item, stat: Option<Stat>, live: PathBuf) -> Result<bool> {
         let replaces = match stat {
-            Some(stat) if stat.kind == Kind::Symlink => {
+            Some(stat) if stat.kind == FileKind::Symlink => {
                 if link_target(&live) == Some(item.link_target()?) {
                     self.plan.report.unchanged += 1;
                     return Ok(false);
@@ -473,7 +474,7 @@ impl Planner<'_> {
 }
 
 /// Has the live file the content of the item, for sure?
-fn is_same(item: &Item, entry: &Entry, alone: bool) -> Result<bool> {
+fn is_same(item: &Item, entry: &WalkEntry, alone: bool) -> Result<bool> {
     if still_stands(item, entry) {
         return Ok(true);
     }

@@ -25,8 +25,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::stage::{Places, make_folder};
-use crate::capture::stat::{Kind, Stat};
+use super::stage::{StagingPlaces, make_folder};
+use crate::capture::stat::{FileKind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::durable;
@@ -43,7 +43,7 @@ const LONGEST_PATH: usize = 4096 - 16;
 
 /// What a workspace says about the restore that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum WorkspaceState {
     /// Nothing of the root was touched.
     Staging,
     /// Staged, for the next start.
@@ -84,23 +84,23 @@ pub fn unfinished(root: &Path) -> Option<Unfinished> {
 pub struct Workspace {
     root: PathBuf,
     /// The workspace in the root itself.
-    folder: Folder,
+    folder: PrivateFolder,
     /// Folders of the root that lie on other file systems, the innermost first, each with a workspace of its own.
-    areas: Vec<(RelPath, Folder)>,
+    areas: Vec<(RelPath, PrivateFolder)>,
     /// Held until this is dropped.
     lock: File,
 }
 
 /// A folder that only our user may look into.
-struct Folder {
+struct PrivateFolder {
     path: PathBuf,
     /// What the path leads through, where it must not depend on a name.
     handle: Option<File>,
 }
 
-impl Folder {
+impl PrivateFolder {
     /// `Err`: somebody else's, by the number of their user.
-    fn open(root: &Path, place: &Path) -> Result<std::result::Result<Folder, u32>> {
+    fn open(root: &Path, place: &Path) -> Result<std::result::Result<PrivateFolder, u32>> {
         #[cfg(unix)]
         {
             use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -123,20 +123,20 @@ impl Folder {
             let around = fs::metadata(place.parent().unwrap_or(root)).at("looking at", root)?;
             let is_shared = us.is_root() && (around.uid() != 0 || around.mode() & 0o022 != 0);
             let folder = match is_shared && through.exists() {
-                true => Folder { path: through, handle: Some(handle) },
-                false => Folder { path: place.to_path_buf(), handle: None },
+                true => PrivateFolder { path: through, handle: Some(handle) },
+                false => PrivateFolder { path: place.to_path_buf(), handle: None },
             };
             Ok(Ok(folder))
         }
         #[cfg(not(unix))]
         {
             let _ = root;
-            Ok(Ok(Folder { path: place.to_path_buf(), handle: None }))
+            Ok(Ok(PrivateFolder { path: place.to_path_buf(), handle: None }))
         }
     }
 
     /// Makes it, or takes one of ours that is there.
-    fn make(root: &Path, place: &Path) -> Result<Folder> {
+    fn make(root: &Path, place: &Path) -> Result<PrivateFolder> {
         let mut builder = fs::DirBuilder::new();
         // What is replaced may be secret: nobody else looks into it, from its first moment.
         #[cfg(unix)]
@@ -146,7 +146,7 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_other_things(place)?,
             Err(error) => return Err(Error::io("making the folder", place, error)),
         }
-        Folder::open(root, place)?.map_err(|uid| foreign(place, uid))
+        PrivateFolder::open(root, place)?.map_err(|uid| foreign(place, uid))
     }
 }
 
@@ -163,7 +163,7 @@ impl Foreign {
             Ok(metadata) if metadata.is_dir() => {}
             _ => return Ok(None),
         }
-        match Folder::open(root, &place) {
+        match PrivateFolder::open(root, &place) {
             Ok(Err(uid)) => Ok(Some(Foreign { place, uid })),
             Ok(Ok(_)) => Ok(None),
             // It was removed at this moment.
@@ -194,11 +194,11 @@ impl Workspace {
         }
         if let Some(earlier) = Workspace::find(root)? {
             match earlier.state() {
-                State::Pending | State::Staging | State::Done => drop(earlier.discard()),
-                State::Journaled | State::Undoing | State::Kept => return Err(busy()),
+                WorkspaceState::Pending | WorkspaceState::Staging | WorkspaceState::Done => drop(earlier.discard()),
+                WorkspaceState::Journaled | WorkspaceState::Undoing | WorkspaceState::Kept => return Err(busy()),
             }
         }
-        Folder::make(root, &root.join(WORKSPACE))?;
+        PrivateFolder::make(root, &root.join(WORKSPACE))?;
         let mut workspace = Workspace::lock(root)?.ok_or_else(busy)?;
         // What could not be removed after an earlier restore says nothing about this one.
         for mark in ["done", "kept", "journal", "undo"] {
@@ -226,7 +226,7 @@ impl Workspace {
             // Before the folders: who finds them knows where they are.
             durable::write_private(&self.file("areas"), &text)?;
             for path in new {
-                let folder = Folder::make(&self.root, &path.under(&self.root).join(WORKSPACE))?;
+                let folder = PrivateFolder::make(&self.root, &path.under(&self.root).join(WORKSPACE))?;
                 self.areas.push((path, folder));
             }
             self.areas.sort_by(|(a, _), (b, _)| b.cmp(a));
@@ -269,7 +269,7 @@ impl Workspace {
 
     fn lock(root: &Path) -> Result<Option<Workspace>> {
         let place = root.join(WORKSPACE);
-        let folder = match Folder::open(root, &place) {
+        let folder = match PrivateFolder::open(root, &place) {
             Ok(folder) => folder.map_err(|uid| foreign(&place, uid))?,
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -301,7 +301,7 @@ impl Workspace {
                 })?;
             for path in paths {
                 let place = path.under(root).join(WORKSPACE);
-                match Folder::open(root, &place) {
+                match PrivateFolder::open(root, &place) {
                     Ok(folder) => workspace.areas.push((path, folder.map_err(|uid| foreign(&place, uid))?)),
                     // It was not made yet, or its disk is gone.
                     Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
@@ -312,18 +312,18 @@ impl Workspace {
         Ok(Some(workspace))
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> WorkspaceState {
         let has = |name| self.file(name).exists();
         if has("done") {
-            State::Done
+            WorkspaceState::Done
         } else if has("kept") {
-            State::Kept
+            WorkspaceState::Kept
         } else if has("journal") {
-            if has("undo") { State::Undoing } else { State::Journaled }
+            if has("undo") { WorkspaceState::Undoing } else { WorkspaceState::Journaled }
         } else if has("pending") {
-            State::Pending
+            WorkspaceState::Pending
         } else {
-            State::Staging
+            WorkspaceState::Staging
         }
     }
 
@@ -352,11 +352,11 @@ impl Workspace {
 
     /// Where what is displaced at `path` goes first.
     pub fn old_place(&self, path: &RelPath) -> PathBuf {
-        reachable(path, &self.folder_for(path).join(Tree::Old.folder(0)))
+        reachable(path, &self.folder_for(path).join(DisplacedTree::Old.folder(0)))
     }
 
     /// Where something that is displaced at `path` can go now: with what was displaced there before out of its way.
-    pub fn free_place(&self, path: &RelPath, of: Tree) -> Result<PathBuf> {
+    pub fn free_place(&self, path: &RelPath, of: DisplacedTree) -> Result<PathBuf> {
         let folder = self.folder_for(path);
         for number in 0..MOST_OLDS {
             let tree = folder.join(of.folder(number));
@@ -375,7 +375,7 @@ impl Workspace {
     }
 
     /// Everything that was displaced at `path`, the first one first.
-    pub fn displaced(&self, path: &RelPath, of: Tree) -> Result<Vec<PathBuf>> {
+    pub fn displaced(&self, path: &RelPath, of: DisplacedTree) -> Result<Vec<PathBuf>> {
         let folder = self.folder_for(path);
         let mut found = Vec::new();
         for number in 0..MOST_OLDS {
@@ -385,7 +385,7 @@ impl Workspace {
             }
             let place = reachable(path, &tree);
             // A folder is only the way to what lies in it.
-            if !is_behind_link(&tree, path) && look(&place)?.is_some_and(|stat| stat.kind != Kind::Dir) {
+            if !is_behind_link(&tree, path) && look(&place)?.is_some_and(|stat| stat.kind != FileKind::Dir) {
                 found.push(place);
             }
         }
@@ -394,7 +394,7 @@ impl Workspace {
 
     /// Does what was displaced at `path` lie there?
     pub fn keeps(&self, path: &RelPath) -> Result<bool> {
-        Ok(!self.displaced(path, Tree::Old)?.is_empty())
+        Ok(!self.displaced(path, DisplacedTree::Old)?.is_empty())
     }
 
     /// The workspace on the file system that `path` lies on.
@@ -459,7 +459,7 @@ impl Workspace {
 /// A file or link of that name is none of ours.
 fn refuse_other_things(place: &Path) -> Result<()> {
     match look(place)? {
-        Some(stat) if stat.kind != Kind::Dir => Err(Error::Restore {
+        Some(stat) if stat.kind != FileKind::Dir => Err(Error::Restore {
             message: format!(
                 "{} is in the way: Lifeboat makes a folder of that name for each restore. Move it out of the root, then restore \
                  again.",
@@ -483,17 +483,17 @@ fn empty(folder: &Path, but: &[&str]) -> Result<()> {
 
 /// Where what is displaced lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tree {
+pub enum DisplacedTree {
     /// By the restore.
     Old,
     /// By undoing it.
     Undone,
 }
 
-impl Tree {
+impl DisplacedTree {
     /// The folder of what was displaced, and of what was displaced at the same places later.
     fn folder(self, number: usize) -> String {
-        let name = if self == Tree::Old { "old" } else { "undone" };
+        let name = if self == DisplacedTree::Old { "old" } else { "undone" };
         if number == 0 { name.into() } else { format!("{name}-{number}") }
     }
 }
@@ -531,7 +531,7 @@ impl Drop for Workspace {
     }
 }
 
-impl Places for Workspace {
+impl StagingPlaces for Workspace {
     fn place(&self, path: &RelPath) -> PathBuf {
         self.new_place(path)
     }

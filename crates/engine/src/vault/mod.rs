@@ -56,7 +56,7 @@ use description::Description;
 use elsewhere::Elsewhere;
 use name::BackupName;
 use pack::PackId;
-use reader::Reader;
+use reader::ChunkReader;
 use snapshot::Snapshot;
 
 /// An opened vault. Cheap to clone.
@@ -353,9 +353,9 @@ impl Vault {
         (!self.inner.untouched).then(|| Catalog::open_read_only(self.dir())).flatten()
     }
 
-    pub fn reader(&self) -> Result<Reader> {
+    pub fn reader(&self) -> Result<ChunkReader> {
         let catalog = Arc::new(Mutex::new(self.catalog_for_reading()?));
-        Ok(Reader::new(self.clone(), catalog).looking_elsewhere(self.elsewhere.clone()))
+        Ok(ChunkReader::new(self.clone(), catalog).looking_elsewhere(self.elsewhere.clone()))
     }
 
     /// The backups that can be opened, newest first. What cannot is for a verification to tell.
