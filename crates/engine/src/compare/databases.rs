@@ -5,23 +5,20 @@
 
 use std::path::Path;
 
+use super::Ticker;
 use super::image::{Image, private_folder};
-use super::{Ticker, tables};
+use super::tables::{self, Tables};
 use crate::capture::databases::LOGS;
 use crate::capture::sqlite::{self, BLOCK, CaptureOutcome};
 use crate::capture::stat::open_file;
 use crate::capture::walk::WalkEntry;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
-use crate::report::TableDiff;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list;
 use crate::vault::reader::ChunkReader;
 use crate::{Error, Result, space};
-
-/// The tables that differ, and what could not be compared.
-pub type Tables = (Vec<TableDiff>, Option<String>);
 
 /// What a live database is now.
 pub enum Live {

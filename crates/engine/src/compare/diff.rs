@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 use std::time::Instant;
 
 use super::databases::DatabaseComparer;
+use super::differences::{Differences, change};
 use super::merge::{Cursor, blame, skip_shared};
-use super::{Ticker, differing, live, same_content};
-use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
+use super::{Ticker, live, same_content};
+use crate::report::{BackupRef, DiffReport};
 use crate::vault::Vault;
-use crate::vault::item::Item;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Result};
 
@@ -37,16 +37,6 @@ pub fn diff(
         warnings: found.warnings,
         duration_ms: started.elapsed().as_millis() as u64,
     })
-}
-
-/// What a comparison found, in path order.
-#[derive(Default)]
-pub struct Differences {
-    pub added: Vec<ItemInfo>,
-    pub removed: Vec<ItemInfo>,
-    pub changed: Vec<Change>,
-    pub unchanged: u64,
-    pub warnings: Vec<Warning>,
 }
 
 fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Differences> {
@@ -84,22 +74,4 @@ fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control
     // What was passed over unread is unchanged, and nobody counted it.
     found.unchanged = after.items.saturating_sub((found.added.len() + found.changed.len()) as u64);
     Ok(found)
-}
-
-/// `None` where nothing differs.
-pub fn change(old: &Item, new: &Item, same_content: bool) -> Option<Change> {
-    let besides = differing(old, new);
-    if same_content && besides.is_empty() {
-        return None;
-    }
-    Some(Change {
-        path: new.display_path().to_owned(),
-        category: new.category,
-        before: old.info(),
-        after: new.info(),
-        metadata_only: same_content,
-        besides,
-        tables: Vec::new(),
-        note: None,
-    })
 }

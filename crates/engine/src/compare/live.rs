@@ -5,9 +5,10 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::databases::{DatabaseComparer, Live, Tables};
-use super::diff::{Differences, change};
+use super::databases::{DatabaseComparer, Live};
+use super::differences::{Differences, change};
 use super::merge::Cursor;
+use super::tables::Tables;
 use super::{Ticker, same_content};
 use crate::backup::{MetLinks, still_stands};
 use crate::capture::attributes;

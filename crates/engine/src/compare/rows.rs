@@ -7,7 +7,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, Rows};
 
 use super::Ticker;
-use super::tables::{TableResult, TableTrouble};
+use super::trouble::{TableResult, TableTrouble};
 
 /// Rows between two looks at the clock.
 const STRETCH: u64 = 4096;

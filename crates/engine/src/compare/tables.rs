@@ -7,19 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode};
 
 use super::Ticker;
-use super::databases::Tables;
 use super::image::Image;
 use super::rows::{self, RowCounts, Shape};
+use super::trouble::{LONGEST_VALUE, TableResult};
 use crate::report::TableDiff;
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
-/// Bytes of a value that is read. SQLite's own limit is 1 GB, and two rows are in memory at once.
-const LONGEST_VALUE: i32 = 64 << 20;
 const LONGEST_STATEMENT: i32 = 1 << 20;
 /// Steps of SQLite's machine between two looks at the control.
 const STEPS: i32 = 10_000;
@@ -30,44 +28,8 @@ const STEPS_AT_LEAST: u64 = 10_000_000;
 /// Notes that are told.
 const NOTES: usize = 3;
 
-/// Why a table cannot be compared.
-pub enum TableTrouble {
-    Sqlite(rusqlite::Error),
-    Damaged(&'static str),
-    Failed(Error),
-}
-
-impl From<rusqlite::Error> for TableTrouble {
-    fn from(error: rusqlite::Error) -> TableTrouble {
-        TableTrouble::Sqlite(error)
-    }
-}
-
-impl From<Error> for TableTrouble {
-    fn from(error: Error) -> TableTrouble {
-        TableTrouble::Failed(error)
-    }
-}
-
-impl TableTrouble {
-    /// For the reader; a cancellation is an error and no note.
-    fn note(self, control: &Control) -> Result<String> {
-        control.check()?;
-        match self {
-            TableTrouble::Failed(error) => Err(error),
-            TableTrouble::Damaged(reason) => Ok(reason.into()),
-            TableTrouble::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                Ok("it takes far more work than its size explains: it is damaged, or was made to".into())
-            }
-            TableTrouble::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
-                Ok(format!("it has a value of more than {} MB", LONGEST_VALUE >> 20))
-            }
-            TableTrouble::Sqlite(error) => Ok(format!("SQLite says: {error}")),
-        }
-    }
-}
-
-pub type TableResult<T> = std::result::Result<T, TableTrouble>;
+/// The tables that differ, and what could not be compared.
+pub type Tables = (Vec<TableDiff>, Option<String>);
 
 /// Compares two images. `path` is for the progress.
 pub fn compare(old: &mut Image, new: &mut Image, path: &str, ticker: &mut Ticker<'_>) -> Result<Tables> {

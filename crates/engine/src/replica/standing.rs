@@ -9,6 +9,9 @@ use crate::report::{BackupInfo, CloudFailure, CloudState, CloudStatus};
 use crate::vault::layout::{self, Object, Part};
 use crate::{Config, Result};
 
+/// For so long a target that has failed is left alone, in milliseconds, unless somebody asks for it.
+pub const REST: i64 = 5 * 60_000;
+
 /// What waits to be sent to one target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unsent {
@@ -179,7 +182,7 @@ pub fn due<'a>(config: &'a Config, vault: &Path, now: i64) -> Vec<&'a Target> {
     let is_due = |target: &Target| -> Result<bool> {
         let Some(standing) = ledger.standing(target.name(), &identity(target))? else { return Ok(true) };
         // A time that is far ahead was noted under another clock.
-        let may_be_asked = standing.not_before <= now || standing.not_before > now + 24 * 3_600_000 + super::sync::REST;
+        let may_be_asked = standing.not_before <= now || standing.not_before > now + 24 * 3_600_000 + REST;
         let is_open =
             standing.busy || standing.failure.is_some() || pending(vault, &ledger, target.name())?.objects > 0;
         let is_old = standing.success.is_none_or(|at| !(0..LOOKED_AFTER).contains(&(now - at)));

@@ -23,8 +23,6 @@ use crate::{Config, Control, Error, Result, marriage, zone};
 
 /// While another target is still at work, a target that is done looks for what is new as often as this.
 const LOOK: Duration = Duration::from_secs(1);
-/// For so long a target that has failed is left alone, in milliseconds, unless somebody asks for it.
-pub const REST: i64 = 5 * 60_000;
 
 pub struct SyncRun<'a> {
     pub vault: &'a Vault,
@@ -219,7 +217,7 @@ impl SyncRun<'_> {
                 let _ = ledger.succeeded(name, now);
                 // What cannot be sent, because it is damaged here, is not tried each minute.
                 if standing::pending(self.vault.dir(), &ledger, name).is_ok_and(|pending| pending.objects > 0) {
-                    let _ = ledger.rest(name, now + REST);
+                    let _ = ledger.rest(name, now + standing::REST);
                 }
                 return None;
             }
@@ -235,7 +233,7 @@ impl SyncRun<'_> {
         let message = error.to_string();
         let message = message.strip_prefix(&format!("{name}: ")).map(str::to_owned).unwrap_or(message);
         let failure = TargetFailure { at: now, code: error.code().into(), message };
-        let _ = ledger.failed(name, &failure, now + REST.max(after));
+        let _ = ledger.failed(name, &failure, now + standing::REST.max(after));
         drop(ledger);
         self.tell_failure(target, shared, &failure.code, &failure.message);
         Some((failure.code, failure.message))

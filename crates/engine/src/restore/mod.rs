@@ -28,6 +28,7 @@ mod check;
 mod consumer;
 mod displaced;
 mod doubts;
+mod ending;
 pub mod holders;
 mod holding;
 mod in_place;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::afterwards::Asking;
+use super::ending::{elapsed, left_behind};
 use super::holders::{Holders, holders};
-use super::in_place::{elapsed, left_behind};
 use super::journal::RestoreJournal;
 use super::plan::take_back;
 use super::swap::Swap;

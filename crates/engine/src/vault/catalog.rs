@@ -5,20 +5,19 @@
 //! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
 //! that it does not know are read. Readers open it read-only and never wait.
 
+mod reconcile;
+
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::database::LocalDatabase;
-use super::pack::{PackCipher, PackEntry, PackId};
-use super::snapshot::Snapshot;
-use super::{Vault, lock, lost, needs};
+use super::pack::{PackEntry, PackId};
+use super::{lost, needs};
 use crate::capture::databases::WITH_SIDES;
 use crate::chunk::ChunkId;
-use crate::error::IoContext;
 use crate::report::BackupInfo;
 use crate::{Error, Result};
 
@@ -155,98 +154,6 @@ impl Catalog {
     /// Is what is noted in it there for the next operation, too?
     pub fn is_kept(&self) -> bool {
         self.access == CatalogAccess::Write
-    }
-
-    /// Looks at the folder again: what a reader needs may have been written anew by a pruning beside it.
-    pub fn renew(&mut self, vault: &Vault) -> Result<()> {
-        match self.access {
-            // Nobody prunes beside whoever holds the lock.
-            CatalogAccess::Write => {}
-            CatalogAccess::Read => *self = vault.catalog_compared()?,
-            CatalogAccess::Temporary => drop(self.reconcile_packs(vault)?),
-        }
-        Ok(())
-    }
-
-    /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
-    pub fn reconcile(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        if self.is_in_line(vault) {
-            return Ok(Vec::new());
-        }
-        let mut damaged = self.reconcile_packs(vault)?;
-        damaged.extend(self.reconcile_backups(vault)?);
-        // What is damaged is told each time.
-        if let Some(tenure) = lock::tenure(vault.dir()).filter(|_| damaged.is_empty()) {
-            self.db.run("INSERT OR REPLACE INTO meta VALUES ('tenure', ?1)", params![tenure])?;
-        }
-        Ok(damaged)
-    }
-
-    /// Was it compared with the folder since this process holds the lock? A restore would else look at every pack ten times.
-    pub fn is_in_line(&self, vault: &Vault) -> bool {
-        let compared = self.db.get::<i64>("SELECT value FROM meta WHERE key = 'tenure'", params![]).ok().flatten();
-        compared.is_some() && compared == lock::tenure(vault.dir())
-    }
-
-    /// As [`Catalog::reconcile`], for the packs alone.
-    pub fn reconcile_packs(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        loop {
-            if let Some(damaged) = self.try_reconcile_packs(vault)? {
-                return Ok(damaged);
-            }
-        }
-    }
-
-    /// `None`: a pack was pruned at this moment, beside a reader; what is needed of it is in one that was not listed yet.
-    fn try_reconcile_packs(&mut self, vault: &Vault) -> Result<Option<Vec<Error>>> {
-        let mut damaged = Vec::new();
-        let mut known = self.packs()?;
-        for (id, size) in vault.list_packs()? {
-            if known.remove(&id) == Some(size) {
-                continue;
-            }
-            let path = id.path(vault.dir());
-            let file = match File::open(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                other => other.at("reading", &path),
-            };
-            let cipher = PackCipher::new(vault.keys(), id);
-            match file.and_then(|file| cipher.read_index(&file)) {
-                Ok(entries) => self.add_pack(id, size, &entries)?,
-                Err(error) => {
-                    self.forget_pack(id)?;
-                    // Whoever reads it knows only what failed, and not on what.
-                    damaged.push(match error {
-                        Error::Io { action, source, .. } => Error::Io { action, path, source },
-                        other => other,
-                    });
-                }
-            }
-        }
-        for id in known.into_keys() {
-            self.forget_pack(id)?;
-        }
-        Ok(Some(damaged))
-    }
-
-    fn reconcile_backups(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        let mut damaged = Vec::new();
-        let mut known: HashSet<String> = self.names()?.into_iter().collect();
-        for name in vault.list_snapshots()? {
-            if known.remove(name.as_str()) {
-                continue;
-            }
-            match Snapshot::read(vault, &name) {
-                Ok(snapshot) => self.add_backup(&snapshot.info())?,
-                Err(error) => damaged.push(error),
-            }
-        }
-        for name in known {
-            // In this order: a kill in between leaves it known.
-            self.note_lost(&name)?;
-            self.remove_backup(&name)?;
-        }
-        Ok(damaged)
     }
 
     fn packs(&self) -> Result<HashMap<PackId, u64>> {

@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 
-use super::{Planner, ReplacedDatabase, Swapped, beside, stat};
+use super::planner::{Planner, stat};
+use super::{ReplacedDatabase, Swapped, beside};
 use crate::capture::databases::{SHM, SIDES, database_of, has_log, is_named_as_one, is_of_sqlite};
 use crate::capture::sqlite::{HEADER, is_database};
 use crate::capture::stat::{FileKind, Stat};

@@ -1,6 +1,7 @@
 //! What has to go: whatever is in the way of what comes back, or is no longer wanted, with all that belongs to it.
 
-use super::{Planner, link_target, stat};
+use super::link_target;
+use super::planner::{Planner, stat};
 use crate::capture::stat::{FileKind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;

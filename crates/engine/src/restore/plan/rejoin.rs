@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Planner, is_same, stat};
+use super::planner::{Planner, is_same, stat};
 use crate::capture::stat::{FileKind, Stat};
 use crate::capture::walk::WalkEntry;
 use crate::compare::Fingerprint;

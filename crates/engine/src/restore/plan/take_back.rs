@@ -8,8 +8,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::planner::{Planner, stat};
 use super::rejoin::{NewLink, Torn};
-use super::{ChangePlan, Here, Planner, link_target, stat};
+use super::{ChangePlan, Here, link_target};
 use crate::capture::stat::{FileKind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
