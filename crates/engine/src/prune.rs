@@ -168,6 +168,56 @@ fn distrust(vault: &Vault, infos: &mut [BackupInfo], now: i64) -> Result<()> {
     Ok(())
 }
 
+/// Removes one backup. False: it stays, and its verdict says why.
+fn remove_one(vault: &Vault, catalog: &mut Catalog, verdict: &mut PruneVerdict, control: &Control) -> Result<bool> {
+    control.check()?;
+    control.hold()?;
+    // Pinned meanwhile: that takes no lock.
+    if vault.is_pinned(&verdict.backup) {
+        (verdict.keep, verdict.why) = (true, "pinned".into());
+        return Ok(false);
+    }
+    // First the catalog: a record that it has and the folder has not is lost, and looked for at the targets. It is a cache:
+    // what it does not learn now, it finds out by itself.
+    let _ = catalog.remove_backup(&verdict.backup);
+    if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
+        if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
+            let _ = catalog.add_backup(&snapshot.info());
+        }
+        (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
+        return Ok(false);
+    }
+    shelf::remove(vault, &verdict.backup)?;
+    vault.forget_acceptance(&verdict.backup)?;
+    Ok(true)
+}
+
+/// What people should know of a sweep.
+fn told(swept: &Swept) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if swept.cramped > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "The disk has no room to write anew what is needed of {} packs that are mostly unused. Free some space: \
+                 the next pruning goes on with it.",
+                swept.cramped
+            ),
+        });
+    }
+    if swept.hurried > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "Room was needed, so {} went at once that nothing needs any more, and not after a day. If the vault was being \
+                 copied at this moment, the copy may miss some of what it needs: make it again.",
+                if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
+            ),
+        });
+    }
+    warnings
+}
+
 /// Removes the backups that their verdict does not keep.
 pub(crate) fn remove(
     vault: &Vault,
@@ -181,26 +231,8 @@ pub(crate) fn remove(
     let (mut catalog, unreadable) = catalog(vault)?;
     let mut removed = 0;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
-        if !dry_run {
-            control.check()?;
-            control.hold()?;
-            // Pinned meanwhile: that takes no lock.
-            if vault.is_pinned(&verdict.backup) {
-                (verdict.keep, verdict.why) = (true, "pinned".into());
-                continue;
-            }
-            // First the catalog: a record that it has and the folder has not is lost, and looked for at the targets. It is a cache:
-            // what it does not learn now, it finds out by itself.
-            let _ = catalog.remove_backup(&verdict.backup);
-            if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
-                if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
-                    let _ = catalog.add_backup(&snapshot.info());
-                }
-                (verdict.keep, verdict.why) = (true, "being read at this moment; the next time it goes".into());
-                continue;
-            }
-            shelf::remove(vault, &verdict.backup)?;
-            vault.forget_acceptance(&verdict.backup)?;
+        if !dry_run && !remove_one(vault, &mut catalog, verdict, control)? {
+            continue;
         }
         removed += 1;
     }
@@ -226,26 +258,7 @@ pub(crate) fn remove(
         (true, true) => sweep.plan(&catalog)?,
         (true, false) => sweep.run(catalog)?,
     };
-    if swept.cramped > 0 {
-        warnings.push(Warning {
-            path: "packs".into(),
-            message: format!(
-                "The disk has no room to write anew what is needed of {} packs that are mostly unused. Free some space: \
-                 the next pruning goes on with it.",
-                swept.cramped
-            ),
-        });
-    }
-    if swept.hurried > 0 {
-        warnings.push(Warning {
-            path: "packs".into(),
-            message: format!(
-                "Room was needed, so {} went at once that nothing needs any more, and not after a day. If the vault was being \
-                 copied at this moment, the copy may miss some of what it needs: make it again.",
-                if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
-            ),
-        });
-    }
+    warnings.extend(told(&swept));
     Ok(PruneReport {
         dry_run,
         backups: verdicts,

@@ -75,6 +75,43 @@ pub struct Verified {
 /// So many lost chunks are named: the packs that have them hold many more.
 const LOST: usize = 100_000;
 
+/// Brings the catalog in line with the packs. What is wrong with one of them is a finding.
+fn know_packs(vault: &Vault, catalog: &Mutex<Catalog>, findings: &mut Findings) -> Result<()> {
+    for error in lock(catalog).reconcile_packs(vault)? {
+        match error {
+            Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
+            Error::Format { message } => findings.add("packs", message),
+            // What cannot be opened cannot be restored either.
+            Error::Io { ref path, ref source, .. } if pack_at(vault, path).is_some() => {
+                findings.add(&pack_at(vault, path).unwrap_or_default(), unreadable(source));
+            }
+            other => return Err(other),
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the item lists of backups: how many bytes were read.
+fn read_lists(
+    vault: &Vault,
+    scope: &Scope<'_>,
+    backups: &[BackupName],
+    check: &mut ListCheck,
+    findings: &mut Findings,
+    control: &Control,
+) -> Result<u64> {
+    let mut bytes = 0;
+    for name in backups {
+        control.check()?;
+        match check.backup(vault, name, findings) {
+            // It was pruned meanwhile.
+            Err(Error::NotFound { .. }) if !matches!(scope, Scope::Backup(_)) => {}
+            other => bytes += other?,
+        }
+    }
+    Ok(bytes)
+}
+
 /// Verifies one backup, a part of the vault, or all of it.
 pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control: &Control) -> Result<Verified> {
     let started = Instant::now();
@@ -88,17 +125,7 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
     let mut check = ListCheck::new(ChunkReader::new(vault.clone(), catalog.clone()), catalog.clone());
     let mut read = PacksRead::default();
     let all = loop {
-        for error in lock(&catalog).reconcile_packs(vault)? {
-            match error {
-                Error::Corrupt { object, detail, .. } => findings.add(&object, detail),
-                Error::Format { message } => findings.add("packs", message),
-                // What cannot be opened cannot be restored either.
-                Error::Io { ref path, ref source, .. } if pack_at(vault, path).is_some() => {
-                    findings.add(&pack_at(vault, path).unwrap_or_default(), unreadable(source));
-                }
-                other => return Err(other),
-            }
-        }
+        know_packs(vault, &catalog, &mut findings)?;
         let all = lock(&catalog).all_packs()?;
         let chosen = match scope {
             Scope::All => None,
@@ -116,15 +143,7 @@ pub fn run(vault: &Vault, scope: &Scope<'_>, deep: bool, threads: usize, control
         findings.add(&pack.object(), message.clone());
     }
     check.damaged = read.damaged_chunks;
-    let mut bytes = read.bytes;
-    for name in &backups {
-        control.check()?;
-        match check.backup(vault, name, &mut findings) {
-            // It was pruned meanwhile.
-            Err(Error::NotFound { .. }) if !matches!(scope, Scope::Backup(_)) => {}
-            other => bytes += other?,
-        }
-    }
+    let bytes = read.bytes + read_lists(vault, scope, &backups, &mut check, &mut findings, control)?;
     if !matches!(scope, Scope::Backup(_)) {
         keyring::damaged(&vault.dir().join(layout::KEYS))?.iter().for_each(|(object, how)| findings.add(object, how));
         for name in lost::records(vault)? {

@@ -58,7 +58,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::capture::stat::open_file;
-use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
+use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions, Warning};
 use crate::vault::Vault;
 use crate::vault::last_restore::LastRestore;
 use crate::vault::list::ListReader;
@@ -69,7 +69,7 @@ pub use displaced::{store_waiting, waits as displaced_waits};
 use in_place::{InPlace, WaitingRestore};
 pub use in_place::{Restored, discard_pending};
 pub use recovery::recover;
-use source::{ListAccess, not_found, sources};
+use source::{ListAccess, SelectedBackup, not_found, sources};
 use stage::{Stage, StagingOrder};
 use target::TargetFolder;
 use unset::Unset;
@@ -162,25 +162,20 @@ pub fn pending_since(config: &Config) -> Result<Option<i64>> {
     Ok(Some(since.map_or(i64::MAX, |since| since.as_millis() as i64)))
 }
 
-/// Restores into another folder, which must not exist or be empty.
-pub fn into(
+/// What a restore into another folder makes there. What is lost of it goes to `lost`, where a salvage asks for that.
+fn foresee(
     vault: &Vault,
-    target: &Path,
-    backup: &BackupRef,
+    sources: &mut [SelectedBackup],
     options: &RestoreOptions,
-    threads: usize,
-    control: &Control,
-) -> Result<RestoreResult> {
-    let started = Instant::now();
-    let mut sources = sources(vault, backup, options)?;
+    lost: &mut Vec<Warning>,
+    warnings: &mut Vec<Warning>,
+) -> Result<RestorePlan> {
     let mut plan = RestorePlan::default();
-    let mut lost = Vec::new();
-    let mut warnings = doubts::of(vault, backup, &sources)?;
     let mut taken = std::collections::HashSet::new();
-    for source in &mut sources {
+    for source in sources {
         source.leave_out(&taken);
         let allows = |_: &_, _: &[u8]| options.allow_outside_links;
-        let lost = options.salvage.then_some(&mut lost);
+        let lost = options.salvage.then_some(&mut *lost);
         ListAccess { vault, allows: &allows, lost }
             .run(source, |path, item| {
                 let sides = item.sides.iter().map(|side| side.size);
@@ -195,6 +190,23 @@ pub fn into(
         warnings.extend(source.wanted.remarks());
     }
     plan.create.sort();
+    Ok(plan)
+}
+
+/// Restores into another folder, which must not exist or be empty.
+pub fn into(
+    vault: &Vault,
+    target: &Path,
+    backup: &BackupRef,
+    options: &RestoreOptions,
+    threads: usize,
+    control: &Control,
+) -> Result<RestoreResult> {
+    let started = Instant::now();
+    let mut sources = sources(vault, backup, options)?;
+    let mut lost = Vec::new();
+    let mut warnings = doubts::of(vault, backup, &sources)?;
+    let plan = foresee(vault, &mut sources, options, &mut lost, &mut warnings)?;
     let target = TargetFolder::check(target)?;
     target.check_space(&plan)?;
     let mut restored = Vec::new();
