@@ -65,6 +65,9 @@ export declare class NativeEngine {
 /** Checks a configuration, given as the bytes of JSON text; relative paths in it start from `base`. Returns an outcome. */
 export declare function checkConfig(config: Uint8Array, base: string): string
 
+/** Checks an operation, given as JSON text. Returns an outcome. */
+export declare function checkOperation(operation: string): string
+
 /** What the environment of the app says at the moment of a call. */
 export interface NativeEnvironment {
   /** BACKUP_PASSPHRASE. */

@@ -837,4 +837,5 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.NativeEngine = nativeBinding.NativeEngine
 module.exports.checkConfig = nativeBinding.checkConfig
+module.exports.checkOperation = nativeBinding.checkOperation
 module.exports.panicOnPurpose = nativeBinding.panicOnPurpose

@@ -55,7 +55,7 @@ function wanted(vault) {
     if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
     const name = path.slice(vault.length + 1)
-    if (/^(packs|snapshots|keys)\/|^(vault\.json|RECOVER\.md|recover\.mjs)$/.test(name)) {
+    if (/^(packs|snapshots|keys)\/|^(vault\.json|RECOVER\.md|recover\.mjs|format\.md)$/.test(name)) {
       found.push({ name, path, size: statSync(path).size })
     }
   }

@@ -166,7 +166,9 @@ class RunningBot {
 
   /** As a customer or the owner, over HTTP. */
   async ask(method, path, body) {
-    const response = await fetch(this.url + path, { method, ...(body && { body: JSON.stringify(body) }) })
+    // A connection of its own: while a shell is waited for, the bot would end one that is kept.
+    const headers = { connection: 'close' }
+    const response = await fetch(this.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
     const isJson = response.headers.get('content-type') === 'application/json'
     const answer = isJson ? await response.json() : Buffer.from(await response.arrayBuffer())
     assert.equal(response.status, 200, JSON.stringify(answer))

@@ -10,6 +10,13 @@ const TYPES = ['MANUAL', 'API', 'HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'SAFETY'
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** No promise and no Map, of which nothing would be left. Objects of other realms have a prototype of their own. */
+function isPlain(value) {
+  if (!isObject(value)) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** Who watches an operation. By shape and not by class: in jest and in a worker's vm, classes of the same name are others. */
 const WATCHERS = {
   signal: {
@@ -38,6 +45,12 @@ function shown(value) {
 function call(name, args) {
   const { parameters } = OPERATIONS[name]
   const own = parameters.indexOf('options')
+  parameters.forEach((parameter, at) => {
+    const isBag = parameter === 'options' || parameter === 'filter'
+    if (isBag && args[at] !== undefined && !isPlain(args[at])) {
+      refuse(`\`${parameter}\` must be an object, not ${shown(args[at])}.`)
+    }
+  })
   const [options, watchers] = apart(args[own < 0 ? parameters.length : own])
   const [stranger] = own < 0 && isObject(options) ? Object.keys(options) : []
   if (stranger) refuse(`There is no \`${stranger}\` in \`options\` of ${name}. It takes \`signal\`, \`onProgress\`.`)
@@ -59,23 +72,22 @@ function apart(options) {
 
 function request(op, values) {
   try {
-    JSON.stringify(values, refuseUnwritable)
+    return { op, with: JSON.parse(JSON.stringify(values, writable)) }
   } catch (error) {
     if (error instanceof BackupError) throw error
-    refuse(`The arguments of ${op} cannot be written as JSON: ${error.message}.`)
+    return refuse(`The arguments of ${op} cannot be written as JSON: ${error.message}.`)
   }
-  return { op, with: values }
 }
 
-/** For `JSON.stringify`: what it would leave out, or make a null of. */
-function refuseUnwritable(name, written) {
+/** For `JSON.stringify`: refuses what it would leave out, or make a null of. Of a Date it takes the milliseconds. */
+function writable(name, written) {
   const value = this[name]
   if (typeof value === 'function' || typeof value === 'symbol') refuse(`\`${name}\` must not be ${shown(value)}.`)
   const isTime = Object.prototype.toString.call(value) === '[object Date]'
   if (typeof value === 'number' ? !Number.isFinite(value) : isTime && written === null) {
     refuse(`\`${name}\` must be a Date or a number that is one, not ${value}.`)
   }
-  return written
+  return isTime ? value.getTime() : written
 }
 
 function configText(config) {
@@ -93,9 +105,20 @@ function count(name, value) {
   return refuse(`${name} must be a whole number of 0 or more, not ${shown(value)}.`)
 }
 
+/** The options of a scheduler's `stop`. */
+function stop(options) {
+  if (!isPlain(options)) refuse(`\`options\` must be an object, not ${shown(options)}.`)
+  const [stranger] = Object.keys(options).filter((name) => name !== 'cancel')
+  if (stranger) refuse(`There is no \`${stranger}\` in \`options\` of stop. It takes \`cancel\`.`)
+  const { cancel = false } = options
+  return typeof cancel === 'boolean'
+    ? { cancel }
+    : refuse(`\`options.cancel\` must be true or false, not ${shown(cancel)}.`)
+}
+
 /** A type of backup, before anything is told that it could not be made. */
 function type(value) {
   return TYPES.includes(value) ? value : refuse(`\`type\` must be one of ${TYPES.join(', ')}, not ${shown(value)}.`)
 }
 
-module.exports = { OPERATIONS, call, configText, count, refuse, request, type }
+module.exports = { OPERATIONS, call, configText, count, refuse, request, stop, type }

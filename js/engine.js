@@ -4,12 +4,12 @@
 'use strict'
 
 const { basename } = require('node:path')
-const { OPERATIONS, call, count, refuse, request, type } = require('./call.js')
+const { OPERATIONS, call, count, refuse, request, stop, type } = require('./call.js')
 const { Courier } = require('./courier.js')
 const { BackupError, shown } = require('./error.js')
 const { Listeners } = require('./listeners.js')
 const { Losses } = require('./losses.js')
-const { CLOCK, ask, environment, open, outcome, zone } = require('./native-engine.js')
+const { CLOCK, ask, check, environment, open, outcome, zone } = require('./native-engine.js')
 const { ping } = require('./ping.js')
 const { Presence } = require('./presence.js')
 const { restarter } = require('./restart.js')
@@ -107,6 +107,8 @@ class BackupEngine {
 
   async createBackup(...args) {
     const { request, watchers } = call('createBackup', args)
+    // What is mistyped is told to whoever typed it, and to no watchman.
+    check(request)
     return this.#backup(request, watchers)
   }
 
@@ -205,13 +207,13 @@ class BackupEngine {
     if (!isHeard && paths.length > 0) this.#courier.tell('restore:reload', { paths })
   }
 
-  async applyPendingRestore() {
+  async applyPendingRestore(...args) {
     // One that it could not open would keep the app from starting.
     this.#presence.say({ applies: this.#native.canOpen(environment()) })
     // The first line of a host: a worker is started only where there is something to do.
     if (!this.#native.hasPendingRestore()) return null
-    const { request } = call('applyPendingRestore', [])
-    return this.#run(request).catch((error) => this.#finished(request, error))
+    const { request, watchers } = call('applyPendingRestore', args)
+    return this.#run(request, watchers).catch((error) => this.#finished(request, error))
   }
 
   /** A worker that died in the middle has left a journal: what it had begun is finished or undone now, not some day. */
@@ -242,6 +244,8 @@ class BackupEngine {
     const { passphrase, keyFile } = environment()
     // Who has shown the key once need not start a worker to be told what the catalog says.
     const isTrusted = this.#shown && this.#shown.passphrase === passphrase && this.#shown.keyFile === keyFile
+    refuseAborted(watchers)
+    check(request)
     if (isTrusted && !this.#isCutOff()) {
       const known = await ask(this.#native, { op: 'backups', ...request.with })
       if (known) return known
@@ -267,23 +271,30 @@ class BackupEngine {
   }
 
   async pause(...args) {
-    const { request } = call('pause', args)
-    await this.#run(request)
-    this.#pausedUntil = new Date(request.with.until).getTime()
+    const { request, watchers } = call('pause', args)
+    await this.#run(request, watchers)
+    // Of a form that only the engine reads it hears at its next look.
+    this.#pausedUntil = new Date(request.with.until).getTime() || 0
   }
 
-  async resume() {
-    await this.#run(call('resume', []).request)
+  async resume(...args) {
+    const { request, watchers } = call('resume', args)
+    await this.#run(request, watchers)
     this.#pausedUntil = 0
   }
 
   async history(...args) {
-    return this.#ask({ op: 'history', ...call('history', args).request.with })
+    const { request, watchers } = call('history', args)
+    refuseAborted(watchers)
+    check(request)
+    return this.#ask({ op: 'history', ...request.with })
   }
 
-  async status() {
+  async status(...args) {
+    const { request, watchers } = call('status', args)
+    refuseAborted(watchers)
     const lookUp = () => this.#ask({ op: 'status', now: this.#now() })
-    const status = await (this.#isCutOff() ? this.#run(call('status', []).request) : lookUp())
+    const status = await (this.#isCutOff() ? this.#run(request, watchers) : lookUp())
     this.#pausedUntil = status.schedule.paused ?? 0
     const problems = [...status.problems, ...this.#losses.problems()]
     const [next] = this.#timers.next(1)
@@ -339,7 +350,7 @@ class BackupEngine {
 
   /** `kept`: an array that gets whether all that is to be told of it is kept. */
   async #run(request, { signal, onProgress, onAsk, kept } = {}) {
-    if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
+    refuseAborted({ signal })
     this.#presence.say()
     const id = ++lastId
     const cancel = () => this.#native.cancel(id)
@@ -412,6 +423,10 @@ class BackupEngine {
   }
 }
 
+function refuseAborted({ signal }) {
+  if (signal?.aborted) throw new BackupError('E_ABORTED', 'The operation was cancelled before it began.')
+}
+
 /** What somebody cancelled, or what met another operation, is none: whoever asked for it has the rejection. */
 function isBadNews({ code }) {
   return !['E_ABORTED', 'E_BUSY'].includes(code)
@@ -455,7 +470,7 @@ class BackupScheduler {
   }
 
   async stop(options = {}) {
-    await this.#timers().stop(options)
+    await this.#timers().stop(stop(options))
   }
 
   next(runs = 1) {

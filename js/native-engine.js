@@ -88,9 +88,14 @@ async function ask(engine, { op, ...values }) {
   return outcome(await engine.ask(JSON.stringify({ op, with: values })))
 }
 
+/** What is wrong with a request is E_CONFIG. */
+function check(request) {
+  outcome(native().checkOperation(JSON.stringify(request)))
+}
+
 /** Asked each time: a bot sets process.env.TZ when it runs, which only JavaScript sees. */
 function zone() {
   return Intl.DateTimeFormat().resolvedOptions().timeZone ?? ''
 }
 
-module.exports = { CLOCK, ask, environment, open, outcome, zone }
+module.exports = { CLOCK, ask, check, environment, open, outcome, zone }

@@ -111,6 +111,12 @@ pub fn check_config(config: &[u8], base: String) -> String {
     })
 }
 
+/// Checks an operation, given as JSON text. Returns an outcome.
+#[napi]
+pub fn check_operation(operation: String) -> String {
+    outcome::of(|| call(&operation).map(|_| "null".into()))
+}
+
 /// Panics, on the calling thread or on a supervising one, to prove in the tests that a panic is an outcome and not the
 /// end of the process. It touches nothing.
 #[napi(ts_return_type = "Promise<string>")]
@@ -255,8 +261,7 @@ impl NativeEngine {
         failure: String,
         now: f64,
     ) -> napi::Result<Object<'env>> {
-        let parsed =
-            parse::<AnyOperation>(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
+        let parsed = call(&operation).and_then(|operation| Ok((operation, parse::<Failure>(&failure)?)));
         let known =
             parsed.map(|(operation, failure)| (from_memory(&self.config, &operation, &failure), operation, failure));
         let (news, operation, failure) = match known {
@@ -329,7 +334,7 @@ impl NativeEngine {
         settle(env, true, move || {
             // Also where the operation panics.
             let _done = Done(running, id);
-            let operation: AnyOperation = parse(&operation)?;
+            let operation = call(&operation)?;
             supervisor.run(operation, environment, &cancel, &mut |said| match (said, &progress) {
                 (Saying::Untold(news), _) => locked(&untold).push(news),
                 (Saying::Progress(report), Some(progress)) => {
@@ -403,6 +408,10 @@ fn cancel_all(running: &Running) {
     for cancel in locked(running).values() {
         cancel.cancel();
     }
+}
+
+fn call(operation: &str) -> Result<AnyOperation, Failure> {
+    operations::parse_call(operation).map_err(|error| Failure::from(&error))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(argument: &str) -> Result<T, Failure> {

@@ -401,14 +401,14 @@ Examples:
   lifeboat doctor --json | jq '.checks[] | select(.ok | not)'")]
     Doctor,
 
-    /// Call any operation by its name in JavaScript.
+    /// Call an operation by its name in JavaScript.
     ///
-    /// For scripts, and for operations that have no command of their own. The arguments come in their order, as text or as JSON;
+    /// For scripts, and for what only looks or has no command of its own. The arguments come in their order, as text or as JSON;
     /// the result is JSON. Without a name it lists all operations; with --json their JSON schemas, too.
     #[command(after_help = "\
 Examples:
   lifeboat call
-  lifeboat call verify latest '{\"deep\": true}'
+  lifeboat call versions config.json
   lifeboat call listBackups '{\"limit\": 5}' --json")]
     Call(CallArgs),
 

@@ -14,7 +14,7 @@ const REDIRECTS: usize = 10;
 
 /// Asks it, or gives it a text. The error says why there was no good answer.
 pub fn tell(url: &str, text: Option<String>) -> Result<(), String> {
-    // A redirect to another scheme would show the address to whoever listens.
+    // Nor is it told by a `Referer`. A redirect to another scheme would show the address to whoever listens.
     let policy = Policy::custom(|attempt| {
         let is_same = attempt.previous().first().is_none_or(|first| first.scheme() == attempt.url().scheme());
         match is_same && attempt.previous().len() <= REDIRECTS {
@@ -23,13 +23,14 @@ pub fn tell(url: &str, text: Option<String>) -> Result<(), String> {
         }
     });
     let agent = concat!("lifeboat/", env!("CARGO_PKG_VERSION"));
-    let client = reqwest::Client::builder().user_agent(agent).redirect(policy).timeout(TIMEOUT).build();
+    let client = reqwest::Client::builder().user_agent(agent).referer(false).redirect(policy).timeout(TIMEOUT).build();
     let client = client.map_err(|_| "no certificates of this machine were found".to_owned())?;
     let request = match text {
         None => client.get(url),
         Some(text) => client.post(url).body(text),
     };
-    match runtime::block_on(request.send()) {
+    // The clock of its timeout is the runtime's.
+    match runtime::block_on(async { request.send().await }) {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!("the answer was {}", answer.status().as_u16())),
         Err(error) => Err(why(&error)),

@@ -5,6 +5,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`operations`] | the table of all that can be asked, for every face alike |
+//! | [`access`] | how a vault is reached: configuration, key, lock, targets |
 //! | [`capture`] | how a live root is read: the walk, the rules, SQLite databases under their writers |
 //! | [`backup`] | the pipeline from the root to a snapshot |
 //! | [`chunk`] | cutting content and compressing it |
@@ -34,6 +36,7 @@
 //!
 //! Inner modules return [`Error`]; each variant has a stable code and a sentence for the person who reads it.
 
+pub mod access;
 pub mod archive;
 pub mod backup;
 pub mod capture;

@@ -108,16 +108,21 @@ pub(crate) fn verdicts(infos: &[BackupInfo], verdicts: Vec<Verdict>) -> Vec<Prun
     infos.iter().zip(verdicts).map(verdict).collect()
 }
 
-/// Removes one backup, whatever the rules say; but not one that waits to be restored.
-pub fn delete(vault: &Vault, config: &Config, name: &BackupName, control: &Control) -> Result<PruneReport> {
-    if restore::pending_backups(&config.root).iter().any(|waits| waits == name.as_str()) {
-        return Err(Error::Restore {
-            message: format!(
-                "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` forgets that restore.",
-                held::WAITS
-            ),
-        });
+/// A backup that waits to be restored is deleted nowhere.
+pub fn refuse_waiting(config: &Config, name: &BackupName) -> Result<()> {
+    if !restore::pending_backups(&config.root).iter().any(|waits| waits == name.as_str()) {
+        return Ok(());
     }
+    Err(Error::Restore {
+        message: format!(
+            "{name} cannot be deleted: {}. `lifeboat restore --discard-pending` forgets that restore.",
+            held::WAITS
+        ),
+    })
+}
+
+/// Removes one backup, whatever the rules say.
+pub fn delete(vault: &Vault, config: &Config, name: &BackupName, control: &Control) -> Result<PruneReport> {
     let verdict = |info: &BackupInfo| {
         let keep = info.backup != name.as_str();
         let why = if keep { "not asked for" } else { "asked for" };

@@ -1,9 +1,9 @@
-//! `lifeboat call`: any operation by its name in JavaScript, also one that has no command of its own.
+//! `lifeboat call`: an operation by its name in JavaScript, where no command of its own does more for a person.
 
 use std::io::{self, Write};
 
 use clap::Args;
-use lifeboat_engine::operations::{self, AnyOperation, Call, Entry, TABLE};
+use lifeboat_engine::operations::{self, Call, Entry, TABLE};
 use lifeboat_engine::{Error, Result};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ pub fn run(args: &CallArgs, session: &Session) -> Result<u8> {
         session.output.result(&operations::document(), list)?;
         return Ok(exit::DONE);
     };
-    let operation: AnyOperation = operations::parse(&request(name, &args.arguments)?)?;
+    let operation = operations::parse_call(&request(name, &args.arguments)?)?;
     let answer = session.long(SessionVault::MustExist, |engine, control| {
         let person = Terminal::by_code(&session.output, control);
         operation.perform(&Call { engine, control, person: &person })
@@ -45,6 +45,12 @@ fn request(name: &str, arguments: &[String]) -> Result<String> {
     let entry = TABLE.iter().find(|entry| entry.name == name).ok_or_else(|| Error::Config {
         message: format!("There is no operation {name:?}. `lifeboat call` lists all that there are."),
     })?;
+    if entry.facts.internal {
+        return Err(Error::Config { message: format!("{name} is what a scheduler does, and nothing to call.") });
+    }
+    if let Some(command) = entry.facts.command {
+        return Err(Error::Config { message: format!("{name} has a command of its own: `lifeboat {command}`.") });
+    }
     if arguments.len() > entry.parameters.len() {
         let message = match entry.parameters {
             [] => format!("{name} takes no arguments."),
@@ -70,8 +76,8 @@ fn value(entry: &Entry, parameter: &str, text: &str) -> Value {
 
 fn list(out: &mut dyn Write) -> io::Result<()> {
     let rows = TABLE.iter().filter(|entry| !entry.facts.internal).map(|entry| {
-        let does = if entry.facts.writes { "writes" } else { "reads" };
-        [format!("{}({})", entry.name, entry.parameters.join(", ")), does.into(), entry.summary()]
+        let by = entry.facts.command.map_or("call".to_owned(), str::to_owned);
+        [format!("{}({})", entry.name, entry.parameters.join(", ")), by, entry.summary()]
     });
-    write!(out, "{}", table(["OPERATION", "", "WHAT IT DOES"], rows.collect(), &[]))
+    write!(out, "{}", table(["OPERATION", "COMMAND", "WHAT IT DOES"], rows.collect(), &[]))
 }

@@ -3,6 +3,7 @@
 mod archive;
 mod auth;
 mod bot;
+mod call;
 #[cfg(unix)]
 mod clerk;
 mod commands;

@@ -199,6 +199,12 @@ impl Config {
         configured.chain([self.root.join(PASSPHRASE_FILE)]).chain(targets).collect()
     }
 
+    /// What brings the vault of this root back from its targets, where it has any.
+    pub(crate) fn way_back(&self) -> Option<String> {
+        let target = self.cloud.first()?.name();
+        Some(format!("If it is gone, `lifeboat migrate --from {target} --no-restore` brings it back from there."))
+    }
+
     /// Are backups synced as they are made?
     pub fn syncs(&self) -> bool {
         self.cloud_sync.unwrap_or(true) && !self.cloud.is_empty()

@@ -5,6 +5,7 @@ mod baileys;
 mod clock;
 mod targets;
 
+use crate::access::Access;
 use crate::backup;
 use crate::capture::sqlite;
 use crate::capture::stat::{Purpose, may};
@@ -13,14 +14,14 @@ use crate::restore::{self, Unfinished};
 use crate::seal::places::Places;
 use crate::vault::{self, Vault, place};
 use crate::watch::{self, newest_good};
-use crate::{Config, Control, Engine, Error, Result, marriage, schedule, space};
+use crate::{Config, Control, Error, Result, marriage, schedule, space};
 
 /// So many things of a kind are named.
 const NAMED: usize = 5;
 
 /// `configuration`: what is wrong with it, where the engine's is not the one that was meant.
-pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control) -> Result<Diagnosis> {
-    let config = engine.config();
+pub fn examine(access: &Access, configuration: Option<&Error>, control: &Control) -> Result<Diagnosis> {
+    let config = access.config();
     let mut checks = vec![of_configuration(configuration)];
     match backup::preview(config, control) {
         Ok(preview) => checks.extend([of_root(&preview), of_links(&preview), of_unreadable(&preview)]),
@@ -34,18 +35,18 @@ pub fn examine(engine: &Engine, configuration: Option<&Error>, control: &Control
     let exists = Vault::exists(&config.backup_dir);
     checks.push(of_nameless(config));
     checks.push(of_vault(config, exists));
-    checks.push(of_opening(engine, exists));
+    checks.push(of_opening(access, exists));
     checks.push(of_room(config));
     checks.push(of_age(config, exists, control.now()));
     checks.push(of_makers(config, control.now()));
     checks.push(of_sqlite());
     checks.push(of_restore(config));
     checks.extend(baileys::check(&config.root));
-    let id = if exists { engine.vault().map(|vault| vault.id()).unwrap_or_default() } else { String::new() };
+    let id = if exists { access.vault().map(|vault| vault.id()).unwrap_or_default() } else { String::new() };
     let mut ahead = Vec::new();
     for target in &config.cloud {
         control.check()?;
-        let (check, off) = targets::check(engine, target, &id, control.now());
+        let (check, off) = targets::check(access, target, &id, control.now());
         checks.push(check);
         ahead.extend(off.map(|off| (target.name().to_owned(), off)));
     }
@@ -161,18 +162,18 @@ fn of_vault(config: &Config, exists: bool) -> Check {
 }
 
 /// How the vault is opened, and by what. An error says where a passphrase was looked for.
-fn of_opening(engine: &Engine, exists: bool) -> Check {
+fn of_opening(access: &Access, exists: bool) -> Check {
     let mend = "`lifeboat init` makes config/backup.pass; or set BACKUP_PASSPHRASE or BACKUP_KEY_FILE where the app is started, \
                 or name a file in the configuration (`passphraseFile`, `keyFile`).";
-    let looked_for = Places::of(engine.config()).looked_for();
+    let looked_for = Places::of(access.config()).looked_for();
     if let Some(warning) = looked_for.iter().filter(|place| place.used).find_map(|place| place.warning.clone()) {
         return Check::bad("key", warning, "Let nobody else read it: chmod 600.");
     }
     let by: Vec<String> = looked_for.into_iter().filter(|place| place.used).map(|place| place.sentence).collect();
     let by = by.join(" ");
     let opened = match exists {
-        true => engine.vault().map(|vault| vault.is_encrypted()),
-        false => engine.can_make_vault().map(|()| engine.config().encryption),
+        true => access.vault().map(|vault| vault.is_encrypted()),
+        false => access.can_make_vault().map(|()| access.config().encryption),
     };
     match opened {
         Ok(true) if exists => Check::good("key", format!("The vault opens. {by}")),

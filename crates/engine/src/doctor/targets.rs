@@ -1,21 +1,22 @@
 //! The targets: is each reached, does it take the credentials, has it room, and is everything there in time?
 
+use crate::access::Access;
 use crate::backup;
 use crate::config::cloud::Target;
 use crate::replica::{safe, standing};
 use crate::report::{Check, CloudStatus};
 use crate::store::Account;
-use crate::{Engine, schedule, space, vault};
+use crate::{schedule, space, vault};
 
 /// What was found of one, and by how many milliseconds this clock is ahead of its.
-pub fn check(engine: &Engine, target: &Target, id: &str, now: i64) -> (Check, Option<i64>) {
+pub fn check(access: &Access, target: &Target, id: &str, now: i64) -> (Check, Option<i64>) {
     let name = format!("target {}", target.name());
-    let asked = engine.opener().open(target, id).and_then(|store| {
+    let asked = access.opener().open(target, id).and_then(|store| {
         store.head(vault::description::FILE)?;
         store.account()
     });
     match asked {
-        Ok(account) => (of_account(engine, target, &name, &account, now), account.ahead),
+        Ok(account) => (of_account(access, target, &name, &account, now), account.ahead),
         Err(fault) => {
             (Check::bad(&name, fault.to_string(), "Mend what the message names; `lifeboat sync` goes on then."), None)
         }
@@ -23,8 +24,8 @@ pub fn check(engine: &Engine, target: &Target, id: &str, now: i64) -> (Check, Op
 }
 
 /// Whether it can be written to, the last sync tells.
-fn of_account(engine: &Engine, target: &Target, name: &str, account: &Account, now: i64) -> Check {
-    let config = engine.config();
+fn of_account(access: &Access, target: &Target, name: &str, account: &Account, now: i64) -> Check {
+    let config = access.config();
     let mut message = match &account.name {
         Some(name) => format!("It is reached, as {name}."),
         None => "It is reached.".into(),
@@ -54,7 +55,7 @@ fn of_account(engine: &Engine, target: &Target, name: &str, account: &Account, n
         }
         let said = of_time(&standing, now);
         message += &said;
-        if is_late(engine, &standing, now) {
+        if is_late(access, &standing, now) {
             let mend =
                 "`lifeboat sync` brings them there now. By itself a running scheduler does, or cron: `lifeboat sync`.";
             return Check::bad(name, format!("{message} That is late."), mend);
@@ -82,8 +83,8 @@ fn of_time(standing: &CloudStatus, now: i64) -> String {
 }
 
 /// Something waits for longer than a newest backup may be old.
-fn is_late(engine: &Engine, standing: &CloudStatus, now: i64) -> bool {
-    let config = engine.config();
+fn is_late(access: &Access, standing: &CloudStatus, now: i64) -> bool {
+    let config = access.config();
     let oldest = || vault::list_snapshots(&config.backup_dir).ok()?.first().map(|name| name.millis());
     let since = standing.last_success.or_else(oldest);
     config.syncs()

@@ -49,7 +49,7 @@ impl Engine {
     /// `None`: none is due, or another operation is at work, which may be just this one. However many ask, and whenever they
     /// do, it is made once, because what was seen to stands in the vault and is read under its lock.
     pub fn run_due(&self, zone: Option<&str>, control: &Control) -> Result<Option<BackupResult>> {
-        let agenda = Agenda::of(&self.config, zone)?;
+        let agenda = Agenda::of(&self.access.config, zone)?;
         let Some(due) = self.ledger(control)?.due(&agenda, control.now()) else { return Ok(None) };
         let options = BackupOptions { covers: due.covers, ..BackupOptions::default() };
         let wanted = Wanted { kind: due.kind, options, schedule: Some(&agenda) };
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     fn logbook(&self) -> Result<watch::Logbook> {
-        let dir = &self.config.backup_dir;
+        let dir = &self.access.config.backup_dir;
         if !Vault::exists(dir) {
             let message = format!("There is no vault in {} yet. `lifeboat backup` makes it.", dir.display());
             return Err(Error::NotFound { message });
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     fn ledger(&self, control: &Control) -> Result<ScheduleLedger> {
-        watch::ledger(&place::of(&self.config.backup_dir), control.now())
+        watch::ledger(&place::of(&self.access.config.backup_dir), control.now())
     }
 
     /// What belongs to a scheduled backup.
@@ -106,9 +106,10 @@ impl Engine {
             Ok(report) => report.warnings.into_iter().for_each(|warning| warn(&warning.path, warning.message)),
             Err(error) => warn("", format!("The backup is whole, but pruning failed: {error}")),
         }
-        if covers.iter().chain([&result.kind]).any(|kind| self.config.schedule(*kind).archive) {
-            let put =
-                |name: BackupName| archive::shelf::put(vault, &self.config, &self.credentials(None)?, &name, control);
+        if covers.iter().chain([&result.kind]).any(|kind| self.access.config.schedule(*kind).archive) {
+            let put = |name: BackupName| {
+                archive::shelf::put(vault, &self.access.config, &self.access.credentials(None)?, &name, control)
+            };
             match result.backup.parse().and_then(put) {
                 Ok(warning) => result.warnings.extend(warning),
                 Err(error) => {
@@ -139,7 +140,7 @@ impl Engine {
         let work = || {
             begun?;
             let ((vault, place), lock) = opened.zip(held.as_ref()).ok_or_else(|| Error::internal("no lock is held"))?;
-            let married = marriage::settle(&vault, &self.config)?;
+            let married = marriage::settle(&vault, &self.access.config)?;
             // One that cannot be ended now is no reason to have no backup.
             let unfinished = self.recover_restore(control).err().map(|error| error.to_string());
             recorder.started(&vault);
@@ -147,7 +148,7 @@ impl Engine {
             let not_stored = self.store_displaced(&vault, control).err();
             control.check()?;
             let options = BackupOptions { unfinished, ..options };
-            let mut result = backup::run(&vault, &self.config, kind, &options, control)?;
+            let mut result = backup::run(&vault, &self.access.config, kind, &options, control)?;
             result.warnings.extend(place.into_iter().chain(married));
             let warning = |error: Error| Warning { path: restore::WORKSPACE.into(), message: error.to_string() };
             result.warnings.extend(not_stored.filter(|_| options.unfinished.is_none()).map(warning));
@@ -156,7 +157,7 @@ impl Engine {
         let result = work();
         let result = recorder.end(result, |result| News::of_backup(kind, result));
         drop(held);
-        if let Ok(untold) = Watch::new(&self.config).notice(None, control.now(), control.now()) {
+        if let Ok(untold) = Watch::new(&self.access.config).notice(None, control.now(), control.now()) {
             untold.iter().for_each(|news| control.untold(news));
         }
         result.map(Some)
@@ -171,81 +172,36 @@ impl Engine {
         control: &Control,
     ) -> Result<bool> {
         // Of many that come at once to make what is due one goes on, and only that opens the vault, which takes a second.
-        if wanted.schedule.is_none() || !Vault::exists(&self.config.backup_dir) {
-            *opened = Some(self.vault_for_backup()?);
+        if wanted.schedule.is_none() || !Vault::exists(&self.access.config.backup_dir) {
+            *opened = Some(self.access.vault_for_backup()?);
         }
-        *held = Some(self.lock(&format!("BACKUP {}", wanted.kind), wanted.options.wait, control)?);
+        *held = Some(self.access.lock(&format!("BACKUP {}", wanted.kind), wanted.options.wait, control)?);
         if let Some(agenda) = wanted.schedule {
             self.settle(opened, control)?;
             let Some(due) = self.ledger(control)?.due(agenda, control.now()) else { return Ok(false) };
             (wanted.kind, wanted.options.covers) = (due.kind, due.covers);
         }
         if opened.is_none() {
-            *opened = Some(self.vault_for_backup()?);
+            *opened = Some(self.access.vault_for_backup()?);
         }
         Ok(true)
     }
 
     /// What was cut off before may be what is due: how it ended is known first. The caller holds the vault's lock.
     fn settle(&self, opened: &mut Option<(Vault, Option<Warning>)>, control: &Control) -> Result<()> {
-        let dir = &self.config.backup_dir;
+        let dir = &self.access.config.backup_dir;
         let Ok(logbook) = watch::Logbook::open(dir) else { return Ok(()) };
         if logbook.open_runs().is_ok_and(|open| open.is_empty()) {
             return Ok(());
         }
         if opened.is_none() {
-            *opened = Some(self.vault_for_backup()?);
+            *opened = Some(self.access.vault_for_backup()?);
         }
         let _ = self.recover_restore(control);
         let vault = opened.as_ref().map(|(vault, _)| vault);
         // What cannot be written down is no reason to have no backup.
         let _ = watch::settle::settle(&logbook, dir, vault, control.now());
         Ok(())
-    }
-
-    /// Is there something that will open a vault that is made now?
-    pub(crate) fn can_make_vault(&self) -> Result<()> {
-        let credentials = self.credentials(None)?;
-        if self.config.encryption && credentials.passphrase.is_none() && credentials.key_file.is_none() {
-            let hint = format!("nothing is set that could open it.{}", credentials.places.told());
-            return Err(Error::Passphrase { hint });
-        }
-        Ok(())
-    }
-
-    /// The vault, and where it was just made in an unexpected place, what is to be said of that.
-    fn vault_for_backup(&self) -> Result<(Vault, Option<Warning>)> {
-        if !self.config.root.is_dir() {
-            return Err(Error::Source {
-                message: format!("The folder {} does not exist, or is not a folder.", self.config.root.display()),
-                source: None,
-            });
-        }
-        let (vault, place) = match Vault::exists(&self.config.backup_dir) {
-            true => (self.vault()?, None),
-            false => {
-                marriage::refuse_missing_vault(&self.config)?;
-                (self.make_vault(&self.credentials(None)?)?, self.moved())
-            }
-        };
-        // A key in the clear may also have been put there by somebody who wants to read what comes next.
-        if self.config.encryption && !vault.is_encrypted() {
-            return Err(Error::Config {
-                message: "The vault is not encrypted, but the configuration asks for encryption. Set \"encryption\": false, or use another backupDir.".into(),
-            });
-        }
-        Ok((vault, place))
-    }
-
-    /// The vault does not lie in the folder that was named for it, but below: who looks for it there is told.
-    fn moved(&self) -> Option<Warning> {
-        (self.named != self.config.backup_dir).then(|| Warning {
-            path: self.named.strip_prefix(&self.config.root).unwrap_or(&self.named).display().to_string(),
-            message: format!(
-                "It holds other files, so the vault was made in {}. All commands find it there.",
-                self.config.backup_dir.display()
-            ),
-        })
     }
 }
 

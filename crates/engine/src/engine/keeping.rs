@@ -14,9 +14,9 @@ use crate::{Control, Error, Result, marriage};
 impl Engine {
     /// Marries this root and this vault, whatever each of them belonged to before.
     pub fn adopt_vault(&self) -> Result<()> {
-        let vault = self.vault()?;
-        let _lock = self.lock("ADOPT", true, &Control::silent())?;
-        marriage::adopt(&vault, &self.config)?;
+        let vault = self.access.vault()?;
+        let _lock = self.access.lock("ADOPT", true, &Control::silent())?;
+        marriage::adopt(&vault, &self.access.config)?;
         self.take_over_targets(&Control::silent());
         Ok(())
     }
@@ -24,8 +24,8 @@ impl Engine {
     /// A suspicious backup is right after all, and so are those before it, and later ones with the same doubt. `latest` is the
     /// newest suspicious one. Returns the names of those that were suspicious until now, the newest first.
     pub fn accept_backup(&self, backup: &str) -> Result<Vec<String>> {
-        let vault = self.vault()?;
-        let _lock = self.lock("ACCEPT", true, &Control::silent())?;
+        let vault = self.access.vault()?;
+        let _lock = self.access.lock("ACCEPT", true, &Control::silent())?;
         let read = |name: &BackupName| Snapshot::read(&vault, name).ok().filter(|snapshot| vault.doubts(snapshot));
         let doubted: Vec<Snapshot> = vault.list_snapshots()?.iter().rev().filter_map(read).collect();
         let wanted = match backup {
@@ -36,11 +36,11 @@ impl Engine {
             if backup == "latest" {
                 return Err(Error::NotFound { message: "No backup is suspicious: there is nothing to accept.".into() });
             }
-            if let Some((name, fetch)) = self.only_elsewhere(&vault, backup)? {
+            if let Some((name, fetch)) = self.access.only_elsewhere(&vault, backup)? {
                 return self.accept_elsewhere(&vault, fetch, &name);
             }
             // It is right already, or there is none of that name.
-            return self.resolve_here(&vault, backup).map(|_| Vec::new());
+            return self.access.resolve_here(&vault, backup).map(|_| Vec::new());
         };
         let since = wanted.suspicious.as_ref().map(|doubt| doubt.since.as_str());
         let is_like = |snapshot: &&Snapshot| {
@@ -68,6 +68,6 @@ impl Engine {
     /// The vault as it was just made by `init`: it belongs to this root.
     pub(super) fn marry_new(&self, vault: &Vault) -> Result<()> {
         let _lock = Lock::acquire(vault.dir(), "INIT", true, &Control::silent())?;
-        marriage::adopt(vault, &self.config)
+        marriage::adopt(vault, &self.access.config)
     }
 }

@@ -24,10 +24,10 @@ impl Engine {
             Some(target) => self.refuse_in_vault(target)?,
             None => self.refuse_missing_root()?,
         }
-        let vault = self.vault_to_restore(options.from.as_deref(), control)?;
+        let vault = self.access.vault_to_restore(options.from.as_deref(), control)?;
         if let Some(target) = &options.target {
             self.recover_quietly();
-            let threads = self.config.worker.effective_threads();
+            let threads = self.access.config.worker.effective_threads();
             let result = restore::into(&vault, target, backup, options, threads, control);
             let result = result.map_err(|error| self.in_zone(error));
             // A command has told it to whoever typed it.
@@ -39,7 +39,7 @@ impl Engine {
             return result;
         }
         self.in_place(&vault, &backup.to_string(), options, control, |control| {
-            restore::in_place(&vault, &self.config, backup, options, control)
+            restore::in_place(&vault, &self.access.config, backup, options, control)
         })
     }
 
@@ -47,9 +47,9 @@ impl Engine {
     /// is a restore, too, with a safety backup of its own, and can be taken back.
     pub fn undo_restore(&self, options: &UndoOptions, control: &Control) -> Result<RestoreResult> {
         self.refuse_missing_root()?;
-        let vault = self.vault_to_read(None, control)?;
+        let vault = self.access.vault_to_read(None, control)?;
         self.in_place(&vault, "undo", &options.as_restore(), control, |control| {
-            restore::undo(&vault, &self.config, options, control)
+            restore::undo(&vault, &self.access.config, options, control)
         })
     }
 
@@ -73,7 +73,7 @@ impl Engine {
     }
 
     fn refuse_missing_root(&self) -> Result<()> {
-        let root = &self.config.root;
+        let root = &self.access.config.root;
         if root.is_dir() {
             return Ok(());
         }
@@ -103,7 +103,7 @@ impl Engine {
         let mut recorder = self.recorder("RESTORE", None, control).of(name);
         let mut held = None;
         let work = || {
-            let lock = held.insert(self.lock("RESTORE", options.wait, control)?);
+            let lock = held.insert(self.access.lock("RESTORE", options.wait, control)?);
             let control = &lock.told(control);
             self.recover_under_lock(&vault.here(), control)?;
             if !options.dry_run {
@@ -125,7 +125,7 @@ impl Engine {
                 let may_restart = options.mode == RestoreMode::Auto;
                 Afterwards {
                     vault: vault.dir(),
-                    root: &self.config.root,
+                    root: &self.access.config.root,
                     placed,
                     held: open,
                     app_runs,
@@ -160,17 +160,17 @@ impl Engine {
     /// Applies a restore that was staged with [`RestoreMode::OnRestart`], and finishes or undoes one that was cut off.
     /// `None` where there is neither.
     pub fn apply_pending_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        if restore::unfinished(&self.config.root).is_none() {
+        if restore::unfinished(&self.access.config.root).is_none() {
             return Ok(None);
         }
         // Another process may be in the middle of one: it is waited for, and what it has left is what counts.
-        let exists = Vault::exists(&self.config.backup_dir);
-        let lock = if exists { self.lock("RESTORE", true, control).ok() } else { None };
+        let exists = Vault::exists(&self.access.config.backup_dir);
+        let lock = if exists { self.access.lock("RESTORE", true, control).ok() } else { None };
         let control = &lock.as_ref().map_or_else(|| control.clone(), |lock| lock.told(control));
         control.check()?;
         let finished = self.recover_restore(control)?;
         let stored =
-            if exists { self.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
+            if exists { self.access.vault().and_then(|vault| self.store_displaced(&vault, control)) } else { Ok(None) };
         if let Some(mut finished) = finished {
             match stored {
                 Ok(stored) => finished.safety_backup = stored.or(finished.safety_backup),
@@ -178,11 +178,13 @@ impl Engine {
             }
             return Ok(Some(finished));
         }
-        let Some(since) = restore::pending_since(&self.config)? else { return Ok(None) };
+        let Some(since) = restore::pending_since(&self.access.config)? else { return Ok(None) };
         self.wait_for_others(since, control)?;
         let recorder = self.recorder("RESTORE", None, control).of(PENDING);
-        let applied =
-            self.vault_to_read(None, control).and_then(|vault| restore::apply_pending(&vault, &self.config, control));
+        let applied = self
+            .access
+            .vault_to_read(None, control)
+            .and_then(|vault| restore::apply_pending(&vault, &self.access.config, control));
         let result = match applied {
             // Forgotten at this moment.
             Ok(None) => return Ok(None),
@@ -197,7 +199,7 @@ impl Engine {
         const PATIENCE: Duration = Duration::from_secs(30);
         let until = Instant::now() + PATIENCE;
         let is_old = |host: &presence::Host| host.is_app() && host.since < staged && host.pid != parent();
-        while Instant::now() < until && presence::processes(&self.config.backup_dir).iter().any(is_old) {
+        while Instant::now() < until && presence::processes(&self.access.config.backup_dir).iter().any(is_old) {
             control.check()?;
             control.report(&Progress { phase: "waiting until the app has ended".into(), ..Progress::default() });
             std::thread::sleep(Duration::from_millis(100));
@@ -209,10 +211,10 @@ impl Engine {
     /// start goes on waiting. What it displaced is stored now if the vault can be opened, and nobody is at work in it.
     pub fn recover(&self, control: &Control) -> Result<Option<RestoreResult>> {
         let finished = self.recover_restore(control)?;
-        if restore::displaced_waits(&self.config)?
-            && Vault::exists(&self.config.backup_dir)
-            && let Ok(vault) = self.vault()
-            && let Ok(lock) = self.lock("RESTORE", false, control)
+        if restore::displaced_waits(&self.access.config)?
+            && Vault::exists(&self.access.config.backup_dir)
+            && let Ok(vault) = self.access.vault()
+            && let Ok(lock) = self.access.lock("RESTORE", false, control)
         {
             let _ = self.store_displaced(&vault, &lock.told(control));
         }
@@ -221,8 +223,8 @@ impl Engine {
 
     /// Finishes or undoes a restore that was cut off, and writes down how it ended.
     pub(super) fn recover_restore(&self, control: &Control) -> Result<Option<RestoreResult>> {
-        let recovered = restore::recover(&self.config, control);
-        let dir = &self.config.backup_dir;
+        let recovered = restore::recover(&self.access.config, control);
+        let dir = &self.access.config.backup_dir;
         let noted = match &recovered {
             Ok(Some(result)) => watch::settle::recovered(dir, Ok(result), control.now()),
             Err(error @ Error::RolledBack { .. }) => watch::settle::recovered(dir, Err(error), control.now()),
@@ -241,12 +243,12 @@ impl Engine {
 
     /// Stores what an earlier restore has displaced. The caller holds the vault's lock.
     pub(super) fn store_displaced(&self, vault: &Vault, control: &Control) -> Result<Option<String>> {
-        restore::store_waiting(vault, &self.config, control)
+        restore::store_waiting(vault, &self.access.config, control)
     }
 
     /// Forgets a restore that waits for the next start. True: there was one.
     pub fn discard_pending_restore(&self) -> Result<bool> {
-        restore::discard_pending(&self.config)
+        restore::discard_pending(&self.access.config)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 impl Engine {
     /// A person signs in to Google Drive: to the target of this name, or to the first one. It works before any is configured.
     pub fn authorize_drive(&self, target: Option<&str>, person: &dyn Person) -> Result<Authorized> {
-        let drives = || self.config.cloud.iter().filter(|target| matches!(target, Target::GDrive(_)));
+        let drives = || self.access.config.cloud.iter().filter(|target| matches!(target, Target::GDrive(_)));
         let found = match target {
             Some(name) => {
                 Some(drives().find(|target| target.name() == name).cloned().ok_or_else(|| Error::Config {
@@ -23,7 +23,7 @@ impl Engine {
         };
         let target = match found {
             Some(target) => target,
-            None => first(&self.config)?,
+            None => first(&self.access.config)?,
         };
         if let Target::GDrive(drive) = &target
             && drive.key_file.is_some()
@@ -32,7 +32,7 @@ impl Engine {
                            nobody signs in. Take it away to use an owner's account.";
             return Err(Error::Config { message: message.into() });
         }
-        let account = self.opener.sign_in(&target, person)?;
+        let account = self.access.opener().sign_in(&target, person)?;
         let free = account.limit.map(|limit| limit.saturating_sub(account.used.unwrap_or(0)));
         Ok(Authorized { account: account.name.unwrap_or_default(), free })
     }

@@ -20,12 +20,12 @@ impl Engine {
     /// Brings everything that waits to its targets, or to one of them, and waits for that. What another process is at it waits
     /// for first. What could not be sent is in the report, and no error.
     pub fn sync(&self, target: Option<&str>, control: &Control) -> Result<SyncReport> {
-        let targets = self.targets(target)?;
+        let targets = self.access.targets(target)?;
         if targets.is_empty() {
             let message = "There is no target to sync to. Name one in the configuration: `cloud`.".into();
             return Err(Error::Config { message });
         }
-        let vault = self.vault()?;
+        let vault = self.access.vault()?;
         let turn = Turn::take(vault.dir(), true, control)?;
         let report = self.sync_with(&vault, &targets, control);
         drop(turn);
@@ -34,15 +34,15 @@ impl Engine {
 
     /// What the scheduler of an app does again and again. `None`: nothing waits, or somebody else is at it.
     pub fn sync_due(&self, control: &Control) -> Result<Option<SyncReport>> {
-        let dir = &self.config.backup_dir;
-        if !Vault::exists(dir) || standing::due(&self.config, dir, control.now()).is_empty() {
+        let dir = &self.access.config.backup_dir;
+        if !Vault::exists(dir) || standing::due(&self.access.config, dir, control.now()).is_empty() {
             return Ok(None);
         }
         // Before the vault is opened, which takes a second: of many hosts one goes on.
         let Some(turn) = Turn::take(dir, false, control)? else { return Ok(None) };
-        let vault = self.vault()?;
+        let vault = self.access.vault()?;
         // Whoever had the turn before may have done it. A target that is to be left alone is not asked for the sake of another.
-        let targets = standing::due(&self.config, dir, control.now());
+        let targets = standing::due(&self.access.config, dir, control.now());
         if targets.is_empty() {
             return Ok(None);
         }
@@ -53,10 +53,10 @@ impl Engine {
 
     /// At its targets this root takes the place of any other one: of the server that is no more.
     pub(super) fn take_over_targets(&self, control: &Control) {
-        let (root, dir) = (&self.config.root, &self.config.backup_dir);
+        let (root, dir) = (&self.access.config.root, &self.access.config.backup_dir);
         // A new root has just got its configuration.
         let has_targets = Config::of_root(root).is_ok_and(|config| !config.cloud.is_empty());
-        if has_targets || !self.config.cloud.is_empty() {
+        if has_targets || !self.access.config.cloud.is_empty() {
             // Where it cannot be noted, the first sync says what to do.
             let _ = Ledger::open(dir).and_then(|ledger| ledger.note(ADOPTED, control.now()));
         }
@@ -65,7 +65,7 @@ impl Engine {
     /// All vaults of a target, and which of them are late.
     pub fn vaults(&self, target: &str, control: &Control) -> Result<Vec<VaultInfo>> {
         let target = self.target_called(target)?;
-        let store = self.opener.open(target, "")?;
+        let store = self.access.opener().open(target, "")?;
         vaults::all(store.as_ref(), target.name(), Patience::attended(), control)
     }
 
@@ -79,9 +79,9 @@ impl Engine {
         options: &PruneOptions,
         control: &Control,
     ) -> Result<PruneReport> {
-        let (config, patience, target) = (&self.config, Patience::default(), self.target_called(target)?);
-        if Vault::exists(&self.config.backup_dir) {
-            let vault = &self.vault()?;
+        let (config, patience, target) = (&self.access.config, Patience::default(), self.target_called(target)?);
+        if Vault::exists(&self.access.config.backup_dir) {
+            let vault = &self.access.vault()?;
             marriage::refuse_another(vault, config)?;
             if let Some(id) = vault_id.filter(|id| *id != vault.id()) {
                 return Err(Error::Config {
@@ -95,7 +95,7 @@ impl Engine {
             let _turn = Turn::take(vault.dir(), options.wait, control)?.ok_or_else(|| Error::Cloud {
                 message: "A sync of this vault is at work. Wait for it, or ask to wait (`--wait`).".into(),
             })?;
-            let (store, ledger) = (self.opener.open(target, &vault.id())?, Ledger::open(vault.dir())?);
+            let (store, ledger) = (self.access.opener().open(target, &vault.id())?, Ledger::open(vault.dir())?);
             let (store, ledger) = (store.as_ref(), Some(&ledger));
             let pruning = Pruning { vault, config, target, store, ledger, patience, control };
             return pruning.run(options.dry_run, options.despite_suspicion);
@@ -104,11 +104,11 @@ impl Engine {
             Some(id) => id.to_owned(),
             None => self.only_vault(target, control)?,
         };
-        let store = self.opener.open(target, &id)?;
+        let store = self.access.opener().open(target, &id)?;
         let store = store.as_ref();
         let folder =
             tempfile::tempdir().map_err(|error| Error::io("making a folder in", std::env::temp_dir(), error))?;
-        let vault = &open_there(store, folder.path(), &self.credentials(None)?, patience, control)?;
+        let vault = &open_there(store, folder.path(), &self.access.credentials(None)?, patience, control)?;
         let pruning = Pruning { vault, config, target, store, ledger: None, patience, control };
         pruning.run(options.dry_run, options.despite_suspicion)
     }
@@ -130,16 +130,17 @@ impl Engine {
     }
 
     fn target_called(&self, name: &str) -> Result<&Target> {
-        self.targets(Some(name))?
+        self.access
+            .targets(Some(name))?
             .first()
             .copied()
             .ok_or_else(|| Error::internal("a target that was found is not there"))
     }
 
     fn sync_with(&self, vault: &Vault, targets: &[&Target], control: &Control) -> Result<SyncReport> {
-        marriage::refuse_another(vault, &self.config)?;
+        marriage::refuse_another(vault, &self.access.config)?;
         let recorder = self.recorder("SYNC", None, control);
-        let (config, opener, patience) = (&self.config, self.opener.as_ref(), Patience::default());
+        let (config, opener, patience) = (&self.access.config, self.access.opener(), Patience::default());
         let synced = SyncRun { vault, config, opener, patience, control }.run(targets)?;
         // Of each try on a network that is down there is nothing to be remembered.
         if synced.report.uploaded > 0 || !synced.news.is_empty() {
@@ -149,7 +150,7 @@ impl Engine {
     }
 
     pub(super) fn with_places(&self, backups: Vec<BackupInfo>) -> Vec<BackupInfo> {
-        standing::where_they_are(&self.config, &self.config.backup_dir, backups)
+        standing::where_they_are(&self.access.config, &self.access.config.backup_dir, backups)
     }
 }
 

@@ -65,7 +65,7 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     if !marker.has_vault_at(&marker::place(&config.root, dir)) {
         return Ok(());
     }
-    let new = match crate::engine::elsewhere::way_back(config) {
+    let new = match config.way_back() {
         Some(way) => format!("{way} To begin a new one, `lifeboat init`"),
         None => "If it is gone for good, `lifeboat init` makes a new one".into(),
     };
@@ -76,6 +76,12 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
             dir.display()
         ),
     })
+}
+
+/// Is this vault where its root has it, and no copy of it elsewhere?
+pub fn is_in_its_place(vault: &Vault, config: &Config) -> bool {
+    let marker = RootMarker::read(&config.root);
+    marker.is_some_and(|marker| marker.place_of(&vault.id()) == Some(&marker::place(&config.root, vault.dir())))
 }
 
 /// For what would remove backups of another root by the rules of this one.

@@ -20,6 +20,7 @@ mod vault_only;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::access::Access;
 use crate::config::{DEFAULT_FILE, PASSPHRASE_FILE};
 use crate::report::*;
 use crate::seal::keyring::Credentials;
@@ -28,7 +29,7 @@ use crate::vault::layout::Object;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
-use crate::{Config, Control, Engine, Error, Result, marriage, owner, restore, verify, watch};
+use crate::{Config, Control, Error, Result, marriage, owner, restore, verify, watch};
 
 use advice::{advise, next_steps, unfinished};
 pub use origin::From;
@@ -39,7 +40,9 @@ use survey::Survey;
 
 /// One run of a migration.
 pub struct Migration<'a> {
-    pub engine: &'a Engine,
+    pub access: &'a Access,
+    /// Takes an archive into the vault of the new root.
+    pub import: &'a dyn Fn(&Path) -> Result<BackupInfo>,
     pub credentials: Credentials,
     pub options: &'a MigrateOptions,
     pub control: &'a Control,
@@ -58,9 +61,9 @@ impl Migration<'_> {
         if !self.options.restore {
             return self.vault_only(from, started);
         }
-        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.engine.opener(), self.control)?;
+        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.access.opener(), self.control)?;
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
-        let config = self.engine.config();
+        let config = self.access.config();
         self.refuse_tangles(&origin, config)?;
         // A restore that was cut off is finished or undone; only then it is known what the root holds.
         restore::recover(config, self.control)?;
@@ -140,7 +143,7 @@ impl Migration<'_> {
             marriage::adopt(&vault, &config)?;
         }
         report.warnings.extend(self.warnings(&source, &survey, &origin, &report, owner.is_some()));
-        report.next = next_steps(&survey, &source, &report, self.engine.config());
+        report.next = next_steps(&survey, &source, &report, self.access.config());
         root.finish()?;
         report.duration_ms = started.elapsed().as_millis() as u64;
         Ok(report)
@@ -171,7 +174,7 @@ impl Migration<'_> {
 
     /// Opens the source, and chooses the backup. An archive becomes the first backup of the new vault, and that the source.
     fn open(&self, origin: &Origin, root: &mut NewRoot) -> Result<Source> {
-        let config = self.engine.config();
+        let config = self.access.config();
         let noted = root.note.clone().unwrap_or_default();
         // Before anything is restored, another backup may be chosen as well.
         let begun = if root.is_restored { noted.clone() } else { Note::default() };
@@ -193,10 +196,10 @@ impl Migration<'_> {
                     Some(backup) => backup,
                     None => {
                         root.write_note(&Note::default())?;
-                        self.engine.import_backup(file, None, self.control)?.backup
+                        (self.import)(file)?.backup
                     }
                 };
-                (self.engine.vault()?, Some(BackupRef::Name(backup)))
+                (self.access.vault()?, Some(BackupRef::Name(backup)))
             }
         };
         let name = vault.resolve(&wanted.unwrap_or_else(|| BackupRef::Name("latest".into())))?;
@@ -263,7 +266,7 @@ impl Migration<'_> {
             }
         });
         let vault = self.reopen(source, place)?;
-        let threads = self.engine.config().worker.effective_threads();
+        let threads = self.access.config().worker.effective_threads();
         let scope = verify::Scope::All;
         let verified = verify::run(&vault, &scope, false, threads, self.control)?;
         // So that `status` knows of damage, too. Where it cannot be noted, the next inspection finds it.

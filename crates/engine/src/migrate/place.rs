@@ -15,7 +15,7 @@ impl Migration<'_> {
     /// the backup itself puts there is somebody else's: then below it, as everywhere.
     pub fn place(&self, source: &Source, survey: &Survey) -> Result<PathBuf> {
         let place = self.named_place(source, survey);
-        let Some(inside) = inside(&place, &self.engine.config().root) else { return Ok(place) };
+        let Some(inside) = inside(&place, &self.access.config().root) else { return Ok(place) };
         if same_place(source.vault.dir(), &place) {
             return Ok(place);
         }
@@ -31,7 +31,7 @@ impl Migration<'_> {
     }
 
     fn named_place(&self, source: &Source, survey: &Survey) -> PathBuf {
-        let config = self.engine.config();
+        let config = self.access.config();
         let is_default = config.backup_dir == config.root.join(Config::default().backup_dir);
         let is_new = same_place(source.vault.dir(), &config.backup_dir);
         let Some(settings) = survey.settings.as_ref().filter(|_| is_default && !is_new) else {

@@ -16,7 +16,7 @@ use crate::{Error, Result, marriage, owner};
 
 impl Migration<'_> {
     pub(super) fn vault_only(&self, from: From<'_>, started: Instant) -> Result<MigrateReport> {
-        let config = self.engine.config();
+        let config = self.access.config();
         let (root, to) = (config.root.clone(), config.backup_dir.clone());
         let refuse = |message: String| Err(Error::Config { message });
         if !root.is_dir() {
@@ -26,7 +26,7 @@ impl Migration<'_> {
             return refuse("--no-restore brings back all of the vault, and chooses no backup.".into());
         }
         let owner = self.options.owner.as_deref().map(owner::parse).transpose()?;
-        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.engine.opener(), self.control)?;
+        let origin = Origin::find(from, self.options.vault_id.as_deref(), self.access.opener(), self.control)?;
         let vault = match &origin {
             Origin::Remote(remote) => remote.open(&self.credentials, self.control)?,
             Origin::Vault(dir) => Vault::open_untouched(dir, &self.credentials)?,

@@ -1,12 +1,15 @@
 //! Reading the arguments of an operation. What is wrong with them is E_CONFIG, says which one, and what it must be.
 
+use std::collections::BTreeMap;
+
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
+use super::AnyOperation;
 use crate::{Error, Result};
 
-/// `json`: what a caller wrote. Of a value that is wrong the message says as much as serde does; a [`Secret`](crate::secret::Secret)
-/// says nothing of its own.
+/// Reads a call, or anything else that an app has written as JSON. Values of a wrong type are not told: they may be secrets.
 pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -17,6 +20,30 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
         Error::Config { message: in_words(path, message) }
     })
+}
+
+/// Reads a call. Options are an object, and what is not meant is left out of them: an array would be read by position, and a
+/// `target` of null, by mistake, as the live root.
+pub fn parse_call(json: &str) -> Result<AnyOperation> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow, default)]
+        with: BTreeMap<String, &'a RawValue>,
+    }
+
+    // What is no envelope at all is told below.
+    let with = serde_json::from_str::<Envelope<'_>>(json).map(|envelope| envelope.with).unwrap_or_default();
+    for name in ["options", "filter"] {
+        let Some(given) = with.get(name) else { continue };
+        if given.get().starts_with('[') {
+            return Err(Error::Config { message: format!("`{name}` must be an object, not an array.") });
+        }
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(given.get()).unwrap_or_default();
+        if let Some((field, _)) = fields.iter().find(|(_, value)| value.get() == "null") {
+            return Err(Error::Config { message: format!("`{name}.{field}` must not be null. Leave it out instead.") });
+        }
+    }
+    parse(json)
 }
 
 /// What serde says, in the words of whoever calls.
@@ -30,6 +57,10 @@ fn in_words(path: &str, message: &str) -> String {
             other if other.starts_with("struct ") => "an object",
             other => other,
         };
+        let found = match message.starts_with("invalid type") {
+            true => kind(found),
+            false => found,
+        };
         return format!("{of} must be {expected}, not {found}.");
     }
     if let Some((found, known)) = after("unknown variant ") {
@@ -42,6 +73,18 @@ fn in_words(path: &str, message: &str) -> String {
     match message.strip_prefix("missing field ") {
         Some(field) => format!("{of} needs {field}."),
         None => format!("{of}: {message}."),
+    }
+}
+
+/// Of a value, as serde shows it, its kind alone.
+fn kind(found: &str) -> &str {
+    match found.split([' ', '(']).next() {
+        Some("string") => "a string",
+        Some("integer" | "floating") => "a number",
+        Some("boolean") => "true or false",
+        Some("sequence") => "an array",
+        Some("map") => "an object",
+        _ => "null",
     }
 }
 
@@ -62,10 +105,9 @@ pub(super) fn filled_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::AnyOperation;
 
     fn refused(json: &str) -> String {
-        let error = parse::<AnyOperation>(json).unwrap_err();
+        let error = parse_call(json).unwrap_err();
         assert_eq!(error.code(), "E_CONFIG");
         error.to_string()
     }
@@ -73,10 +115,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_its_name() {
         let cases = [
-            (
-                r#"{"op":"verify","with":{"options":{"deep":"yes"}}}"#,
-                "`options.deep` must be a boolean, not string \"yes\".",
-            ),
+            (r#"{"op":"verify","with":{"options":{"deep":"yes"}}}"#, "`options.deep` must be a boolean, not a string."),
             (
                 r#"{"op":"prune","with":{"options":{"dry":true}}}"#,
                 "There is no `dry` in `options`. It takes one of `dryRun`",
@@ -85,6 +124,18 @@ mod tests {
             (r#"{"op":"pin","with":{"backup":""}}"#, "`backup`: it must not be empty."),
             (r#"{"op":"createBackup","with":{"type":"YEARLY"}}"#, "`type` must be one of `MANUAL`"),
             (r#"{"op":"restore","with":{"backup":{"at":"2026-11-26 08:32"}}}"#, "`backup.at` must be a time such as"),
+            (
+                r#"{"op":"restore","with":{"backup":"latest","options":[]}}"#,
+                "`options` must be an object, not an array.",
+            ),
+            (
+                r#"{"op":"restore","with":{"backup":"latest","options":{"target":null}}}"#,
+                "`options.target` must not be null.",
+            ),
+            (
+                r#"{"op":"importBackup","with":{"file":"a","options":"open sesame"}}"#,
+                "`options` must be an object, not a string.",
+            ),
             (r#"{"op":"dance","with":{}}"#, "must be one of `createBackup`"),
         ];
         for (json, words) in cases {

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use arguments::parse;
+pub use arguments::{parse, parse_call};
 pub use backing_up::*;
 pub use document::document;
 pub use keeping::*;
@@ -70,11 +70,22 @@ pub struct Facts {
     pub notes_itself: bool,
     /// Only for the host's own use: no function of the package.
     pub internal: bool,
+    /// The command that does it, with what a person needs besides: questions, exit codes, an alarm. `lifeboat call` leaves it to
+    /// that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<&'static str>,
 }
 
 impl Facts {
-    const READS: Facts =
-        Facts { writes: false, alone: false, key: false, history: None, notes_itself: false, internal: false };
+    const READS: Facts = Facts {
+        writes: false,
+        alone: false,
+        key: false,
+        history: None,
+        notes_itself: false,
+        internal: false,
+        command: None,
+    };
 
     const fn reads(self) -> Facts {
         self
@@ -90,6 +101,10 @@ impl Facts {
 
     const fn key(self) -> Facts {
         Facts { key: true, ..self }
+    }
+
+    const fn command(self, name: &'static str) -> Facts {
+        Facts { command: Some(name), ..self }
     }
 
     const fn internal(self) -> Facts {

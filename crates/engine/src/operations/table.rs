@@ -60,38 +60,38 @@ macro_rules! operations {
 
 operations! {
     // Making backups.
-    "createBackup"(type, options) = CreateBackup: writes, alone, key, notes("BACKUP");
+    "createBackup"(type, options) = CreateBackup: writes, alone, key, notes("BACKUP"), command("backup");
     "previewBackup"() = PreviewBackup: reads;
-    "pause"(until) = Pause: writes;
-    "resume"() = Resume: writes;
+    "pause"(until) = Pause: writes, command("pause");
+    "resume"() = Resume: writes, command("resume");
     // Looking.
     "listBackups"(filter) = ListBackups: reads, key;
     "listItems"(backup, filter) = ListItems: reads, key;
     "versions"(path) = ListVersions: reads, key;
     "diff"(from, to) = Compare: reads, key;
-    "verify"(backup, options) = Verify: writes, key, notes("VERIFY");
+    "verify"(backup, options) = Verify: writes, key, notes("VERIFY"), command("verify");
     "status"() = ReadStatus: reads;
     "history"(filter) = ReadHistory: reads;
-    "doctor"() = Diagnose: reads;
+    "doctor"() = Diagnose: reads, command("doctor");
     // Bringing back.
-    "restore"(backup, options) = Restore: writes, alone, key, notes("RESTORE");
-    "undoRestore"(options) = UndoRestore: writes, alone, key, notes("RESTORE");
+    "restore"(backup, options) = Restore: writes, alone, key, notes("RESTORE"), command("restore");
+    "undoRestore"(options) = UndoRestore: writes, alone, key, notes("RESTORE"), command("undo");
     "applyPendingRestore"() = ApplyPendingRestore: writes, alone, key, notes("RESTORE");
-    "discardPendingRestore"() = DiscardPendingRestore: writes;
+    "discardPendingRestore"() = DiscardPendingRestore: writes, command("restore --discard-pending");
     // What is kept.
-    "prune"(options) = Prune: writes, alone, key, notes("PRUNE");
-    "deleteBackup"(backup) = DeleteBackup: writes, alone, key, notes("DELETE");
-    "pin"(backup) = Pin: writes, key;
-    "unpin"(backup) = Unpin: writes, key;
-    "acceptBackup"(backup) = AcceptBackup: writes, alone, key;
-    "adoptVault"() = AdoptVault: writes, alone, key;
+    "prune"(options) = Prune: writes, alone, key, notes("PRUNE"), command("prune");
+    "deleteBackup"(backup) = DeleteBackup: writes, alone, key, notes("DELETE"), command("delete");
+    "pin"(backup) = Pin: writes, key, command("pin");
+    "unpin"(backup) = Unpin: writes, key, command("unpin");
+    "acceptBackup"(backup) = AcceptBackup: writes, alone, key, command("accept");
+    "adoptVault"() = AdoptVault: writes, alone, key, command("adopt");
     // From one place to another.
-    "exportBackup"(backup, file, options) = ExportBackup: reads, key, notes("EXPORT");
-    "importBackup"(file, options) = ImportBackup: writes, alone, key, notes("IMPORT");
-    "migrate"(from, options) = Migrate: writes, alone, key;
-    "sync"(options) = Sync: writes, key, notes("SYNC");
+    "exportBackup"(backup, file, options) = ExportBackup: reads, key, notes("EXPORT"), command("export");
+    "importBackup"(file, options) = ImportBackup: writes, alone, key, notes("IMPORT"), command("import");
+    "migrate"(from, options) = Migrate: writes, alone, key, command("migrate");
+    "sync"(options) = Sync: writes, key, notes("SYNC"), command("sync");
     "vaults"(target) = ListVaults: reads;
-    "authorizeDrive"(options) = AuthorizeDrive: writes;
+    "authorizeDrive"(options) = AuthorizeDrive: writes, command("auth gdrive");
     // What a scheduler does.
     "runScheduled"(type, covers, wait) = RunScheduled: internal, writes, alone, key, notes("BACKUP");
     "runDue"(zone) = RunDue: internal, writes, alone, key, notes("BACKUP");

@@ -41,13 +41,31 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
         bring(fetch, vault, object, vault.dir(), &temporary)
     };
     opening::mend_keys(vault, fetch, damaged)?;
+    let mut unreachable = None;
     for damage in
         damaged.iter_mut().filter(|damage| matches!(Part::of(&damage.object), Some(Part::Pack | Part::Snapshot)))
     {
-        if let Some((place, _)) = fetch_one(&damage.object)? {
+        if was_removed(vault, &damage.object)? {
+            // Since it was found, by whoever had the vault meanwhile.
             damage.healed = true;
-            damage.message = format!("{}; it was fetched whole from {place}", damage.message);
+            damage.message = format!("{}; it was removed meanwhile", damage.message);
+            continue;
         }
+        match fetch_one(&damage.object) {
+            Ok(Some((place, _))) => {
+                damage.healed = true;
+                damage.message = format!("{}; it was fetched whole from {place}", damage.message);
+            }
+            Ok(None) => {}
+            // Another target may have the next one.
+            Err(error @ (Error::Cloud { .. } | Error::CloudCredentials { .. } | Error::CloudFull { .. })) => {
+                unreachable.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(error) = unreachable {
+        return Err(error);
     }
     forget_lost(vault, damaged)?;
     let mut packs = BTreeSet::new();
@@ -73,11 +91,28 @@ pub fn here(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage], lost: &[ChunkI
     Ok(())
 }
 
+/// Is this the record of a backup, and not here?
+pub fn is_lost_record(vault: &Vault, object: &str) -> bool {
+    lost_record(vault, object).is_some()
+}
+
+/// The record of a backup that is not here, and that nobody misses.
+fn was_removed(vault: &Vault, object: &str) -> Result<bool> {
+    match lost_record(vault, object) {
+        Some(name) => Ok(!vault::lost::records(vault)?.contains(&name)),
+        None => Ok(false),
+    }
+}
+
+fn lost_record(vault: &Vault, object: &str) -> Option<BackupName> {
+    let name = object.strip_prefix("snapshots/")?.parse().ok()?;
+    (!vault.dir().join(object).exists()).then_some(name)
+}
+
 /// Records that are lost, and that nobody has, are told once. The caller holds the vault's lock.
 pub fn forget_lost(vault: &Vault, damaged: &mut [Damage]) -> Result<()> {
     for damage in damaged.iter_mut().filter(|damage| !damage.healed) {
-        let name = damage.object.strip_prefix("snapshots/").and_then(|name| name.parse::<BackupName>().ok());
-        let Some(name) = name.filter(|_| !vault.dir().join(&damage.object).exists()) else { continue };
+        let Some(name) = lost_record(vault, &damage.object) else { continue };
         damage.message = format!("{}; no target that was asked has it, so this is told once", damage.message);
         vault::lost::forget(vault, &name)?;
     }

@@ -20,7 +20,7 @@ use crate::vault::layout::{PINS, Part};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::vault::{ACCEPTED, Vault};
-use crate::{Config, Control, Error, Result, prune, watch};
+use crate::{Config, Control, Error, Result, held, prune, restore, watch};
 
 pub struct Pruning<'a> {
     pub vault: &'a Vault,
@@ -52,6 +52,7 @@ impl Pruning<'_> {
         let infos: Vec<BackupInfo> = backups.iter().map(|backup| backup.info.clone()).collect();
         let mut verdicts = prune::verdicts(&infos, judged);
         self.spare_the_last(&backups, &mut verdicts);
+        self.spare_what_waits(&mut verdicts);
         let mut warnings = Vec::new();
         if let Some(message) = prune::frozen(&infos).filter(|_| !despite_suspicion) {
             verdicts.iter_mut().for_each(|verdict| verdict.keep = true);
@@ -90,6 +91,7 @@ impl Pruning<'_> {
         let infos: Vec<BackupInfo> = backups.iter().map(|backup| backup.info.clone()).collect();
         let mut verdicts = prune::verdicts(&infos, judged);
         self.spare_the_last(&backups, &mut verdicts);
+        self.spare_what_waits(&mut verdicts);
         let is_frozen = prune::frozen(&infos).is_some();
         let kept: Vec<BackupName> =
             verdicts.iter().filter(|one| one.keep || is_frozen).map(|one| one.backup.parse()).collect::<Result<_>>()?;
@@ -132,6 +134,14 @@ impl Pruning<'_> {
                 verdict.keep = true;
                 verdict.why = format!("not in the vault any more, whose own rules keep it: {}", ours.why);
             }
+        }
+    }
+
+    /// A restore waits for these, and may find them only there.
+    fn spare_what_waits(&self, verdicts: &mut [PruneVerdict]) {
+        let waits = restore::pending_backups(&self.config.root);
+        for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep && waits.contains(&verdict.backup)) {
+            (verdict.keep, verdict.why) = (true, held::WAITS.into());
         }
     }
 

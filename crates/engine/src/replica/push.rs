@@ -19,6 +19,7 @@ use super::ledger::Ledger;
 use super::line::{Delivery, send_all};
 use super::needs::{Asker, Needs};
 use super::patience::Patience;
+use super::whole;
 use crate::config::cloud::Target;
 use crate::mutex::lock;
 use crate::report::SyncFailure;
@@ -150,6 +151,9 @@ impl Push<'_> {
             };
             let content = hex::encode(Sha256::digest(&bytes));
             let known = lock(self.ledger).has(self.name(), &object.name)?;
+            if object.part == Part::Key && !self.may_send_key(&object.name, &known, &content)? {
+                continue;
+            }
             match known {
                 Some((size, Some(known))) if size == bytes.len() as u64 && known == content => continue,
                 // Listed, and nobody knows with what in it.
@@ -167,6 +171,21 @@ impl Push<'_> {
             self.put(&object.name, &bytes, Some(&content))?;
         }
         Ok(self.control.check()?)
+    }
+
+    /// A key is written once. One that is damaged here, or is not what was sent, never takes the place of a good one there.
+    fn may_send_key(&self, key: &str, known: &Option<(u64, Option<String>)>, content: &str) -> Result<bool> {
+        let is_another = matches!(known, Some((_, Some(sent))) if sent != content);
+        if !is_another && whole::is_whole(self.vault, key, &self.vault.dir().join(key))? {
+            return Ok(true);
+        }
+        lock(&self.tally.failed).push(SyncFailure {
+            object: key.into(),
+            target: self.name().into(),
+            code: "E_CORRUPT".into(),
+            message: format!("{key} is damaged here, and not sent. `lifeboat verify` brings back what the target has."),
+        });
+        Ok(false)
     }
 
     /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be; the target was listed just

@@ -18,7 +18,7 @@ pub struct BackupOptions {
     /// Wait for an operation that is running, instead of failing with E_BUSY.
     pub wait: bool,
     /// Smaller scheduled types that were due at the same time, and that this backup counts for.
-    #[schemars(skip)]
+    #[serde(skip)]
     pub covers: Vec<BackupType>,
     /// A restore was cut off and cannot be ended now, so the root may be half of one backup and half of another: why.
     #[serde(skip)]

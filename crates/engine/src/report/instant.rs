@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[schemars(extend("tsType" = "Date | number | string"))]
 pub struct Instant(pub i64);
 
+/// The farthest day of JavaScript.
+const MOST: f64 = 8.64e15;
+
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
         struct Reader;
@@ -30,7 +33,10 @@ impl<'de> Deserialize<'de> for Instant {
             }
 
             fn visit_f64<E: Error>(self, millis: f64) -> Result<i64, E> {
-                Ok(millis.round() as i64)
+                match millis.abs() <= MOST {
+                    true => Ok(millis.round() as i64),
+                    false => Err(E::invalid_value(Unexpected::Float(millis), &self)),
+                }
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {

@@ -298,8 +298,10 @@ impl Catalog {
         )
     }
 
+    /// It goes, and is not missed.
     pub fn remove_backup(&self, name: &str) -> Result<()> {
-        self.db.run("DELETE FROM backups WHERE name = ?1", params![name])
+        self.db.run("DELETE FROM backups WHERE name = ?1", params![name])?;
+        self.forget_lost(name)
     }
 
     /// What it knows of each backup, by name: the JSON of a [`BackupInfo`]. What is not understood is as good as none.

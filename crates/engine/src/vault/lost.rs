@@ -21,7 +21,8 @@ impl Catalog {
         self.db.run("INSERT OR REPLACE INTO lost VALUES (?1)", params![name])
     }
 
-    fn forget_lost(&self, name: &str) -> Result<()> {
+    /// It is here again, or nobody misses it.
+    pub(super) fn forget_lost(&self, name: &str) -> Result<()> {
         self.db.run("DELETE FROM lost WHERE name = ?1", params![name])
     }
 }
@@ -45,7 +46,5 @@ pub fn records(vault: &Vault) -> Result<Vec<BackupName>> {
 
 /// It was told, and is nowhere: nobody looks for it any more. The caller holds the lock.
 pub fn forget(vault: &Vault, name: &BackupName) -> Result<()> {
-    let catalog = Catalog::open(vault.dir())?;
-    catalog.remove_backup(name.as_str())?;
-    catalog.forget_lost(name.as_str())
+    Catalog::open(vault.dir())?.remove_backup(name.as_str())
 }

@@ -153,6 +153,35 @@ fn a_key_that_was_lost_under_a_host_that_has_opened_the_vault_is_fetched_if_it_w
 }
 
 #[test]
+fn a_key_that_rots_here_is_not_sent_over_the_good_one() {
+    let synced = sealed();
+    let engine = synced.engine();
+    engine.verify(None, false, &Control::silent()).unwrap();
+    let file = key(&synced);
+    let mut bytes = fs::read(&file).unwrap();
+    let (object, middle) = (format!("keys/{}", file.file_name().unwrap().to_str().unwrap()), bytes.len() / 2);
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let report = engine.sync(None, &Control::silent()).unwrap();
+    assert!(report.failed.iter().any(|one| one.object == object && one.code == "E_CORRUPT"), "{report:?}");
+    engine.verify(None, false, &Control::silent()).unwrap();
+    bytes[middle] ^= 1;
+    assert_eq!(fs::read(&file).unwrap(), bytes, "it is fetched whole");
+    assert!(engine.sync(None, &Control::silent()).unwrap().failed.is_empty());
+}
+
+#[test]
+fn a_record_that_came_back_can_be_deleted_and_is_not_missed() {
+    let (synced, first) = two();
+    fs::remove_file(record(&synced, &first)).unwrap();
+    synced.bot.backup(BackupType::Manual);
+    assert!(damage(&verify(&synced), &format!("snapshots/{first}")).healed);
+    synced.engine().delete_backup(&first, &Control::silent()).unwrap();
+    let report = verify(&synced);
+    assert!(report.ok && !record(&synced, &first).exists(), "{report:?}");
+}
+
+#[test]
 fn whoever_writes_to_a_target_gives_the_vault_no_key_of_his_own() {
     let synced = sealed();
     let place = &synced.places[0];

@@ -158,7 +158,35 @@ fn a_catalog_that_is_older_than_its_vault_does_no_harm() {
     fs::copy(&old, bot.vault().join("catalog.sqlite")).unwrap();
     backups.push(an_hour(&bot, 9));
     delete(&bot, &backups.remove(2));
+    // It cannot know that these were removed on purpose, and says once that they are not there.
+    assert!(bot.verify(false).damaged.iter().all(|damage| damage.object.starts_with("snapshots/")));
     assert_exact(&bot, &backups, "an old catalog");
+}
+
+#[test]
+fn what_was_pruned_while_a_copy_was_made_is_not_lost_there() {
+    let (bot, backups) = bot();
+    let copied = bot.dir.path().join("copy");
+    fs::create_dir(&copied).unwrap();
+    catalog(&bot).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    // In the order of names: the catalog before the packs and the records.
+    for name in ["catalog.sqlite", "keys", "packs", "snapshots", "vault.json"] {
+        if name == "packs" {
+            delete(&bot, &backups[0]);
+        }
+        assert!(
+            std::process::Command::new("cp")
+                .arg("-r")
+                .arg(bot.vault().join(name))
+                .arg(copied.join(""))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let engine = Engine::new(lifeboat_engine::Config { backup_dir: copied, ..bot.config.clone() });
+    let report = engine.verify(None, true, &Control::silent()).unwrap();
+    assert!(report.ok, "{report:?}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Catalog {
         for name in known {
             // In this order: a kill in between leaves it known.
             self.note_lost(&name)?;
-            self.remove_backup(&name)?;
+            self.db.run("DELETE FROM backups WHERE name = ?1", params![name])?;
         }
         Ok(damaged)
     }

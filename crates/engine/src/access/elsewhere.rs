@@ -1,9 +1,9 @@
-//! The targets of the configuration, at the engine's front door: reading what is missing here from there.
+//! The targets of the configuration: reading what is missing here from there.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Engine;
+use super::Access;
 use crate::config::cloud::Target;
 use crate::replica::fetch::{self, Fetch};
 use crate::replica::ledger::Ledger;
@@ -15,9 +15,9 @@ use crate::vault::layout::{ACCEPTED, PINS};
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, snapshot};
-use crate::{Config, Control, Error, Result};
+use crate::{Control, Error, Result};
 
-impl Engine {
+impl Access {
     /// The vault for whoever only reads: what is missing or damaged here comes from the targets, or from the one that is named.
     pub(crate) fn vault_to_read(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
         let vault = self.vault()?;
@@ -25,13 +25,13 @@ impl Engine {
     }
 
     /// The same for whoever brings everything back: also what opens the vault.
-    pub(super) fn vault_to_restore(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
+    pub(crate) fn vault_to_restore(&self, from: Option<&str>, control: &Control) -> Result<Vault> {
         let (vault, _) = self.vault_or_brought_back(control)?;
         self.reading_elsewhere(vault, from, control)
     }
 
     /// The vault. Where it cannot be opened because one file of it is lost, that is fetched from a target, and told.
-    pub(super) fn vault_or_brought_back(&self, control: &Control) -> Result<(Vault, Vec<Damage>)> {
+    pub(crate) fn vault_or_brought_back(&self, control: &Control) -> Result<(Vault, Vec<Damage>)> {
         let error = match self.vault() {
             Err(error) if opening::may_be_lost(&error) => error,
             opened => return opened.map(|vault| (vault, Vec::new())),
@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// The backup of this name in the vault here. Where it is only at a target, the error says so, and what can be done.
-    pub(super) fn resolve_here(&self, vault: &Vault, backup: &str) -> Result<BackupName> {
+    pub(crate) fn resolve_here(&self, vault: &Vault, backup: &str) -> Result<BackupName> {
         let resolved = vault.resolve(&BackupRef::Name(backup.into()));
         let Err(missing @ Error::NotFound { .. }) = resolved else { return resolved };
         let Some((name, fetch)) = self.only_elsewhere(vault, backup)? else { return Err(missing) };
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// The backup of this name, where it is not here and some target has it.
-    pub(super) fn only_elsewhere(&self, vault: &Vault, backup: &str) -> Result<Option<(BackupName, Arc<Fetch>)>> {
+    pub(crate) fn only_elsewhere(&self, vault: &Vault, backup: &str) -> Result<Option<(BackupName, Arc<Fetch>)>> {
         let Ok(name) = backup.parse::<BackupName>() else { return Ok(None) };
         let record = snapshot::object(&name);
         let Some(fetch) = self.fetch(vault, None, &Control::silent())? else { return Ok(None) };
@@ -105,8 +105,8 @@ impl Engine {
     }
 
     /// Where the vault cannot be opened because something of it is not there: with how it comes back from a target.
-    pub(super) fn with_way_back(&self, error: Error) -> Error {
-        let Some(way) = way_back(&self.config) else { return error };
+    pub(crate) fn with_way_back(&self, error: Error) -> Error {
+        let Some(way) = self.config.way_back() else { return error };
         match error {
             Error::NotFound { message } => Error::NotFound { message: format!("{message} {way}") },
             Error::Corrupt { object, detail, backups } if object.starts_with("keys") || object == "vault.json" => {
@@ -117,7 +117,7 @@ impl Engine {
     }
 
     /// Before a backup is deleted here: remembers its facts, and says where it stays.
-    pub(super) fn stays(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<Vec<Warning>> {
+    pub(crate) fn stays(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<Vec<Warning>> {
         let Some(fetch) = self.fetch(vault, None, control)? else { return Ok(Vec::new()) };
         let holders = fetch.holders(&snapshot::object(name));
         if holders.is_empty() {
@@ -138,7 +138,7 @@ impl Engine {
     }
 
     /// All targets, or the one of this name.
-    pub(super) fn targets(&self, name: Option<&str>) -> Result<Vec<&Target>> {
+    pub(crate) fn targets(&self, name: Option<&str>) -> Result<Vec<&Target>> {
         match name {
             Some(wanted) => Ok(vec![self.target(wanted)?]),
             None => Ok(self.config.cloud.iter().collect()),
@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// The record goes first, and what was said about it: without it, there is no backup.
-    pub(super) fn delete_elsewhere(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
+    pub(crate) fn delete_elsewhere(&self, vault: &Vault, name: &BackupName, control: &Control) -> Result<PruneReport> {
         let started = Instant::now();
         let record = snapshot::object(name);
         let mut holders = Vec::new();
@@ -191,10 +191,4 @@ impl Engine {
         let (removed, duration_ms) = (1, started.elapsed().as_millis() as u64);
         Ok(PruneReport { removed, duration_ms, ..PruneReport::default() })
     }
-}
-
-/// What brings the vault of this root back from its targets, where it has any.
-pub(crate) fn way_back(config: &Config) -> Option<String> {
-    let target = config.cloud.first()?.name();
-    Some(format!("If it is gone, `lifeboat migrate --from {target} --no-restore` brings it back from there."))
 }
