@@ -13,7 +13,7 @@ const { CLOCK, ask, check, environment, open, outcome, zone } = require('./nativ
 const { ping } = require('./ping.js')
 const { Presence } = require('./presence.js')
 const { restarter } = require('./restart.js')
-const { Scheduler } = require('./scheduler.js')
+const { Timers } = require('./timers.js')
 
 let lastId = 0
 
@@ -92,7 +92,7 @@ class BackupEngine {
       look: (since) => this.#look(since),
       say: (since) => this.#presence.say({ scheduler: since })
     }
-    this.#timers = new Scheduler(host, this.#clock)
+    this.#timers = new Timers(host, this.#clock)
   }
 
   /** Made where no `this` is: an engine that nobody has any more must not be kept for the bell's sake. */

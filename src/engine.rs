@@ -14,7 +14,7 @@ use lifeboat_engine::seal::places::{Environment, Whose};
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::question::Ask;
-use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Patience, Said as Saying, Supervisor};
+use lifeboat_engine::supervise::{Answered, Cancel, Clerk, Supervisor, WorkerNotice as Saying, WorkerPatience};
 use lifeboat_engine::watch::News;
 use lifeboat_engine::watch::lost::from_memory;
 use lifeboat_engine::{Config, Error};
@@ -45,7 +45,7 @@ pub struct NativeEngine {
     /// By which the clerk knows this engine's bell.
     bell: u32,
     doorplate: Doorplate,
-    patience: Patience,
+    patience: WorkerPatience,
     config: Config,
     /// What no vault could keep, until JavaScript tells it.
     untold: Arc<Mutex<Vec<News>>>,
@@ -73,10 +73,10 @@ pub struct NativePatience {
 }
 
 impl NativePatience {
-    fn over_default(self) -> Patience {
+    fn over_default(self) -> WorkerPatience {
         let or = |given: Option<u32>, usual| given.map_or(usual, |ms| Duration::from_millis(ms.into()));
-        let Patience { silent, cancelled, question, idle } = Patience::default();
-        Patience {
+        let WorkerPatience { silent, cancelled, question, idle } = WorkerPatience::default();
+        WorkerPatience {
             silent: or(self.silent, silent),
             cancelled: or(self.cancelled, cancelled),
             question: or(self.question, question),
@@ -145,7 +145,7 @@ impl NativeEngine {
         // A worker thread of Node that ends takes its operations along; those of the main thread end with the process.
         env.add_env_cleanup_hook(running.clone(), |running| cancel_all(&running))?;
         let pending = config.root.join(WORKSPACE);
-        let patience = patience.map_or_else(Patience::default, NativePatience::over_default);
+        let patience = patience.map_or_else(WorkerPatience::default, NativePatience::over_default);
         let clerk = Clerk::of(Path::new(&worker), &config.backup_dir);
         let ring = on_ring.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
         let bell = clerk.listen(move || {

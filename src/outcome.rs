@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lifeboat_engine::Error;
-use lifeboat_engine::supervise::protocol::{Answer, Failure};
+use lifeboat_engine::supervise::protocol::{Failure, WorkerAnswer};
 
 /// Runs `call`; a panic in it is E_INTERNAL, because unwinding into Node would abort the app.
 pub fn of(call: impl FnOnce() -> Result<String, Failure>) -> String {
@@ -14,7 +14,7 @@ pub fn of(call: impl FnOnce() -> Result<String, Failure>) -> String {
 pub fn text(result: Result<String, Failure>) -> String {
     match result {
         Ok(json) => format!("{{\"result\":{json}}}"),
-        Err(failure) => serde_json::to_string(&Answer::Error(failure))
+        Err(failure) => serde_json::to_string(&WorkerAnswer::Error(failure))
             .unwrap_or_else(|_| r#"{"error":{"code":"E_INTERNAL","message":"An error has no JSON form."}}"#.into()),
     }
 }

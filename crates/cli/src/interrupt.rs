@@ -33,14 +33,14 @@ pub fn leave_session() {
 }
 
 /// From now on a signal cancels this operation; when the guard is dropped, it ends the process again.
-pub fn watch(control: &Control) -> Watch {
+pub fn watch(control: &Control) -> InterruptWatch {
     *running() = Some(control.clone());
-    Watch
+    InterruptWatch
 }
 
-pub struct Watch;
+pub struct InterruptWatch;
 
-impl Drop for Watch {
+impl Drop for InterruptWatch {
     fn drop(&mut self) {
         *running() = None;
     }

@@ -26,7 +26,7 @@ pub struct Session {
 
 /// Does a command make the vault where there is none?
 #[derive(Clone, Copy, PartialEq)]
-pub enum Vault {
+pub enum SessionVault {
     MustExist,
     MayBeNew,
     /// The root itself is new: a configuration in it would be one that is just being restored.
@@ -112,8 +112,8 @@ impl Session {
     }
 
     /// Runs `operation` on the engine. Where the vault wants a passphrase, nothing gives one and a person is there, asks.
-    pub fn engine<T>(&self, vault: Vault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
-        let config = if vault == Vault::OfNewRoot { self.new_root()? } else { self.config()? };
+    pub fn engine<T>(&self, vault: SessionVault, operation: impl Fn(&Engine) -> Result<T>) -> Result<T> {
+        let config = if vault == SessionVault::OfNewRoot { self.new_root()? } else { self.config()? };
         if Places::of(&config).given() || !self.output.may_ask() {
             return operation(&engine::of(config));
         }
@@ -122,7 +122,8 @@ impl Session {
             config.environment.typed = Some(passphrase);
             operation(&engine::of(config))
         };
-        if vault == Vault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir)) {
+        if vault == SessionVault::MayBeNew && config.encryption && !vault::Vault::exists(&place::of(&config.backup_dir))
+        {
             return with(credentials::ask_new()?);
         }
         // Not every vault is encrypted and not every operation needs the key: ask only when the engine says so.
@@ -154,7 +155,7 @@ impl Session {
     }
 
     /// Runs a long operation: with progress, and cancelled by Ctrl-C.
-    pub fn long<T>(&self, vault: Vault, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
+    pub fn long<T>(&self, vault: SessionVault, operation: impl Fn(&Engine, &Control) -> Result<T>) -> Result<T> {
         self.engine(vault, |engine| {
             let relay = self.output.progress();
             let _watch = interrupt::watch(relay.control());

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use lifeboat_engine::operations::Call;
 use lifeboat_engine::report::Progress;
-use lifeboat_engine::store::{self, Ask, Fault, Kind, Person};
-use lifeboat_engine::supervise::protocol::{Answer, Failure, Request, Signal};
+use lifeboat_engine::store::{self, Fault, Kind, Person, SignInPrompt};
+use lifeboat_engine::supervise::protocol::{Failure, Request, Signal, WorkerAnswer};
 use lifeboat_engine::{Control, Error, Result};
 use zeroize::Zeroizing;
 
@@ -30,8 +30,8 @@ type Line = Zeroizing<Vec<u8>>;
 pub fn run() -> u8 {
     let relay = Relay::start(send_progress);
     // What cannot be said is lost with the host.
-    let control = relay.control().clone().with_untold(|news| drop(send(&Answer::Untold(news.clone()))));
-    let heartbeat = Heartbeat::start(|| send(&Answer::Alive));
+    let control = relay.control().clone().with_untold(|news| drop(send(&WorkerAnswer::Untold(news.clone()))));
+    let heartbeat = Heartbeat::start(|| send(&WorkerAnswer::Alive));
     let _watch = interrupt::watch(&control);
     let (give, requests) = mpsc::channel();
     let listener = control.clone();
@@ -45,7 +45,7 @@ pub fn run() -> u8 {
     drop((relay, heartbeat));
     let (sent, code) = match outcome {
         Ok(json) => (send_result(&json), exit::DONE),
-        Err(error) => (send(&Answer::Error(Failure::from(&error))), exit::code_of(&error)),
+        Err(error) => (send(&WorkerAnswer::Error(Failure::from(&error))), exit::code_of(&error)),
     };
     if sent.is_ok() { code } else { exit::FAILED }
 }
@@ -66,12 +66,12 @@ fn serve(request: Request, control: &Control) -> Result<String> {
         Some(key) => engine.with_key(key),
         None => engine,
     };
-    let call = Call { engine: &engine, control, person: &Host(control) };
+    let call = Call { engine: &engine, control, person: &WorkerHost(control) };
     let outcome = operation.perform(&call);
     // Also after a failure: deriving the key is what costs time, and the host's next worker needs it again.
     // A key that the host has already, and that is this vault's, costs nothing.
     if let Some(key) = engine.unlocked_key()
-        && send(&Answer::Key(key)).is_err()
+        && send(&WorkerAnswer::Key(key)).is_err()
     {
         control.cancel();
     }
@@ -79,12 +79,12 @@ fn serve(request: Request, control: &Control) -> Result<String> {
 }
 
 /// The person who is to sign in, behind the host.
-struct Host<'a>(&'a Control);
+struct WorkerHost<'a>(&'a Control);
 
-impl Person for Host<'_> {
-    fn show(&self, ask: &Ask) {
+impl Person for WorkerHost<'_> {
+    fn show(&self, ask: &SignInPrompt) {
         // A host that is not there any more has left, too.
-        let _ = send(&Answer::Ask(ask.clone()));
+        let _ = send(&WorkerAnswer::Ask(ask.clone()));
     }
 
     fn paste(&self) -> store::Result<String> {
@@ -150,10 +150,10 @@ fn refused(why: &str) -> Error {
 }
 
 fn send_progress(progress: &Progress) -> io::Result<()> {
-    send(&Answer::Progress(progress.clone()))
+    send(&WorkerAnswer::Progress(progress.clone()))
 }
 
-fn send(answer: &Answer) -> io::Result<()> {
+fn send(answer: &WorkerAnswer) -> io::Result<()> {
     let mut line = Zeroizing::new(serde_json::to_vec(answer)?);
     line.push(b'\n');
     write(&[&line])
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_result_is_the_line_that_the_protocol_says() {
         let line = format!("{{\"result\":{}}}", r#"["a","b"]"#);
-        let Answer::Result(value) = serde_json::from_str(&line).unwrap() else { panic!("not a result: {line}") };
+        let WorkerAnswer::Result(value) = serde_json::from_str(&line).unwrap() else { panic!("not a result: {line}") };
         assert_eq!(value, serde_json::json!(["a", "b"]));
     }
 }

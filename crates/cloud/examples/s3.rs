@@ -12,10 +12,10 @@ use std::time::Instant;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use lifeboat_cloud::runtime;
-use lifeboat_cloud::s3::S3;
+use lifeboat_cloud::s3::S3Store;
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::store::{Store, Straight, Whole};
+use lifeboat_engine::store::{Store, Straight, WholeFile};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -62,7 +62,7 @@ fn put(address: &str, bucket: &str, folder: &Path, at_a_time: usize) {
         secret_access_key: Some(Secret::new(SECRET)),
         ..cloud::S3::default()
     };
-    let store = S3::open("bench", &s3).expect("the configuration is right");
+    let store = S3Store::open("bench", &s3).expect("the configuration is right");
     let files = std::fs::read_dir(folder).expect("the folder can be read");
     let files: Mutex<Vec<PathBuf>> = Mutex::new(files.map(|file| file.expect("a file").path()).collect());
     let begun = Instant::now();
@@ -72,7 +72,7 @@ fn put(address: &str, bucket: &str, folder: &Path, at_a_time: usize) {
                 while let Some(path) = { files.lock().expect("no thread has died").pop() } {
                     let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
                     let body =
-                        Whole::new(std::fs::File::open(&path).expect("it can be opened")).expect("it has a size");
+                        WholeFile::new(std::fs::File::open(&path).expect("it can be opened")).expect("it has a size");
                     store.put(name, &body, &Straight).expect("it arrives");
                 }
             });

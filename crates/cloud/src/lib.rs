@@ -10,12 +10,12 @@ pub mod watchman;
 use std::sync::Arc;
 
 use lifeboat_engine::config::cloud::Target;
-use lifeboat_engine::store::folder::Folder;
+use lifeboat_engine::store::folder::FolderStore;
 use lifeboat_engine::store::within::of_vault;
 use lifeboat_engine::store::{Account, Fault, Kind, Opener, Person, Result, Store};
 
-use crate::drive::Drive;
-use crate::s3::S3;
+use crate::drive::DriveStore;
+use crate::s3::S3Store;
 
 /// Opens every kind of target.
 pub struct Clouds;
@@ -23,9 +23,9 @@ pub struct Clouds;
 impl Opener for Clouds {
     fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>> {
         Ok(match target {
-            Target::Folder(folder) => of_vault(Folder::new(target.name(), &folder.path), vault_id),
-            Target::S3(s3) => of_vault(S3::open(target.name(), s3)?, vault_id),
-            Target::GDrive(drive) => of_vault(Drive::open(target.name(), drive)?, vault_id),
+            Target::Folder(folder) => of_vault(FolderStore::new(target.name(), &folder.path), vault_id),
+            Target::S3(s3) => of_vault(S3Store::open(target.name(), s3)?, vault_id),
+            Target::GDrive(drive) => of_vault(DriveStore::open(target.name(), drive)?, vault_id),
         })
     }
 

@@ -11,16 +11,16 @@ use std::time::Instant;
 use crate::held::{self, held};
 use crate::replica::safe;
 use crate::report::{BackupInfo, ListFilter, PruneOptions, PruneReport, PruneVerdict, Warning};
-use crate::retention::{self, Rules, Verdict};
+use crate::retention::{self, RetentionRules, Verdict};
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
-use crate::vault::mark::{Marker, Marks};
+use crate::vault::mark::{Marks, NeedsMarker};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::vault::shelf;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::strangers;
-use crate::vault::sweep::{MOSTLY, Pace, Sweep, Swept};
+use crate::vault::sweep::{MOSTLY, Sweep, SweepPace, Swept};
 use crate::{Config, Control, Error, Result, restore, room, watch};
 
 /// Applies the rules of the configuration. The caller holds the vault's lock. `damaged`: packs in which a verification
@@ -52,7 +52,7 @@ pub fn run(
                 (true, format!("a backup is suspicious; otherwise it would be removed: {}", verdict.why));
         }
     }
-    let pace = if options.at_once { Pace::AtOnce } else { gently(vault, config, control)? };
+    let pace = if options.at_once { SweepPace::AtOnce } else { gently(vault, config, control)? };
     let how = How { dry_run: options.dry_run, dead: MOSTLY, pace, damaged };
     let mut report = remove(vault, verdicts, how, control)?;
     report.warnings.extend(frozen.map(|message| Warning { path: String::new(), message }));
@@ -80,12 +80,12 @@ pub fn refuse_frozen(vault: &Vault, options: &PruneOptions, now: i64) -> Result<
 }
 
 /// The rules of the configuration, with the days that this vault has seen.
-pub(crate) fn rules(vault: &Vault, config: &Config) -> Rules {
-    Rules::of(config).seeing(watch::days(vault.dir()))
+pub(crate) fn rules(vault: &Vault, config: &Config) -> RetentionRules {
+    RetentionRules::of(config).seeing(watch::days(vault.dir()))
 }
 
-fn gently(vault: &Vault, config: &Config, control: &Control) -> Result<Pace<'static>> {
-    Ok(Pace::Gently { now: control.now(), room: room::left(vault, config)? })
+fn gently(vault: &Vault, config: &Config, control: &Control) -> Result<SweepPace<'static>> {
+    Ok(SweepPace::Gently { now: control.now(), room: room::left(vault, config)? })
 }
 
 /// How what backups leave behind is swept.
@@ -93,7 +93,7 @@ pub(crate) struct How<'a> {
     pub dry_run: bool,
     /// From how many percent of dead bytes on a pack is written anew.
     pub dead: u64,
-    pub pace: Pace<'a>,
+    pub pace: SweepPace<'a>,
     /// Packs in which damage is known.
     pub damaged: HashSet<PackId>,
 }
@@ -174,6 +174,56 @@ fn distrust(vault: &Vault, infos: &mut [BackupInfo], now: i64) -> Result<()> {
     Ok(())
 }
 
+/// Removes one backup. False: it stays, and its verdict says why.
+fn remove_one(vault: &Vault, catalog: &mut Catalog, verdict: &mut PruneVerdict, control: &Control) -> Result<bool> {
+    control.check()?;
+    control.hold()?;
+    // Pinned meanwhile: that takes no lock.
+    if vault.is_pinned(&verdict.backup) {
+        (verdict.keep, verdict.why) = (true, "pinned".into());
+        return Ok(false);
+    }
+    // First the catalog: a record that it has and the folder has not is lost, and looked for at the targets. It is a cache:
+    // what it does not learn now, it finds out by itself.
+    let _ = catalog.remove_backup(&verdict.backup);
+    if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
+        if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
+            let _ = catalog.add_backup(&snapshot.info());
+        }
+        (verdict.keep, verdict.why) = (true, "being read at this moment; the next pruning removes it".into());
+        return Ok(false);
+    }
+    shelf::remove(vault, &verdict.backup)?;
+    vault.forget_acceptance(&verdict.backup)?;
+    Ok(true)
+}
+
+/// What people should know of a sweep.
+fn told(swept: &Swept) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if swept.cramped > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "The disk has no room to rewrite {} packs that are mostly unused. Free some space: the next pruning \
+                 continues.",
+                swept.cramped
+            ),
+        });
+    }
+    if swept.hurried > 0 {
+        warnings.push(Warning {
+            path: "packs".into(),
+            message: format!(
+                "Space was needed. So unneeded data ({}) was removed at once, and not after a day. If somebody was copying \
+                 the vault at this moment, the copy may be incomplete: make it again.",
+                if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
+            ),
+        });
+    }
+    warnings
+}
+
 /// Removes the backups that their verdict does not keep.
 pub(crate) fn remove(
     vault: &Vault,
@@ -187,26 +237,8 @@ pub(crate) fn remove(
     let (mut catalog, unreadable) = catalog(vault)?;
     let mut removed = 0;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.keep) {
-        if !dry_run {
-            control.check()?;
-            control.hold()?;
-            // Pinned meanwhile: that takes no lock.
-            if vault.is_pinned(&verdict.backup) {
-                (verdict.keep, verdict.why) = (true, "pinned".into());
-                continue;
-            }
-            // First the catalog: a record that it has and the folder has not is lost, and looked for at the targets. It is a cache:
-            // what it does not learn now, it finds out by itself.
-            let _ = catalog.remove_backup(&verdict.backup);
-            if !Snapshot::remove(vault, &verdict.backup.parse()?)? {
-                if let Ok(snapshot) = Snapshot::read(vault, &verdict.backup.parse()?) {
-                    let _ = catalog.add_backup(&snapshot.info());
-                }
-                (verdict.keep, verdict.why) = (true, "being read at this moment; the next pruning removes it".into());
-                continue;
-            }
-            shelf::remove(vault, &verdict.backup)?;
-            vault.forget_acceptance(&verdict.backup)?;
+        if !dry_run && !remove_one(vault, &mut catalog, verdict, control)? {
+            continue;
         }
         removed += 1;
     }
@@ -232,26 +264,7 @@ pub(crate) fn remove(
         (true, true) => sweep.plan(&catalog)?,
         (true, false) => sweep.run(catalog)?,
     };
-    if swept.cramped > 0 {
-        warnings.push(Warning {
-            path: "packs".into(),
-            message: format!(
-                "The disk has no room to rewrite {} packs that are mostly unused. Free some space: the next pruning \
-                 continues.",
-                swept.cramped
-            ),
-        });
-    }
-    if swept.hurried > 0 {
-        warnings.push(Warning {
-            path: "packs".into(),
-            message: format!(
-                "Space was needed. So unneeded data ({}) was removed at once, and not after a day. If somebody was copying \
-                 the vault at this moment, the copy may be incomplete: make it again.",
-                if swept.hurried == 1 { "a pack".into() } else { format!("{} packs", swept.hurried) }
-            ),
-        });
-    }
+    warnings.extend(told(&swept));
     Ok(PruneReport {
         dry_run,
         backups: verdicts,
@@ -279,7 +292,7 @@ pub(crate) fn sweep_new(
     // Nothing is written here.
     marks.damaged.clear();
     if unknown.is_empty() && strangers::in_records(vault)?.is_empty() {
-        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, pace: Pace::Back { earlier }, control }
+        Sweep { vault, marks: &marks, unreadable: &[], dead: 100, pace: SweepPace::Back { earlier }, control }
             .run(catalog)?;
     }
     Ok(())
@@ -305,7 +318,7 @@ fn catalog(vault: &Vault) -> Result<(Catalog, Vec<PackId>)> {
     Ok((catalog, unreadable.collect()))
 }
 
-type Marked = (Marks, Catalog, Vec<(BackupName, Error)>);
+type MarkedObject = (Marks, Catalog, Vec<(BackupName, Error)>);
 
 /// As [`mark`]. A chunk that is nowhere may be in a pack of which a damaged catalog has lost it: before anything is removed, the
 /// catalog is made anew from what the packs say themselves.
@@ -315,7 +328,7 @@ fn mark_surely(
     kept: &[BackupName],
     are_all: bool,
     control: &Control,
-) -> Result<Marked> {
+) -> Result<MarkedObject> {
     let marked = mark(vault, catalog, kept, are_all, control)?;
     if !marked.0.lost {
         return Ok(marked);
@@ -326,10 +339,16 @@ fn mark_surely(
 }
 
 /// `are_all`: there are no other backups.
-fn mark(vault: &Vault, catalog: Catalog, kept: &[BackupName], are_all: bool, control: &Control) -> Result<Marked> {
+fn mark(
+    vault: &Vault,
+    catalog: Catalog,
+    kept: &[BackupName],
+    are_all: bool,
+    control: &Control,
+) -> Result<MarkedObject> {
     let catalog = Arc::new(Mutex::new(catalog));
     let damaged = watch::inspection::damaged_packs(vault.dir());
-    let mut marker = Marker::new(vault, catalog.clone()).doubting(damaged);
+    let mut marker = NeedsMarker::new(vault, catalog.clone()).doubting(damaged);
     for name in kept {
         control.check()?;
         marker.backup(name)?;

@@ -7,7 +7,7 @@
 //! | newest | the newest good backup, whatever else is said |
 //! | pinned | what somebody has pinned |
 //! | schedule | the newest `keep` of each scheduled type, and the newest `keep` good ones of it |
-//! | by hand | the newest [`Rules::manual`] that people and programs asked for, and all that are younger than the local days |
+//! | by hand | the newest [`RetentionRules::manual`] that people and programs asked for, and all that are younger than the local days |
 //! | safety | those from before a restore that are younger than the local days |
 //!
 //! A backup that is suspicious stays, takes nobody's place, and is no good one; while there is one, nothing is pruned at all.
@@ -41,7 +41,7 @@ pub const TIERS: [BackupType; 7] = [
 
 /// How many are kept, and for how long.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct RetentionRules {
     /// By scheduled type.
     pub keep: BTreeMap<BackupType, u32>,
     /// Of MANUAL and API together.
@@ -52,9 +52,9 @@ pub struct Rules {
     pub days: BTreeSet<i64>,
 }
 
-impl Rules {
-    pub fn of(config: &Config) -> Rules {
-        Rules {
+impl RetentionRules {
+    pub fn of(config: &Config) -> RetentionRules {
+        RetentionRules {
             keep: BackupType::SCHEDULED.map(|kind| (kind, config.schedule(kind).keep)).into(),
             manual: config.keep_manual,
             local: i64::from(config.local_retention_days) * DAY,
@@ -63,7 +63,7 @@ impl Rules {
     }
 
     /// With the days on which anything ran.
-    pub fn seeing(mut self, days: BTreeSet<i64>) -> Rules {
+    pub fn seeing(mut self, days: BTreeSet<i64>) -> RetentionRules {
         self.days = days;
         self
     }
@@ -77,7 +77,7 @@ pub struct Verdict {
 }
 
 /// A verdict for each of `backups`, which are sorted newest first. `now`: milliseconds since the epoch.
-pub fn judge(backups: &[BackupInfo], rules: &Rules, now: i64) -> Vec<Verdict> {
+pub fn judge(backups: &[BackupInfo], rules: &RetentionRules, now: i64) -> Vec<Verdict> {
     let newest = newest_good(backups, now);
     let mut counts = Counts::default();
     let days: BTreeSet<i64> =
@@ -167,7 +167,7 @@ struct Counts {
 
 impl Counts {
     /// Why a schedule keeps this backup. The largest type that does is the reason.
-    fn schedule(&mut self, info: &BackupInfo, rules: &Rules) -> Option<String> {
+    fn schedule(&mut self, info: &BackupInfo, rules: &RetentionRules) -> Option<String> {
         let mut why = None;
         for kind in BackupType::SCHEDULED.into_iter().filter(|kind| info.counts_for(*kind)) {
             let limit = rules.limit(kind);
@@ -180,7 +180,7 @@ impl Counts {
         why
     }
 
-    fn by_hand(&mut self, info: &BackupInfo, rules: &Rules) -> bool {
+    fn by_hand(&mut self, info: &BackupInfo, rules: &RetentionRules) -> bool {
         if !matches!(info.kind, BackupType::Manual | BackupType::Api) {
             return false;
         }
@@ -190,7 +190,7 @@ impl Counts {
     }
 }
 
-impl Rules {
+impl RetentionRules {
     fn limit(&self, kind: BackupType) -> u32 {
         self.keep.get(&kind).copied().unwrap_or(0)
     }

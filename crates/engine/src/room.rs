@@ -14,13 +14,13 @@ use crate::replica::safe;
 use crate::report::{BackupInfo, PruneOptions, PruneReport, PruneVerdict, Warning};
 use crate::retention;
 use crate::vault::list::{self, ListReader};
-use crate::vault::mark::Marker;
+use crate::vault::mark::NeedsMarker;
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::strangers;
-use crate::vault::sweep::Pace;
+use crate::vault::sweep::SweepPace;
 use crate::vault::{self, Vault, durable, shelf};
 use crate::{Config, Control, Error, Result, held, prune, space};
 
@@ -154,7 +154,7 @@ impl Room<'_> {
         for verdict in verdicts.iter_mut().filter(|verdict| held.contains_key(&verdict.backup)) {
             verdict.keep = true;
         }
-        let mut marker = Marker::new(self.vault, Arc::new(Mutex::new(catalog)));
+        let mut marker = NeedsMarker::new(self.vault, Arc::new(Mutex::new(catalog)));
         // Of what never goes.
         let mut least = 0;
         let mut goes = Vec::new();
@@ -193,7 +193,7 @@ impl Room<'_> {
             let verdict: &mut PruneVerdict = &mut verdicts[index];
             (verdict.keep, verdict.why) = (false, "room was needed".into());
         }
-        let how = prune::How { dry_run: false, dead, pace: Pace::AtOnce, damaged: HashSet::new() };
+        let how = prune::How { dry_run: false, dead, pace: SweepPace::AtOnce, damaged: HashSet::new() };
         let report = prune::remove(self.vault, verdicts, how, self.control)?;
         warnings.extend(report.warnings);
         Ok(warnings)
@@ -296,7 +296,7 @@ pub fn give_back(vault: &Vault, earlier: &HashSet<PackId>, control: &Control) {
 pub fn size_of(vault: &Vault, name: &BackupName) -> Result<u64> {
     let snapshot = Snapshot::read(vault, name)?;
     let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
-    let mut reader = Reader::new(vault.clone(), catalog.clone());
+    let mut reader = ChunkReader::new(vault.clone(), catalog.clone());
     let mut lists = reader.another();
     let sealed = |id| -> Result<(u64, u64)> {
         let places = lock(&catalog).places(id)?;

@@ -18,26 +18,26 @@ pub struct Zone {
     pub zone: TimeZone,
     /// By IANA, such as `Asia/Jakarta`; of a zone without such a name, how far it is from UTC now.
     pub name: String,
-    pub why: Why,
+    pub why: ZoneOrigin,
 }
 
 /// Where a zone comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum ZoneOrigin {
     Configured,
     Host,
     LastHost,
     Machine,
 }
 
-impl Why {
+impl ZoneOrigin {
     /// The rest of "the time zone …".
     pub fn words(self) -> &'static str {
         match self {
-            Why::Configured => "of the configuration",
-            Why::Host => "of the app that runs",
-            Why::LastHost => "of the app when it last ran",
-            Why::Machine => "of this machine",
+            ZoneOrigin::Configured => "of the configuration",
+            ZoneOrigin::Host => "of the app that runs",
+            ZoneOrigin::LastHost => "of the app when it last ran",
+            ZoneOrigin::Machine => "of this machine",
         }
     }
 }
@@ -45,12 +45,12 @@ impl Why {
 /// The zone of a root. Needs no key, and reads nothing but the logbook.
 pub fn of(config: &Config) -> Zone {
     let vault = place::of(&config.backup_dir);
-    let configured = config.timezone.as_deref().map(|name| (name.to_owned(), Why::Configured));
+    let configured = config.timezone.as_deref().map(|name| (name.to_owned(), ZoneOrigin::Configured));
     let found = configured
-        .or_else(|| Some((host(&vault)?, Why::Host)))
-        .or_else(|| Some((last_host(&vault)?, Why::LastHost)))
+        .or_else(|| Some((host(&vault)?, ZoneOrigin::Host)))
+        .or_else(|| Some((last_host(&vault)?, ZoneOrigin::LastHost)))
         .and_then(|(name, why)| Some(Zone::new(named(&name)?, why)));
-    found.unwrap_or_else(|| Zone::new(TimeZone::system(), Why::Machine))
+    found.unwrap_or_else(|| Zone::new(TimeZone::system(), ZoneOrigin::Machine))
 }
 
 /// The zone of the app that runs now: of several, of the one that makes the backups. A script that only asks is none.
@@ -78,7 +78,7 @@ pub fn of_host(name: &str) -> Option<String> {
 }
 
 impl Zone {
-    fn new(zone: TimeZone, why: Why) -> Zone {
+    fn new(zone: TimeZone, why: ZoneOrigin) -> Zone {
         let name = name_at(&Timestamp::now().to_zoned_datetime(zone.clone()));
         Zone { zone, name, why }
     }
@@ -135,7 +135,7 @@ mod tests {
     const NOON: i64 = 1_795_435_200_000; // 2026-11-23T12:00:00Z
 
     fn zone(text: &str) -> Zone {
-        Zone::new(named(text).unwrap(), Why::Host)
+        Zone::new(named(text).unwrap(), ZoneOrigin::Host)
     }
 
     #[test]
@@ -161,24 +161,24 @@ mod tests {
     fn the_configured_zone_goes_before_that_of_the_last_host() {
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::from_json("{}", root.path()).unwrap();
-        assert_eq!(of(&config).why, Why::Machine);
+        assert_eq!(of(&config).why, ZoneOrigin::Machine);
         Vault::create(&config.backup_dir, &Credentials::default(), false).unwrap();
         let logbook = Logbook::open(&config.backup_dir).unwrap();
         logbook.note(fact::ZONE, "Asia/Jakarta").unwrap();
-        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Jakarta", Why::LastHost));
+        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Jakarta", ZoneOrigin::LastHost));
         let mut host =
             presence::Host { id: presence::new_id().unwrap(), zone: "Asia/Tokyo".into(), ..Default::default() };
         let script = presence::Presence::enter(&config.backup_dir, host.clone()).unwrap();
-        assert_eq!(of(&config).why, Why::LastHost, "a script that asks for something is no app");
+        assert_eq!(of(&config).why, ZoneOrigin::LastHost, "a script that asks for something is no app");
         drop(script);
         host.scheduler = Some(0);
         let app = presence::Presence::enter(&config.backup_dir, host).unwrap();
-        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Tokyo", Why::Host));
+        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Tokyo", ZoneOrigin::Host));
         drop(app);
         config.timezone = Some("Asia/Makassar".into());
-        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Makassar", Why::Configured));
+        assert_eq!((of(&config).name.as_str(), of(&config).why), ("Asia/Makassar", ZoneOrigin::Configured));
         config.timezone = None;
         logbook.note(fact::ZONE, "nonsense").unwrap();
-        assert_eq!(of(&config).why, Why::Machine);
+        assert_eq!(of(&config).why, ZoneOrigin::Machine);
     }
 }

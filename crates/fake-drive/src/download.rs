@@ -3,10 +3,10 @@
 use crate::answer::{self, Answer};
 use crate::faults::Act;
 use crate::files;
-use crate::server::Asked;
+use crate::server::DriveRequest;
 use crate::world::{Access, World};
 
-pub fn media(world: &World, asked: &Asked, access: &Access, id: &str) -> Answer {
+pub fn media(world: &World, asked: &DriveRequest, access: &Access, id: &str) -> Answer {
     let file = match files::seen(world, asked, access, id) {
         Ok(file) => file,
         Err(refused) => return refused,

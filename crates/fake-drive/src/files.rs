@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
 use crate::query::Query;
-use crate::server::Asked;
+use crate::server::DriveRequest;
 use crate::world::{Access, FOLDER, File, World, my_drive, token};
 
 pub fn not_found(id: &str) -> Answer {
@@ -12,7 +12,7 @@ pub fn not_found(id: &str) -> Answer {
 }
 
 /// The file, where this client may see it. Shared drives are seen only by who says that it knows of them.
-pub fn seen<'a>(world: &'a World, asked: &Asked, access: &Access, id: &str) -> Result<&'a File, Answer> {
+pub fn seen<'a>(world: &'a World, asked: &DriveRequest, access: &Access, id: &str) -> Result<&'a File, Answer> {
     let id = if id == "root" { my_drive(&access.user) } else { id.to_string() };
     let file = world.files.get(&id).filter(|file| sees(access, file)).ok_or_else(|| not_found(&id))?;
     if file.drive.is_some() && asked.parameter("supportsAllDrives") != Some("true") {
@@ -27,7 +27,7 @@ pub fn sees(access: &Access, file: &File) -> bool {
 }
 
 /// `None` where the folder is somebody's own drive, which is always there; `Err` where it is not to be seen.
-pub fn parent(world: &World, asked: &Asked, access: &Access, parents: Option<&Value>) -> Result<String, Answer> {
+pub fn parent(world: &World, asked: &DriveRequest, access: &Access, parents: Option<&Value>) -> Result<String, Answer> {
     let home = my_drive(&access.user);
     match parents.and_then(|parents| parents.get(0)).and_then(Value::as_str) {
         None | Some("root") => Ok(home),
@@ -40,7 +40,7 @@ pub fn parent(world: &World, asked: &Asked, access: &Access, parents: Option<&Va
 }
 
 /// A new file from what is said of it; without bytes yet.
-pub fn from_metadata(world: &World, asked: &Asked, access: &Access, metadata: &Value) -> Result<File, Answer> {
+pub fn from_metadata(world: &World, asked: &DriveRequest, access: &Access, metadata: &Value) -> Result<File, Answer> {
     let text = |name: &str| metadata.get(name).and_then(Value::as_str);
     let parent = parent(world, asked, access, metadata.get("parents"))?;
     let id = match text("id") {
@@ -55,7 +55,7 @@ pub fn from_metadata(world: &World, asked: &Asked, access: &Access, metadata: &V
     Ok(world.new_file(&id, text("name").unwrap_or("Untitled"), mime, &parent, &access.client, &access.user))
 }
 
-pub fn create(world: &mut World, asked: &Asked, access: &Access) -> Answer {
+pub fn create(world: &mut World, asked: &DriveRequest, access: &Access) -> Answer {
     let Ok(metadata) = serde_json::from_slice(&asked.body) else {
         return answer::error(400, "parseError", "Parse Error");
     };
@@ -69,7 +69,7 @@ pub fn create(world: &mut World, asked: &Asked, access: &Access) -> Answer {
     }
 }
 
-pub fn get(world: &World, asked: &Asked, access: &Access, id: &str) -> Answer {
+pub fn get(world: &World, asked: &DriveRequest, access: &Access, id: &str) -> Answer {
     match seen(world, asked, access, id) {
         Ok(file) => {
             let mut value = file.json();
@@ -80,7 +80,7 @@ pub fn get(world: &World, asked: &Asked, access: &Access, id: &str) -> Answer {
     }
 }
 
-pub fn list(world: &World, asked: &Asked, access: &Access) -> Answer {
+pub fn list(world: &World, asked: &DriveRequest, access: &Access) -> Answer {
     let query = match asked.parameter("q").map_or(Ok(Query::all()), Query::parse) {
         Ok(query) => query,
         Err(message) => return answer::error(400, "invalid", &message),
@@ -119,7 +119,7 @@ pub fn list(world: &World, asked: &Asked, access: &Access) -> Answer {
     answer::json(200, &answer)
 }
 
-pub fn update(world: &mut World, asked: &Asked, access: &Access, id: &str) -> Answer {
+pub fn update(world: &mut World, asked: &DriveRequest, access: &Access, id: &str) -> Answer {
     let mut file = match seen(world, asked, access, id) {
         Ok(file) => file.clone(),
         Err(refused) => return refused,
@@ -158,7 +158,7 @@ fn may_not_remove(world: &World, file: &File) -> bool {
     world.settings.contributor && file.drive.is_some()
 }
 
-pub fn generate_ids(world: &mut World, asked: &Asked) -> Answer {
+pub fn generate_ids(world: &mut World, asked: &DriveRequest) -> Answer {
     let count: usize = asked.parameter("count").and_then(|count| count.parse().ok()).unwrap_or(10);
     if !(1..=1000).contains(&count) {
         return answer::error(400, "invalid", "Invalid value for count.");
@@ -168,7 +168,7 @@ pub fn generate_ids(world: &mut World, asked: &Asked) -> Answer {
     answer::json(200, &json!({ "kind": "drive#generatedIds", "space": "drive", "ids": ids }))
 }
 
-pub fn about(world: &World, asked: &Asked, access: &Access) -> Answer {
+pub fn about(world: &World, asked: &DriveRequest, access: &Access) -> Answer {
     if asked.parameter("fields").is_none() {
         return answer::error(400, "required", "The 'fields' parameter is required for this method.");
     }

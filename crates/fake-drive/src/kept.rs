@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
-use crate::world::{Access, Entry, File, Upload, World};
+use crate::world::{Access, File, LoggedRequest, ResumableUpload, World};
 
 const STATE: &str = "state.json";
 
 pub fn save(world: &World, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let files: Vec<Value> = world.files.values().map(|file| of_file(file, folder)).collect::<Result<_>>()?;
-    let upload = |(session, upload): (&String, &Upload)| -> Result<Value> {
+    let upload = |(session, upload): (&String, &ResumableUpload)| -> Result<Value> {
         Ok(json!({
             "session": session, "file": of_file(&upload.file, folder)?, "isNew": upload.is_new, "size": upload.size,
             "bytes": content(&upload.bytes, &hex::encode(Md5::digest(&upload.bytes)), folder)?, "done": upload.done,
@@ -48,7 +48,7 @@ pub fn load(world: &mut World, folder: &Path) -> Result<()> {
         world.files.insert(file.id.clone(), file);
     }
     for value in list(&state["uploads"])? {
-        let upload = Upload {
+        let upload = ResumableUpload {
             file: to_file(&value["file"], folder)?,
             is_new: value["isNew"] == true,
             bytes: read(&value["bytes"], folder)?,
@@ -69,8 +69,11 @@ pub fn load(world: &mut World, folder: &Path) -> Result<()> {
     }
     for value in list(&state["log"])? {
         let number = |name: &str| value[name].as_u64().unwrap_or(0);
-        let entry =
-            Entry { line: text_of(&value["line"])?, received: number("received"), status: number("status") as u16 };
+        let entry = LoggedRequest {
+            line: text_of(&value["line"])?,
+            received: number("received"),
+            status: number("status") as u16,
+        };
         world.log.push(entry);
     }
     world.ids = serde_json::from_value(state["ids"].clone())?;

@@ -14,11 +14,11 @@ use tokio::net::TcpListener;
 
 use crate::answer::{self, Answer};
 use crate::faults::{self, Act};
-use crate::world::{Access, Entry, World, lock};
+use crate::world::{Access, LoggedRequest, World, lock};
 use crate::{download, files, sign_in, upload};
 
 /// A request that has come in.
-pub struct Asked {
+pub struct DriveRequest {
     pub method: Method,
     pub path: String,
     pub query: HashMap<String, String>,
@@ -29,7 +29,7 @@ pub struct Asked {
     pub act: Option<Act>,
 }
 
-impl Asked {
+impl DriveRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -84,12 +84,12 @@ async fn answer(request: Request<Incoming>, world: &Mutex<World>) -> Result<Answ
     let (body, whole) = read(body, limit).await;
     let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let (method, path, headers) = (head.method, head.uri.path().to_string(), head.headers);
-    let asked = Asked { method, path, query, headers, body, whole, act };
+    let asked = DriveRequest { method, path, query, headers, body, whole, act };
     let mut world = lock(world);
     let answer = planned(&mut world, &asked);
     if !asked.path.starts_with("/fake/") {
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-        world.log.push(Entry { line, received: asked.body.len() as u64, status });
+        world.log.push(LoggedRequest { line, received: asked.body.len() as u64, status });
     }
     let date = world.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     answer.map(|answer| answer::header(answer, "date", &date)).ok_or(Gone)
@@ -110,7 +110,7 @@ async fn read(mut body: Incoming, limit: u64) -> (Vec<u8>, bool) {
 }
 
 /// The answer, as the planned fault has it. `None`: the connection is cut.
-fn planned(world: &mut World, asked: &Asked) -> Option<Answer> {
+fn planned(world: &mut World, asked: &DriveRequest) -> Option<Answer> {
     match &asked.act {
         Some(Act::Status { status, reason, retry_after, done }) => {
             if *done {
@@ -143,7 +143,7 @@ fn planned(world: &mut World, asked: &Asked) -> Option<Answer> {
     }
 }
 
-fn route(world: &mut World, asked: &Asked) -> Answer {
+fn route(world: &mut World, asked: &DriveRequest) -> Answer {
     let is = |method: Method| asked.method == method;
     match asked.path.as_str() {
         "/fake/faults" => steer(asked, |plans| world.plans = plans),
@@ -173,7 +173,7 @@ fn route(world: &mut World, asked: &Asked) -> Answer {
     }
 }
 
-fn steer<T: serde::de::DeserializeOwned>(asked: &Asked, set: impl FnOnce(T)) -> Answer {
+fn steer<T: serde::de::DeserializeOwned>(asked: &DriveRequest, set: impl FnOnce(T)) -> Answer {
     match serde_json::from_slice(&asked.body) {
         Ok(value) => {
             set(value);
@@ -183,7 +183,7 @@ fn steer<T: serde::de::DeserializeOwned>(asked: &Asked, set: impl FnOnce(T)) -> 
     }
 }
 
-fn drive(world: &mut World, asked: &Asked, access: Option<&Access>) -> Answer {
+fn drive(world: &mut World, asked: &DriveRequest, access: Option<&Access>) -> Answer {
     let segments: Vec<&str> = asked.path.trim_matches('/').split('/').collect();
     // The address of an upload that has begun is a credential by itself.
     if let ("PUT", ["upload", "drive", "v3", "files", ..], Some(id)) =
@@ -214,7 +214,7 @@ fn drive(world: &mut World, asked: &Asked, access: Option<&Access>) -> Answer {
 }
 
 /// Who asks; none is named where the request has no token at all.
-fn authorized(world: &World, asked: &Asked) -> Result<Option<Access>, Answer> {
+fn authorized(world: &World, asked: &DriveRequest) -> Result<Option<Access>, Answer> {
     let Some(token) = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) else {
         return Ok(None);
     };

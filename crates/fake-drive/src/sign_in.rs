@@ -8,8 +8,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::answer::{self, Answer, oauth_error};
-use crate::server::Asked;
-use crate::world::{CLIENT, CLIENT_SECRET, Code, Device, OWNER, Outcome, SCOPE_FILE, World, token as fresh};
+use crate::server::DriveRequest;
+use crate::world::{
+    CLIENT, CLIENT_SECRET, Code, ConsentOutcome, DeviceSignIn, OWNER, SCOPE_FILE, World, token as fresh,
+};
 
 type Form = HashMap<String, String>;
 
@@ -17,7 +19,7 @@ fn field<'a>(form: &'a Form, name: &str) -> &'a str {
     form.get(name).map_or("", String::as_str)
 }
 
-pub fn token(world: &mut World, asked: &Asked) -> Answer {
+pub fn token(world: &mut World, asked: &DriveRequest) -> Answer {
     let form = asked.form();
     match field(&form, "grant_type") {
         "refresh_token" => refresh(world, &form),
@@ -80,7 +82,7 @@ fn signed(world: &mut World, form: &Form) -> Answer {
     }
 }
 
-pub fn device_code(world: &mut World, asked: &Asked) -> Answer {
+pub fn device_code(world: &mut World, asked: &DriveRequest) -> Answer {
     let form = asked.form();
     if field(&form, "client_id") != CLIENT {
         return oauth_error(401, "invalid_client", "The OAuth client was not found.");
@@ -89,7 +91,7 @@ pub fn device_code(world: &mut World, asked: &Asked) -> Answer {
         return oauth_error(400, "invalid_scope", "Invalid device flow scope.");
     }
     let code = fresh("AH-device-code-never-to-be-seen-");
-    world.devices.insert(code.clone(), Device { client: CLIENT.into(), scope: SCOPE_FILE.into() });
+    world.devices.insert(code.clone(), DeviceSignIn { client: CLIENT.into(), scope: SCOPE_FILE.into() });
     let settings = &world.settings;
     let value = json!({
         "device_code": code, "user_code": "GQVQ-JKEC", "verification_url": "https://www.google.com/device",
@@ -117,9 +119,9 @@ fn poll(world: &mut World, form: &Form) -> Answer {
     }
     world.devices.remove(&code);
     match world.settings.outcome {
-        Outcome::Deny => oauth_error(403, "access_denied", "Forbidden"),
-        Outcome::Expire => oauth_error(400, "expired_token", "Expired"),
-        Outcome::Grant => {
+        ConsentOutcome::Deny => oauth_error(403, "access_denied", "Forbidden"),
+        ConsentOutcome::Expire => oauth_error(400, "expired_token", "Expired"),
+        ConsentOutcome::Grant => {
             let token = fresh("1//refresh-never-to-be-seen-");
             world.refresh.insert(token.clone(), device.client.clone());
             granted(world, OWNER, &device.client, &device.scope, Some(&token))
@@ -128,7 +130,7 @@ fn poll(world: &mut World, form: &Form) -> Answer {
 }
 
 /// The owner's browser: it is sent back at once, with a code, or without where the owner refuses.
-pub fn consent(world: &mut World, asked: &Asked) -> Answer {
+pub fn consent(world: &mut World, asked: &DriveRequest) -> Answer {
     let parameter = |name: &str| asked.parameter(name).unwrap_or_default().to_string();
     let redirect = parameter("redirect_uri");
     let is_loopback = ["http://127.0.0.1:", "http://localhost:"].iter().any(|start| redirect.starts_with(start));
@@ -137,7 +139,7 @@ pub fn consent(world: &mut World, asked: &Asked) -> Answer {
     }
     let state = parameter("state");
     let back = match world.settings.outcome {
-        Outcome::Grant => {
+        ConsentOutcome::Grant => {
             let code = fresh("4/code-never-to-be-seen-");
             let challenge = asked.parameter("code_challenge").map(String::from);
             let given =

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::answer::{self, Answer};
 use crate::faults::Act;
 use crate::files::{self, chosen};
-use crate::server::Asked;
-use crate::world::{Access, File, Upload, World, token};
+use crate::server::DriveRequest;
+use crate::world::{Access, File, ResumableUpload, World, token};
 
 /// What comes of a part is kept in multiples of this.
 const GRAIN: u64 = 256 << 10;
@@ -14,7 +14,7 @@ const GRAIN: u64 = 256 << 10;
 const SMALL: usize = 5 << 20;
 
 /// `id`: the file whose bytes are replaced.
-pub fn begin(world: &mut World, asked: &Asked, access: &Access, id: Option<&str>) -> Answer {
+pub fn begin(world: &mut World, asked: &DriveRequest, access: &Access, id: Option<&str>) -> Answer {
     match asked.parameter("uploadType") {
         Some("multipart") => multipart(world, asked, access, id),
         Some("media") => {
@@ -29,7 +29,7 @@ pub fn begin(world: &mut World, asked: &Asked, access: &Access, id: Option<&str>
     }
 }
 
-fn meant(world: &World, asked: &Asked, access: &Access, id: Option<&str>, said: &Value) -> Result<File, Answer> {
+fn meant(world: &World, asked: &DriveRequest, access: &Access, id: Option<&str>, said: &Value) -> Result<File, Answer> {
     match id {
         None => files::from_metadata(world, asked, access, said),
         Some(id) => {
@@ -43,7 +43,7 @@ fn meant(world: &World, asked: &Asked, access: &Access, id: Option<&str>, said: 
 }
 
 /// RFC 2387: what it is called, and its bytes.
-fn multipart(world: &mut World, asked: &Asked, access: &Access, id: Option<&str>) -> Answer {
+fn multipart(world: &mut World, asked: &DriveRequest, access: &Access, id: Option<&str>) -> Answer {
     if !asked.whole {
         return answer::error(400, "badContent", "Half of a request is none.");
     }
@@ -94,7 +94,7 @@ fn find_last(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).rposition(|window| window == part).map(|at| text.len() - at)
 }
 
-fn resumable(world: &mut World, asked: &Asked, access: &Access, id: Option<&str>) -> Answer {
+fn resumable(world: &mut World, asked: &DriveRequest, access: &Access, id: Option<&str>) -> Answer {
     let metadata = match asked.body.is_empty() {
         true => Value::Null,
         false => match serde_json::from_slice(&asked.body) {
@@ -113,13 +113,13 @@ fn resumable(world: &mut World, asked: &Asked, access: &Access, id: Option<&str>
     let session = token("AHm-session-never-to-be-seen-");
     let location = format!("{}{}?uploadType=resumable&upload_id={session}", world.url, asked.path);
     let fields = asked.parameter("fields").map(String::from);
-    let upload = Upload { file, is_new: id.is_none(), bytes: Vec::new(), size, done: false, fields };
+    let upload = ResumableUpload { file, is_new: id.is_none(), bytes: Vec::new(), size, done: false, fields };
     world.uploads.insert(session.clone(), upload);
     answer::header(answer::header(answer::empty(200), "location", &location), "x-guploader-uploadid", &session)
 }
 
 /// A part of it, or the question how far it is.
-pub fn go_on(world: &mut World, asked: &Asked, session: &str) -> Answer {
+pub fn go_on(world: &mut World, asked: &DriveRequest, session: &str) -> Answer {
     if let Some(Act::ExpireSession { status }) = asked.act {
         world.uploads.remove(session);
         return answer::error(status, "notFound", "The upload is gone.");
@@ -140,7 +140,7 @@ pub fn give_up(world: &mut World, session: &str) -> Answer {
     }
 }
 
-fn take(world: &mut World, asked: &Asked, upload: &mut Upload) -> Answer {
+fn take(world: &mut World, asked: &DriveRequest, upload: &mut ResumableUpload) -> Answer {
     let reported = |file: &File| {
         answer::json(200, &chosen(&lied(file, asked), upload.fields.as_deref(), &["kind", "id", "name", "mimeType"]))
     };
@@ -203,7 +203,14 @@ fn parse_range(range: &str) -> Option<(Option<Part>, Option<u64>)> {
     (from <= to).then_some((Some((from, to)), total))
 }
 
-fn finish(world: &mut World, asked: &Asked, access: &Access, mut file: File, bytes: Vec<u8>, is_new: bool) -> Answer {
+fn finish(
+    world: &mut World,
+    asked: &DriveRequest,
+    access: &Access,
+    mut file: File,
+    bytes: Vec<u8>,
+    is_new: bool,
+) -> Answer {
     if let Some(refused) = files::refused_for_room(world, access, &file, bytes.len() as u64) {
         return refused;
     }
@@ -227,7 +234,7 @@ fn store(world: &mut World, file: &mut File, bytes: Vec<u8>, is_new: bool) -> Op
     None
 }
 
-fn lied(file: &File, asked: &Asked) -> Value {
+fn lied(file: &File, asked: &DriveRequest) -> Value {
     let mut value = file.json();
     match asked.act {
         Some(Act::LieChecksum) => value["md5Checksum"] = "d41d8cd98f00b204e9800998ecf8427e".into(),

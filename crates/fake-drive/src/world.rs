@@ -26,24 +26,24 @@ pub const SCOPE_ALL: &str = "https://www.googleapis.com/auth/drive";
 pub struct World {
     pub url: String,
     pub files: BTreeMap<String, File>,
-    pub uploads: HashMap<String, Upload>,
+    pub uploads: HashMap<String, ResumableUpload>,
     /// Ids that were given out, and not used yet.
     pub ids: HashSet<String>,
     pub access: HashMap<String, Access>,
     /// By token: the client that it was given to.
     pub refresh: HashMap<String, String>,
-    pub devices: HashMap<String, Device>,
+    pub devices: HashMap<String, DeviceSignIn>,
     pub codes: HashMap<String, Code>,
     pub service: ServiceAccount,
-    pub settings: Settings,
+    pub settings: FakeSettings,
     pub plans: Vec<Plan>,
-    pub log: Vec<Entry>,
+    pub log: Vec<LoggedRequest>,
 }
 
 /// What can be set, also by `POST /fake/settings`: the fields that are named there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Settings {
+pub struct FakeSettings {
     /// Bytes that the owner's account may hold, and what photos and mail take of them.
     pub limit: u64,
     pub elsewhere: u64,
@@ -54,7 +54,7 @@ pub struct Settings {
     /// How the owner answers on the telephone: so often not yet, so often too fast, then this.
     pub pending: u32,
     pub slow_down: u32,
-    pub outcome: Outcome,
+    pub outcome: ConsentOutcome,
     pub interval: u64,
     pub expires_in: u64,
     /// `invalid_grant`, from now on, with this description.
@@ -67,16 +67,16 @@ pub struct Settings {
     pub clock_ahead: i64,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for FakeSettings {
+    fn default() -> FakeSettings {
+        FakeSettings {
             limit: 15_000_000_000,
             elsewhere: 1_000_000_000,
             page: 1000,
             contributor: false,
             pending: 1,
             slow_down: 0,
-            outcome: Outcome::Grant,
+            outcome: ConsentOutcome::Grant,
             interval: 0,
             expires_in: 1800,
             invalid_grant: None,
@@ -89,7 +89,7 @@ impl Default for Settings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
+pub enum ConsentOutcome {
     Grant,
     Deny,
     Expire,
@@ -159,7 +159,7 @@ impl File {
 
 /// A resumable upload that has begun.
 #[derive(Clone, Debug)]
-pub struct Upload {
+pub struct ResumableUpload {
     /// What will be there at its end; a new file, or the one of this id.
     pub file: File,
     pub is_new: bool,
@@ -170,7 +170,7 @@ pub struct Upload {
 }
 
 #[derive(Clone, Debug)]
-pub struct Device {
+pub struct DeviceSignIn {
     pub client: String,
     pub scope: String,
 }
@@ -186,7 +186,7 @@ pub struct Code {
 
 /// A request, as it was logged.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct LoggedRequest {
     /// `GET /drive/v3/files?…`
     pub line: String,
     /// Bytes of its body.
@@ -207,7 +207,7 @@ impl World {
             devices: HashMap::new(),
             codes: HashMap::new(),
             service: ServiceAccount::new(url),
-            settings: Settings::default(),
+            settings: FakeSettings::default(),
             plans: Vec::new(),
             log: Vec::new(),
         };

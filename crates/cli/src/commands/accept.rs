@@ -5,10 +5,10 @@ use lifeboat_engine::Result;
 use crate::args::PinArgs;
 use crate::exit;
 use crate::output::count;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 pub fn run(args: &PinArgs, session: &Session) -> Result<u8> {
-    let accepted = session.engine(Vault::MustExist, |engine| engine.accept_backup(&args.backup))?;
+    let accepted = session.engine(SessionVault::MustExist, |engine| engine.accept_backup(&args.backup))?;
     session.output.result(&serde_json::json!({ "accepted": accepted }), |out| match accepted.as_slice() {
         [] => writeln!(out, "It is not suspicious: there was nothing to accept."),
         [one] => writeln!(out, "{one} is accepted. The next pruning removes the backups that no rule keeps."),

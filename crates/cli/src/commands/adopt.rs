@@ -3,10 +3,10 @@
 use lifeboat_engine::Result;
 
 use crate::exit;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 pub fn run(session: &Session) -> Result<u8> {
-    let (root, vault) = session.engine(Vault::MustExist, |engine| {
+    let (root, vault) = session.engine(SessionVault::MustExist, |engine| {
         engine.adopt_vault()?;
         Ok((engine.config().root.clone(), engine.config().backup_dir.clone()))
     })?;

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use clap::{Args, ValueEnum};
-use lifeboat_engine::store::{self, Ask, Fault, Kind, Person, Way};
+use lifeboat_engine::store::{self, Fault, Kind, Person, SignInPrompt, Way};
 use lifeboat_engine::{Control, Result};
 
 use crate::output::{Output, escaped, size};
@@ -73,7 +73,7 @@ impl Person for Terminal<'_> {
     }
 
     /// To stderr, also with `--quiet`: nothing happens before somebody has seen it.
-    fn show(&self, ask: &Ask) {
+    fn show(&self, ask: &SignInPrompt) {
         let mut err = io::stderr().lock();
         // Where nobody reads it, nobody signs in, and it ends by itself.
         let _ = match self.output.is_json() {
@@ -97,7 +97,7 @@ impl Person for Terminal<'_> {
     }
 }
 
-fn in_words(way: Way, ask: &Ask) -> String {
+fn in_words(way: Way, ask: &SignInPrompt) -> String {
     let url = escaped(&ask.url);
     match way {
         Way::Code => {

@@ -9,7 +9,7 @@ use lifeboat_engine::report::{BackupOptions, BackupResult};
 
 use crate::args::BackupArgs;
 use crate::output::{count, notes, ratio, size, warnings};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, ping, priority, time};
 
 use super::preview;
@@ -22,7 +22,8 @@ pub fn run(args: &BackupArgs, session: &Session) -> Result<u8> {
     let options = BackupOptions { full, note: args.note.clone(), wait: args.wait, ..BackupOptions::default() };
     let config = session.config()?;
     priority::lower(config.worker.nice);
-    let result = session.long(Vault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control));
+    let result =
+        session.long(SessionVault::MayBeNew, |engine, control| engine.create_backup(args.kind, &options, control));
     if let Ok(result) = &result {
         session.output.result(result, |out| show(out, result))?;
         if result.degraded {

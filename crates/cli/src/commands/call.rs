@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::auth::Terminal;
 use crate::exit;
 use crate::output::table;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 #[derive(Debug, Args)]
 pub struct CallArgs {
@@ -27,7 +27,7 @@ pub fn run(args: &CallArgs, session: &Session) -> Result<u8> {
         return Ok(exit::DONE);
     };
     let operation = operations::parse_call(&request(name, &args.arguments)?)?;
-    let answer = session.long(Vault::MustExist, |engine, control| {
+    let answer = session.long(SessionVault::MustExist, |engine, control| {
         let person = Terminal::by_code(&session.output, control);
         operation.perform(&Call { engine, control, person: &person })
     })?;

@@ -9,7 +9,7 @@ use lifeboat_engine::report::{Aspect, BackupRef, Change, DiffReport, ItemInfo, I
 
 use crate::args::DiffArgs;
 use crate::output::{count, escaped, size, warnings};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, priority, shell, time};
 
 /// So many paths are shown; `--json` has them all.
@@ -19,23 +19,23 @@ pub fn run(args: &DiffArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
     let from = BackupRef::Name(args.from.clone());
     let to = args.to.clone().map(BackupRef::Name);
-    let report = session.long(Vault::MustExist, |engine, control| engine.diff(&from, to.as_ref(), control))?;
+    let report = session.long(SessionVault::MustExist, |engine, control| engine.diff(&from, to.as_ref(), control))?;
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)
 }
 
 /// One path that differs.
-enum Line<'a> {
+enum DiffLine<'a> {
     Added(&'a ItemInfo),
     Removed(&'a ItemInfo),
     Changed(&'a Change),
 }
 
-impl Line<'_> {
+impl DiffLine<'_> {
     fn path(&self) -> &str {
         match self {
-            Line::Added(item) | Line::Removed(item) => &item.path,
-            Line::Changed(change) => &change.path,
+            DiffLine::Added(item) | DiffLine::Removed(item) => &item.path,
+            DiffLine::Changed(change) => &change.path,
         }
     }
 }
@@ -45,16 +45,16 @@ fn show(out: &mut dyn Write, report: &DiffReport) -> io::Result<()> {
     let is_news = |change: &&Change| {
         !change.metadata_only || change.after.kind != ItemType::Dir || change.besides != [Aspect::Time]
     };
-    let mut lines: Vec<Line<'_>> = report.changed.iter().filter(is_news).map(Line::Changed).collect();
-    lines.extend(report.added.iter().map(Line::Added));
-    lines.extend(report.removed.iter().map(Line::Removed));
+    let mut lines: Vec<DiffLine<'_>> = report.changed.iter().filter(is_news).map(DiffLine::Changed).collect();
+    lines.extend(report.added.iter().map(DiffLine::Added));
+    lines.extend(report.removed.iter().map(DiffLine::Removed));
     lines.sort_by(|a, b| a.path().split('/').cmp(b.path().split('/')));
     // As of plans: more than that nobody reads on a screen.
     for line in lines.iter().take(SHOWN) {
         match line {
-            Line::Added(item) => writeln!(out, "{} {}{}", style("+").green(), name(item), sized(item))?,
-            Line::Removed(item) => writeln!(out, "{} {}{}", style("-").red(), name(item), sized(item))?,
-            Line::Changed(change) => changed(out, change)?,
+            DiffLine::Added(item) => writeln!(out, "{} {}{}", style("+").green(), name(item), sized(item))?,
+            DiffLine::Removed(item) => writeln!(out, "{} {}{}", style("-").red(), name(item), sized(item))?,
+            DiffLine::Changed(change) => changed(out, change)?,
         }
     }
     if lines.len() > SHOWN {
@@ -68,13 +68,13 @@ fn show(out: &mut dyn Write, report: &DiffReport) -> io::Result<()> {
     writeln!(out, "{} → {to}: {} in {}.", report.from, sum(report, &lines), time::took(report.duration_ms))
 }
 
-fn sum(report: &DiffReport, lines: &[Line<'_>]) -> String {
-    let counted = |wanted: fn(&Line<'_>) -> bool| lines.iter().filter(|line| wanted(line)).count();
+fn sum(report: &DiffReport, lines: &[DiffLine<'_>]) -> String {
+    let counted = |wanted: fn(&DiffLine<'_>) -> bool| lines.iter().filter(|line| wanted(line)).count();
     let parts = [
         (report.added.len(), "added"),
         (report.removed.len(), "removed"),
-        (counted(|line| matches!(line, Line::Changed(change) if !change.metadata_only)), "changed"),
-        (counted(|line| matches!(line, Line::Changed(change) if change.metadata_only)), "touched"),
+        (counted(|line| matches!(line, DiffLine::Changed(change) if !change.metadata_only)), "changed"),
+        (counted(|line| matches!(line, DiffLine::Changed(change) if change.metadata_only)), "touched"),
     ];
     let parts = parts.iter().filter(|(number, _)| *number > 0);
     let parts: Vec<String> = parts.map(|(number, what)| format!("{} {what}", HumanCount(*number as u64))).collect();

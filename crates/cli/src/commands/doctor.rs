@@ -8,11 +8,11 @@ use lifeboat_engine::{Config, Error, Result};
 
 use crate::exit;
 use crate::output::in_person;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 pub fn run(session: &Session) -> Result<u8> {
     let diagnosis = match session.config() {
-        Ok(_) => session.long(Vault::MustExist, |engine, control| engine.doctor(None, control))?,
+        Ok(_) => session.long(SessionVault::MustExist, |engine, control| engine.doctor(None, control))?,
         // Also with a configuration that is wrong there is much to look at.
         Err(error @ Error::Config { .. }) => {
             let config = Config::default().resolved(&session.root()?)?;

@@ -10,7 +10,7 @@ use lifeboat_engine::Result;
 use lifeboat_engine::report::{ExportOptions, ExportResult};
 
 use crate::output::{count, escaped, size};
-use crate::session::{Session, Vault, absolute};
+use crate::session::{Session, SessionVault, absolute};
 use crate::{exit, shell, time};
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub fn run(args: &ExportArgs, session: &Session) -> Result<u8> {
     let work = |engine: &lifeboat_engine::Engine, control: &lifeboat_engine::Control| {
         engine.export_backup(&args.backup, &file, &options, control)
     };
-    let result = session.long(Vault::MustExist, work)?;
+    let result = session.long(SessionVault::MustExist, work)?;
     let config = session.config()?.placed();
     // The next backup would take it, and the one after that as well.
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());

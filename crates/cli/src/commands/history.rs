@@ -8,7 +8,7 @@ use lifeboat_engine::zone::Zone;
 
 use crate::args::HistoryArgs;
 use crate::output::{escaped, size, table};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, time};
 
 pub fn run(args: &HistoryArgs, session: &Session) -> Result<u8> {
@@ -20,7 +20,7 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Result<u8> {
         limit: (!args.all).then_some(args.limit),
         ..HistoryFilter::default()
     };
-    let runs = session.engine(Vault::MustExist, |engine| engine.history(&filter))?;
+    let runs = session.engine(SessionVault::MustExist, |engine| engine.history(&filter))?;
     session.output.result(&runs, |out| show(out, &runs, &zone))?;
     Ok(exit::DONE)
 }

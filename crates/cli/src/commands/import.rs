@@ -11,7 +11,7 @@ use lifeboat_engine::zone::Zone;
 use lifeboat_engine::{Control, Engine, Error, Result};
 
 use crate::output::{count, size};
-use crate::session::{Session, Vault, absolute};
+use crate::session::{Session, SessionVault, absolute};
 use crate::{credentials, exit, time};
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub fn run(args: &ImportArgs, session: &Session) -> Result<u8> {
     let file = absolute(&args.file)?;
     let import = |passphrase: Option<Secret>| {
         let work = |engine: &Engine, control: &Control| engine.import_backup(&file, passphrase.as_ref(), control);
-        session.long(Vault::MayBeNew, work)
+        session.long(SessionVault::MayBeNew, work)
     };
     let mut outcome = import(credentials::of_archive()?);
     if matches!(outcome, Err(Error::Sealed { .. })) && session.output.may_ask() {

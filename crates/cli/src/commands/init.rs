@@ -12,7 +12,7 @@ use lifeboat_engine::vault::{self, place};
 
 use crate::args::InitArgs;
 use crate::output::escaped;
-use crate::session::{Session, Vault, absolute};
+use crate::session::{Session, SessionVault, absolute};
 use crate::shell;
 use crate::{credentials, engine, exit};
 
@@ -21,10 +21,10 @@ pub fn run(args: &InitArgs, session: &Session) -> Result<u8> {
         // A new vault with a key file needs no passphrase, so none is asked for.
         Some(file) => {
             let file = absolute(file)?;
-            session.engine(Vault::MustExist, |engine| engine.init(Some(&file)))?
+            session.engine(SessionVault::MustExist, |engine| engine.init(Some(&file)))?
         }
         None if wants_file(session)? => with_file(session)?,
-        None => session.engine(Vault::MustExist, |engine| engine.init(None))?,
+        None => session.engine(SessionVault::MustExist, |engine| engine.init(None))?,
     };
     let named = session.config()?.backup_dir;
     session.output.result(&report, |out| show(out, &report, &named, session))?;
@@ -46,7 +46,7 @@ fn with_file(session: &Session) -> Result<InitReport> {
             engine::of(config).init_with_passphrase_file(passphrase.as_ref())
         }
         // A passphrase that a person types, until it opens the vault.
-        true => session.engine(Vault::MustExist, |engine| {
+        true => session.engine(SessionVault::MustExist, |engine| {
             let typed = engine.config().environment.typed.clone();
             match typed {
                 Some(typed) => engine.init_with_passphrase_file(Some(&typed)),
@@ -55,7 +55,7 @@ fn with_file(session: &Session) -> Result<InitReport> {
         }),
         false if is_new => engine::of(config).init_with_passphrase_file(None),
         // Nobody is there who could type it: says where it was looked for.
-        false => session.engine(Vault::MustExist, |engine| engine.init(None)),
+        false => session.engine(SessionVault::MustExist, |engine| engine.init(None)),
     }
 }
 

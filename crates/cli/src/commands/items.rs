@@ -8,12 +8,12 @@ use lifeboat_engine::zone::Zone;
 
 use crate::args::ItemsArgs;
 use crate::output::size;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, shell};
 
 pub fn run(args: &ItemsArgs, session: &Session) -> Result<u8> {
-    let items =
-        session.engine(Vault::MustExist, |engine| engine.list_items(&args.backup, &shell::all_typed(&args.items)))?;
+    let items = session
+        .engine(SessionVault::MustExist, |engine| engine.list_items(&args.backup, &shell::all_typed(&args.items)))?;
     let zone = session.zone()?;
     session.output.result(&items, |out| show(out, &items, &zone))?;
     Ok(exit::DONE)

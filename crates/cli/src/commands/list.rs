@@ -12,7 +12,7 @@ use lifeboat_engine::zone::Zone;
 
 use crate::args::ListArgs;
 use crate::output::{count, escaped, size, table};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, shell, time};
 
 /// On a terminal no more are shown unless asked for: the newest would scroll away.
@@ -22,7 +22,7 @@ pub fn run(args: &ListArgs, session: &Session) -> Result<u8> {
     let zone = session.zone()?;
     let since = args.since.as_ref().map(|since| since.since(&zone)).transpose()?;
     let filter = ListFilter { kind: args.kind, since, ..ListFilter::default() };
-    let (mut backups, unreadable) = session.engine(Vault::MustExist, |engine| {
+    let (mut backups, unreadable) = session.engine(SessionVault::MustExist, |engine| {
         let dir = &engine.config().backup_dir;
         // Listed before: what is made meanwhile is missing nowhere, and what is pruned meanwhile is gone.
         let names = vault::list_snapshots(dir)?;

@@ -12,7 +12,7 @@ use lifeboat_engine::zone::Zone;
 
 use crate::commands::target::{self, TargetArgs};
 use crate::output::{count, escaped, size, warnings};
-use crate::session::{Session, Vault, absolute};
+use crate::session::{Session, SessionVault, absolute};
 use crate::time::Moment;
 use crate::{exit, time};
 
@@ -62,7 +62,7 @@ pub fn run(args: &MigrateArgs, session: &Session) -> Result<u8> {
         restore: !args.no_restore,
     };
     let from_where = target.as_ref().map_or(From::Path(&from), From::Target);
-    let which = if args.no_restore { Vault::MustExist } else { Vault::OfNewRoot };
+    let which = if args.no_restore { SessionVault::MustExist } else { SessionVault::OfNewRoot };
     let report = session.long(which, |engine, control| engine.migrate_from(from_where, &options, control))?;
     // That of the root that is there now. Where its configuration does not fit here, that is a warning of the report.
     let zone = session.zone().or_else(|_| session.zone_of_new_root(&from))?;

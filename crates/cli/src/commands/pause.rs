@@ -4,7 +4,7 @@ use clap::Args;
 use lifeboat_engine::{Control, Result};
 
 use crate::exit;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::time::{self, Length};
 
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct PauseArgs {
 pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
     let zone = session.zone()?;
     let until = args.length.ends(&zone)?;
-    session.engine(Vault::MustExist, |engine| engine.pause(until, &Control::silent()))?;
+    session.engine(SessionVault::MustExist, |engine| engine.pause(until, &Control::silent()))?;
     session.output.result(&serde_json::json!({ "paused": until }), |out| {
         writeln!(out, "Scheduled backups are paused until {}. `lifeboat resume` ends the pause now.", zone.say(until))?;
         writeln!(out, "Backups by commands, for example by cron, continue.")
@@ -26,7 +26,7 @@ pub fn run(args: &PauseArgs, session: &Session) -> Result<u8> {
 }
 
 pub fn resume(session: &Session) -> Result<u8> {
-    session.engine(Vault::MustExist, |engine| engine.resume(&Control::silent()))?;
+    session.engine(SessionVault::MustExist, |engine| engine.resume(&Control::silent()))?;
     session.output.result(&serde_json::json!({ "paused": null }), |out| {
         writeln!(out, "Scheduled backups continue. Missed backups are made once.")
     })?;

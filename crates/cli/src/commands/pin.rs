@@ -4,10 +4,10 @@ use lifeboat_engine::Result;
 
 use crate::args::PinArgs;
 use crate::exit;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 pub fn run(args: &PinArgs, pinned: bool, session: &Session) -> Result<u8> {
-    let backup = session.engine(Vault::MustExist, |engine| engine.pin(&args.backup, pinned))?;
+    let backup = session.engine(SessionVault::MustExist, |engine| engine.pin(&args.backup, pinned))?;
     session.output.result(&serde_json::json!({ "backup": backup, "pinned": pinned }), |out| match pinned {
         true => writeln!(out, "{backup} is kept until it is unpinned."),
         false => writeln!(

@@ -8,13 +8,13 @@ use lifeboat_engine::report::{Preview, PreviewLeft};
 
 use crate::exit;
 use crate::output::{count, escaped, notes, size, table};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 /// So many rows of a list are shown; --json has all.
 const ROWS: usize = 30;
 
 pub fn run(session: &Session) -> Result<u8> {
-    let preview = session.long(Vault::MustExist, |engine, control| engine.preview_backup(control))?;
+    let preview = session.long(SessionVault::MustExist, |engine, control| engine.preview_backup(control))?;
     session.output.result(&preview, |out| show(out, &preview))?;
     Ok(exit::DONE)
 }

@@ -8,7 +8,7 @@ use lifeboat_engine::report::{PruneOptions, PruneReport};
 use lifeboat_engine::{Control, Engine, Result};
 
 use crate::output::{count, escaped, size, table, warnings};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, time};
 
 #[derive(Debug, Args)]
@@ -48,11 +48,11 @@ pub fn run(args: &PruneArgs, session: &Session) -> Result<u8> {
     if let Some(target) = target {
         let prune =
             |engine: &Engine, control: &Control| engine.prune_target(target, vault_id.as_deref(), &options, control);
-        let report = session.long(Vault::MustExist, prune)?;
+        let report = session.long(SessionVault::MustExist, prune)?;
         session.output.result(&report, |out| show(out, &report))?;
         return Ok(exit::DONE);
     }
-    let report = session.long(Vault::MustExist, |engine, control| engine.prune(&options, control))?;
+    let report = session.long(SessionVault::MustExist, |engine, control| engine.prune(&options, control))?;
     session.output.result(&report, |out| show(out, &report))?;
     Ok(exit::DONE)
 }
@@ -61,7 +61,8 @@ pub fn delete(args: &DeleteArgs, session: &Session) -> Result<u8> {
     if !args.yes && session.output.may_ask() {
         session.output.ask(&format!("Delete {} for good?", escaped(&args.backup)))?;
     }
-    let report = session.long(Vault::MustExist, |engine, control| engine.delete_backup(&args.backup, control))?;
+    let report =
+        session.long(SessionVault::MustExist, |engine, control| engine.delete_backup(&args.backup, control))?;
     session.output.result(&report, |out| summary(out, &report))?;
     Ok(exit::DONE)
 }

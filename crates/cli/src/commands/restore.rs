@@ -8,7 +8,7 @@ use lifeboat_engine::{Config, Engine, Error, Result};
 
 use super::restore_args::RestoreArgs;
 use super::restored;
-use crate::session::{Session, Vault, absolute};
+use crate::session::{Session, SessionVault, absolute};
 use crate::{exit, shell};
 
 pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
@@ -22,7 +22,8 @@ pub fn run(args: &RestoreArgs, session: &Session) -> Result<u8> {
     let (backup, items) = what(args, &zone)?;
     let options = options(args, items)?;
     let restore = |options: &RestoreOptions| {
-        let restored = session.long(Vault::MustExist, |engine, control| engine.restore(&backup, options, control));
+        let restored =
+            session.long(SessionVault::MustExist, |engine, control| engine.restore(&backup, options, control));
         restored.map_err(|error| with_backup_first(error, args))
     };
     if options.target.is_none() && !options.dry_run && !args.yes && session.output.may_ask() {
@@ -92,7 +93,7 @@ fn options(args: &RestoreArgs, items: Vec<String>) -> Result<RestoreOptions> {
 }
 
 fn apply_pending(session: &Session) -> Result<u8> {
-    let result = session.long(Vault::MustExist, Engine::apply_pending_restore)?;
+    let result = session.long(SessionVault::MustExist, Engine::apply_pending_restore)?;
     match &result {
         Some(result) => restored::tell(result, None, session, &session.zone()?)?,
         None => session
@@ -108,7 +109,7 @@ fn discard_pending(session: &Session) -> Result<u8> {
         Err(Error::Config { .. }) => {
             Engine::new(Config::default().resolved(&session.root()?)?).discard_pending_restore()?
         }
-        _ => session.engine(Vault::MustExist, Engine::discard_pending_restore)?,
+        _ => session.engine(SessionVault::MustExist, Engine::discard_pending_restore)?,
     };
     session.output.result(&serde_json::json!({ "discarded": discarded }), |out| match discarded {
         true => writeln!(out, "The restore that waited for the next start is forgotten. Nothing was changed."),

@@ -34,8 +34,8 @@ pub struct RestoreArgs {
     #[arg(long, short)]
     pub yes: bool,
     /// How to restore databases that a running app has open.
-    #[arg(long, value_enum, default_value_t = Mode::Auto, conflicts_with = "to")]
-    pub mode: Mode,
+    #[arg(long, value_enum, default_value_t = ModeArgument::Auto, conflicts_with = "to")]
+    pub mode: ModeArgument,
     /// Do not back up the files that are replaced.
     #[arg(long, conflicts_with = "to")]
     pub no_safety: bool,
@@ -70,7 +70,7 @@ pub struct RestoreArgs {
 
 /// How a restore in place replaces databases.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum Mode {
+pub enum ModeArgument {
     /// Live if only databases are in use, or if the app reads the restored files again. Otherwise at its next start, if the app
     /// supports that. Offline if no app runs.
     Auto,
@@ -82,13 +82,13 @@ pub enum Mode {
     OnRestart,
 }
 
-impl From<Mode> for RestoreMode {
-    fn from(mode: Mode) -> RestoreMode {
+impl From<ModeArgument> for RestoreMode {
+    fn from(mode: ModeArgument) -> RestoreMode {
         match mode {
-            Mode::Auto => RestoreMode::Auto,
-            Mode::Live => RestoreMode::Live,
-            Mode::Offline => RestoreMode::Offline,
-            Mode::OnRestart => RestoreMode::OnRestart,
+            ModeArgument::Auto => RestoreMode::Auto,
+            ModeArgument::Live => RestoreMode::Live,
+            ModeArgument::Offline => RestoreMode::Offline,
+            ModeArgument::OnRestart => RestoreMode::OnRestart,
         }
     }
 }

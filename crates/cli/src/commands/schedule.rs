@@ -9,11 +9,11 @@ use lifeboat_engine::zone::{self, Zone};
 
 use crate::args::ScheduleArgs;
 use crate::output::table;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, shell, time};
 
 pub fn run(args: &ScheduleArgs, session: &Session) -> Result<u8> {
-    let makers = session.engine(Vault::MustExist, |engine| Ok(engine.status()?.schedule))?;
+    let makers = session.engine(SessionVault::MustExist, |engine| Ok(engine.status()?.schedule))?;
     let config = session.config()?;
     let (agenda, zone) = (Agenda::of(&config, None)?, zone::of(&config));
     let now = jiff::Timestamp::now().as_millisecond();

@@ -9,12 +9,12 @@ use lifeboat_engine::{Config, Result};
 
 use super::schedule::made_by;
 use crate::output::{count, escaped, in_person, ratio, size};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, shell, time};
 
 pub fn run(session: &Session) -> Result<u8> {
     let (status, config) =
-        session.engine(Vault::MustExist, |engine| Ok((engine.status()?, engine.config().clone())))?;
+        session.engine(SessionVault::MustExist, |engine| Ok((engine.status()?, engine.config().clone())))?;
     let zone = zone::of(&config);
     session.output.result(&status, |out| show(out, &status, &config, &zone))?;
     Ok(exit::DONE)

@@ -8,7 +8,7 @@ use lifeboat_engine::Result;
 use lifeboat_engine::report::SyncReport;
 
 use crate::output::{count, escaped, size, warnings};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, priority};
 
 #[derive(Debug, Args)]
@@ -20,7 +20,8 @@ pub struct SyncArgs {
 
 pub fn run(args: &SyncArgs, session: &Session) -> Result<u8> {
     priority::lower(session.config()?.worker.nice);
-    let report = session.long(Vault::MustExist, |engine, control| engine.sync(args.target.as_deref(), control))?;
+    let report =
+        session.long(SessionVault::MustExist, |engine, control| engine.sync(args.target.as_deref(), control))?;
     session.output.result(&report, |out| show(out, &report))?;
     for failure in &report.failed {
         session.output.alarm(&failure.message);

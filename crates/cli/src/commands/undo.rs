@@ -4,10 +4,10 @@ use clap::Args;
 use lifeboat_engine::Result;
 use lifeboat_engine::report::UndoOptions;
 
-use super::restore_args::Mode;
+use super::restore_args::ModeArgument;
 use super::restored;
 use crate::exit;
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 
 #[derive(Debug, Args)]
 pub struct UndoArgs {
@@ -18,8 +18,8 @@ pub struct UndoArgs {
     #[arg(long, short)]
     pub yes: bool,
     /// How to restore databases that a running app has open.
-    #[arg(long, value_enum, default_value_t = Mode::Auto)]
-    pub mode: Mode,
+    #[arg(long, value_enum, default_value_t = ModeArgument::Auto)]
+    pub mode: ModeArgument,
     /// Wait for a running operation instead of failing with exit code 3.
     #[arg(long)]
     pub wait: bool,
@@ -30,8 +30,9 @@ pub struct UndoArgs {
 
 pub fn run(args: &UndoArgs, session: &Session) -> Result<u8> {
     let options = UndoOptions { dry_run: args.dry_run, mode: args.mode.into(), wait: args.wait, watch: !args.no_watch };
-    let undo =
-        |options: &UndoOptions| session.long(Vault::MustExist, |engine, control| engine.undo_restore(options, control));
+    let undo = |options: &UndoOptions| {
+        session.long(SessionVault::MustExist, |engine, control| engine.undo_restore(options, control))
+    };
     let zone = session.zone()?;
     if !options.dry_run && !args.yes && session.output.may_ask() {
         restored::ask(&undo(&UndoOptions { dry_run: true, ..options.clone() })?, session, &zone)?;

@@ -4,7 +4,7 @@ use clap::Args;
 use lifeboat_engine::Result;
 
 use crate::output::{escaped, size, table};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, time};
 
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ pub struct VaultsArgs {
 }
 
 pub fn run(args: &VaultsArgs, session: &Session) -> Result<u8> {
-    let vaults = session.long(Vault::MustExist, |engine, control| engine.vaults(&args.target, control))?;
+    let vaults = session.long(SessionVault::MustExist, |engine, control| engine.vaults(&args.target, control))?;
     session.output.result(&vaults, |out| {
         let rows = vaults.iter().map(|vault| {
             let newest = vault.newest.map_or("never".into(), time::ago);

@@ -8,7 +8,7 @@ use lifeboat_engine::Result;
 use lifeboat_engine::report::VerifyReport;
 
 use crate::output::{count, escaped, size};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, priority, time};
 
 #[derive(Debug, Args)]
@@ -33,20 +33,20 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<u8> {
         return part(session);
     }
     if let Some(target) = &args.target {
-        let report =
-            session.long(Vault::MustExist, |engine, control| engine.verify_target(target, args.deep, control))?;
+        let report = session
+            .long(SessionVault::MustExist, |engine, control| engine.verify_target(target, args.deep, control))?;
         session.output.result(&report, |out| show(out, &report, false, Some(target)))?;
         return Ok(code(report.ok, session));
     }
     let backup = args.backup.as_deref();
-    let report = session.long(Vault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
+    let report = session.long(SessionVault::MustExist, |engine, control| engine.verify(backup, args.deep, control))?;
     session.output.result(&report, |out| show(out, &report, args.deep, None))?;
     Ok(code(report.ok, session))
 }
 
 /// What the scheduler of an app does each day.
 fn part(session: &Session) -> Result<u8> {
-    let inspection = session.long(Vault::MustExist, |engine, control| engine.inspect(control))?;
+    let inspection = session.long(SessionVault::MustExist, |engine, control| engine.inspect(control))?;
     let reports = || [Some(&inspection.verify), inspection.rehearsal.as_ref()].into_iter().flatten();
     session.output.result(&inspection, |out| {
         show(out, &inspection.verify, false, None)?;

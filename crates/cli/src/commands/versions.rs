@@ -9,11 +9,11 @@ use lifeboat_engine::zone::Zone;
 
 use crate::args::VersionsArgs;
 use crate::output::{count, size, table};
-use crate::session::{Session, Vault};
+use crate::session::{Session, SessionVault};
 use crate::{exit, shell};
 
 pub fn run(args: &VersionsArgs, session: &Session) -> Result<u8> {
-    let versions = session.engine(Vault::MustExist, |engine| engine.versions(&shell::typed(&args.path)))?;
+    let versions = session.engine(SessionVault::MustExist, |engine| engine.versions(&shell::typed(&args.path)))?;
     let zone = session.zone()?;
     session.output.result(&versions, |out| show(out, &versions, &zone))?;
     Ok(exit::DONE)

@@ -47,7 +47,7 @@ fn a_program_reads_the_code_and_the_outcome_as_json() {
 #[test]
 fn who_is_refused_is_told_so_and_nothing_is_kept() {
     let fake = Fake::start();
-    fake.world().settings.outcome = lifeboat_fake_drive::world::Outcome::Deny;
+    fake.world().settings.outcome = lifeboat_fake_drive::world::ConsentOutcome::Deny;
     let bot = bot(&fake);
     let output = bot.lifeboat(["auth", "gdrive"]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);

@@ -28,20 +28,20 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub const LONGEST_ANSWER: usize = 8 << 20;
 
 #[derive(Clone)]
-pub struct Client {
+pub struct DriveClient {
     /// The target's name, for what is told.
     pub target: String,
-    pool: Pool<Connector, Pieces>,
+    pool: Pool<Connector, BodyPieces>,
 }
 
 /// What came back.
-pub struct Answer {
+pub struct DriveAnswer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl DriveAnswer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -52,24 +52,24 @@ impl Answer {
 }
 
 /// A body that comes in pieces, and has said beforehand how long it is.
-pub struct Pieces {
+pub struct BodyPieces {
     first: Option<Bytes>,
     more: Option<mpsc::Receiver<Bytes>>,
     left: u64,
 }
 
-impl Pieces {
-    pub fn of(bytes: impl Into<Bytes>) -> Pieces {
+impl BodyPieces {
+    pub fn of(bytes: impl Into<Bytes>) -> BodyPieces {
         let first = bytes.into();
-        Pieces { left: first.len() as u64, first: Some(first), more: None }
+        BodyPieces { left: first.len() as u64, first: Some(first), more: None }
     }
 
-    pub fn from(more: mpsc::Receiver<Bytes>, length: u64) -> Pieces {
-        Pieces { first: None, more: Some(more), left: length }
+    pub fn from(more: mpsc::Receiver<Bytes>, length: u64) -> BodyPieces {
+        BodyPieces { first: None, more: Some(more), left: length }
     }
 }
 
-impl Body for Pieces {
+impl Body for BodyPieces {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -99,24 +99,24 @@ impl Body for Pieces {
     }
 }
 
-impl Client {
-    pub fn new(target: &str) -> Result<Client> {
-        Ok(Client { target: target.into(), pool: Pool::builder(TokioExecutor::new()).build(connector(target)?) })
+impl DriveClient {
+    pub fn new(target: &str) -> Result<DriveClient> {
+        Ok(DriveClient { target: target.into(), pool: Pool::builder(TokioExecutor::new()).build(connector(target)?) })
     }
 
-    pub async fn exchange(&self, request: Request<Pieces>, longest: usize) -> Result<Answer> {
+    pub async fn exchange(&self, request: Request<BodyPieces>, longest: usize) -> Result<DriveAnswer> {
         let head = timeout(PATIENCE, self.pool.request(request)).await;
         let head = head.map_err(|_| self.silent())?.map_err(|error| self.lost(&error))?;
         self.read(head, longest).await
     }
 
-    /// As [`Client::exchange`], for whoever waits by himself.
-    pub async fn begin(&self, request: Request<Pieces>) -> Result<Response<Incoming>> {
+    /// As [`DriveClient::exchange`], for whoever waits by himself.
+    pub async fn begin(&self, request: Request<BodyPieces>) -> Result<Response<Incoming>> {
         self.pool.request(request).await.map_err(|error| self.lost(&error))
     }
 
     /// The answer's body; an error where it is longer, or its end does not come.
-    pub async fn read(&self, answer: Response<Incoming>, longest: usize) -> Result<Answer> {
+    pub async fn read(&self, answer: Response<Incoming>, longest: usize) -> Result<DriveAnswer> {
         let (head, mut incoming) = answer.into_parts();
         let mut body = Vec::new();
         loop {
@@ -130,7 +130,7 @@ impl Client {
             }
             body.extend_from_slice(data);
         }
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(DriveAnswer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     pub fn transient(&self, message: impl Into<String>) -> Fault {

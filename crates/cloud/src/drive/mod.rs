@@ -36,36 +36,36 @@ use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Account, Body, Course, Fault, Kind, Result, Store, Stored, Straight};
 use serde_json::json;
 
-use client::{Client, LONGEST_ANSWER};
-use places::{Places, with};
+use client::{DriveClient, LONGEST_ANSWER};
+use places::{Endpoints, with};
 use tokens::Tokens;
-use tree::{FIELDS, Tree, stored};
-use upload::Upload;
-use wire::{Ask, Wire};
+use tree::{DriveTree, FIELDS, stored};
+use upload::Uploader;
+use wire::{Wire, WireRequest};
 use words::Who;
 
-pub struct Drive {
+pub struct DriveStore {
     config: cloud::Drive,
     wire: Wire,
-    tree: Tree,
+    tree: DriveTree,
     /// Of two that put if absent, one waits: their files would be of one millisecond.
     claiming: Mutex<()>,
 }
 
-impl Drive {
+impl DriveStore {
     /// Reads the credentials; sends nothing yet.
-    pub fn open(name: &str, config: &cloud::Drive) -> Result<Drive> {
-        let places = Places::of(config.endpoint.as_deref());
-        let client = Client::new(name)?;
+    pub fn open(name: &str, config: &cloud::Drive) -> Result<DriveStore> {
+        let places = Endpoints::of(config.endpoint.as_deref());
+        let client = DriveClient::new(name)?;
         let tokens = Tokens::of(config, &client, &places)?;
-        Ok(Drive::with(config, client, places, tokens))
+        Ok(DriveStore::with(config, client, places, tokens))
     }
 
-    fn with(config: &cloud::Drive, client: Client, places: Places, tokens: Tokens) -> Drive {
-        Drive {
+    fn with(config: &cloud::Drive, client: DriveClient, places: Endpoints, tokens: Tokens) -> DriveStore {
+        DriveStore {
             config: config.clone(),
             wire: Wire::new(client, places, tokens),
-            tree: Tree::default(),
+            tree: DriveTree::default(),
             claiming: Mutex::default(),
         }
     }
@@ -106,8 +106,8 @@ impl Drive {
         let url = self.file_url(id, &[("fields", "id")]);
         let trashed = json!({ "trashed": true });
         let ask = match self.config.trash {
-            true => Ask { json: Some(&trashed), ..Ask::new(Method::PATCH, &url) },
-            false => Ask::new(Method::DELETE, &url),
+            true => WireRequest { json: Some(&trashed), ..WireRequest::new(Method::PATCH, &url) },
+            false => WireRequest::new(Method::DELETE, &url),
         };
         let answer = self.wire.send(&ask, LONGEST_ANSWER)?;
         let is_gone = answer.status == 404 && words::reason(&answer) == "notFound";
@@ -119,12 +119,12 @@ impl Drive {
     }
 }
 
-impl Store for Drive {
+impl Store for DriveStore {
     fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored> {
         tree::split(&self.wire, object)?;
         let known = self.tree.find(&self.wire, &self.config, object)?;
         let (wire, tree, config) = (&self.wire, &self.tree, &self.config);
-        let upload = Upload { wire, tree, config, object, body, course };
+        let upload = Uploader { wire, tree, config, object, body, course };
         upload.run(known).map_err(|fault| self.explained(fault, &format!("writing {object}")))
     }
 
@@ -136,7 +136,7 @@ impl Store for Drive {
         }
         let body = bytes.to_vec();
         let (wire, tree, config) = (&self.wire, &self.tree, &self.config);
-        let upload = Upload { wire, tree, config, object, body: &body, course: &Straight };
+        let upload = Uploader { wire, tree, config, object, body: &body, course: &Straight };
         let doing = format!("writing {object}");
         let mine = upload.run(None).map_err(|fault| self.explained(fault, &doing))?;
         let all = self.tree.look(&self.wire, &self.config, object)?;
@@ -198,7 +198,8 @@ impl Store for Drive {
     fn head(&self, object: &str) -> Result<Option<Stored>> {
         tree::split(&self.wire, object)?;
         self.with_id(object, |id| {
-            let answer = self.wire.send(&Ask::get(&self.file_url(id, &[("fields", FIELDS)])), LONGEST_ANSWER)?;
+            let answer =
+                self.wire.send(&WireRequest::get(&self.file_url(id, &[("fields", FIELDS)])), LONGEST_ANSWER)?;
             match answer.status {
                 404 => Ok(None),
                 _ if !answer.is_good() => Err(self.wire.refused(&format!("looking at {object}"), &answer)),
@@ -238,7 +239,7 @@ impl Store for Drive {
         let fields = "user(displayName,emailAddress),storageQuota(limit,usage,usageInDrive,usageInDriveTrash)";
         let url = with(&format!("{}/about", self.wire.places.api), &[("fields", fields)]);
         let doing = "asking whose account it is";
-        let answer = self.wire.send(&Ask::get(&url), LONGEST_ANSWER)?;
+        let answer = self.wire.send(&WireRequest::get(&url), LONGEST_ANSWER)?;
         if !answer.is_good() {
             return Err(self.wire.refused(doing, &answer));
         }

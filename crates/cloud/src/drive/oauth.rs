@@ -8,7 +8,7 @@ use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::Result;
 use serde::Deserialize;
 
-use super::client::{Answer, Client, LONGEST_ANSWER, Pieces};
+use super::client::{BodyPieces, DriveAnswer, DriveClient, LONGEST_ANSWER};
 use super::words;
 
 #[derive(Deserialize)]
@@ -35,9 +35,10 @@ pub struct Refused {
 }
 
 /// `doing`: "signing in".
-pub async fn post(client: &Client, url: &str, form: &[(&str, &str)], doing: &str) -> Result<Answer> {
+pub async fn post(client: &DriveClient, url: &str, form: &[(&str, &str)], doing: &str) -> Result<DriveAnswer> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Pieces::of(body));
+    let request =
+        Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(BodyPieces::of(body));
     let request = request.map_err(|_| client.transient(format!("{doing}: the address makes no sense.")))?;
     let answer = client.exchange(request, LONGEST_ANSWER).await?;
     let is_told = answer.is_good() || refusal(&answer).is_some();
@@ -49,7 +50,7 @@ pub async fn post(client: &Client, url: &str, form: &[(&str, &str)], doing: &str
 
 /// A token for a form.
 pub async fn grant(
-    client: &Client,
+    client: &DriveClient,
     url: &str,
     form: &[(&str, &str)],
     doing: &str,
@@ -62,12 +63,12 @@ pub async fn grant(
     granted.map(Ok).map_err(|_| words::nonsense(&client.target, doing, &answer))
 }
 
-pub fn refusal(answer: &Answer) -> Option<Refused> {
+pub fn refusal(answer: &DriveAnswer) -> Option<Refused> {
     serde_json::from_slice(&answer.body).ok()
 }
 
 /// By how many seconds this machine's clock is ahead of the answer's.
-pub fn skew(answer: &Answer) -> Option<i64> {
+pub fn skew(answer: &DriveAnswer) -> Option<i64> {
     let there = rfc2822::parse(answer.header("date")?).ok()?;
     Some(Timestamp::now().as_second() - there.timestamp().as_second())
 }

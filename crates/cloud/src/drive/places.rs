@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 /// Addresses without a `/` at their end.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct Endpoints {
     /// `…/drive/v3`
     pub api: String,
     pub upload: String,
@@ -17,8 +17,8 @@ pub struct Places {
     is_set: bool,
 }
 
-impl Places {
-    pub fn of(endpoint: Option<&str>) -> Places {
+impl Endpoints {
+    pub fn of(endpoint: Option<&str>) -> Endpoints {
         let [api, token, device, consent] = match endpoint {
             Some(url) => [url.trim_end_matches('/'); 4],
             None => [
@@ -28,7 +28,7 @@ impl Places {
                 "https://accounts.google.com",
             ],
         };
-        Places {
+        Endpoints {
             api: format!("{api}/drive/v3"),
             upload: format!("{api}/upload/drive/v3"),
             token: format!("{token}/token"),
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn bytes_go_to_no_other_address_than_the_services_own() {
-        let places = Places::of(None);
+        let places = Endpoints::of(None);
         assert!(places.is_session("https://www.googleapis.com/upload/drive/v3/files?uploadType=resumable&upload_id=x"));
         assert!(places.is_session("https://www.googleapis.com/upload/drive/v3/files/1abc?upload_id=x"));
         for elsewhere in [

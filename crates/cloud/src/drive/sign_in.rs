@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::store::{Account, Ask, Fault, Kind, Person, Result, Store, Straight, Way};
+use lifeboat_engine::store::{Account, Fault, Kind, Person, Result, SignInPrompt, Store, Straight, Way};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::Drive;
-use super::client::Client;
+use super::DriveStore;
+use super::client::DriveClient;
 use super::oauth::{self, Granted};
-use super::places::{Places, with};
+use super::places::{Endpoints, with};
 use super::redirect::Redirect;
 use super::token_file::SignIn;
 use super::tokens::{SCOPE, Tokens};
@@ -55,8 +55,8 @@ struct App {
 }
 
 struct SigningIn<'a> {
-    client: Client,
-    places: Places,
+    client: DriveClient,
+    places: Endpoints,
     app: App,
     person: &'a dyn Person,
 }
@@ -68,7 +68,7 @@ pub fn sign_in(name: &str, config: &cloud::Drive, person: &dyn Person) -> Result
     };
     let app = app(name, config)?;
     let signing_in =
-        SigningIn { client: Client::new(name)?, places: Places::of(config.endpoint.as_deref()), app, person };
+        SigningIn { client: DriveClient::new(name)?, places: Endpoints::of(config.endpoint.as_deref()), app, person };
     let granted = match person.way() {
         Way::Code => signing_in.by_code()?,
         Way::Browser => signing_in.by_browser()?,
@@ -86,7 +86,7 @@ pub fn sign_in(name: &str, config: &cloud::Drive, person: &dyn Person) -> Result
     };
     let sign_in = SignIn::new(&app.id, &app.secret, refresh, Timestamp::now().as_millisecond());
     let tokens = Tokens::of_sign_in(sign_in.clone(), &client, &places);
-    let drive = Drive::with(config, client, places, tokens);
+    let drive = DriveStore::with(config, client, places, tokens);
     prove(&drive)?;
     sign_in.write(name, file)?;
     drive.account()
@@ -110,7 +110,7 @@ fn app(name: &str, config: &cloud::Drive) -> Result<App> {
 }
 
 /// Writes, reads and removes a small file.
-fn prove(drive: &Drive) -> Result<()> {
+fn prove(drive: &DriveStore) -> Result<()> {
     let object = format!("lifeboat-was-here-{}", hex::encode(rand::random::<[u8; 8]>()));
     let bytes = b"Lifeboat has signed in, and proves that it works. This file may be removed.".to_vec();
     drive.put(&object, &bytes, &Straight)?;
@@ -165,7 +165,7 @@ impl SigningIn<'_> {
         }
         let lives = Duration::from_secs(device.expires_in).min(AN_HOUR);
         let end = Instant::now() + lives;
-        self.person.show(&Ask {
+        self.person.show(&SignInPrompt {
             url: device.verification_url,
             code: device.user_code,
             expires_at: Timestamp::now().as_millisecond() + lives.as_millis() as i64,
@@ -255,7 +255,11 @@ impl SigningIn<'_> {
             ("code_challenge_method", "S256"),
         ];
         let expires_at = Timestamp::now().as_millisecond() + AN_HOUR.as_millis() as i64;
-        self.person.show(&Ask { url: with(&self.places.consent, &parameters), code: String::new(), expires_at });
+        self.person.show(&SignInPrompt {
+            url: with(&self.places.consent, &parameters),
+            code: String::new(),
+            expires_at,
+        });
     }
 
     fn exchange(&self, consent: &Consent, redirect: &str, query: &str) -> Result<Granted> {

@@ -16,9 +16,9 @@ use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Fault, Kind, Result};
 use tokio::sync::Mutex;
 
-use super::client::{Client, Connector, LONGEST_ANSWER, PATIENCE, Pieces, connector};
+use super::client::{BodyPieces, Connector, DriveClient, LONGEST_ANSWER, PATIENCE, connector};
 use super::oauth;
-use super::places::Places;
+use super::places::Endpoints;
 use super::token_file::SignIn;
 use super::words::{self, Who};
 use crate::runtime::block_on;
@@ -36,24 +36,24 @@ const EARLY: Duration = Duration::from_secs(120);
 pub struct Tokens(Arc<Inner>);
 
 struct Inner {
-    client: Client,
-    places: Places,
-    source: Source,
+    client: DriveClient,
+    places: Endpoints,
+    source: TokenSource,
     /// The token, and until when it is good.
     cached: Mutex<Option<(Secret, Instant)>>,
 }
 
-enum Source {
+enum TokenSource {
     Owner(SignIn),
     Service { authenticator: Authenticator<Connector>, scope: &'static str, who: Who },
 }
 
 impl Tokens {
     /// Reads a file; sends nothing yet.
-    pub fn of(config: &cloud::Drive, client: &Client, places: &Places) -> Result<Tokens> {
+    pub fn of(config: &cloud::Drive, client: &DriveClient, places: &Endpoints) -> Result<Tokens> {
         let source = match (&config.key_file, &config.token_file) {
             (Some(key), _) => service(key, config.impersonate.as_deref(), client, places)?,
-            (None, Some(file)) => Source::Owner(SignIn::read(&client.target, file)?),
+            (None, Some(file)) => TokenSource::Owner(SignIn::read(&client.target, file)?),
             (None, None) => {
                 let message = "Neither `keyFile` nor `tokenFile` says how to sign in to Google Drive.";
                 return Err(Fault::new(Kind::Credentials, &client.target, message));
@@ -63,18 +63,18 @@ impl Tokens {
     }
 
     /// Of a sign-in that is not kept yet.
-    pub fn of_sign_in(sign_in: SignIn, client: &Client, places: &Places) -> Tokens {
-        Tokens::new(client, places, Source::Owner(sign_in))
+    pub fn of_sign_in(sign_in: SignIn, client: &DriveClient, places: &Endpoints) -> Tokens {
+        Tokens::new(client, places, TokenSource::Owner(sign_in))
     }
 
-    fn new(client: &Client, places: &Places, source: Source) -> Tokens {
+    fn new(client: &DriveClient, places: &Endpoints, source: TokenSource) -> Tokens {
         Tokens(Arc::new(Inner { client: client.clone(), places: places.clone(), source, cached: Mutex::default() }))
     }
 
     pub fn who(&self) -> Who {
         match &self.0.source {
-            Source::Owner(_) => Who::Owner,
-            Source::Service { who, .. } => *who,
+            TokenSource::Owner(_) => Who::Owner,
+            TokenSource::Service { who, .. } => *who,
         }
     }
 
@@ -86,8 +86,8 @@ impl Tokens {
             return Ok(token.clone());
         }
         let (token, lives) = match &self.0.source {
-            Source::Owner(sign_in) => self.refresh(sign_in).await?,
-            Source::Service { authenticator, scope, who } => self.sign(authenticator, scope, *who).await?,
+            TokenSource::Owner(sign_in) => self.refresh(sign_in).await?,
+            TokenSource::Service { authenticator, scope, who } => self.sign(authenticator, scope, *who).await?,
         };
         *cached = Some((token.clone(), Instant::now() + lives.saturating_sub(EARLY)));
         Ok(token)
@@ -143,12 +143,12 @@ impl Tokens {
 
     /// By how many seconds this clock is ahead: a signature of another time is refused as if it were wrong.
     async fn skew(&self) -> Option<i64> {
-        let request = Request::get(&self.0.places.token).body(Pieces::of("")).ok()?;
+        let request = Request::get(&self.0.places.token).body(BodyPieces::of("")).ok()?;
         oauth::skew(&self.0.client.exchange(request, LONGEST_ANSWER).await.ok()?)
     }
 }
 
-fn service(path: &Path, impersonate: Option<&str>, client: &Client, places: &Places) -> Result<Source> {
+fn service(path: &Path, impersonate: Option<&str>, client: &DriveClient, places: &Endpoints) -> Result<TokenSource> {
     let fault = |message: String| Fault::new(Kind::Credentials, &client.target, message);
     let read = std::fs::File::open(path).and_then(|file| {
         let mut text = zeroize::Zeroizing::new(String::new());
@@ -172,7 +172,7 @@ fn service(path: &Path, impersonate: Option<&str>, client: &Client, places: &Pla
     }
     let authenticator = block_on(builder.build()).map_err(|_| unusable())?;
     Ok(match impersonate {
-        Some(_) => Source::Service { authenticator, scope: SCOPE, who: Who::Delegate },
-        None => Source::Service { authenticator, scope: SCOPE_OF_SERVICE, who: Who::Service },
+        Some(_) => TokenSource::Service { authenticator, scope: SCOPE, who: Who::Delegate },
+        None => TokenSource::Service { authenticator, scope: SCOPE_OF_SERVICE, who: Who::Service },
     })
 }

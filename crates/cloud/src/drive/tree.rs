@@ -4,10 +4,12 @@
 //! downloaded by Drive's own page. What has been seen is remembered, for as long as the store lives. Of several files with one
 //! name the oldest counts, which is the same one for everybody.
 
+mod query;
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use google_drive3::api::{File, FileList, GeneratedIds};
+use google_drive3::api::{File, GeneratedIds};
 use google_drive3::hyper::Method;
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::mutex::lock;
@@ -16,8 +18,10 @@ use serde_json::json;
 
 use super::client::LONGEST_ANSWER;
 use super::places::with;
-use super::wire::{Ask, Wire};
+use super::wire::{Wire, WireRequest};
 use super::words::{self, Who};
+
+use query::quoted;
 
 pub const FOLDER: &str = "application/vnd.google-apps.folder";
 /// What is made where no folder is named.
@@ -25,26 +29,20 @@ const HOME: &str = "Lifeboat";
 /// What is asked of a file.
 pub const FIELDS: &str =
     "id,name,mimeType,parents,size,md5Checksum,sha256Checksum,createdTime,modifiedTime,trashed,driveId";
-/// A page of a list, which is also the most that Drive gives.
-const PAGE: usize = 1000;
-/// Folders that are asked for at a time: the query stays below what Drive takes.
-const TOGETHER: usize = 40;
-/// Pages of one list. Whoever goes on after so many never ends.
-const MOST_PAGES: usize = 10_000;
 /// Folders within folders: an object of a vault lies in two, and the vault in a third.
 const DEEPEST: usize = 8;
 /// Ids that are asked for at a time.
 const IDS: usize = 100;
 
 #[derive(Default)]
-pub struct Tree {
-    state: Mutex<State>,
+pub struct DriveTree {
+    state: Mutex<KnownTree>,
     /// Held by whoever makes folders: two of one name would come of it otherwise.
     making: Mutex<()>,
 }
 
 #[derive(Default)]
-struct State {
+struct KnownTree {
     top: Option<Top>,
     /// By path, with the oldest first; "" is the top.
     folders: HashMap<String, Vec<String>>,
@@ -64,7 +62,7 @@ struct Top {
     drive: Option<String>,
 }
 
-impl Tree {
+impl DriveTree {
     /// What is remembered of an object, or found; `None` where there is none.
     pub fn find(&self, wire: &Wire, config: &cloud::Drive, object: &str) -> Result<Option<Stored>> {
         {
@@ -126,7 +124,7 @@ impl Tree {
             return Ok(id);
         }
         let url = with(&format!("{}/files/generateIds", wire.places.api), &[("count", IDS.to_string().as_str())]);
-        let given: GeneratedIds = wire.ask(&Ask::get(&url), "asking for ids")?;
+        let given: GeneratedIds = wire.ask(&WireRequest::get(&url), "asking for ids")?;
         let mut ids = given.ids.unwrap_or_default();
         if ids.is_empty() || ids.len() > IDS || !ids.iter().all(|id| is_id(id)) {
             return Err(wire.fault(Kind::Damaged, "Asking for ids: the answer makes no sense."));
@@ -165,7 +163,8 @@ impl Tree {
         let json = json!({ "id": id, "name": name, "mimeType": FOLDER, "parents": [parent] });
         let url = with(&format!("{}/files", wire.places.api), &[("supportsAllDrives", "true"), ("fields", "id")]);
         let doing = format!("making the folder {path}");
-        let answer = wire.send(&Ask { json: Some(&json), ..Ask::new(Method::POST, &url) }, LONGEST_ANSWER)?;
+        let answer =
+            wire.send(&WireRequest { json: Some(&json), ..WireRequest::new(Method::POST, &url) }, LONGEST_ANSWER)?;
         // 409: it was made by the time before, whose answer did not come.
         if answer.status != 409 {
             if !answer.is_good() {
@@ -258,51 +257,6 @@ impl Tree {
         Ok(())
     }
 
-    /// Every file that lies in one of these folders and is no trash.
-    fn query(&self, wire: &Wire, folders: &[String], query: &str, visit: &mut dyn FnMut(File)) -> Result<()> {
-        let drive = lock(&self.state).top.as_ref().and_then(|top| top.drive.clone());
-        for some in folders.chunks(TOGETHER) {
-            let within: Vec<String> = some.iter().map(|id| format!("{} in parents", quoted(id))).collect();
-            let and = if query.is_empty() { "" } else { " and " };
-            let whole = format!("{query}{and}trashed = false and ({})", within.join(" or "));
-            self.pages(wire, &whole, drive.as_deref(), visit)?;
-        }
-        Ok(())
-    }
-
-    fn pages(&self, wire: &Wire, query: &str, drive: Option<&str>, visit: &mut dyn FnMut(File)) -> Result<()> {
-        let (size, fields) = (PAGE.to_string(), format!("nextPageToken,incompleteSearch,files({FIELDS})"));
-        let mut next: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut parameters = vec![
-                ("q", query),
-                ("pageSize", size.as_str()),
-                ("fields", fields.as_str()),
-                ("supportsAllDrives", "true"),
-                ("includeItemsFromAllDrives", "true"),
-                ("spaces", "drive"),
-            ];
-            if let Some(drive) = drive {
-                parameters.extend([("corpora", "drive"), ("driveId", drive)]);
-            }
-            if let Some(next) = &next {
-                parameters.push(("pageToken", next));
-            }
-            let url = with(&format!("{}/files", wire.places.api), &parameters);
-            let page: FileList = wire.ask(&Ask::get(&url), "listing")?;
-            if page.incomplete_search == Some(true) {
-                return Err(wire.client.transient("Listing: Google Drive has not searched everything."));
-            }
-            page.files.into_iter().flatten().filter(|file| file.trashed != Some(true)).for_each(&mut *visit);
-            match page.next_page_token {
-                Some(token) if next.as_ref() == Some(&token) => break,
-                Some(token) => next = Some(token),
-                None => return Ok(()),
-            }
-        }
-        Err(wire.fault(Kind::Damaged, "Listing: the pages do not end. Whoever answers may not be Google."))
-    }
-
     /// The folder that everything lies in: the one that is named, or our own, which may have to be made.
     fn top(&self, wire: &Wire, config: &cloud::Drive, make: bool) -> Result<Option<Top>> {
         let known = lock(&self.state).top.clone();
@@ -340,7 +294,7 @@ fn named(wire: &Wire, id: &str) -> Result<Top> {
         return Err(refuse(message.into()));
     }
     let url = with(&format!("{}/files/{id}", wire.places.api), &[("supportsAllDrives", "true"), ("fields", FIELDS)]);
-    let answer = wire.send(&Ask::get(&url), LONGEST_ANSWER)?;
+    let answer = wire.send(&WireRequest::get(&url), LONGEST_ANSWER)?;
     if answer.status == 404 {
         return Err(wire.fault(Kind::Denied, match wire.who() {
             Who::Service => format!("The folder {id} is not there, or is not shared with this service account. Share it with the address that stands in the key file as client_email."),
@@ -407,8 +361,4 @@ pub fn split<'a>(wire: &Wire, object: &'a str) -> Result<(&'a str, &'a str), Fau
 
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.into() } else { format!("{folder}/{name}") }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::client::{Answer, LONGEST_ANSWER};
+use super::client::{DriveAnswer, LONGEST_ANSWER};
 use super::places::with;
-use super::tree::{self, FIELDS, Tree, is_id, stored};
-use super::wire::{Ask, Load, Wire};
+use super::tree::{self, DriveTree, FIELDS, is_id, stored};
+use super::wire::{Load, Wire, WireRequest};
 use super::words;
 
 /// Up to here one request does it, which is as much as Drive documents.
@@ -35,9 +35,9 @@ const BYTES: &str = "application/octet-stream";
 /// How often a part may be sent without more of it being kept.
 const STANDSTILL: u32 = 3;
 
-pub struct Upload<'a> {
+pub struct Uploader<'a> {
     pub wire: &'a Wire,
-    pub tree: &'a Tree,
+    pub tree: &'a DriveTree,
     pub config: &'a cloud::Drive,
     pub object: &'a str,
     pub body: &'a dyn Body,
@@ -46,7 +46,7 @@ pub struct Upload<'a> {
 
 /// What is remembered of a put that goes on. Whoever has the address can write there.
 #[derive(Clone, Serialize, Deserialize)]
-struct Session {
+struct UploadSession {
     id: String,
     /// The file is there already, and gets other bytes.
     replaces: bool,
@@ -70,10 +70,10 @@ enum Sent {
     Expired,
 }
 
-impl Upload<'_> {
+impl Uploader<'_> {
     pub fn run(&self, known: Option<Stored>) -> Result<Stored> {
         let sums = self.sums()?;
-        let earlier = self.course.session().and_then(|kept| serde_json::from_str::<Session>(kept.expose()).ok());
+        let earlier = self.course.session().and_then(|kept| serde_json::from_str::<UploadSession>(kept.expose()).ok());
         let earlier = earlier.filter(|session| session.md5 == sums.md5 && is_id(&session.id));
         let mut session = match earlier {
             Some(session) => {
@@ -96,7 +96,7 @@ impl Upload<'_> {
                     Some(file) if self.is_whole(&file, &sums) => return self.ended(&file),
                     Some(_) => self.session(Some(session.id), &sums)?,
                     None if session.replaces => self.session(None, &sums)?,
-                    None => Session { url: None, ..session },
+                    None => UploadSession { url: None, ..session },
                 },
                 Sent::Taken => match self.there(&session.id)? {
                     Some(file) if self.is_whole(&file, &sums) => return self.ended(&file),
@@ -129,21 +129,21 @@ impl Upload<'_> {
     }
 
     /// A new one, which is remembered before anything of it happens.
-    fn session(&self, id: Option<String>, sums: &Sums) -> Result<Session> {
+    fn session(&self, id: Option<String>, sums: &Sums) -> Result<UploadSession> {
         let replaces = id.is_some();
         let id = id.map_or_else(|| self.tree.fresh_id(self.wire), Ok)?;
-        let session = Session { id, replaces, md5: sums.md5.clone(), url: None };
+        let session = UploadSession { id, replaces, md5: sums.md5.clone(), url: None };
         self.keep(&session)?;
         Ok(session)
     }
 
-    fn keep(&self, session: &Session) -> Result<()> {
+    fn keep(&self, session: &UploadSession) -> Result<()> {
         let text = serde_json::to_string(session);
         let text = text.map_err(|_| self.wire.fault(Kind::Refused, "A session has no JSON form."))?;
         self.course.keep(Some(&Secret::new(text)))
     }
 
-    fn send(&self, session: &mut Session) -> Result<Sent> {
+    fn send(&self, session: &mut UploadSession) -> Result<Sent> {
         let url = session.url.clone().filter(|url| self.wire.places.is_session(url.expose()));
         match url {
             Some(url) => match self.kept(&url)? {
@@ -172,7 +172,7 @@ impl Upload<'_> {
     }
 
     /// What the file shall be. What is replaced keeps its name and place.
-    fn metadata(&self, session: &Session) -> Result<Value> {
+    fn metadata(&self, session: &UploadSession) -> Result<Value> {
         if session.replaces {
             return Ok(json!({}));
         }
@@ -181,7 +181,7 @@ impl Upload<'_> {
         Ok(json!({ "id": session.id, "name": name, "parents": [folder], "mimeType": BYTES }))
     }
 
-    fn address(&self, session: &Session, kind: &str) -> (Method, String) {
+    fn address(&self, session: &UploadSession, kind: &str) -> (Method, String) {
         let parameters = [("uploadType", kind), ("supportsAllDrives", "true"), ("fields", FIELDS)];
         let files = format!("{}/files", self.wire.places.upload);
         match session.replaces {
@@ -190,7 +190,7 @@ impl Upload<'_> {
         }
     }
 
-    fn at_once(&self, session: &Session) -> Result<Sent> {
+    fn at_once(&self, session: &UploadSession) -> Result<Sent> {
         let metadata = self.metadata(session)?;
         let (method, url) = self.address(session, "multipart");
         let before = format!(
@@ -212,12 +212,15 @@ impl Upload<'_> {
         }
     }
 
-    fn begin(&self, session: &Session) -> Result<Answer> {
+    fn begin(&self, session: &UploadSession) -> Result<DriveAnswer> {
         let metadata = self.metadata(session)?;
         let (method, url) = self.address(session, "resumable");
         let headers =
             [("x-upload-content-type", BYTES.to_string()), ("x-upload-content-length", self.body.size().to_string())];
-        self.wire.send(&Ask { json: Some(&metadata), headers: &headers, ..Ask::new(method, &url) }, LONGEST_ANSWER)
+        self.wire.send(
+            &WireRequest { json: Some(&metadata), headers: &headers, ..WireRequest::new(method, &url) },
+            LONGEST_ANSWER,
+        )
     }
 
     /// How far an upload is that was begun earlier.
@@ -264,7 +267,7 @@ impl Upload<'_> {
     }
 
     /// What an answer within a session says.
-    fn reached(&self, answer: &Answer) -> Result<Reached> {
+    fn reached(&self, answer: &DriveAnswer) -> Result<Reached> {
         if answer.status == 308 && !words::is_page(answer) {
             let range = answer
                 .header("range")
@@ -286,7 +289,7 @@ impl Upload<'_> {
     }
 
     /// An answer that does not say that all is well.
-    fn unusual(&self, answer: &Answer) -> Result<Option<Sent>> {
+    fn unusual(&self, answer: &DriveAnswer) -> Result<Option<Sent>> {
         match answer.status {
             200 | 201 => Ok(None),
             409 => Ok(Some(Sent::Taken)),
@@ -300,14 +303,14 @@ impl Upload<'_> {
         }
     }
 
-    fn whole(&self, answer: &Answer) -> Result<Sent> {
+    fn whole(&self, answer: &DriveAnswer) -> Result<Sent> {
         Ok(Sent::Whole(Box::new(self.wire.parse(answer, &self.doing())?)))
     }
 
     fn there(&self, id: &str) -> Result<Option<File>> {
         let url =
             with(&format!("{}/files/{id}", self.wire.places.api), &[("supportsAllDrives", "true"), ("fields", FIELDS)]);
-        let answer = self.wire.send(&Ask::get(&url), LONGEST_ANSWER)?;
+        let answer = self.wire.send(&WireRequest::get(&url), LONGEST_ANSWER)?;
         match answer.status {
             404 => Ok(None),
             _ if !answer.is_good() => Err(self.wire.refused(&self.doing(), &answer)),
@@ -325,7 +328,7 @@ impl Upload<'_> {
         right && file.size.and_then(|size| u64::try_from(size).ok()) == Some(self.body.size())
     }
 
-    fn accept(&self, file: &File, session: &Session, sums: &Sums) -> Result<Stored> {
+    fn accept(&self, file: &File, session: &UploadSession, sums: &Sums) -> Result<Stored> {
         if file.id.as_deref() == Some(&session.id) && self.is_whole(file, sums) {
             return self.ended(file);
         }
@@ -334,7 +337,7 @@ impl Upload<'_> {
         self.tree.forget(self.object);
         if !session.replaces {
             let url = with(&format!("{}/files/{}", self.wire.places.api, session.id), &[("supportsAllDrives", "true")]);
-            let _ = self.wire.send(&Ask::new(Method::DELETE, &url), LONGEST_ANSWER);
+            let _ = self.wire.send(&WireRequest::new(Method::DELETE, &url), LONGEST_ANSWER);
         }
         let message = format!(
             "{}: Google Drive reports another size or checksum than what was sent. It is sent again.",
@@ -374,8 +377,8 @@ enum Reached {
 
 /// Ends a session that nobody goes on with.
 pub fn abandon(wire: &Wire, session: &Secret) -> Result<()> {
-    let Some(session) = serde_json::from_str::<Session>(session.expose()).ok() else { return Ok(()) };
+    let Some(session) = serde_json::from_str::<UploadSession>(session.expose()).ok() else { return Ok(()) };
     let Some(url) = session.url.filter(|url| wire.places.is_session(url.expose())) else { return Ok(()) };
     // 499 is how Google says that it has cancelled; an unknown one is gone already.
-    wire.send(&Ask::new(Method::DELETE, url.expose()), LONGEST_ANSWER).map(drop)
+    wire.send(&WireRequest::new(Method::DELETE, url.expose()), LONGEST_ANSWER).map(drop)
 }

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::client::{Answer, Client, LONGEST_ANSWER, PATIENCE, Pieces};
-use super::places::Places;
+use super::client::{BodyPieces, DriveAnswer, DriveClient, LONGEST_ANSWER, PATIENCE};
+use super::places::Endpoints;
 use super::tokens::Tokens;
 use super::words::{self, Who};
 use crate::runtime::block_on;
@@ -21,26 +21,26 @@ use crate::runtime::block_on;
 const PIECE: u64 = 256 << 10;
 
 pub struct Wire {
-    pub client: Client,
-    pub places: Places,
+    pub client: DriveClient,
+    pub places: Endpoints,
     tokens: Tokens,
 }
 
 /// What is sent to Drive, but for the token.
-pub struct Ask<'a> {
+pub struct WireRequest<'a> {
     pub method: Method,
     pub url: &'a str,
     pub json: Option<&'a serde_json::Value>,
     pub headers: &'a [(&'static str, String)],
 }
 
-impl<'a> Ask<'a> {
-    pub fn get(url: &'a str) -> Ask<'a> {
-        Ask::new(Method::GET, url)
+impl<'a> WireRequest<'a> {
+    pub fn get(url: &'a str) -> WireRequest<'a> {
+        WireRequest::new(Method::GET, url)
     }
 
-    pub fn new(method: Method, url: &'a str) -> Ask<'a> {
-        Ask { method, url, json: None, headers: &[] }
+    pub fn new(method: Method, url: &'a str) -> WireRequest<'a> {
+        WireRequest { method, url, json: None, headers: &[] }
     }
 }
 
@@ -54,7 +54,7 @@ pub struct Load<'a> {
 }
 
 impl Wire {
-    pub fn new(client: Client, places: Places, tokens: Tokens) -> Wire {
+    pub fn new(client: DriveClient, places: Endpoints, tokens: Tokens) -> Wire {
         Wire { client, places, tokens }
     }
 
@@ -70,12 +70,12 @@ impl Wire {
         Fault::new(kind, self.target(), message)
     }
 
-    pub fn refused(&self, doing: &str, answer: &Answer) -> Fault {
+    pub fn refused(&self, doing: &str, answer: &DriveAnswer) -> Fault {
         words::refused(self.target(), self.who(), doing, answer)
     }
 
     /// Sends it, once more where the token was not good any more, and gives back whatever is answered.
-    pub fn send(&self, ask: &Ask<'_>, longest: usize) -> Result<Answer> {
+    pub fn send(&self, ask: &WireRequest<'_>, longest: usize) -> Result<DriveAnswer> {
         block_on(async {
             let token = self.tokens.get().await?;
             let answer = self.client.exchange(self.request(ask, token.expose())?, longest).await?;
@@ -89,7 +89,7 @@ impl Wire {
     }
 
     /// Its answer, where that is good, as what it should be.
-    pub fn ask<T: DeserializeOwned>(&self, ask: &Ask<'_>, doing: &str) -> Result<T> {
+    pub fn ask<T: DeserializeOwned>(&self, ask: &WireRequest<'_>, doing: &str) -> Result<T> {
         let answer = self.send(ask, LONGEST_ANSWER)?;
         if !answer.is_good() {
             return Err(self.refused(doing, &answer));
@@ -97,11 +97,11 @@ impl Wire {
         self.parse(&answer, doing)
     }
 
-    pub fn parse<T: DeserializeOwned>(&self, answer: &Answer, doing: &str) -> Result<T> {
+    pub fn parse<T: DeserializeOwned>(&self, answer: &DriveAnswer, doing: &str) -> Result<T> {
         serde_json::from_slice(&answer.body).map_err(|_| words::nonsense(self.target(), doing, answer))
     }
 
-    fn request(&self, ask: &Ask<'_>, token: &str) -> Result<Request<Pieces>> {
+    fn request(&self, ask: &WireRequest<'_>, token: &str) -> Result<Request<BodyPieces>> {
         let mut request = self.signed(Request::builder().method(ask.method.clone()).uri(ask.url), token);
         for (name, value) in ask.headers {
             request = request.header(*name, value);
@@ -113,7 +113,7 @@ impl Wire {
             }
             None => Vec::new(),
         };
-        request.body(Pieces::of(body)).map_err(|_| self.unusable())
+        request.body(BodyPieces::of(body)).map_err(|_| self.unusable())
     }
 
     fn signed(&self, request: http::request::Builder, token: &str) -> http::request::Builder {
@@ -138,7 +138,7 @@ impl Wire {
         signed: bool,
         load: &Load<'_>,
         course: &dyn Course,
-    ) -> Result<Answer> {
+    ) -> Result<DriveAnswer> {
         let length = load.before.len() as u64 + (load.to - load.from) + load.after.len() as u64;
         block_on(async {
             let request = match signed {
@@ -146,7 +146,7 @@ impl Wire {
                 false => request,
             };
             let (give, pieces) = mpsc::channel(2);
-            let request = request.header(CONTENT_LENGTH, length).body(Pieces::from(pieces, length));
+            let request = request.header(CONTENT_LENGTH, length).body(BodyPieces::from(pieces, length));
             let mut answer = pin!(self.client.begin(request.map_err(|_| self.unusable())?));
             let mut sent = pin!(self.feed(give, load, course));
             // Whoever is refused is told so at once, and not after the last byte.
@@ -194,9 +194,9 @@ impl Wire {
     }
 
     /// A part of the bytes that lie at `url`.
-    pub fn part(&self, url: &str, offset: u64, length: usize) -> Result<Answer> {
+    pub fn part(&self, url: &str, offset: u64, length: usize) -> Result<DriveAnswer> {
         let last = offset.saturating_add(length as u64 - 1);
         let headers = [("range", format!("bytes={offset}-{last}"))];
-        self.send(&Ask { headers: &headers, ..Ask::get(url) }, length.max(LONGEST_ANSWER))
+        self.send(&WireRequest { headers: &headers, ..WireRequest::get(url) }, length.max(LONGEST_ANSWER))
     }
 }

@@ -7,7 +7,7 @@ use lifeboat_engine::space::said;
 use lifeboat_engine::store::{Account, Fault, Kind};
 use serde::Deserialize;
 
-use super::client::Answer;
+use super::client::DriveAnswer;
 
 /// Who is refused: it decides what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub enum Who {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct ErrorBody {
     error: Refusal,
 }
 
@@ -38,8 +38,8 @@ struct One {
 }
 
 /// The word for why it was refused; empty where there is none.
-pub fn reason(answer: &Answer) -> String {
-    let said = serde_json::from_slice::<Said>(&answer.body).map(|said| said.error).unwrap_or_default();
+pub fn reason(answer: &DriveAnswer) -> String {
+    let said = serde_json::from_slice::<ErrorBody>(&answer.body).map(|said| said.error).unwrap_or_default();
     let all = said.errors.into_iter().chain(said.details).map(|one| one.reason);
     word(&all.chain([said.status]).find(|reason| !reason.is_empty()).unwrap_or_default())
 }
@@ -51,7 +51,7 @@ pub fn word(text: &str) -> String {
 }
 
 /// `doing`: "writing packs/ab/…".
-pub fn refused(target: &str, who: Who, doing: &str, answer: &Answer) -> Fault {
+pub fn refused(target: &str, who: Who, doing: &str, answer: &DriveAnswer) -> Fault {
     let reason = reason(answer);
     let fault = |kind, message: String| Fault::new(kind, target, message);
     let status = answer.status;
@@ -123,12 +123,12 @@ fn bracket(reason: &str) -> String {
 }
 
 /// A web page, where none was asked for.
-pub fn is_page(answer: &Answer) -> bool {
+pub fn is_page(answer: &DriveAnswer) -> bool {
     answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
         || answer.body.trim_ascii_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!DOCTYPE"))
 }
 
-pub fn nonsense(target: &str, doing: &str, answer: &Answer) -> Fault {
+pub fn nonsense(target: &str, doing: &str, answer: &DriveAnswer) -> Fault {
     if is_page(answer) {
         return refused(target, Who::Owner, doing, answer);
     }

@@ -5,10 +5,10 @@
 use lifeboat_engine::store::{Kind, Result, Store};
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 
-use super::S3;
+use super::S3Store;
 use super::fault::{Doing, Failed};
 
-impl S3 {
+impl S3Store {
     pub(super) fn put_unless_there(&self, object: &str, bytes: &[u8]) -> Result<bool> {
         if self.known(object)?.is_some() {
             return Ok(false);

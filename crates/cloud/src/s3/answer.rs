@@ -13,7 +13,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const LONGEST: usize = 4096;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct S3Answer {
     pub status: u16,
     /// Such as `AccessDenied`; empty where it said none.
     pub code: String,
@@ -30,22 +30,22 @@ pub struct Answer {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Error {
+struct S3Error {
     code: String,
     message: String,
     region: Option<String>,
 }
 
-impl Answer {
-    pub fn new(head: &response::Parts, text: &[u8]) -> Answer {
+impl S3Answer {
+    pub fn new(head: &response::Parts, text: &[u8]) -> S3Answer {
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let is_error = find(text, b"<Error>").is_some() || find(text, b"<Error ").is_some();
         let said = std::str::from_utf8(text).ok().filter(|_| is_error);
-        let said: Error = said.and_then(|text| quick_xml::de::from_str(text).ok()).unwrap_or_default();
+        let said: S3Error = said.and_then(|text| quick_xml::de::from_str(text).ok()).unwrap_or_default();
         let begin = String::from_utf8_lossy(&text[..text.len().min(1024)]).to_ascii_lowercase();
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
         let region = said.region.or_else(|| header("x-amz-bucket-region").map(String::from));
-        Answer {
+        S3Answer {
             status: head.status.as_u16(),
             code: Some(said.code).filter(|code| is_code(code)).unwrap_or_default(),
             message: said.message.chars().filter(|c| !c.is_control()).take(LONGEST).collect(),
@@ -87,24 +87,24 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for S3Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "answered {} {}", self.status, self.code)
     }
 }
 
-impl std::error::Error for Answer {}
+impl std::error::Error for S3Answer {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&str, &str)], text: &str) -> Answer {
+    fn answer(status: u16, headers: &[(&str, &str)], text: &str) -> S3Answer {
         let mut response = http::Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        Answer::new(&response.body(()).unwrap().into_parts().0, text.as_bytes())
+        S3Answer::new(&response.body(()).unwrap().into_parts().0, text.as_bytes())
     }
 
     #[test]

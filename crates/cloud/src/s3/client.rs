@@ -1,4 +1,4 @@
-//! The requests of a bucket, each sent once. Whatever is no success comes back as an [`Answer`], with all that its headers and
+//! The requests of a bucket, each sent once. Whatever is no success comes back as an [`S3Answer`], with all that its headers and
 //! its text say; nothing is followed to another address, and no answer is read without a bound.
 
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use object_store::client::{
 };
 use reqwest::redirect;
 
-use super::answer::{self, Answer};
+use super::answer::{self, S3Answer};
 use super::pace;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 #[derive(Clone, Debug)]
-pub struct Client(reqwest::Client, Arc<Ahead>);
+pub struct S3Client(reqwest::Client, Arc<Ahead>);
 
 /// By how many milliseconds this machine's clock is ahead of the service's, as its last answer told.
 #[derive(Debug, Default)]
@@ -45,8 +45,8 @@ impl Ahead {
     }
 }
 
-impl Client {
-    pub fn new(url: &str) -> reqwest::Result<Client> {
+impl S3Client {
+    pub fn new(url: &str) -> reqwest::Result<S3Client> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("lifeboat/", env!("CARGO_PKG_VERSION")))
             // Where a network wants a person to sign in first, it sends every request elsewhere.
@@ -55,25 +55,25 @@ impl Client {
             .http1_only()
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE);
-        builder.build().map(|client| Client(client, Arc::default()))
+        builder.build().map(|client| S3Client(client, Arc::default()))
     }
 }
 
-impl Client {
+impl S3Client {
     pub fn ahead(&self) -> Arc<Ahead> {
         self.1.clone()
     }
 }
 
 /// `object_store` sends through it.
-impl HttpConnector for Client {
+impl HttpConnector for S3Client {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
 }
 
 #[async_trait]
-impl HttpService for Client {
+impl HttpService for S3Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string().parse().map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
@@ -102,7 +102,7 @@ impl HttpService for Client {
             };
         }
         let text = read(body, ANSWER).await?;
-        let mut answer = Answer::new(&head, &text);
+        let mut answer = S3Answer::new(&head, &text);
         // The answer to a question without a text has none, and what answers it may be a page all the same.
         answer.is_page |= parts.method == Method::HEAD && head.status.is_success();
         // What completes an upload is answered with a success before it is known to be one.

@@ -9,7 +9,7 @@ use lifeboat_engine::secret::Secret;
 use object_store::aws::AwsCredential;
 
 /// What opens the bucket, and what is said beside it about where it is.
-pub struct Found {
+pub struct BucketCredentials {
     pub credential: AwsCredential,
     pub region: Option<String>,
     pub endpoint: Option<String>,
@@ -19,7 +19,7 @@ pub struct Found {
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The error says what is missing, in sentences.
-pub fn find(s3: &cloud::S3, variables: Variables<'_>) -> Result<Found, String> {
+pub fn find(s3: &cloud::S3, variables: Variables<'_>) -> Result<BucketCredentials, String> {
     let set = |name: &str| variables(name).filter(|value| !value.trim().is_empty());
     let profiles = Profiles::read(&set)?;
     let name = s3.profile.clone().or_else(|| set("AWS_PROFILE"));
@@ -59,7 +59,7 @@ pub fn find(s3: &cloud::S3, variables: Variables<'_>) -> Result<Found, String> {
     }
     let region = s3.region.clone().or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
     let endpoint = s3.endpoint.clone().or_else(|| set("AWS_ENDPOINT_URL_S3")).or_else(|| set("AWS_ENDPOINT_URL"));
-    Ok(Found {
+    Ok(BucketCredentials {
         credential,
         region: region.or_else(|| of_profile("region")),
         endpoint: endpoint.or_else(|| of_profile("endpoint_url")),
@@ -153,7 +153,7 @@ mod tests {
             Home { folder, variables }
         }
 
-        fn find(&self, s3: &cloud::S3) -> Result<Found, String> {
+        fn find(&self, s3: &cloud::S3) -> Result<BucketCredentials, String> {
             find(s3, &|name| self.variables.get(name).cloned())
         }
     }

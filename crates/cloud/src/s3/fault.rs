@@ -4,8 +4,8 @@ use std::error::Error;
 
 use lifeboat_engine::store::{Fault, Kind};
 
-use super::answer::Answer;
-use super::place::Place;
+use super::answer::S3Answer;
+use super::place::BucketPlace;
 use crate::network;
 
 /// What is being done, and the permission that it takes.
@@ -28,20 +28,20 @@ const LONGEST_WORD: usize = 30;
 #[derive(Debug)]
 pub struct Failed {
     pub fault: Fault,
-    answer: Option<Box<Answer>>,
+    answer: Option<Box<S3Answer>>,
 }
 
 impl Failed {
     /// `secrets` are never shown, whatever a service answers.
     pub fn new(
         target: &str,
-        place: &Place,
+        place: &BucketPlace,
         secrets: &[&str],
         doing: Doing<'_>,
         error: &(dyn Error + 'static),
     ) -> Failed {
         let causes = || std::iter::successors(Some(error), |&error| error.source());
-        let answer = causes().find_map(|cause| cause.downcast_ref::<Answer>());
+        let answer = causes().find_map(|cause| cause.downcast_ref::<S3Answer>());
         let (kind, words) = if let Some(answer) = answer {
             said(place, secrets, doing, &without(secrets, answer))
         } else if causes().any(|cause| cause.is::<reqwest::Error>() || cause.is::<std::io::Error>()) {
@@ -74,12 +74,12 @@ impl From<Fault> for Failed {
 }
 
 /// What is said of an answer that is none.
-pub fn nonsense(place: &Place) -> String {
+pub fn nonsense(place: &BucketPlace) -> String {
     format!("What {} answers makes no sense. Is it an S3 service, and the address right?", place.host)
 }
 
-fn said(place: &Place, secrets: &[&str], doing: Doing<'_>, answer: &Answer) -> (Kind, String) {
-    let Place { bucket, host, region, .. } = place;
+fn said(place: &BucketPlace, secrets: &[&str], doing: Doing<'_>, answer: &S3Answer) -> (Kind, String) {
+    let BucketPlace { bucket, host, region, .. } = place;
     let code = answer.code.as_str();
     let later = Kind::Transient { after: answer.after };
     let permission = doing.permission;
@@ -182,7 +182,7 @@ fn shown(message: &str, secrets: &[&str]) -> String {
 }
 
 /// An answer whose own names for what is wrong are a secret that was sent has none.
-fn without(secrets: &[&str], answer: &Answer) -> Answer {
+fn without(secrets: &[&str], answer: &S3Answer) -> S3Answer {
     let mut answer = answer.clone();
     if holds(&answer.code, secrets) {
         answer.code.clear();
@@ -210,8 +210,8 @@ fn clock(ahead: i64) -> String {
 }
 
 /// There is no one code for it.
-fn is_full(answer: &Answer) -> bool {
-    let Answer { code, message, status, .. } = answer;
+fn is_full(answer: &S3Answer) -> bool {
+    let S3Answer { code, message, status, .. } = answer;
     *status == 507
         || ["QuotaExceeded", "StorageFull", "InsufficientStorage", "InsufficientCapacity"]
             .iter()
@@ -227,15 +227,15 @@ mod tests {
 
     use super::*;
 
-    fn fault(answer: Answer) -> Fault {
+    fn fault(answer: S3Answer) -> Fault {
         let s3 = cloud::S3 { bucket: "raf".into(), ..cloud::S3::default() };
-        let place = Place::new(&s3, "", Some("us-east-1".into()), Some("https://s3.example".into())).unwrap();
+        let place = BucketPlace::new(&s3, "", Some("us-east-1".into()), Some("https://s3.example".into())).unwrap();
         let doing = Doing { what: "Writing", object: "vault.json", permission: "s3:PutObject" };
         Failed::new("office", &place, &["hush"], doing, &answer).fault
     }
 
-    fn code(code: &str, status: u16) -> Answer {
-        Answer { code: code.into(), status, ..Answer::default() }
+    fn code(code: &str, status: u16) -> S3Answer {
+        S3Answer { code: code.into(), status, ..S3Answer::default() }
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn it_waits_as_long_as_it_is_asked_to() {
         let after = Some(Duration::from_secs(9));
-        assert_eq!(fault(Answer { after, ..code("SlowDown", 503) }).kind, Kind::Transient { after });
+        assert_eq!(fault(S3Answer { after, ..code("SlowDown", 503) }).kind, Kind::Transient { after });
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
         for answer in
             [code("AuthorizationHeaderMalformed", 400), code("PermanentRedirect", 301), code("", 301), code("", 400)]
         {
-            let said = fault(Answer { region: region.clone(), ..answer });
+            let said = fault(S3Answer { region: region.clone(), ..answer });
             assert!(
                 said.kind == Kind::Refused && said.message.contains("Set `region` to \"ap-southeast-1\""),
                 "{said}"
@@ -296,28 +296,28 @@ mod tests {
             ("RequestTimeTooSkewed", 25 * 60, "25 minutes ahead of"),
             ("SignatureDoesNotMatch", -7 * 3_600, "7 hours behind"),
         ] {
-            let said = fault(Answer { ahead: Some(ahead), ..code(name, 403) });
+            let said = fault(S3Answer { ahead: Some(ahead), ..code(name, 403) });
             assert!(said.message.contains(words), "{said}");
         }
-        let said = fault(Answer { ahead: Some(3), ..code("SignatureDoesNotMatch", 403) });
+        let said = fault(S3Answer { ahead: Some(3), ..code("SignatureDoesNotMatch", 403) });
         assert!(said.message.contains("secret access key"), "{said}");
     }
 
     #[test]
     fn a_page_of_a_network_is_known_and_no_secret_is_echoed() {
-        let said = fault(Answer { is_page: true, ..code("", 200) });
+        let said = fault(S3Answer { is_page: true, ..code("", 200) });
         assert!(said.is_transient() && said.message.contains("sign in"), "{said}");
-        let said = fault(Answer { message: "the key hush is wrong".into(), ..code("AccessDenied", 403) });
+        let said = fault(S3Answer { message: "the key hush is wrong".into(), ..code("AccessDenied", 403) });
         assert!(!format!("{said:?}").contains("hush"), "{said:?}");
         for message in ["a".repeat(300) + " hush", format!("Signature={} is not it", "5e".repeat(32))] {
-            let said = fault(Answer { message, ..code("AccessDenied", 403) }).message;
+            let said = fault(S3Answer { message, ..code("AccessDenied", 403) }).message;
             assert!(!said.contains("aaaa") && !said.contains("5e5e"), "{said}");
         }
         for name in ["hush", "x-hush-x"] {
-            let said = fault(Answer { region: Some(name.into()), ..code(name, 400) }).message;
+            let said = fault(S3Answer { region: Some(name.into()), ..code(name, 400) }).message;
             assert!(!said.contains("hush"), "{said}");
         }
-        let said = fault(Answer { message: "denied by a policy".into(), ..code("AccessDenied", 403) });
+        let said = fault(S3Answer { message: "denied by a policy".into(), ..code("AccessDenied", 403) });
         assert!(said.message.contains("It says: \"denied by a policy\""), "{said}");
     }
 }

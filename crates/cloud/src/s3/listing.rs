@@ -8,7 +8,7 @@ use lifeboat_engine::store::{Fault, Kind, Result, Stored};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::S3;
+use super::S3Store;
 use super::fault::{Doing, nonsense};
 
 /// Bytes of one page: a thousand keys of a kilobyte each, every character of them escaped, are less.
@@ -24,13 +24,13 @@ struct Objects {
     #[allow(dead_code)]
     is_truncated: bool,
     #[serde(default)]
-    contents: Vec<Content>,
+    contents: Vec<ListedObject>,
     next_continuation_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Content {
+struct ListedObject {
     key: String,
     size: u64,
     last_modified: Option<String>,
@@ -41,20 +41,20 @@ struct Content {
 struct Uploads {
     is_truncated: bool,
     #[serde(default)]
-    upload: Vec<Upload>,
+    upload: Vec<ListedUpload>,
     next_key_marker: Option<String>,
     next_upload_id_marker: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Upload {
+struct ListedUpload {
     key: String,
     upload_id: String,
     initiated: Option<String>,
 }
 
-impl S3 {
+impl S3Store {
     pub(super) fn objects(&self, prefix: &str, most: Option<u32>, visit: &mut dyn FnMut(Stored)) -> Result<()> {
         let doing = Doing {
             what: "Listing",
@@ -93,8 +93,9 @@ impl S3 {
     pub(super) fn uploads(&self, keys: &str, before: Timestamp) -> Result<Vec<(String, String)>> {
         let doing =
             Doing { what: "Listing", object: "unfinished uploads", permission: "s3:ListBucketMultipartUploads" };
-        let began = |upload: &Upload| upload.initiated.as_ref()?.parse::<Timestamp>().ok();
-        let old = |upload: &Upload| upload.key.starts_with(keys) && began(upload).is_some_and(|time| time < before);
+        let began = |upload: &ListedUpload| upload.initiated.as_ref()?.parse::<Timestamp>().ok();
+        let old =
+            |upload: &ListedUpload| upload.key.starts_with(keys) && began(upload).is_some_and(|time| time < before);
         let mut found = Vec::new();
         let mut markers: Option<(String, String)> = None;
         for _ in 0..EMPTY_PAGES {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use lifeboat_engine::store::{Fault, Kind, Result, Stored};
 
-use super::S3;
+use super::S3Store;
 use super::answer;
 use super::fault::{Doing, nonsense};
 
@@ -18,7 +18,7 @@ const SECONDS: i64 = 2_000;
 /// Where the bucket has given an object none: the owner of the account can end it, and these credentials cannot.
 const MODE: &str = "GOVERNANCE";
 
-impl S3 {
+impl S3Store {
     pub(super) fn lock_until(&self, known: &Stored, until: i64, enough: i64) -> Result<bool> {
         let object = known.object.as_str();
         let doing = Doing { what: "Locking", object, permission: "s3:GetObjectRetention and s3:PutObjectRetention" };
@@ -29,7 +29,7 @@ impl S3 {
         };
         let broken =
             || Fault::new(Kind::Damaged, &self.name, format!("Locking {object} failed. {}", nonsense(&self.place)));
-        let there = Version::of(&headers).ok_or_else(broken)?;
+        let there = ObjectVersion::of(&headers).ok_or_else(broken)?;
         let differs = |written: i64| there.written.is_none_or(|there| (there - written).abs() > SECONDS);
         if there.size != known.size || known.written.is_some_and(differs) {
             let words = format!("{object} was written over since, so its lock is not renewed. Look at its versions.");
@@ -55,7 +55,7 @@ impl S3 {
 }
 
 /// The version of an object that is the newest, as the service tells.
-struct Version {
+struct ObjectVersion {
     size: u64,
     written: Option<i64>,
     id: Option<String>,
@@ -63,15 +63,15 @@ struct Version {
     locked_until: Option<i64>,
 }
 
-impl Version {
+impl ObjectVersion {
     /// `None`: what is told makes no sense.
-    fn of(headers: &HeaderMap) -> Option<Version> {
+    fn of(headers: &HeaderMap) -> Option<ObjectVersion> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let locked_until = match header("x-amz-object-lock-retain-until-date") {
             Some(date) => Some(date.parse::<Timestamp>().ok()?.as_millisecond()),
             None => None,
         };
-        Some(Version {
+        Some(ObjectVersion {
             size: header("content-length")?.parse().ok()?,
             written: answer::date(header("last-modified")).map(Timestamp::as_millisecond),
             id: header("x-amz-version-id").filter(|id| *id != "null").map(str::to_owned),

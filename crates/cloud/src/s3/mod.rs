@@ -35,19 +35,19 @@ use object_store::{
 };
 use tokio::time::timeout;
 
-use client::Client;
+use client::S3Client;
 use fault::Doing;
-use multipart::Session;
-use place::Place;
+use multipart::MultipartSession;
+use place::BucketPlace;
 
 /// Bytes within which an object that is read goes on.
 const FRAME: u64 = 64 << 10;
 /// An upload that nobody has gone on with for so long is nobody's.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-pub struct S3 {
+pub struct S3Store {
     name: String,
-    place: Place,
+    place: BucketPlace,
     limits: Limits,
     store: AmazonS3,
     /// For the requests that `object_store` does not have.
@@ -82,21 +82,26 @@ impl Default for Limits {
     }
 }
 
-impl S3 {
+impl S3Store {
     /// Asks nothing yet.
-    pub fn open(name: &str, s3: &cloud::S3) -> Result<S3> {
-        S3::with(name, s3, Limits::default(), &|name| std::env::var(name).ok())
+    pub fn open(name: &str, s3: &cloud::S3) -> Result<S3Store> {
+        S3Store::with(name, s3, Limits::default(), &|name| std::env::var(name).ok())
     }
 
     /// With other limits, and in another environment, for tests.
-    pub fn with(name: &str, s3: &cloud::S3, limits: Limits, variables: &dyn Fn(&str) -> Option<String>) -> Result<S3> {
+    pub fn with(
+        name: &str,
+        s3: &cloud::S3,
+        limits: Limits,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<S3Store> {
         let refuse = |words: String| Fault::new(Kind::Refused, name, words);
         let found = credentials::find(s3, variables).map_err(|words| Fault::new(Kind::Credentials, name, words))?;
         let prefix = s3.prefix.as_deref().unwrap_or_default();
-        let place = Place::new(s3, prefix, found.region, found.endpoint).map_err(refuse)?;
+        let place = BucketPlace::new(s3, prefix, found.region, found.endpoint).map_err(refuse)?;
         let credential = Arc::new(found.credential);
         let unmade = |_| refuse("The network cannot be used: no certificates of this machine were found.".into());
-        let client = Client::new(&place.url).map_err(unmade)?;
+        let client = S3Client::new(&place.url).map_err(unmade)?;
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&place.bucket)
             .with_region(&place.region)
@@ -119,7 +124,7 @@ impl S3 {
         let store = builder.build().map_err(|_| refuse("The bucket's address cannot be used.".into()))?;
         let ahead = client.ahead();
         let client = client.connect(&ClientOptions::new()).map_err(|_| refuse("The network cannot be used.".into()))?;
-        Ok(S3 {
+        Ok(S3Store {
             name: name.into(),
             place,
             limits,
@@ -156,7 +161,7 @@ impl S3 {
         // Where so much was lost, by a link that was cut or a service that failed, the next one may be lost, too.
         if failed.fault.is_transient() && sending.sent > self.limits.short_part {
             course.lost();
-            if let Some(session) = Session::new(body.size(), self.limits.short_part) {
+            if let Some(session) = MultipartSession::new(body.size(), self.limits.short_part) {
                 session.keep(course)?;
             }
         }
@@ -183,10 +188,10 @@ impl S3 {
     }
 }
 
-impl Store for S3 {
+impl Store for S3Store {
     fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored> {
         let (key, size) = (self.key(object)?, body.size());
-        let session = Session::of(course, size);
+        let session = MultipartSession::of(course, size);
         // What was kept of other bytes is of no use.
         if session.is_none()
             && let Some(stale) = course.session()
@@ -200,7 +205,7 @@ impl Store for S3 {
             self.put_whole(object, &key, body, course)?;
         } else {
             let too_large = || Fault::new(Kind::Refused, &self.name, format!("{object} is too large for this target."));
-            let session = session.or_else(|| Session::new(size, part)).ok_or_else(too_large)?;
+            let session = session.or_else(|| MultipartSession::new(size, part)).ok_or_else(too_large)?;
             self.put_in_parts(object, &key, body, course, session)?;
         }
         match self.known(object)? {
@@ -267,7 +272,7 @@ impl Store for S3 {
     }
 
     fn abandon(&self, object: &str, session: &Secret) -> Result<()> {
-        match S3::upload_of(session) {
+        match S3Store::upload_of(session) {
             Some(upload) => self.abort(object, &self.key(object)?, &upload),
             None => Ok(()),
         }
@@ -284,7 +289,7 @@ impl Store for S3 {
     }
 }
 
-impl S3 {
+impl S3Store {
     /// Ends the uploads of this folder that nobody has gone on with for a week, and says how many they were. They are in no list,
     /// and cost as much as objects do. The first upload that begins in a store does it by itself.
     pub fn end_forgotten(&self) -> Result<u64> {

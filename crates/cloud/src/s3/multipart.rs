@@ -14,7 +14,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::S3;
+use super::S3Store;
 use super::fault::{Doing, Failed};
 
 /// No service takes more.
@@ -26,7 +26,7 @@ const LARGE_PART: u64 = 64 << 20;
 
 /// What is kept of an upload. Whoever has it can write to the bucket, where he has credentials, too.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Session {
+pub(super) struct MultipartSession {
     /// `None`: nothing has begun yet, and it shall go in parts.
     upload: Option<String>,
     /// Bytes of the object, and of each part.
@@ -52,16 +52,16 @@ struct Arrived {
     e_tag: Option<String>,
 }
 
-impl Session {
+impl MultipartSession {
     /// `part`: bytes of each, unless that makes too many.
-    pub fn new(size: u64, part: u64) -> Option<Session> {
+    pub fn new(size: u64, part: u64) -> Option<MultipartSession> {
         let part = [part, LARGE_PART].into_iter().find(|part| size.div_ceil(*part) <= PARTS)?;
-        Some(Session { upload: None, size, part, done: Vec::new() })
+        Some(MultipartSession { upload: None, size, part, done: Vec::new() })
     }
 
     /// What an earlier put of an object of this size has kept, if it makes sense.
-    pub fn of(course: &dyn Course, size: u64) -> Option<Session> {
-        let session: Session = serde_json::from_str(course.session()?.expose()).ok()?;
+    pub fn of(course: &dyn Course, size: u64) -> Option<MultipartSession> {
+        let session: MultipartSession = serde_json::from_str(course.session()?.expose()).ok()?;
         let is_sound = session.size == size
             && (1..=LARGE_PART).contains(&session.part)
             && session.parts() <= PARTS
@@ -80,14 +80,14 @@ impl Session {
     }
 }
 
-impl S3 {
+impl S3Store {
     pub(super) fn put_in_parts(
         &self,
         object: &str,
         key: &Path,
         body: &dyn Body,
         course: &dyn Course,
-        mut session: Session,
+        mut session: MultipartSession,
     ) -> Result<()> {
         let doing = Doing { what: "Writing", object, permission: "s3:PutObject" };
         let goes_on = session.upload.is_some();
@@ -169,7 +169,7 @@ impl S3 {
 
     /// The next part, where it has arrived although that was not heard. It is of the same upload and so of the same bytes, and of
     /// its size; that the service took half of one for whole its checksum has ruled out.
-    fn unheard(&self, page: &[u8], session: &Session) -> Option<String> {
+    fn unheard(&self, page: &[u8], session: &MultipartSession) -> Option<String> {
         // What Amazon is told of a part has its checksum in it, which the list does not always tell.
         if self.place.is_amazon {
             return None;
@@ -193,12 +193,19 @@ impl S3 {
 
     /// The upload of a kept session, to be ended.
     pub(super) fn upload_of(session: &Secret) -> Option<String> {
-        serde_json::from_str::<Session>(session.expose()).ok()?.upload
+        serde_json::from_str::<MultipartSession>(session.expose()).ok()?.upload
     }
 
     /// An upload failed. Is it gone? Services say so in several ways; one that we do not go on with for nothing begins anew, and then
     /// it shows.
-    fn ended(&self, object: &str, course: &dyn Course, session: &Session, goes_on: bool, failed: Failed) -> Result<()> {
+    fn ended(
+        &self,
+        object: &str,
+        course: &dyn Course,
+        session: &MultipartSession,
+        goes_on: bool,
+        failed: Failed,
+    ) -> Result<()> {
         let refused = matches!(failed.fault.kind, Kind::Denied | Kind::Refused | Kind::Missing | Kind::Damaged);
         let is_gone = failed.has_code("NoSuchUpload") || (goes_on && refused);
         if !is_gone {

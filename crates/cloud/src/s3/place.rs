@@ -12,7 +12,7 @@ use reqwest::Url;
 const DEFAULT_REGION: &str = "us-east-1";
 
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct BucketPlace {
     pub bucket: String,
     pub region: String,
     /// What every request of the bucket begins with, without a slash at its end.
@@ -25,14 +25,14 @@ pub struct Place {
     base: String,
 }
 
-impl Place {
+impl BucketPlace {
     /// `prefix`: the folder in the bucket. The error says what cannot be, in a sentence.
     pub fn new(
         s3: &cloud::S3,
         prefix: &str,
         region: Option<String>,
         endpoint: Option<String>,
-    ) -> Result<Place, String> {
+    ) -> Result<BucketPlace, String> {
         let bucket = s3.bucket.clone();
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if bucket.len() > 255 || !bucket.chars().all(plain) || !bucket.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -62,7 +62,7 @@ impl Place {
             true => format!("{scheme}://{host}{path}/{bucket}"),
             false => format!("{scheme}://{bucket}.{host}{path}"),
         };
-        Ok(Place { bucket, region, url, host, is_amazon, base: base(prefix)? })
+        Ok(BucketPlace { bucket, region, url, host, is_amazon, base: base(prefix)? })
     }
 
     /// The key of an object, as [`Path`] writes it: a few characters that keys had better not have are percent-encoded, none of
@@ -129,7 +129,7 @@ mod tests {
 
     fn url(bucket: &str, endpoint: Option<&str>, path_style: Option<bool>) -> String {
         let s3 = cloud::S3 { path_style, ..s3(bucket) };
-        Place::new(&s3, "", Some("eu-central-1".into()), endpoint.map(String::from)).unwrap().url
+        BucketPlace::new(&s3, "", Some("eu-central-1".into()), endpoint.map(String::from)).unwrap().url
     }
 
     #[test]
@@ -153,8 +153,8 @@ mod tests {
             ("b", "", None, Some("https://x.example/?a=hush"), "endpoint"),
             ("b", "", None, Some("ftp://x.example"), "endpoint"),
         ] {
-            let refused =
-                Place::new(&s3(bucket), prefix, region.map(String::from), endpoint.map(String::from)).unwrap_err();
+            let refused = BucketPlace::new(&s3(bucket), prefix, region.map(String::from), endpoint.map(String::from))
+                .unwrap_err();
             assert!(refused.contains(words), "{refused}");
             assert!(!refused.contains("hush"), "{refused}");
         }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_object_is_found_by_its_key_again_and_foreign_keys_are_none_of_ours() {
-        let place = Place::new(&s3("b"), "/bots/one/", None, None).unwrap();
+        let place = BucketPlace::new(&s3("b"), "/bots/one/", None, None).unwrap();
         for object in ["vault.json", "packs/ab/ab1", "keys/é ü%&+?#.json", "a%64"] {
             let key = place.key(object).unwrap();
             assert_eq!(place.object(key.as_ref()).as_deref(), Some(object), "{key}");

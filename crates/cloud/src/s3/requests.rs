@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::fault::{Doing, Failed};
 use super::pace::Pace;
-use super::{S3, client, pace};
+use super::{S3Store, client, pace};
 use crate::runtime;
 
 /// Bytes that a course is asked for at a time.
@@ -30,7 +30,7 @@ const SLOWEST: u64 = 8_000;
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const KEY: &AsciiSet = &QUERY.remove(b'/');
 
-impl S3 {
+impl S3Store {
     /// Sends the bytes of a request as its course allows, and stops when that says so.
     pub(super) fn send<T: Send + 'static>(
         &self,

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lifeboat_cloud::Clouds;
 use lifeboat_engine::secret::Secret;
-use lifeboat_engine::store::{Account, Ask, Fault, Kind, Opener, Person, Result, Straight, Way};
+use lifeboat_engine::store::{Account, Fault, Kind, Opener, Person, Result, SignInPrompt, Straight, Way};
 use lifeboat_fake_drive::faults::{Act, Plan};
-use lifeboat_fake_drive::world::{CLIENT, CLIENT_SECRET, Outcome};
+use lifeboat_fake_drive::world::{CLIENT, CLIENT_SECRET, ConsentOutcome};
 
 use crate::setting::{Setting, noise};
 
 #[derive(Default)]
 struct Owner {
     way: Way,
-    asked: Mutex<Vec<Ask>>,
+    asked: Mutex<Vec<SignInPrompt>>,
     pasted: Mutex<String>,
     has_left: AtomicBool,
 }
@@ -32,7 +32,7 @@ impl Person for Owner {
         self.way
     }
 
-    fn show(&self, ask: &Ask) {
+    fn show(&self, ask: &SignInPrompt) {
         self.asked.lock().unwrap().push(ask.clone());
         let url = ask.url.clone();
         match self.way {
@@ -139,8 +139,8 @@ fn who_signs_in_again_needs_no_client_id_and_uses_the_one_of_before() {
 fn what_goes_wrong_keeps_the_sign_in_of_before_and_says_what_to_do() {
     type Change = fn(&Setting);
     let cases: [(&str, Change, &str); 7] = [
-        ("denied", |setting| setting.fake.world().settings.outcome = Outcome::Deny, "denied"),
-        ("expired", |setting| setting.fake.world().settings.outcome = Outcome::Expire, "in time"),
+        ("denied", |setting| setting.fake.world().settings.outcome = ConsentOutcome::Deny, "denied"),
+        ("expired", |setting| setting.fake.world().settings.outcome = ConsentOutcome::Expire, "in time"),
         ("too late", |setting| setting.fake.world().settings.expires_in = 0, "in time"),
         (
             "another scope",
@@ -208,7 +208,7 @@ fn an_address_of_another_attempt_is_not_taken() {
         fn way(&self) -> Way {
             Way::Paste
         }
-        fn show(&self, ask: &Ask) {
+        fn show(&self, ask: &SignInPrompt) {
             self.0.show(ask);
         }
         fn paste(&self) -> Result<String> {

@@ -161,7 +161,7 @@ fn what_somebody_has_written_over_is_not_locked_in_the_place_of_what_was_there()
     let moto = Moto::start();
     moto.aws(&["s3api", "create-bucket", "--bucket", "locked", "--object-lock-enabled-for-bucket"]);
     let s3 = cloud::S3 { bucket: "locked".into(), ..config(&moto.url()) };
-    let store = lifeboat_cloud::s3::S3::with("office", &s3, Limits::default(), &|_| None).unwrap();
+    let store = lifeboat_cloud::s3::S3Store::with("office", &s3, Limits::default(), &|_| None).unwrap();
     let stored = store.put("packs/ab", &b"one".to_vec(), &Straight).unwrap();
     let now = Timestamp::now().as_millisecond();
     assert!(store.keep_until(&stored, now + 9 * DAY, now + 5 * DAY).unwrap(), "it had no lock");

@@ -1,5 +1,5 @@
 use lifeboat_cloud::Clouds;
-use lifeboat_cloud::s3::{Limits, S3};
+use lifeboat_cloud::s3::{Limits, S3Store};
 use lifeboat_engine::config::cloud::{self, Target};
 use lifeboat_engine::store::{Opener, Store, Straight, conformance};
 
@@ -33,7 +33,7 @@ fn many_vaults_share_a_bucket_and_none_sees_the_others() {
     let server = Server::start();
     let open = |prefix: &str| {
         let s3 = cloud::S3 { prefix: Some(prefix.into()), ..config(&server.url()) };
-        S3::with("s3", &s3, Limits::default(), &|_| None).unwrap()
+        S3Store::with("s3", &s3, Limits::default(), &|_| None).unwrap()
     };
     let (one, two) = (open("one"), open("two"));
     one.put("vault.json", &b"1".to_vec(), &Straight).unwrap();

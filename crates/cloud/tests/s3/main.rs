@@ -17,7 +17,7 @@ mod words;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lifeboat_cloud::s3::{Limits, S3};
+use lifeboat_cloud::s3::{Limits, S3Store};
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Course, Fault, Result};
@@ -38,8 +38,8 @@ pub fn config(endpoint: &str) -> cloud::S3 {
 }
 
 /// A store of the folder `vault`, whatever the environment of the tests has.
-pub fn store(endpoint: &str, limits: Limits) -> S3 {
-    S3::with("office", &config(endpoint), limits, &|_| None).unwrap()
+pub fn store(endpoint: &str, limits: Limits) -> S3Store {
+    S3Store::with("office", &config(endpoint), limits, &|_| None).unwrap()
 }
 
 /// A fault in words, of which none is a secret.

@@ -1,6 +1,6 @@
 //! A bucket that these credentials can add to, and not remove from: what somebody who breaks into the server cannot undo.
 
-use lifeboat_cloud::s3::{Limits, S3};
+use lifeboat_cloud::s3::{Limits, S3Store};
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Kind, Store, Straight};
@@ -29,7 +29,7 @@ fn a_bucket_that_locks_its_objects_takes_them() {
     moto.aws(&["s3api", "put-object-lock-configuration", "--bucket", "locked", "--object-lock-configuration", rule]);
     let open = |limits| {
         let s3 = cloud::S3 { bucket: "locked".into(), ..config(&moto.url()) };
-        S3::with("office", &s3, limits, &|_| None).unwrap()
+        S3Store::with("office", &s3, limits, &|_| None).unwrap()
     };
     let store = open(Limits::default());
     store.put("packs/ab", &b"one".to_vec(), &Straight).unwrap();
@@ -61,7 +61,7 @@ fn credentials_that_cannot_delete_add_read_and_list() {
     assert_eq!(moto.ask("POST", "/moto-api/reset-auth", "0").0, 200);
     let open = |prefix: &str| {
         let s3 = cloud::S3 { prefix: Some(prefix.into()), ..s3.clone() };
-        S3::with("office", &s3, Limits::default(), &|_| None).unwrap()
+        S3Store::with("office", &s3, Limits::default(), &|_| None).unwrap()
     };
     let store = open("vault");
     store.put("packs/ab", &b"one".to_vec(), &Straight).unwrap();

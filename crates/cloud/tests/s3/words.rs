@@ -1,4 +1,4 @@
-use lifeboat_cloud::s3::{Limits, S3};
+use lifeboat_cloud::s3::{Limits, S3Store};
 use lifeboat_engine::config::cloud;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::{Fault, Kind, Store, Straight};
@@ -8,8 +8,8 @@ use crate::proxy::{Act, Proxy};
 use crate::server::Server;
 use crate::{config, said, store};
 
-fn open(s3: &cloud::S3) -> S3 {
-    S3::with("office", s3, Limits::default(), &|_| None).unwrap()
+fn open(s3: &cloud::S3) -> S3Store {
+    S3Store::with("office", s3, Limits::default(), &|_| None).unwrap()
 }
 
 /// The same from a put, a get, a head, a list, a delete and a look at the account, where `all` can tell.
@@ -129,6 +129,6 @@ fn without_credentials_it_is_said_where_they_could_be() {
     let home = tempfile::tempdir().unwrap();
     let s3 = cloud::S3 { bucket: "b".into(), ..cloud::S3::default() };
     let variables = |name: &str| (name == "HOME").then(|| home.path().to_str().unwrap().to_owned());
-    let fault = said(S3::with("office", &s3, Limits::default(), &variables));
+    let fault = said(S3Store::with("office", &s3, Limits::default(), &variables));
     assert!(fault.kind == Kind::Credentials && fault.message.contains("AWS_SECRET_ACCESS_KEY"), "{fault}");
 }

@@ -163,9 +163,9 @@ impl Access {
         }
     }
 
-    pub(crate) fn opening(&self, target: Target, vault_id: String) -> fetch::Target {
+    pub(crate) fn opening(&self, target: Target, vault_id: String) -> fetch::FetchTarget {
         let (opener, name) = (self.opener.clone(), target.name().to_owned());
-        fetch::Target { name, open: Box::new(move || opener.open(&target, &vault_id)) }
+        fetch::FetchTarget { name, open: Box::new(move || opener.open(&target, &vault_id)) }
     }
 
     /// The record goes first, and what was said about it: without it, there is no backup.

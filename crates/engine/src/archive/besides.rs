@@ -7,10 +7,10 @@ use crate::vault::attribute::{ACL_ACCESS, ACL_DEFAULT, Attribute};
 pub const OURS: &[u8] = b"SCHILY.";
 
 /// A pax record: key and value.
-pub type Record = (Vec<u8>, Vec<u8>);
+pub type PaxRecord = (Vec<u8>, Vec<u8>);
 
 /// The record of one attribute.
-pub fn record(attribute: &Attribute) -> Record {
+pub fn record(attribute: &Attribute) -> PaxRecord {
     let acl = match &attribute.name[..] {
         ACL_ACCESS => Some("SCHILY.acl.access"),
         ACL_DEFAULT => Some("SCHILY.acl.default"),

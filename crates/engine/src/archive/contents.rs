@@ -7,19 +7,19 @@ use sha2::{Digest, Sha256};
 use crate::chunk::ChunkId;
 use crate::vault::item::{Content, Item, Side};
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::{Error, Result};
 
 /// Bundles that are kept: the small files of a folder lie in a few of them.
 const KEPT_BUNDLES: usize = 16;
 
 pub struct Contents {
-    reader: Reader,
+    reader: ChunkReader,
     bundles: VecDeque<(ChunkId, Vec<u8>)>,
 }
 
 impl Contents {
-    pub fn new(reader: Reader) -> Contents {
+    pub fn new(reader: ChunkReader) -> Contents {
         Contents { reader, bundles: VecDeque::new() }
     }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::contents::Contents;
-use super::manifest::{self, Facts, Line, SideLine, Totals, bare};
-use super::member::{self, Kind, Member};
+use super::manifest::{self, ArchiveFacts, ArchiveTotals, ItemLine, SideLine, bare};
+use super::member::{self, Member, MemberKind};
 use super::pack::{Packer, pack};
 use super::place::NewFile;
 use super::progress::Reporter;
@@ -16,7 +16,7 @@ use super::seal::{Seal, Sealer};
 use super::{PLAIN, SEALED};
 use crate::path::RelPath;
 use crate::report::{BackupRef, ExportOptions, ExportResult, ItemType, RestoreOptions};
-use crate::restore::source::{Source, Survey, sources};
+use crate::restore::source::{ListAccess, SelectedBackup, sources};
 use crate::seal::keyring::Credentials;
 use crate::vault::Vault;
 use crate::vault::item::Item;
@@ -75,7 +75,7 @@ pub fn export(
     Ok(ExportResult { file: path, size, items, encrypted: encrypt, duration_ms: started.elapsed().as_millis() as u64 })
 }
 
-fn place(file: &Path, source: &Source, encrypt: bool) -> PathBuf {
+fn place(file: &Path, source: &SelectedBackup, encrypt: bool) -> PathBuf {
     match file.is_dir() {
         true => file.join(format!("{}{}", source.name, if encrypt { SEALED } else { PLAIN })),
         false => file.to_path_buf(),
@@ -86,7 +86,7 @@ struct Export<'a> {
     vault: &'a Vault,
     partial: bool,
     contents: RefCell<Contents>,
-    hashes: RefCell<HashMap<RelPath, Line>>,
+    hashes: RefCell<HashMap<RelPath, ItemLine>>,
     progress: Reporter<'a>,
     control: &'a Control,
 }
@@ -95,7 +95,7 @@ impl Export<'_> {
     /// Returns how many items there are.
     fn run(
         &mut self,
-        source: &mut Source,
+        source: &mut SelectedBackup,
         file: &std::fs::File,
         path: &Path,
         seal: Option<Seal>,
@@ -119,8 +119,8 @@ impl Export<'_> {
     }
 
     /// The first look: is everything there, how much is it, and how long is the manifest?
-    fn survey(&self, source: &mut Source) -> Result<(Facts, u64, String)> {
-        let (mut totals, mut size) = (Totals::default(), 0);
+    fn survey(&self, source: &mut SelectedBackup) -> Result<(ArchiveFacts, u64, String)> {
+        let (mut totals, mut size) = (ArchiveTotals::default(), 0);
         let mut folders = HashSet::new();
         self.each(source, |path, item| {
             let line = self.line(path, item)?;
@@ -135,30 +135,30 @@ impl Export<'_> {
         let numbered = (2..).map(|n| format!("{}-{n}", manifest::FOLDER));
         let mut names = std::iter::once(manifest::FOLDER.to_owned()).chain(numbered);
         let folder = names.find(|name| !folders.contains(name)).unwrap_or_default();
-        Ok((Facts::new(&source.snapshot, totals, self.partial), size, folder))
+        Ok((ArchiveFacts::new(&source.snapshot, totals, self.partial), size, folder))
     }
 
     /// The items that are wanted, in path order. The order, the paths and that every chunk has a place are checked.
-    fn each(&self, source: &mut Source, mut each: impl FnMut(&RelPath, &Item) -> Result<()>) -> Result<()> {
+    fn each(&self, source: &mut SelectedBackup, mut each: impl FnMut(&RelPath, &Item) -> Result<()>) -> Result<()> {
         // A link that leads out is the user's own: it is written as it is, and a restore of it will ask.
         let allows = |_: &RelPath, _: &[u8]| true;
-        Survey { vault: self.vault, allows: &allows, lost: None }.run(source, |path, item| {
+        ListAccess { vault: self.vault, allows: &allows, lost: None }.run(source, |path, item| {
             self.control.check()?;
             each(path, &item)
         })
     }
 
     /// The line of an item. What the vault has no hash of is read for it.
-    fn line(&self, path: &RelPath, item: &Item) -> Result<Line> {
+    fn line(&self, path: &RelPath, item: &Item) -> Result<ItemLine> {
         let has_hash = item.kind != ItemType::File || (item.sha256.is_some() && item.sides.is_empty());
         if has_hash {
-            return Ok(Line { item: bare(item), sides: Vec::new() });
+            return Ok(ItemLine { item: bare(item), sides: Vec::new() });
         }
         if let Some(known) = self.hashes.borrow().get(path) {
             return Ok(known.clone());
         }
         let mut contents = self.contents.borrow_mut();
-        let mut line = Line { item: bare(item), sides: Vec::new() };
+        let mut line = ItemLine { item: bare(item), sides: Vec::new() };
         line.item.sha256 = Some(contents.file(item, |_| self.control.check())?);
         for side in &item.sides {
             let sha256 = contents.side(item, side, |_| self.control.check())?;
@@ -172,11 +172,18 @@ impl Export<'_> {
     }
 
     /// The second and third look: the manifest, and the members.
-    fn write(&self, source: &mut Source, out: &mut Packer, facts: &Facts, size: u64, folder: &str) -> Result<()> {
+    fn write(
+        &self,
+        source: &mut SelectedBackup,
+        out: &mut Packer,
+        facts: &ArchiveFacts,
+        size: u64,
+        folder: &str,
+    ) -> Result<()> {
         let mut first = serde_json::to_vec(facts).map_err(|error| Error::internal(error.to_string()))?;
         first.push(b'\n');
         let manifest = Member {
-            kind: Kind::File,
+            kind: MemberKind::File,
             path: format!("{folder}/{}", manifest::FILE).into_bytes(),
             link: Vec::new(),
             size: first.len() as u64 + size,
@@ -201,7 +208,7 @@ impl Export<'_> {
     }
 
     /// The members of one item; returns how many bytes they are.
-    fn members(&self, line: &Line, item: &Item, out: &mut Packer) -> Result<u64> {
+    fn members(&self, line: &ItemLine, item: &Item, out: &mut Packer) -> Result<u64> {
         let mut contents = self.contents.borrow_mut();
         let mut written = 0;
         for (at, member) in line.members()?.into_iter().enumerate() {

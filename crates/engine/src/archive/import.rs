@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 use tar::{Entries, Entry};
 
 use super::intake::Intake;
-use super::manifest::{self, Facts, Line, Lines, Totals};
-use super::member::{self, Fault, Member};
+use super::manifest::{self, ArchiveFacts, ArchiveTotals, ItemLine, Lines};
+use super::member::{self, Member, MemberFault};
 use super::progress::Reporter;
 use super::source::{Archive, Stream};
 use super::twin::Twin;
 use crate::report::BackupInfo;
-use crate::restore::source::Order;
+use crate::restore::source::ListOrder;
 use crate::vault::Vault;
 use crate::vault::name::BackupName;
 use crate::vault::snapshot::{ItemList, Snapshot};
@@ -51,9 +51,9 @@ struct Import<'a> {
 
 /// What the members came to.
 struct Taken {
-    facts: Facts,
+    facts: ArchiveFacts,
     name: BackupName,
-    totals: Totals,
+    totals: ArchiveTotals,
     list: ItemList,
     /// The vault has this backup already.
     twin: Option<Snapshot>,
@@ -97,13 +97,13 @@ impl Import<'_> {
     fn manifest<'t>(&self, tar: &'t mut tar::Archive<Stream>) -> Result<Lines<BufReader<Entry<'t, Stream>>>> {
         let mut entries = tar.entries().map_err(|error| self.archive.unreadable(error))?.raw(true);
         match member::next(&mut entries) {
-            Ok(Some((first, entry))) if manifest::is_path(&first.path) && first.kind == member::Kind::File => {
+            Ok(Some((first, entry))) if manifest::is_path(&first.path) && first.kind == member::MemberKind::File => {
                 Ok(Lines::new(BufReader::new(entry), &self.archive.name()))
             }
-            Ok(_) | Err(Fault::Foreign(_) | Fault::Unsafe(_)) => {
+            Ok(_) | Err(MemberFault::Foreign(_) | MemberFault::Unsafe(_)) => {
                 Err(self.archive.foreign("it does not begin with a manifest"))
             }
-            Err(Fault::Unreadable(error)) => match error.raw_os_error() {
+            Err(MemberFault::Unreadable(error)) => match error.raw_os_error() {
                 // gzip, and something else in it.
                 None if error.kind() == std::io::ErrorKind::Other => {
                     Err(self.archive.foreign(&format!("it does not begin with a manifest ({error})")))
@@ -116,7 +116,7 @@ impl Import<'_> {
     /// Reads all members, in step with the manifest.
     fn take<R: std::io::BufRead>(
         &self,
-        facts: Facts,
+        facts: ArchiveFacts,
         name: BackupName,
         lines: &mut Lines<R>,
         mut intake: Intake,
@@ -131,8 +131,8 @@ impl Import<'_> {
         let existing = Snapshot::read(self.vault, &name).ok();
         let mut reader = existing.as_ref().map(|_| self.vault.reader()).transpose()?;
         let mut twin = Twin::new(existing.as_ref(), reader.as_mut());
-        let mut order = Order::default();
-        let mut totals = Totals::default();
+        let mut order = ListOrder::default();
+        let mut totals = ArchiveTotals::default();
         let mut progress = Reporter::new("importing", self.control);
         progress.total = Some((facts.items, facts.total_size));
         while let Some(line) = lines.next(|error| self.archive.unreadable(error))? {
@@ -159,7 +159,13 @@ impl Import<'_> {
         Ok(Taken { facts, name, totals, list: intake.finish()?, twin: existing.filter(|_| is_twin) })
     }
 
-    fn item(&self, line: &Line, members: &mut Members<'_>, intake: &mut Intake, progress: &Reporter<'_>) -> Result<()> {
+    fn item(
+        &self,
+        line: &ItemLine,
+        members: &mut Members<'_>,
+        intake: &mut Intake,
+        progress: &Reporter<'_>,
+    ) -> Result<()> {
         for (at, expected) in line.members()?.into_iter().enumerate() {
             let Some((found, mut entry)) = members.next()? else {
                 return Err(self.archive.damaged(format!("{:?} is missing", line.item.display_path())));
@@ -255,9 +261,9 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn next(&mut self) -> Result<Option<(Member, Entry<'a, Stream>)>> {
         member::next(&mut self.entries).map_err(|fault| match fault {
-            Fault::Unreadable(error) => self.archive.unreadable(error),
-            Fault::Foreign(what) => self.archive.damaged(what),
-            Fault::Unsafe(error) => error,
+            MemberFault::Unreadable(error) => self.archive.unreadable(error),
+            MemberFault::Foreign(what) => self.archive.damaged(what),
+            MemberFault::Unsafe(error) => error,
         })
     }
 

@@ -30,7 +30,7 @@ pub struct Intake {
     scratch: Scratch,
     cutter: Cutter,
     list: ListWriter,
-    jobs: Sender<Job>,
+    jobs: Sender<SealJob>,
     /// Chunks under way, the oldest first, each with the number of its item.
     under_way: VecDeque<(u64, Receiver<Result<ChunkId>>)>,
     limit: usize,
@@ -40,14 +40,14 @@ pub struct Intake {
     bundle: Vec<u8>,
 }
 
-struct Job {
+struct SealJob {
     plain: Vec<u8>,
     done: Sender<Result<ChunkId>>,
 }
 
 struct Waiting {
     item: Item,
-    ids: Ids,
+    ids: FileChunkIds,
     /// Chunks of it that are under way.
     open: usize,
     /// The content lies in the bundle that is being filled, from here on.
@@ -58,7 +58,7 @@ struct Waiting {
 
 /// The chunk ids of one file. Many of them are stored themselves, before they are all known.
 #[derive(Default)]
-struct Ids {
+struct FileChunkIds {
     inline: Vec<ChunkId>,
     lists: Vec<ChunkId>,
 }
@@ -72,12 +72,12 @@ impl Intake {
         level: u8,
         threads: usize,
     ) -> Intake {
-        let (jobs, queue) = bounded::<Job>(threads);
+        let (jobs, queue) = bounded::<SealJob>(threads);
         for _ in 0..threads.max(1) {
             let (queue, writer) = (queue.clone(), writer.clone());
             scope.spawn(move || {
                 let mut scratch = Scratch::new(level);
-                for Job { plain, done } in queue {
+                for SealJob { plain, done } in queue {
                     // Nobody waits for the result where the import has failed meanwhile.
                     let _ = done.send(writer.put(&mut scratch, &plain));
                 }
@@ -102,7 +102,7 @@ impl Intake {
         let size = item.size;
         let block = item.db.is_some().then_some(self.cutter.params().block);
         let small = block.is_none() && size < self.cutter.params().small as u64;
-        self.waiting.push_back(Waiting { item, ids: Ids::default(), open: 0, bundled: None, unread: true });
+        self.waiting.push_back(Waiting { item, ids: FileChunkIds::default(), open: 0, bundled: None, unread: true });
         if small && size > 0 {
             self.small(size, read)?;
         } else {
@@ -178,7 +178,7 @@ impl Intake {
             self.take_one()?;
         }
         let (done, stored) = bounded(1);
-        self.jobs.send(Job { plain, done }).map_err(|_| Error::internal("nobody stores chunks"))?;
+        self.jobs.send(SealJob { plain, done }).map_err(|_| Error::internal("nobody stores chunks"))?;
         self.under_way.push_back((self.first + self.waiting.len() as u64 - 1, stored));
         self.last().open += 1;
         Ok(())
@@ -252,7 +252,7 @@ impl Waiting {
     }
 }
 
-impl Ids {
+impl FileChunkIds {
     fn store(&mut self, writer: &Writer, scratch: &mut Scratch) -> Result<()> {
         if !self.inline.is_empty() {
             let bytes: Vec<u8> = self.inline.drain(..).flat_map(|id| id.0).collect();

@@ -7,10 +7,10 @@ use std::io::{BufRead, Read};
 use serde::{Deserialize, Serialize};
 
 use super::besides;
-use super::member::{Kind, Member};
+use super::member::{Member, MemberKind};
 use crate::capture::databases::LOGS;
 use crate::report::{BackupType, Category, CategoryTotals, ItemType, Warning};
-use crate::vault::item::{Besides, Item};
+use crate::vault::item::{Item, SideMetadata};
 use crate::vault::name::BackupName;
 use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::Snapshot;
@@ -29,9 +29,9 @@ const MAX_LINE: u64 = 1 << 20;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Facts {
+pub struct ArchiveFacts {
     pub format: String,
-    pub version: Version,
+    pub version: ArchiveVersion,
     pub backup: String,
     #[serde(rename = "type")]
     pub kind: BackupType,
@@ -64,21 +64,21 @@ pub struct Facts {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Version {
+pub struct ArchiveVersion {
     pub major: u32,
     pub minor: u32,
 }
 
 /// How much there is of everything.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Totals {
+pub struct ArchiveTotals {
     pub items: u64,
     pub bytes: u64,
     pub categories: BTreeMap<Category, CategoryTotals>,
 }
 
-impl Totals {
-    pub fn add(&mut self, line: &Line) {
+impl ArchiveTotals {
+    pub fn add(&mut self, line: &ItemLine) {
         let bytes = line.bytes();
         self.items += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -88,11 +88,11 @@ impl Totals {
     }
 }
 
-impl Facts {
-    pub fn new(snapshot: &Snapshot, totals: Totals, partial: bool) -> Facts {
-        Facts {
+impl ArchiveFacts {
+    pub fn new(snapshot: &Snapshot, totals: ArchiveTotals, partial: bool) -> ArchiveFacts {
+        ArchiveFacts {
             format: FORMAT.into(),
-            version: Version { major: MAJOR, minor: MINOR },
+            version: ArchiveVersion { major: MAJOR, minor: MINOR },
             backup: snapshot.backup.clone(),
             kind: snapshot.kind,
             timestamp: snapshot.timestamp,
@@ -121,7 +121,7 @@ impl Facts {
 
 /// One item: as the vault has it, without its places there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct ItemLine {
     #[serde(flatten)]
     pub item: Item,
     /// Files that belong to a raw database. They follow its member.
@@ -135,7 +135,7 @@ pub struct SideLine {
     pub size: u64,
     pub sha256: String,
     #[serde(flatten)]
-    pub besides: Option<Besides>,
+    pub besides: Option<SideMetadata>,
 }
 
 /// The item without what only its own vault knows.
@@ -150,7 +150,7 @@ pub fn bare(item: &Item) -> Item {
     bare
 }
 
-impl Line {
+impl ItemLine {
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut line = serde_json::to_vec(self).map_err(|error| Error::internal(error.to_string()))?;
         line.push(b'\n');
@@ -167,9 +167,9 @@ impl Line {
         let item = &self.item;
         let own = Member {
             kind: match item.kind {
-                ItemType::File => Kind::File,
-                ItemType::Dir => Kind::Dir,
-                ItemType::Symlink => Kind::Symlink,
+                ItemType::File => MemberKind::File,
+                ItemType::Dir => MemberKind::Dir,
+                ItemType::Symlink => MemberKind::Symlink,
             },
             path: item.rel_path()?.as_bytes().to_vec(),
             link: if item.kind == ItemType::Symlink { item.link_target()? } else { Vec::new() },
@@ -185,7 +185,7 @@ impl Line {
         for side in &self.sides {
             let path = [&members[0].path, side.suffix.as_bytes()].concat();
             let mut member = Member { path, size: side.size, besides: Vec::new(), ..members[0].clone() };
-            if let Some(Besides { mode, uid, gid, mtime }) = side.besides {
+            if let Some(SideMetadata { mode, uid, gid, mtime }) = side.besides {
                 (member.mode, member.uid, member.gid, member.mtime) = (mode & 0o7777, uid, gid, mtime);
             }
             members.push(member);
@@ -246,7 +246,7 @@ pub struct Lines<R> {
     inner: R,
     buffer: Vec<u8>,
     name: String,
-    /// As [`Facts::attributes`] says.
+    /// As [`ArchiveFacts::attributes`] says.
     attributes: bool,
 }
 
@@ -271,11 +271,11 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    pub fn facts(&mut self, wrap: impl Fn(std::io::Error) -> Error) -> Result<(Facts, BackupName)> {
+    pub fn facts(&mut self, wrap: impl Fn(std::io::Error) -> Error) -> Result<(ArchiveFacts, BackupName)> {
         #[derive(Deserialize)]
         struct Envelope {
             format: String,
-            version: Version,
+            version: ArchiveVersion,
         }
         if !self.read(MAX_FACTS, wrap)? {
             return Err(self.damaged("is empty"));
@@ -293,18 +293,18 @@ impl<R: BufRead> Lines<R> {
             }
             Some(_) => {}
         }
-        let facts: Facts = serde_json::from_slice(&self.buffer)
+        let facts: ArchiveFacts = serde_json::from_slice(&self.buffer)
             .map_err(|error| self.damaged(format_args!("is not understood: {error}")))?;
         let name = facts.name().ok_or_else(|| self.damaged("does not name a backup"))?;
         self.attributes = facts.attributes;
         Ok((facts, name))
     }
 
-    pub fn next(&mut self, wrap: impl Fn(std::io::Error) -> Error) -> Result<Option<Line>> {
+    pub fn next(&mut self, wrap: impl Fn(std::io::Error) -> Error) -> Result<Option<ItemLine>> {
         if !self.read(MAX_LINE, wrap)? {
             return Ok(None);
         }
-        let mut line: Line = serde_json::from_slice(&self.buffer)
+        let mut line: ItemLine = serde_json::from_slice(&self.buffer)
             .map_err(|error| self.damaged(format_args!("has a line that is not understood: {error}")))?;
         if self.attributes {
             line.item.xattrs.get_or_insert_default();

@@ -8,7 +8,7 @@ use std::io::Read;
 
 use tar::{Entries, Entry, EntryType, Header};
 
-use super::besides::{OURS, Record};
+use super::besides::{OURS, PaxRecord};
 use crate::path::RelPath;
 use crate::vault::item::Time;
 use crate::{Error, Result};
@@ -25,7 +25,7 @@ const MAX_EXTENSION: u64 = 1 << 20;
 /// What a member's header says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    pub kind: Kind,
+    pub kind: MemberKind,
     /// Without the `/` that folders have behind theirs.
     pub path: Vec<u8>,
     /// A link's target.
@@ -36,11 +36,11 @@ pub struct Member {
     pub gid: u32,
     pub mtime: Time,
     /// Extended attributes and ACLs.
-    pub besides: Vec<Record>,
+    pub besides: Vec<PaxRecord>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum MemberKind {
     File,
     Dir,
     Symlink,
@@ -57,12 +57,12 @@ impl Member {
         let mut out = Vec::with_capacity(3 * BLOCK);
         let mut path = self.path.clone();
         let kind = match self.kind {
-            Kind::File => EntryType::Regular,
-            Kind::Dir => {
+            MemberKind::File => EntryType::Regular,
+            MemberKind::Dir => {
                 path.push(b'/');
                 EntryType::Directory
             }
-            Kind::Symlink => EntryType::Symlink,
+            MemberKind::Symlink => EntryType::Symlink,
         };
         for (long, kind) in [(&path, EntryType::GNULongName), (&self.link, EntryType::GNULongLink)] {
             if long.len() > NAME {
@@ -134,8 +134,8 @@ fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// The records of a pax header. Not those of the `tar` crate, which ends a record at the first line end in its value.
-fn records(mut body: &[u8]) -> Result<Vec<Record>, Fault> {
-    let wrong = || Fault::Unreadable(std::io::Error::other("a pax record is malformed"));
+fn records(mut body: &[u8]) -> Result<Vec<PaxRecord>, MemberFault> {
+    let wrong = || MemberFault::Unreadable(std::io::Error::other("a pax record is malformed"));
     let mut records = Vec::new();
     while !body.is_empty() {
         let space = body.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
@@ -159,7 +159,7 @@ fn decimal((seconds, nanos): Time) -> String {
 }
 
 /// Why a member cannot be taken.
-pub enum Fault {
+pub enum MemberFault {
     /// It is no tar, or it is cut off.
     Unreadable(std::io::Error),
     /// It is a tar, but not as we write it.
@@ -169,10 +169,10 @@ pub enum Fault {
 
 /// The next member; `None` at the end. `entries` must be raw: what a member says about the next one is read here, where
 /// it cannot take all the memory.
-pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member, Entry<'a, R>)>, Fault> {
+pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member, Entry<'a, R>)>, MemberFault> {
     let (mut long_path, mut long_link, mut besides) = (None, None, Vec::new());
     for entry in entries.by_ref() {
-        let mut entry = entry.map_err(Fault::Unreadable)?;
+        let mut entry = entry.map_err(MemberFault::Unreadable)?;
         let kind = entry.header().entry_type();
         let kind = match kind {
             EntryType::GNULongName => {
@@ -193,38 +193,38 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
                         b"mtime" | b"atime" | b"ctime" | b"uid" | b"gid" | b"uname" | b"gname" | b"comment" => {}
                         other => {
                             let key = String::from_utf8_lossy(other);
-                            return Err(Fault::Foreign(format!("a member has the pax record {key:?}")));
+                            return Err(MemberFault::Foreign(format!("a member has the pax record {key:?}")));
                         }
                     }
                 }
                 continue;
             }
-            EntryType::Regular | EntryType::Continuous => Some(Kind::File),
-            EntryType::Directory => Some(Kind::Dir),
-            EntryType::Symlink => Some(Kind::Symlink),
+            EntryType::Regular | EntryType::Continuous => Some(MemberKind::File),
+            EntryType::Directory => Some(MemberKind::Dir),
+            EntryType::Symlink => Some(MemberKind::Symlink),
             _ => None,
         };
         let header = entry.header();
         let mut path = long_path.unwrap_or_else(|| header.path_bytes().into_owned());
-        if kind == Some(Kind::Dir) && path.last() == Some(&b'/') {
+        if kind == Some(MemberKind::Dir) && path.last() == Some(&b'/') {
             path.pop();
         }
         let link = long_link.or_else(|| header.link_name_bytes().map(|link| link.into_owned())).unwrap_or_default();
         // In a header that anybody may have written, the path is refused before what it is about.
-        RelPath::parse(&path).map_err(Fault::Unsafe)?;
+        RelPath::parse(&path).map_err(MemberFault::Unsafe)?;
         let kind = kind.ok_or_else(|| {
-            Fault::Unsafe(Error::UnsafePath {
+            MemberFault::Unsafe(Error::UnsafePath {
                 path: String::from_utf8_lossy(&path).into_owned(),
                 reason: "it is neither a file, a folder nor a symbolic link",
             })
         })?;
-        let number = |field: std::io::Result<u64>| field.map_err(Fault::Unreadable);
+        let number = |field: std::io::Result<u64>| field.map_err(MemberFault::Unreadable);
         let member = Member {
             kind,
             path,
-            link: if kind == Kind::Symlink { link } else { Vec::new() },
+            link: if kind == MemberKind::Symlink { link } else { Vec::new() },
             size: number(header.entry_size())?,
-            mode: header.mode().map_err(Fault::Unreadable)? & 0o7777,
+            mode: header.mode().map_err(MemberFault::Unreadable)? & 0o7777,
             uid: number(header.uid())? as u32,
             gid: number(header.gid())? as u32,
             mtime: (number(header.mtime())? as i64, 0),
@@ -233,25 +233,25 @@ pub fn next<'a, R: Read>(entries: &mut Entries<'a, R>) -> Result<Option<(Member,
         return Ok(Some((member, entry)));
     }
     match long_path.or(long_link) {
-        Some(_) => Err(Fault::Foreign("its last member is missing".into())),
+        Some(_) => Err(MemberFault::Foreign("its last member is missing".into())),
         None => Ok(None),
     }
 }
 
-fn body<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, Fault> {
+fn body<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, MemberFault> {
     let size = entry.size();
     if size > MAX_EXTENSION {
-        return Err(Fault::Foreign(format!("a member's name or attributes take {size} bytes")));
+        return Err(MemberFault::Foreign(format!("a member's name or attributes take {size} bytes")));
     }
     let mut body = Vec::new();
-    entry.read_to_end(&mut body).map_err(Fault::Unreadable)?;
+    entry.read_to_end(&mut body).map_err(MemberFault::Unreadable)?;
     if body.len() as u64 != size {
-        return Err(Fault::Unreadable(std::io::ErrorKind::UnexpectedEof.into()));
+        return Err(MemberFault::Unreadable(std::io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(body)
 }
 
-fn text<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, Fault> {
+fn text<R: Read>(entry: &mut Entry<'_, R>) -> Result<Vec<u8>, MemberFault> {
     let mut text = body(entry)?;
     if text.last() == Some(&0) {
         text.pop();
@@ -282,7 +282,7 @@ mod tests {
         let path = folder.path().join("large.tar");
         let size = (8 << 30) + 4096;
         let large = Member {
-            kind: Kind::File,
+            kind: MemberKind::File,
             path: b"video.bin".to_vec(),
             link: Vec::new(),
             size,
@@ -319,9 +319,9 @@ mod tests {
             besides in prop::collection::vec(("SCHILY\\.[a-z.]{1,40}", prop::collection::vec(any::<u8>(), 0..200)), 0..3),
         ) {
             prop_assume!(RelPath::parse(&path).is_ok());
-            let kind = [Kind::File, Kind::Dir, Kind::Symlink][which as usize];
-            let link = if kind == Kind::Symlink { link } else { Vec::new() };
-            let size = if kind == Kind::File { size >> 1 } else { 0 };
+            let kind = [MemberKind::File, MemberKind::Dir, MemberKind::Symlink][which as usize];
+            let link = if kind == MemberKind::Symlink { link } else { Vec::new() };
+            let size = if kind == MemberKind::File { size >> 1 } else { 0 };
             let besides = besides.into_iter().map(|(key, value)| (key.into_bytes(), value)).collect();
             let member = Member { kind, path, link, size, mode, uid, gid, mtime: (seconds, nanos), besides };
             let bytes = member.to_bytes();

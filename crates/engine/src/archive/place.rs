@@ -17,10 +17,10 @@ use crate::{Error, Result};
 pub struct NewFile {
     path: PathBuf,
     overwrite: bool,
-    file: Unfinished,
+    file: UnfinishedFile,
 }
 
-enum Unfinished {
+enum UnfinishedFile {
     #[cfg(target_os = "linux")]
     Nameless(File),
     Named(NamedTempFile),
@@ -62,7 +62,7 @@ impl NewFile {
         clear(folder, &beside)?;
         let file = match nameless(folder) {
             Some(file) => file,
-            None => Unfinished::Named(
+            None => UnfinishedFile::Named(
                 tempfile::Builder::new().prefix(&beside).tempfile_in(folder).at("writing in", folder)?,
             ),
         };
@@ -75,8 +75,8 @@ impl NewFile {
     pub fn file(&self) -> &File {
         match &self.file {
             #[cfg(target_os = "linux")]
-            Unfinished::Nameless(file) => file,
-            Unfinished::Named(file) => file.as_file(),
+            UnfinishedFile::Nameless(file) => file,
+            UnfinishedFile::Named(file) => file.as_file(),
         }
     }
 
@@ -86,11 +86,11 @@ impl NewFile {
         self.file().sync_all().at("writing", path)?;
         match self.file {
             #[cfg(target_os = "linux")]
-            Unfinished::Nameless(file) => name(&file, path, self.overwrite)?,
-            Unfinished::Named(file) if self.overwrite => {
+            UnfinishedFile::Nameless(file) => name(&file, path, self.overwrite)?,
+            UnfinishedFile::Named(file) if self.overwrite => {
                 file.persist(path).map_err(|error| Error::io("writing", path, error.error))?;
             }
-            Unfinished::Named(file) => persist_new(file, path)?,
+            UnfinishedFile::Named(file) => persist_new(file, path)?,
         }
         durable::sync_dir(folder_of(path))
     }
@@ -135,17 +135,17 @@ fn taken(path: &Path, error: std::io::Error) -> Error {
 }
 
 #[cfg(target_os = "linux")]
-fn nameless(folder: &Path) -> Option<Unfinished> {
+fn nameless(folder: &Path) -> Option<UnfinishedFile> {
     use rustix::fs::{Mode, OFlags};
     // Without /proc it could never get its name.
     Path::new("/proc/self/fd").is_dir().then_some(())?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR).ok()?;
-    Some(Unfinished::Nameless(File::from(file)))
+    Some(UnfinishedFile::Nameless(File::from(file)))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nameless(_folder: &Path) -> Option<Unfinished> {
+fn nameless(_folder: &Path) -> Option<UnfinishedFile> {
     None
 }
 

@@ -1,9 +1,9 @@
 //! Is the vault's own backup of the same name the same as an archive's? Then there is nothing to import.
 
-use super::manifest::{Line, bare};
+use super::manifest::{ItemLine, bare};
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 
 /// Compares the items as the archive's go by.
@@ -12,11 +12,11 @@ pub struct Twin<'a> {
 }
 
 impl<'a> Twin<'a> {
-    pub fn new(snapshot: Option<&Snapshot>, reader: Option<&'a mut Reader>) -> Twin<'a> {
+    pub fn new(snapshot: Option<&Snapshot>, reader: Option<&'a mut ChunkReader>) -> Twin<'a> {
         Twin { items: snapshot.zip(reader).map(|(snapshot, reader)| ListReader::forwards(reader, &snapshot.list)) }
     }
 
-    pub fn compare(&mut self, line: &Line) {
+    pub fn compare(&mut self, line: &ItemLine) {
         let Some(items) = &mut self.items else { return };
         let same = |item: &Item| {
             let sides = item.sides.iter().map(|side| (side.suffix.as_str(), side.size, side.besides));

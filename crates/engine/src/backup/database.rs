@@ -7,17 +7,17 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::file::{FileReader, is_changed};
-use super::pool::{Pending, Shared, Task};
+use super::pool::{PendingFile, PoolShared, Task};
 use super::raw;
 use crate::capture::attributes;
 use crate::capture::databases::{LOGS, WAL, is_database};
-use crate::capture::sqlite::{self, BLOCK, BlockSink, Captured, Journal, Outcome};
-use crate::capture::stat::{Kind, Stat};
-use crate::capture::walk::Entry;
+use crate::capture::sqlite::{self, BLOCK, BlockSink, CaptureOutcome, CapturedDatabase, JournalKind};
+use crate::capture::stat::{FileKind, Stat};
+use crate::capture::walk::WalkEntry;
 use crate::error::IoContext;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Database, Item, JournalMode};
+use crate::vault::item::{DatabaseFacts, Item, JournalMode};
 use crate::vault::writer::Scratch;
 use crate::{Error, Result, space};
 
@@ -36,7 +36,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     let reading = SystemTime::now();
     // Before the capture: what changes from here on shows as a change to the next backup.
     let (stat, wal) = match (Stat::of(path), Stat::of(&task.entry.beside(WAL))) {
-        (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == Kind::File)),
+        (Ok(stat), wal) => (stat, wal.ok().filter(|wal| wal.kind == FileKind::File)),
         (Err(error), _) => {
             shared.warn_unreadable(&task.entry.path, &error);
             shared.gone(task.seq);
@@ -44,7 +44,8 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
         }
     };
     // SQLite would open what has the name of its own files, and wait for ever for the other end of a pipe.
-    let odd = LOGS.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != Kind::File));
+    let odd =
+        LOGS.iter().find(|suffix| Stat::of(&task.entry.beside(suffix)).is_ok_and(|stat| stat.kind != FileKind::File));
     if let Some(suffix) = odd {
         let reason = format!("what is called like its {suffix} file is no file");
         return raw::store(reader, task, Some(&reason));
@@ -73,19 +74,19 @@ pub fn store(reader: &mut FileReader<'_>, task: Task) -> Result<()> {
     shared.give_attributes(&mut item, attributes::of_place(path));
     item.racy = stat.is_racy(reading) || wal.is_some_and(|wal| wal.is_racy(reading));
     let captured = match outcome {
-        Outcome::Consistent(captured) => captured,
-        Outcome::Raw { reason } => return raw::store(reader, task, Some(&reason)),
+        CaptureOutcome::Consistent(captured) => captured,
+        CaptureOutcome::Raw { reason } => return raw::store(reader, task, Some(&reason)),
     };
     let free = sink.free;
     let (content, sha256, damage) = sink.finished(&captured)?;
     item.unsound = joined(captured.problems.iter().cloned().chain(damage));
     let journal = match captured.journal {
-        Journal::Rollback => JournalMode::Rollback,
-        Journal::Wal => JournalMode::Wal,
+        JournalKind::Rollback => JournalMode::Rollback,
+        JournalKind::Wal => JournalMode::Wal,
     };
     item.size = captured.size;
     item.sha256 = sha256;
-    item.db = Some(Database { journal, wal: wal.map(|wal| (wal.size, wal.mtime)), free, beside: None });
+    item.db = Some(DatabaseFacts { journal, wal: wal.map(|wal| (wal.size, wal.mtime)), free, beside: None });
     // The image is not the file as it lies on the disk: what that looks like proves nothing to the next backup. A WAL's
     // pages may make it larger, and a recovery on a copy left the file itself unrecovered.
     item.racy |= captured.size != stat.size || captured.recovered.is_some();
@@ -107,10 +108,10 @@ pub fn joined(problems: impl IntoIterator<Item = String>) -> Option<String> {
 /// A database that is written to without a pause changes many of its blocks between two looks at it. What is stored is
 /// stored, also where the next look replaces it; so nothing is, until all blocks are known to be of one moment.
 struct Sink<'a> {
-    shared: &'a Shared,
+    shared: &'a PoolShared,
     scratch: &'a mut Scratch,
     seq: u64,
-    content: Arc<Pending>,
+    content: Arc<PendingFile>,
     /// SQLite is asked whether the image is sound.
     checks: bool,
     /// Bytes of free pages, as the header has them.
@@ -126,9 +127,9 @@ struct Sink<'a> {
 impl<'a> Sink<'a> {
     /// `size`: bytes that the database probably has.
     fn new(
-        shared: &'a Shared,
+        shared: &'a PoolShared,
         scratch: &'a mut Scratch,
-        entry: &Entry,
+        entry: &WalkEntry,
         seq: u64,
         size: u64,
         checks: bool,
@@ -143,12 +144,12 @@ impl<'a> Sink<'a> {
             }
             None
         };
-        let content = Pending::new(seq);
+        let content = PendingFile::new(seq);
         Ok(Sink { shared, scratch, seq, content, checks, free: None, image, blocks: 0, sha256: Some(Sha256::new()) })
     }
 
     /// The content, its hash where it is known, and what a check found.
-    fn finished(self, captured: &Captured) -> Result<(Arc<Pending>, Option<String>, Vec<String>)> {
+    fn finished(self, captured: &CapturedDatabase) -> Result<(Arc<PendingFile>, Option<String>, Vec<String>)> {
         let mut damage = Vec::new();
         if let Some(image) = self.image.as_ref().filter(|_| self.checks) {
             let problems = sqlite::quick_check(image.path())?.into_iter();
@@ -212,7 +213,7 @@ impl BlockSink for Sink<'_> {
 
     fn restart(&mut self) {
         // Chunks of the attempt before finish into nothing: their item never comes.
-        self.content = Pending::new(self.seq);
+        self.content = PendingFile::new(self.seq);
         self.blocks = 0;
         self.sha256 = Some(Sha256::new());
     }

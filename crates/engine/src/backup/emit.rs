@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::links::Links;
-use super::pool::Shared;
+use super::links::MetLinks;
+use super::pool::PoolShared;
 use crate::mutex::lock;
 use crate::report::{Category, CategoryTotals, Progress};
 use crate::throttle::{self, Throttle};
@@ -20,7 +20,7 @@ use crate::{Error, Result};
 const WINDOW: u64 = 16_384;
 
 /// What became of the path with a sequence number.
-pub enum Outcome {
+pub enum PathOutcome {
     Item {
         item: Box<Item>,
         changed: bool,
@@ -30,13 +30,13 @@ pub enum Outcome {
 }
 
 pub enum Message {
-    Done(u64, Outcome),
+    Done(u64, PathOutcome),
     /// The walk is over: so many sequence numbers were given out.
     Total(u64),
 }
 
 #[derive(Default)]
-pub struct Totals {
+pub struct BackupTotals {
     pub items: u64,
     pub bytes: u64,
     pub changed: u64,
@@ -45,14 +45,14 @@ pub struct Totals {
 
 /// Lets the walker wait for the emitter.
 #[derive(Default)]
-pub struct Window {
+pub struct EmitWindow {
     emitted: Mutex<u64>,
     moved: Condvar,
 }
 
-impl Window {
+impl EmitWindow {
     /// Waits until `seq` may start; false if the backup has failed meanwhile.
-    pub fn wait_for(&self, seq: u64, shared: &Shared) -> bool {
+    pub fn wait_for(&self, seq: u64, shared: &PoolShared) -> bool {
         let mut emitted = lock(&self.emitted);
         while seq >= *emitted + WINDOW {
             if shared.stopped() {
@@ -71,12 +71,12 @@ impl Window {
 }
 
 /// Runs until every item has left, or the backup has failed.
-pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> Result<(ItemList, Totals)> {
-    let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
+pub fn run(shared: &PoolShared, inbox: Receiver<Message>, mut list: ListWriter) -> Result<(ItemList, BackupTotals)> {
+    let mut waiting: BTreeMap<u64, PathOutcome> = BTreeMap::new();
     let (mut next, mut total) = (0, None);
-    let mut totals = Totals::default();
-    let mut links = Links::default();
-    let mut reporter = Reporter::new(shared);
+    let mut totals = BackupTotals::default();
+    let mut links = MetLinks::default();
+    let mut reporter = EmitReporter::new(shared);
     while total != Some(next) {
         match inbox.recv_timeout(throttle::EVERY) {
             Ok(Message::Done(seq, outcome)) => {
@@ -89,7 +89,7 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
         let before = next;
         while let Some(outcome) = waiting.remove(&next) {
             next += 1;
-            if let Outcome::Item { mut item, changed } = outcome {
+            if let PathOutcome::Item { mut item, changed } = outcome {
                 if let Err(why) = links.number(&mut item) {
                     shared.warn_item(&item, why);
                 }
@@ -108,7 +108,7 @@ pub fn run(shared: &Shared, inbox: Receiver<Message>, mut list: ListWriter) -> R
     Ok((list.finish()?, totals))
 }
 
-impl Totals {
+impl BackupTotals {
     fn add(&mut self, item: &Item, changed: bool) {
         let bytes = item.size + item.sides.iter().map(|side| side.size).sum::<u64>();
         self.items += 1;
@@ -120,18 +120,18 @@ impl Totals {
     }
 }
 
-struct Reporter<'a> {
-    shared: &'a Shared,
+struct EmitReporter<'a> {
+    shared: &'a PoolShared,
     started: Instant,
     throttle: Throttle,
 }
 
-impl<'a> Reporter<'a> {
-    fn new(shared: &'a Shared) -> Reporter<'a> {
-        Reporter { shared, started: Instant::now(), throttle: Throttle::after_a_while() }
+impl<'a> EmitReporter<'a> {
+    fn new(shared: &'a PoolShared) -> EmitReporter<'a> {
+        EmitReporter { shared, started: Instant::now(), throttle: Throttle::after_a_while() }
     }
 
-    fn tick(&mut self, totals: &Totals, walked: bool) {
+    fn tick(&mut self, totals: &BackupTotals, walked: bool) {
         if !self.throttle.is_due() {
             return;
         }

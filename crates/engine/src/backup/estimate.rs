@@ -8,12 +8,12 @@ use super::previous::{Previous, still_stands};
 use crate::Result;
 use crate::capture::databases::WAL;
 use crate::capture::left::Left;
-use crate::capture::stat::{Kind, Stat};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::{FileKind, Stat};
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::report::Category;
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 
 /// What any backup takes: its record, its part of the catalog, a line in the logbook.
@@ -31,7 +31,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// Reads no file of the root.
-    pub fn of(walk: &Walk<'_>, reader: &mut Reader, previous: Option<&Snapshot>) -> Result<Estimate> {
+    pub fn of(walk: &Walk<'_>, reader: &mut ChunkReader, previous: Option<&Snapshot>) -> Result<Estimate> {
         let items = previous.map(|snapshot| ListReader::forwards(reader, &snapshot.list));
         let mut estimator = Estimator { walk, previous: Previous::new(items), sum: Estimate::default(), paths: 0 };
         walk.run(&mut estimator)?;
@@ -50,8 +50,8 @@ struct Estimator<'a, 'p> {
 }
 
 impl Estimator<'_, '_> {
-    fn file(&mut self, entry: &Entry, earlier: Option<&Item>) {
-        if entry.stat.kind != Kind::File || earlier.is_some_and(|item| still_stands(item, entry)) {
+    fn file(&mut self, entry: &WalkEntry, earlier: Option<&Item>) {
+        if entry.stat.kind != FileKind::File || earlier.is_some_and(|item| still_stands(item, entry)) {
             return;
         }
         let size = entry.stat.on_disk();
@@ -69,15 +69,15 @@ impl Estimator<'_, '_> {
     }
 }
 
-impl Visitor for Estimator<'_, '_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
+impl WalkVisitor for Estimator<'_, '_> {
+    fn entry(&mut self, entry: WalkEntry) -> Result<()> {
         self.paths += 1;
         let earlier = self.previous.take(&entry.path);
         self.file(&entry, earlier.as_ref());
         Ok(())
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         let walk = self.walk;
         walk.set(&folder, self)
     }

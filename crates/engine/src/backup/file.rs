@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use super::database;
-use super::json::{self, Verdict};
-use super::pool::{Job, Shared, Task};
+use super::json::{self, JsonVerdict};
+use super::pool::{PoolShared, ReadJob, Task};
 use super::previous::is_held;
-use crate::capture::attributes::{self, Found};
+use crate::capture::attributes::{self, ReadAttributes};
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::report::ItemType;
 use crate::vault::item::Item;
 use crate::vault::writer::Scratch;
@@ -29,14 +29,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// One thread's way to read files, with its memory.
 pub struct FileReader<'a> {
-    pub shared: &'a Shared,
+    pub shared: &'a PoolShared,
     pub scratch: Scratch,
     pub buffer: Vec<u8>,
     bundle: Bundle<(u64, Item, bool)>,
 }
 
 /// What reading a file in one piece came to. The bytes are in [`FileReader::buffer`].
-pub enum Whole {
+pub enum WholeRead {
     Read {
         item: Item,
         hot: bool,
@@ -52,20 +52,20 @@ pub enum Whole {
 }
 
 impl<'a> FileReader<'a> {
-    pub fn new(shared: &'a Shared) -> FileReader<'a> {
+    pub fn new(shared: &'a PoolShared) -> FileReader<'a> {
         FileReader { shared, scratch: Scratch::new(shared.level), buffer: Vec::new(), bundle: Bundle::default() }
     }
 
-    pub fn run(&mut self, job: Job) -> Result<()> {
+    pub fn run(&mut self, job: ReadJob) -> Result<()> {
         match job {
-            Job::Small(tasks) => {
+            ReadJob::Small(tasks) => {
                 for task in tasks {
                     self.shared.check()?;
                     self.file(task, true)?;
                 }
                 self.flush()
             }
-            Job::Large(task) => self.file(task, false),
+            ReadJob::Large(task) => self.file(task, false),
         }
     }
 
@@ -75,15 +75,15 @@ impl<'a> FileReader<'a> {
             return database::store_set(self, task);
         }
         match self.read(&task.entry)? {
-            Whole::Read { item, .. } if bundled => self.bundle(task, item),
-            Whole::Read { item, .. } => self.store_whole(task, item),
-            Whole::Torn { .. } => self.wait_for(task),
-            Whole::Database => database::store(self, task),
-            Whole::TooLarge => match self.stream(task, false)? {
+            WholeRead::Read { item, .. } if bundled => self.bundle(task, item),
+            WholeRead::Read { item, .. } => self.store_whole(task, item),
+            WholeRead::Torn { .. } => self.wait_for(task),
+            WholeRead::Database => database::store(self, task),
+            WholeRead::TooLarge => match self.stream(task, false)? {
                 Some(task) => self.wait_for(task),
                 None => Ok(()),
             },
-            Whole::Gone => {
+            WholeRead::Gone => {
                 self.shared.gone(task.seq);
                 Ok(())
             }
@@ -95,21 +95,21 @@ impl<'a> FileReader<'a> {
     }
 
     /// Reads a file of at most [`WHOLE`] bytes into the buffer, as it was at one moment.
-    pub fn read(&mut self, entry: &Entry) -> Result<Whole> {
+    pub fn read(&mut self, entry: &WalkEntry) -> Result<WholeRead> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             let reading = SystemTime::now();
             let (stat, steady, found) = match self.read_once(entry) {
                 Ok(Some(read)) => read,
-                Ok(None) => return Ok(Whole::TooLarge),
+                Ok(None) => return Ok(WholeRead::TooLarge),
                 Err(error) => {
                     self.shared.warn_unreadable(&entry.path, &error);
-                    return Ok(Whole::Gone);
+                    return Ok(WholeRead::Gone);
                 }
             };
             if sqlite::is_database(&self.buffer) {
-                return Ok(Whole::Database);
+                return Ok(WholeRead::Database);
             }
             if !steady && attempt < ATTEMPTS {
                 std::thread::sleep(PAUSE);
@@ -131,18 +131,18 @@ impl<'a> FileReader<'a> {
             let hot = stat.is_hot(reading);
             if json::is_called_so(entry) {
                 match json::verdict(&self.buffer, &stat, reading) {
-                    Verdict::Sound => {}
-                    Verdict::Torn => return Ok(Whole::Torn { item, hot }),
-                    Verdict::NotJson => self.shared.warn(&entry.path, json::NOT_JSON),
+                    JsonVerdict::Sound => {}
+                    JsonVerdict::Torn => return Ok(WholeRead::Torn { item, hot }),
+                    JsonVerdict::NotJson => self.shared.warn(&entry.path, json::NOT_JSON),
                 }
             }
-            return Ok(Whole::Read { item, hot });
+            return Ok(WholeRead::Read { item, hot });
         }
     }
 
     /// One reading: the stat before it, whether the stat after it is the same, and what the file is besides. `None`: it is
     /// too large.
-    fn read_once(&mut self, entry: &Entry) -> io::Result<Option<(Stat, bool, Found)>> {
+    fn read_once(&mut self, entry: &WalkEntry) -> io::Result<Option<(Stat, bool, ReadAttributes)>> {
         let (file, before) = open_file(&entry.absolute)?;
         if before.size > WHOLE as u64 {
             return Ok(None);
@@ -257,7 +257,7 @@ impl<T> Bundle<T> {
     /// Stores the bundle and tells each member its place.
     pub fn flush(
         &mut self,
-        shared: &Shared,
+        shared: &PoolShared,
         scratch: &mut Scratch,
         mut placed: impl FnMut(T, (crate::chunk::ChunkId, u64)),
     ) -> Result<()> {

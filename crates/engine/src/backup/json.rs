@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::IgnoredAny;
 
 use crate::capture::stat::{Stat, open_file};
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 
 /// An app that truncates and writes leaves a torn file for moments: one that nobody wrote to for longer than this is simply
 /// not JSON.
@@ -19,7 +19,7 @@ pub const STILL_TORN: &str = "It was empty or not valid JSON for 2 s; it was sto
 
 /// What a file that is called JSON is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum JsonVerdict {
     Sound,
     /// Probably caught half-written.
     Torn,
@@ -27,21 +27,21 @@ pub enum Verdict {
     NotJson,
 }
 
-pub fn is_called_so(entry: &Entry) -> bool {
+pub fn is_called_so(entry: &WalkEntry) -> bool {
     entry.path.file_name().ends_with(b".json")
 }
 
 /// Of a file that was read in one piece.
-pub fn verdict(bytes: &[u8], stat: &Stat, reading: SystemTime) -> Verdict {
+pub fn verdict(bytes: &[u8], stat: &Stat, reading: SystemTime) -> JsonVerdict {
     of(serde_json::from_slice::<IgnoredAny>(bytes).is_ok(), stat, reading)
 }
 
 /// Of a large file, and what it was like before and after the look, where that is the same.
-pub fn look(entry: &Entry) -> io::Result<(Verdict, Option<Stat>)> {
+pub fn look(entry: &WalkEntry) -> io::Result<(JsonVerdict, Option<Stat>)> {
     let reading = SystemTime::now();
     let (file, before) = open_file(&entry.absolute)?;
     let verdict = match serde_json::from_reader::<_, IgnoredAny>(BufReader::with_capacity(WINDOW, &file)) {
-        Ok(_) => Verdict::Sound,
+        Ok(_) => JsonVerdict::Sound,
         Err(error) if error.is_io() => return Err(error.into()),
         Err(_) => of(false, &before, reading),
     };
@@ -49,10 +49,10 @@ pub fn look(entry: &Entry) -> io::Result<(Verdict, Option<Stat>)> {
     Ok((verdict, Some(before).filter(|before| *before == after)))
 }
 
-fn of(is_valid: bool, stat: &Stat, reading: SystemTime) -> Verdict {
+fn of(is_valid: bool, stat: &Stat, reading: SystemTime) -> JsonVerdict {
     match is_valid {
-        true => Verdict::Sound,
-        false if stat.age(reading) < TORN_AGE => Verdict::Torn,
-        false => Verdict::NotJson,
+        true => JsonVerdict::Sound,
+        false if stat.age(reading) < TORN_AGE => JsonVerdict::Torn,
+        false => JsonVerdict::NotJson,
     }
 }

@@ -12,7 +12,7 @@ use crate::vault::item::Item;
 
 /// The files with several names that were met; those of which all names were met are forgotten.
 #[derive(Default)]
-pub struct Links {
+pub struct MetLinks {
     met: HashMap<(u64, u64), Met>,
 }
 
@@ -24,7 +24,7 @@ struct Met {
     names_left: u64,
 }
 
-impl Links {
+impl MetLinks {
     /// Gives an item its number, in path order. `Err`: it comes back as a file of its own, and why.
     pub fn number(&mut self, item: &mut Item) -> Result<(), String> {
         let Some(identity) = item.identity.take() else { return Ok(()) };

@@ -28,7 +28,7 @@ mod walker;
 mod would_take;
 
 pub use estimate::LEAST as LEAST_ROOM;
-pub use links::Links;
+pub use links::MetLinks;
 pub use nameless::warnings as nameless_databases;
 pub use preview::preview;
 pub use previous::still_stands;
@@ -73,7 +73,7 @@ pub fn run(
     control: &Control,
 ) -> Result<BackupResult> {
     let mut warnings = Vec::new();
-    let attempt = Attempt { vault, config, kind, options, control };
+    let attempt = BackupAttempt { vault, config, kind, options, control };
     let mut result = attempt.within_limit(&mut warnings);
     if matches!(result, Err(Error::NoSpace { .. })) && kind != BackupType::Safety {
         // Backups do not give way to whatever fills the disk; but what no rule keeps goes anyway.
@@ -90,7 +90,7 @@ pub fn run(
     })
 }
 
-struct Attempt<'a> {
+struct BackupAttempt<'a> {
     vault: &'a Vault,
     config: &'a Config,
     kind: BackupType,
@@ -105,11 +105,11 @@ enum Made {
     Needs(u64),
 }
 
-impl Attempt<'_> {
+impl BackupAttempt<'_> {
     /// Makes room for what it reckons to need, and then the backup. Beyond the limit it only measures how much it would be,
     /// and with that is tried once more. Where it fails it leaves nothing behind.
     fn within_limit(&self, warnings: &mut Vec<Warning>) -> Result<BackupResult> {
-        let Attempt { vault, config, kind, control, .. } = *self;
+        let BackupAttempt { vault, config, kind, control, .. } = *self;
         vault.clean_up()?;
         if kind == BackupType::Safety {
             // Before a restore nothing goes to make room: the disk is its limit.
@@ -138,7 +138,7 @@ impl Attempt<'_> {
     }
 
     fn make(&self, room: Option<u64>) -> Result<Made> {
-        let Attempt { vault, config, kind, options, control } = *self;
+        let BackupAttempt { vault, config, kind, options, control } = *self;
         let earlier = vault.list_packs()?.into_iter().map(|(pack, _)| pack).collect();
         let made = tidy(vault, make(vault, config, kind, options, None, room, control), control);
         if matches!(made, Ok(Made::Needs(_)) | Err(Error::StorageLimit { .. } | Error::NoSpace { .. })) {
@@ -246,7 +246,7 @@ fn make(
         // An amended backup leans on what its base says, and on nothing before.
         let previous = previous.filter(|_| late.is_none());
         let is_complete = complete.is_some() && complete.as_ref() == previous.as_ref().map(|previous| &previous.backup);
-        let job = walker::Job {
+        let job = walker::WalkContext {
             vault,
             config,
             walk,

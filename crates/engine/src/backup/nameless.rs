@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use super::walker::Captured;
+use super::walker::WalkResult;
 use crate::Config;
 use crate::path::in_shell;
 use crate::report::Warning;
 use crate::restore::holders::nameless_databases;
 
-impl Captured {
+impl WalkResult {
     /// The backup is degraded by what an app writes where nobody finds it.
     pub fn add_nameless(&mut self, config: &Config, vault: &Path) {
         let found = warnings(config, vault);

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
 
-use super::emit::{Message, Outcome, Window};
+use super::emit::{EmitWindow, Message, PathOutcome};
 use super::file;
-use crate::capture::attributes::{self, Found};
+use crate::capture::attributes::{self, ReadAttributes};
 use crate::capture::left::{Left, Why};
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::chunk::ChunkId;
 use crate::chunk::cut::Cutter;
 use crate::mutex::lock;
@@ -28,7 +28,7 @@ use crate::{Control, Error, Result};
 /// A file to read: its place in the list, and what the backup before says of it.
 pub struct Task {
     pub seq: u64,
-    pub entry: Entry,
+    pub entry: WalkEntry,
     pub previous: Option<Box<Item>>,
 }
 
@@ -38,14 +38,14 @@ struct Noted {
     warning: Warning,
 }
 
-pub enum Job {
+pub enum ReadJob {
     /// Small files, in path order, for one bundle.
     Small(Vec<Task>),
     Large(Task),
 }
 
 /// What all threads of a backup share.
-pub struct Shared {
+pub struct PoolShared {
     pub writer: Arc<Writer>,
     pub cutter: Cutter,
     pub control: Control,
@@ -54,7 +54,7 @@ pub struct Shared {
     pub threads: usize,
     /// For captures that need a copy; inside the vault, emptied by the next operation.
     pub scratch_dir: PathBuf,
-    pub window: Window,
+    pub window: EmitWindow,
     pub emit: Sender<Message>,
     /// JSON files that were caught half-written.
     pub torn: Sender<Task>,
@@ -67,10 +67,10 @@ pub struct Shared {
     current: Mutex<Option<RelPath>>,
 }
 
-impl Shared {
-    pub fn new(job: &super::walker::Job<'_>, emit: Sender<Message>, torn: Sender<Task>) -> Shared {
+impl PoolShared {
+    pub fn new(job: &super::walker::WalkContext<'_>, emit: Sender<Message>, torn: Sender<Task>) -> PoolShared {
         let threads = job.config.worker.effective_threads();
-        Shared {
+        PoolShared {
             writer: job.writer.clone(),
             cutter: Cutter::new(job.vault.chunker().clone(), job.vault.keys().chunker_seed),
             control: job.control.clone(),
@@ -78,7 +78,7 @@ impl Shared {
             level: job.config.compression.level(),
             threads,
             scratch_dir: job.vault.dir().join("tmp"),
-            window: Window::default(),
+            window: EmitWindow::default(),
             emit,
             torn,
             chunks: crossbeam_channel::bounded(threads * 2),
@@ -131,7 +131,7 @@ impl Shared {
         lock(&self.warnings).push(Noted { degrades: false, warning });
     }
 
-    /// As [`Shared::warn_degraded`], of an item.
+    /// As [`PoolShared::warn_degraded`], of an item.
     pub fn warn_degraded_item(&self, item: &Item, message: String) {
         let warning = Warning { path: item.display_path().to_owned(), message };
         lock(&self.warnings).push(Noted { degrades: true, warning });
@@ -168,7 +168,7 @@ impl Shared {
     }
 
     /// An item of the backup before stands for the file as it is now.
-    pub fn keep(&self, item: &mut Item, entry: &Entry) {
+    pub fn keep(&self, item: &mut Item, entry: &WalkEntry) {
         entry.stat.identify(item);
         if item.xattrs.is_none() {
             self.give_attributes(item, attributes::of_place(&entry.absolute));
@@ -176,7 +176,7 @@ impl Shared {
     }
 
     /// Takes the extended attributes of a file or folder into its item.
-    pub fn give_attributes(&self, item: &mut Item, found: Found) {
+    pub fn give_attributes(&self, item: &mut Item, found: ReadAttributes) {
         item.xattrs = Some(found.attributes);
         if let Some(missing) = found.missing {
             self.warn_item(item, missing);
@@ -217,11 +217,11 @@ impl Shared {
     }
 
     pub fn emit(&self, seq: u64, item: Item, changed: bool) {
-        let _ = self.emit.send(Message::Done(seq, Outcome::Item { item: Box::new(item), changed }));
+        let _ = self.emit.send(Message::Done(seq, PathOutcome::Item { item: Box::new(item), changed }));
     }
 
     pub fn gone(&self, seq: u64) {
-        let _ = self.emit.send(Message::Done(seq, Outcome::Gone));
+        let _ = self.emit.send(Message::Done(seq, PathOutcome::Gone));
     }
 }
 
@@ -229,11 +229,11 @@ impl Shared {
 pub struct ChunkTask {
     pub plain: Vec<u8>,
     pub index: usize,
-    pub content: Arc<Pending>,
+    pub content: Arc<PendingFile>,
 }
 
 /// A file whose chunks are under way. Whoever finishes the last of them emits the item.
-pub struct Pending {
+pub struct PendingFile {
     seq: u64,
     ids: Mutex<Vec<ChunkId>>,
     /// Chunks under way, and one more while the reader is at it.
@@ -246,13 +246,19 @@ const INLINE_CHUNKS: usize = 64;
 /// Ids in a chunk of ids.
 const LIST: usize = 512;
 
-impl Pending {
-    pub fn new(seq: u64) -> Arc<Pending> {
-        Arc::new(Pending { seq, ids: Mutex::default(), open: AtomicUsize::new(1), item: Mutex::default() })
+impl PendingFile {
+    pub fn new(seq: u64) -> Arc<PendingFile> {
+        Arc::new(PendingFile { seq, ids: Mutex::default(), open: AtomicUsize::new(1), item: Mutex::default() })
     }
 
     /// Hands a chunk to the pool, or seals it here where all others are busy.
-    pub fn put(self: &Arc<Self>, shared: &Shared, scratch: &mut Scratch, index: usize, plain: Vec<u8>) -> Result<()> {
+    pub fn put(
+        self: &Arc<Self>,
+        shared: &PoolShared,
+        scratch: &mut Scratch,
+        index: usize,
+        plain: Vec<u8>,
+    ) -> Result<()> {
         self.open.fetch_add(1, Ordering::Relaxed);
         let task = ChunkTask { plain, index, content: self.clone() };
         match shared.chunks.0.try_send(task) {
@@ -262,7 +268,7 @@ impl Pending {
     }
 
     /// Helps until no chunk of this file is under way.
-    pub fn drain(&self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+    pub fn drain(&self, shared: &PoolShared, scratch: &mut Scratch) -> Result<()> {
         while self.open.load(Ordering::Acquire) > 1 {
             shared.check()?;
             match shared.chunks.1.try_recv() {
@@ -293,12 +299,12 @@ impl Pending {
     }
 
     /// The reader is done: this is the item, once its chunks are in.
-    pub fn complete(&self, shared: &Shared, scratch: &mut Scratch, item: Item, changed: bool) -> Result<()> {
+    pub fn complete(&self, shared: &PoolShared, scratch: &mut Scratch, item: Item, changed: bool) -> Result<()> {
         *lock(&self.item) = Some((item, changed));
         self.release(shared, scratch)
     }
 
-    fn release(&self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+    fn release(&self, shared: &PoolShared, scratch: &mut Scratch) -> Result<()> {
         if self.open.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(());
         }
@@ -310,12 +316,12 @@ impl Pending {
     }
 
     /// The item, once its chunks are in; nobody is told of it.
-    pub fn settled(&self, shared: &Shared, scratch: &mut Scratch, item: Item) -> Result<Item> {
+    pub fn settled(&self, shared: &PoolShared, scratch: &mut Scratch, item: Item) -> Result<Item> {
         self.drain(shared, scratch)?;
         self.describe(shared, scratch, item)
     }
 
-    fn describe(&self, shared: &Shared, scratch: &mut Scratch, mut item: Item) -> Result<Item> {
+    fn describe(&self, shared: &PoolShared, scratch: &mut Scratch, mut item: Item) -> Result<Item> {
         let ids = std::mem::take(&mut *lock(&self.ids));
         if ids.len() <= INLINE_CHUNKS {
             item.chunks = ids;
@@ -330,7 +336,7 @@ impl Pending {
 }
 
 impl ChunkTask {
-    fn run(self, shared: &Shared, scratch: &mut Scratch) -> Result<()> {
+    fn run(self, shared: &PoolShared, scratch: &mut Scratch) -> Result<()> {
         let id = shared.writer.put(scratch, &self.plain)?;
         self.content.place(self.index, id);
         self.content.release(shared, scratch)
@@ -338,37 +344,38 @@ impl ChunkTask {
 }
 
 /// One thread of the pool. It ends when `stop` is dropped, which happens once every item is emitted.
-pub fn work(shared: &Shared, mut jobs: Receiver<Job>, stop: Receiver<()>) {
+pub fn work(shared: &PoolShared, mut jobs: Receiver<ReadJob>, stop: Receiver<()>) {
     let mut reader = file::FileReader::new(shared);
     loop {
         let step = match shared.chunks.1.try_recv() {
-            Ok(task) => Step::Chunk(task),
+            Ok(task) => PoolStep::Chunk(task),
             Err(_) => select! {
-                recv(shared.chunks.1) -> task => task.map_or(Step::Stop, Step::Chunk),
-                recv(jobs) -> job => job.map_or(Step::NoMoreJobs, Step::Job),
-                recv(stop) -> _ => Step::Stop,
+                recv(shared.chunks.1) -> task => task.map_or(PoolStep::Stop, PoolStep::Chunk),
+                recv(jobs) -> job => job.map_or(PoolStep::NoMoreJobs, PoolStep::Job),
+                recv(stop) -> _ => PoolStep::Stop,
             },
         };
         // After a failure the queues are only emptied, so that nobody waits for room in them.
-        let step = if shared.stopped() && matches!(step, Step::Chunk(_) | Step::Job(_)) { continue } else { step };
+        let step =
+            if shared.stopped() && matches!(step, PoolStep::Chunk(_) | PoolStep::Job(_)) { continue } else { step };
         match step {
-            Step::Chunk(task) => drop(shared.guard(|| task.run(shared, &mut reader.scratch))),
-            Step::Job(job) => drop(shared.guard(|| reader.run(job))),
-            Step::NoMoreJobs => jobs = never(),
-            Step::Stop => return,
+            PoolStep::Chunk(task) => drop(shared.guard(|| task.run(shared, &mut reader.scratch))),
+            PoolStep::Job(job) => drop(shared.guard(|| reader.run(job))),
+            PoolStep::NoMoreJobs => jobs = never(),
+            PoolStep::Stop => return,
         }
     }
 }
 
-enum Step {
+enum PoolStep {
     Chunk(ChunkTask),
-    Job(Job),
+    Job(ReadJob),
     NoMoreJobs,
     Stop,
 }
 
 /// Does one piece of waiting work, if there is any: for a thread that would otherwise only wait.
-pub fn help(shared: &Shared, reader: &mut file::FileReader<'_>) -> Result<bool> {
+pub fn help(shared: &PoolShared, reader: &mut file::FileReader<'_>) -> Result<bool> {
     match shared.chunks.1.try_recv() {
         Ok(task) => task.run(shared, &mut reader.scratch).map(|()| true),
         Err(_) => Ok(false),

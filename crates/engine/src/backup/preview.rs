@@ -12,8 +12,8 @@ use super::useless;
 use crate::capture::left::{Left, Why};
 use crate::capture::mounts;
 use crate::capture::rules::Rules;
-use crate::capture::stat::{Kind, Purpose, Stat, may};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::{FileKind, Purpose, Stat, may};
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::path::RelPath;
 use crate::report::{
     Category, CategoryTotals, LeftReason, Preview, PreviewFolder, PreviewLeft, PreviewUseless, Progress,
@@ -70,10 +70,10 @@ struct Viewer<'a> {
     sum: Preview,
 }
 
-impl Visitor for Viewer<'_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
+impl WalkVisitor for Viewer<'_> {
+    fn entry(&mut self, entry: WalkEntry) -> Result<()> {
         self.control.check()?;
-        if entry.stat.kind == Kind::File
+        if entry.stat.kind == FileKind::File
             && let Err(error) = may(&entry.absolute, Purpose::Read)
         {
             return match error.kind() {
@@ -82,13 +82,13 @@ impl Visitor for Viewer<'_> {
                 _ => self.left(Left { path: entry.path, absolute: entry.absolute, why: Why::Unreadable(error) }),
             };
         }
-        let size = if entry.stat.kind == Kind::File { entry.stat.size } else { 0 };
+        let size = if entry.stat.kind == FileKind::File { entry.stat.size } else { 0 };
         let category = entry.looked_into();
         self.sum.notes.extend(mounts::note(&self.mounts, &entry.path));
         self.sum.items += 1;
         self.sum.size += size;
         add(self.sum.categories.entry(category).or_default(), 1, size);
-        let is_dir = entry.stat.kind == Kind::Dir;
+        let is_dir = entry.stat.kind == FileKind::Dir;
         let folder = folder(&entry.path, is_dir, self.levels);
         add(self.taken.entry((folder, category)).or_default(), 1, size);
         while self.taken.len() > ROWS && self.levels > 0 {
@@ -113,7 +113,7 @@ impl Visitor for Viewer<'_> {
         Ok(())
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         let walk = self.walk;
         walk.set(&folder, self)
     }
@@ -139,14 +139,14 @@ impl Viewer<'_> {
     }
 
     /// How much there is of what is left out.
-    fn measure(&self, left: &Left) -> Result<Size> {
+    fn measure(&self, left: &Left) -> Result<FolderSize> {
         let most = match left.why {
             // What is where the app is not is not what a backup would take.
-            Why::System(_) | Why::Dangling | Why::Loop => return Ok(Size { items: 1, ..Size::default() }),
+            Why::System(_) | Why::Dangling | Why::Loop => return Ok(FolderSize { items: 1, ..FolderSize::default() }),
             Why::LeadsOut(_) => BEHIND,
             _ => COUNTED,
         };
-        let mut size = Size::default();
+        let mut size = FolderSize::default();
         let behind = match &left.why {
             Why::LeadsOut(to) => to,
             _ => &left.absolute,
@@ -168,19 +168,19 @@ impl Viewer<'_> {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Size {
+struct FolderSize {
     items: u64,
     bytes: u64,
     more: bool,
 }
 
-impl Size {
+impl FolderSize {
     /// Links are not followed, so this ends.
     fn add(&mut self, path: &Path, folders: &mut Vec<std::path::PathBuf>) {
         self.items += 1;
         match Stat::of(path) {
-            Ok(stat) if stat.kind == Kind::Dir => folders.push(path.to_path_buf()),
-            Ok(stat) if stat.kind == Kind::File => self.bytes += stat.size,
+            Ok(stat) if stat.kind == FileKind::Dir => folders.push(path.to_path_buf()),
+            Ok(stat) if stat.kind == FileKind::File => self.bytes += stat.size,
             _ => {}
         }
     }
@@ -193,7 +193,7 @@ struct Leftovers {
 }
 
 impl Leftovers {
-    fn add(&mut self, left: Left, size: Size) {
+    fn add(&mut self, left: Left, size: FolderSize) {
         let is_one = left.why.is_loss() || left.absolute.is_dir() || !matches!(left.why, Why::Excluded | Why::NotNamed);
         let path = if is_one { left.path.display() } else { folder(&left.path, false, LEVELS) };
         let row = PreviewLeft {

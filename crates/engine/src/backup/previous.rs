@@ -6,10 +6,10 @@ use super::raw;
 use crate::Result;
 use crate::capture::databases::WAL;
 use crate::capture::stat::Stat;
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::path::RelPath;
 use crate::report::Warning;
-use crate::vault::item::{Database, Item, JournalMode};
+use crate::vault::item::{DatabaseFacts, Item, JournalMode};
 use crate::vault::list::ListReader;
 use crate::vault::writer::Writer;
 
@@ -64,14 +64,14 @@ impl<'a> Previous<'a> {
 }
 
 /// Can `item` stand for the file as it is now, without reading it?
-pub fn still_stands(item: &Item, entry: &Entry) -> bool {
+pub fn still_stands(item: &Item, entry: &WalkEntry) -> bool {
     if !entry.stat.is_unchanged_from(item) {
         return false;
     }
     match &item.db {
         None => true,
         // Who can't read it can't tell a commit from a spill; so nothing of it may have changed.
-        Some(Database { journal: JournalMode::Raw, beside, .. }) => {
+        Some(DatabaseFacts { journal: JournalMode::Raw, beside, .. }) => {
             beside.as_ref().is_some_and(|digest| raw::is_beside(entry, digest))
         }
         // A write-ahead log holds commits that the database file does not show. For a database in rollback mode a

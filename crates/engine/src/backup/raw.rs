@@ -11,17 +11,17 @@ use sha2::{Digest, Sha256};
 
 use super::database::joined;
 use super::file::{FileReader, is_changed};
-use super::pool::{Pending, Task};
+use super::pool::{PendingFile, Task};
 use crate::Result;
 use crate::capture::attributes;
 use crate::capture::databases::LOGS;
 use crate::capture::sqlite::BLOCK;
-use crate::capture::stat::{Kind, Stat, open_file};
-use crate::capture::walk::Entry;
+use crate::capture::stat::{FileKind, Stat, open_file};
+use crate::capture::walk::WalkEntry;
 use crate::chunk::ChunkId;
 use crate::report::ItemType;
 use crate::vault::durable;
-use crate::vault::item::{Besides, Database, Item, JournalMode, Side};
+use crate::vault::item::{DatabaseFacts, Item, JournalMode, Side, SideMetadata};
 
 /// How long a database may go on changing.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ const NEVER_AT_REST: &str = "It was written to each time it was read, and SQLite
 pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> Result<()> {
     let shared = reader.shared;
     let started = Instant::now();
-    let mut before: Option<Pass> = None;
+    let mut before: Option<RawReading> = None;
     let (mut pause, mut at_rest) = (Duration::from_millis(1), false);
     let (pass, reading) = loop {
         shared.check()?;
@@ -57,7 +57,7 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
-    let Pass { stats: [own, sides @ ..], files } = pass;
+    let RawReading { stats: [own, sides @ ..], files } = pass;
     let Some(own) = own else {
         shared.gone(task.seq);
         return Ok(());
@@ -73,16 +73,16 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
     item.racy = !at_rest || own.is_racy(reading);
     item.racy |= sides.iter().flatten().any(|side| side.is_racy(reading));
     let wal = sides[1].map(|stat| (stat.size, stat.mtime));
-    item.db = Some(Database { journal: JournalMode::Raw, wal, free: None, beside: Some(digest(&sides)) });
-    let content = Pending::new(task.seq);
+    item.db = Some(DatabaseFacts { journal: JournalMode::Raw, wal, free: None, beside: Some(digest(&sides)) });
+    let content = PendingFile::new(task.seq);
     let mut files = files.into_iter();
     if let Some(Some(file)) = files.next() {
         (item.size, item.sha256) = (file.size, Some(file.sha256));
         content.set(file.chunks);
     }
     for ((suffix, file), stat) in LOGS.iter().zip(files).zip(sides) {
-        if let Some(File { size, chunks, .. }) = file {
-            let besides = stat.map(|Stat { mode, uid, gid, mtime, .. }| Besides { mode, uid, gid, mtime });
+        if let Some(RawFile { size, chunks, .. }) = file {
+            let besides = stat.map(|Stat { mode, uid, gid, mtime, .. }| SideMetadata { mode, uid, gid, mtime });
             item.sides.push(Side { suffix: (*suffix).into(), size, chunks, besides });
         }
     }
@@ -91,21 +91,21 @@ pub fn store(reader: &mut FileReader<'_>, task: Task, reason: Option<&str>) -> R
 }
 
 /// What the database and each of its files were at one reading.
-struct Pass {
+struct RawReading {
     stats: [Option<Stat>; 3],
-    files: [Option<File>; 3],
+    files: [Option<RawFile>; 3],
 }
 
 #[derive(PartialEq)]
-struct File {
+struct RawFile {
     size: u64,
     sha256: String,
     chunks: Vec<ChunkId>,
 }
 
-impl Pass {
-    fn is_same(&self, other: &Pass) -> bool {
-        let which = |pass: &Pass| pass.stats.map(|stat| stat.map(|stat| (stat.ino, stat.dev)));
+impl RawReading {
+    fn is_same(&self, other: &RawReading) -> bool {
+        let which = |pass: &RawReading| pass.stats.map(|stat| stat.map(|stat| (stat.ino, stat.dev)));
         which(self) == which(other) && self.files == other.files
     }
 }
@@ -113,15 +113,15 @@ impl Pass {
 /// The database, and what lies beside it.
 fn stats(task: &Task) -> [Option<Stat>; 3] {
     let [journal, wal] = sides(&task.entry);
-    [Stat::of(&task.entry.absolute).ok().filter(|stat| stat.kind == Kind::File), journal, wal]
+    [Stat::of(&task.entry.absolute).ok().filter(|stat| stat.kind == FileKind::File), journal, wal]
 }
 
-fn sides(entry: &Entry) -> [Option<Stat>; 2] {
-    LOGS.map(|suffix| Stat::of(&entry.beside(suffix)).ok().filter(|stat| stat.kind == Kind::File))
+fn sides(entry: &WalkEntry) -> [Option<Stat>; 2] {
+    LOGS.map(|suffix| Stat::of(&entry.beside(suffix)).ok().filter(|stat| stat.kind == FileKind::File))
 }
 
 /// Lies beside the database what lay there when it had this digest? Told without reading it.
-pub fn is_beside(entry: &Entry, digest: &str) -> bool {
+pub fn is_beside(entry: &WalkEntry, digest: &str) -> bool {
     self::digest(&sides(entry)) == digest
 }
 
@@ -136,7 +136,7 @@ fn digest(sides: &[Option<Stat>; 2]) -> String {
 }
 
 /// Reads all of it. The inner error is the file's, the outer one the vault's.
-fn pass(reader: &mut FileReader<'_>, task: &Task, stats: [Option<Stat>; 3]) -> Result<io::Result<Pass>> {
+fn pass(reader: &mut FileReader<'_>, task: &Task, stats: [Option<Stat>; 3]) -> Result<io::Result<RawReading>> {
     let mut files = [None, None, None];
     let places = [task.entry.absolute.clone(), task.entry.beside(LOGS[0]), task.entry.beside(LOGS[1])];
     for ((file, place), stat) in files.iter_mut().zip(places).zip(&stats) {
@@ -154,11 +154,11 @@ fn pass(reader: &mut FileReader<'_>, task: &Task, stats: [Option<Stat>; 3]) -> R
             Err(error) => return Ok(Err(error)),
         }
     }
-    Ok(Ok(Pass { stats, files }))
+    Ok(Ok(RawReading { stats, files }))
 }
 
 /// Stores a file's first `size` bytes in blocks.
-fn store_bytes(reader: &mut FileReader<'_>, file: &std::fs::File, size: u64) -> io::Result<Result<File>> {
+fn store_bytes(reader: &mut FileReader<'_>, file: &std::fs::File, size: u64) -> io::Result<Result<RawFile>> {
     let (mut chunks, mut sha256, mut done) = (Vec::new(), Sha256::new(), 0);
     let mut block = vec![0; BLOCK];
     while done < size {
@@ -175,5 +175,5 @@ fn store_bytes(reader: &mut FileReader<'_>, file: &std::fs::File, size: u64) -> 
         }
         done += length as u64;
     }
-    Ok(Ok(File { size: done, sha256: hex::encode(sha256.finalize()), chunks }))
+    Ok(Ok(RawFile { size: done, sha256: hex::encode(sha256.finalize()), chunks }))
 }

@@ -8,17 +8,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::file::{Bundle, FileReader, Whole, is_changed};
+use super::file::{Bundle, FileReader, WholeRead, is_changed};
 use super::json::STILL_TORN;
 use super::previous::{Previous, still_stands};
 use super::settle::PATIENCE;
-use super::spool::{Member, Members, Seen, Spool};
+use super::spool::{FolderMember, FolderMembers, ReadPath, Spool};
 use super::stream::Large;
 use super::walker;
 use crate::Result;
 use crate::capture::left::Left;
-use crate::capture::stat::Kind;
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::FileKind;
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::path::RelPath;
 use crate::vault::item::Item;
 
@@ -37,10 +37,10 @@ const NEVER_AT_REST: &str = "The files of this folder belong together, and chang
 pub fn capture(
     reader: &mut FileReader<'_>,
     walk: &Walk<'_>,
-    folder: &Entry,
+    folder: &WalkEntry,
     previous: &mut Previous<'_>,
     trust: &dyn Fn(&Item) -> Result<bool>,
-) -> Result<Members> {
+) -> Result<FolderMembers> {
     let shared = reader.shared;
     let mut known = Spool::new(shared.scratch_dir.clone());
     let mut since = None;
@@ -48,7 +48,7 @@ pub fn capture(
     loop {
         shared.check()?;
         passes += 1;
-        let mut pass = Pass {
+        let mut pass = SetPass {
             reader: &mut *reader,
             known: known.read()?,
             found: Spool::new(shared.scratch_dir.clone()),
@@ -62,7 +62,7 @@ pub fn capture(
         };
         walk.set(folder, &mut pass)?;
         pass.finish()?;
-        let Pass { found, is_dirty, torn, left, .. } = pass;
+        let SetPass { found, is_dirty, torn, left, .. } = pass;
         known = found;
         let restless = is_dirty && passes > 1;
         let since = since.get_or_insert_with(Instant::now).elapsed();
@@ -87,16 +87,16 @@ pub fn capture(
 }
 
 /// One look at the folder.
-struct Pass<'a, 'f, 'p> {
+struct SetPass<'a, 'f, 'p> {
     reader: &'a mut FileReader<'f>,
     /// By the pass before.
-    known: Members,
+    known: FolderMembers,
     found: Spool,
     /// The backup before, in the first pass.
     previous: Option<&'a mut Previous<'p>>,
     trust: &'a dyn Fn(&Item) -> Result<bool>,
     /// In path order: those whose place in the bundle is not known yet, and those behind them.
-    waiting: Vec<Member>,
+    waiting: Vec<FolderMember>,
     bundle: Bundle<usize>,
     /// Something is new, changed or gone.
     is_dirty: bool,
@@ -104,8 +104,8 @@ struct Pass<'a, 'f, 'p> {
     left: Vec<Left>,
 }
 
-impl Pass<'_, '_, '_> {
-    fn push(&mut self, member: Member) -> Result<()> {
+impl SetPass<'_, '_, '_> {
+    fn push(&mut self, member: FolderMember) -> Result<()> {
         if self.bundle.is_empty() {
             return self.found.push(member);
         }
@@ -116,7 +116,7 @@ impl Pass<'_, '_, '_> {
     fn flush(&mut self) -> Result<()> {
         let waiting = &mut self.waiting;
         self.bundle.flush(self.reader.shared, &mut self.reader.scratch, |at, place| {
-            if let Some(Member::Seen(seen)) = waiting.get_mut(at) {
+            if let Some(FolderMember::Seen(seen)) = waiting.get_mut(at) {
                 seen.item.bundle = Some(place);
                 seen.item.chunks.clear();
             }
@@ -132,21 +132,21 @@ impl Pass<'_, '_, '_> {
     }
 
     /// What the pass before knew of this path. What lies before it is gone.
-    fn take_known(&mut self, path: &RelPath) -> Result<Option<Member>> {
+    fn take_known(&mut self, path: &RelPath) -> Result<Option<FolderMember>> {
         while self.known.next_if(|known| known < path)?.is_some() {
             self.is_dirty = true;
         }
         self.known.next_if(|known| known == path)
     }
 
-    fn seen(&mut self, seen: Seen, path: &RelPath) -> Result<()> {
+    fn seen(&mut self, seen: ReadPath, path: &RelPath) -> Result<()> {
         if seen.torn {
             self.torn.push(path.clone());
         }
-        self.push(Member::Seen(Box::new(seen)))
+        self.push(FolderMember::Seen(Box::new(seen)))
     }
 
-    fn file(&mut self, entry: Entry, known: Option<Box<Seen>>, earlier: Option<Item>) -> Result<()> {
+    fn file(&mut self, entry: WalkEntry, known: Option<Box<ReadPath>>, earlier: Option<Item>) -> Result<()> {
         let stat = entry.stat;
         match known {
             Some(known) if known.stat == stat && !known.hot => return self.seen(*known, &entry.path),
@@ -158,22 +158,22 @@ impl Pass<'_, '_, '_> {
                     let mut item = earlier.clone();
                     item.category = entry.with_earlier(item.category);
                     self.reader.shared.keep(&mut item, &entry);
-                    return self.seen(Seen { stat, item, changed: false, hot: false, torn: false }, &entry.path);
+                    return self.seen(ReadPath { stat, item, changed: false, hot: false, torn: false }, &entry.path);
                 }
             }
             Some(_) => {}
         }
         let (mut item, hot, torn) = match self.reader.read(&entry)? {
-            Whole::Read { item, hot } => (item, hot, false),
-            Whole::Torn { item, hot } => (item, hot, true),
-            Whole::TooLarge => return self.large(entry, known, earlier),
-            Whole::Database => return self.database(entry, earlier),
+            WholeRead::Read { item, hot } => (item, hot, false),
+            WholeRead::Torn { item, hot } => (item, hot, true),
+            WholeRead::TooLarge => return self.large(entry, known, earlier),
+            WholeRead::Database => return self.database(entry, earlier),
             // The next pass finds it gone, or there again.
-            Whole::Gone => return self.gone(known.as_deref()),
+            WholeRead::Gone => return self.gone(known.as_deref()),
         };
         let place = known.as_ref().map(|known| &known.item).or(earlier.as_ref());
         let is_new = !self.reader.keep_place(&mut item, place)? && !self.reader.buffer.is_empty();
-        let seen = self.compare(Seen { stat, item, changed: false, hot, torn }, known, earlier);
+        let seen = self.compare(ReadPath { stat, item, changed: false, hot, torn }, known, earlier);
         if !is_new {
             return self.seen(seen, &entry.path);
         }
@@ -191,11 +191,11 @@ impl Pass<'_, '_, '_> {
     }
 
     /// A file that is too large for one piece.
-    fn large(&mut self, entry: Entry, known: Option<Box<Seen>>, earlier: Option<Item>) -> Result<()> {
+    fn large(&mut self, entry: WalkEntry, known: Option<Box<ReadPath>>, earlier: Option<Item>) -> Result<()> {
         match self.reader.large(&entry, 0, true)? {
             Large::Read { item, content, hot, torn, is_mixture } => {
                 let item = content.settled(self.reader.shared, &mut self.reader.scratch, *item)?;
-                let seen = Seen { stat: entry.stat, item, changed: false, hot: hot || is_mixture, torn };
+                let seen = ReadPath { stat: entry.stat, item, changed: false, hot: hot || is_mixture, torn };
                 let seen = self.compare(seen, known, earlier);
                 self.seen(seen, &entry.path)
             }
@@ -204,17 +204,17 @@ impl Pass<'_, '_, '_> {
         }
     }
 
-    fn database(&mut self, entry: Entry, earlier: Option<Item>) -> Result<()> {
-        self.push(Member::Database(Box::new((entry, earlier))))
+    fn database(&mut self, entry: WalkEntry, earlier: Option<Item>) -> Result<()> {
+        self.push(FolderMember::Database(Box::new((entry, earlier))))
     }
 
-    fn gone(&mut self, known: Option<&Seen>) -> Result<()> {
+    fn gone(&mut self, known: Option<&ReadPath>) -> Result<()> {
         self.is_dirty |= known.is_some();
         Ok(())
     }
 
     /// What is new about it, compared with the pass before, or in the first one with the backup before.
-    fn compare(&mut self, seen: Seen, known: Option<Box<Seen>>, earlier: Option<Item>) -> Seen {
+    fn compare(&mut self, seen: ReadPath, known: Option<Box<ReadPath>>, earlier: Option<Item>) -> ReadPath {
         let is_same = known.as_ref().is_some_and(|known| {
             known.item.sha256 == seen.item.sha256 && known.item.sha256.is_some() && known.stat == seen.stat
         });
@@ -223,39 +223,39 @@ impl Pass<'_, '_, '_> {
             Some(known) => known.changed || is_changed(&seen.item, Some(&known.item)),
             None => is_changed(&seen.item, earlier.as_ref()),
         };
-        Seen { changed, ..seen }
+        ReadPath { changed, ..seen }
     }
 
     /// A folder or a link.
-    fn plain(&mut self, entry: Entry, known: Option<Box<Seen>>, earlier: Option<Item>) -> Result<()> {
+    fn plain(&mut self, entry: WalkEntry, known: Option<Box<ReadPath>>, earlier: Option<Item>) -> Result<()> {
         let Some(item) = walker::plain(self.reader.shared, &entry) else { return self.gone(known.as_deref()) };
         // A folder's time changes with what is in it, which is compared by itself.
-        self.is_dirty |= entry.stat.kind == Kind::Symlink && known.as_ref().is_none_or(|known| known.item != item);
+        self.is_dirty |= entry.stat.kind == FileKind::Symlink && known.as_ref().is_none_or(|known| known.item != item);
         let changed = match &known {
             Some(known) => known.changed || known.item != item,
             None => earlier.is_none_or(|earlier| earlier != item),
         };
-        self.seen(Seen { stat: entry.stat, item, changed, hot: false, torn: false }, &entry.path)
+        self.seen(ReadPath { stat: entry.stat, item, changed, hot: false, torn: false }, &entry.path)
     }
 }
 
-impl Visitor for Pass<'_, '_, '_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
+impl WalkVisitor for SetPass<'_, '_, '_> {
+    fn entry(&mut self, entry: WalkEntry) -> Result<()> {
         self.reader.shared.check()?;
         let earlier = self.previous.as_mut().and_then(|previous| previous.take(&entry.path));
         let (known, earlier) = match self.take_known(&entry.path)? {
-            Some(Member::Database(database)) => (None, database.1),
-            Some(Member::Seen(seen)) => (Some(seen), earlier),
+            Some(FolderMember::Database(database)) => (None, database.1),
+            Some(FolderMember::Seen(seen)) => (Some(seen), earlier),
             None => (None, earlier),
         };
         match entry.stat.kind {
-            Kind::File if entry.is_set => self.database(entry, earlier),
-            Kind::File => self.file(entry, known, earlier),
+            FileKind::File if entry.is_set => self.database(entry, earlier),
+            FileKind::File => self.file(entry, known, earlier),
             _ => self.plain(entry, known, earlier),
         }
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         self.entry(folder)
     }
 

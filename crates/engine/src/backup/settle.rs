@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select, tick};
 
-use super::file::{FileReader, Whole};
+use super::file::{FileReader, WholeRead};
 use super::json::STILL_TORN;
-use super::pool::{Shared, Task};
+use super::pool::{PoolShared, Task};
 use crate::Result;
 
 /// How long a file or folder that is being written is waited for.
@@ -16,7 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(25);
 
 /// Runs until `stop` is dropped.
-pub fn run(shared: &Shared, torn: Receiver<Task>, stop: Receiver<()>) -> Result<()> {
+pub fn run(shared: &PoolShared, torn: Receiver<Task>, stop: Receiver<()>) -> Result<()> {
     let mut reader = FileReader::new(shared);
     let mut waiting: Vec<(Task, Instant)> = Vec::new();
     let poll = tick(POLL);
@@ -45,14 +45,14 @@ pub fn run(shared: &Shared, torn: Receiver<Task>, stop: Receiver<()>) -> Result<
 /// Reads it once more. Gives the task back while it is still torn.
 fn look(reader: &mut FileReader<'_>, task: Task, last: bool) -> Result<Option<Task>> {
     match reader.read(&task.entry)? {
-        Whole::Torn { .. } if !last => return Ok(Some(task)),
-        Whole::Torn { item, .. } => {
+        WholeRead::Torn { .. } if !last => return Ok(Some(task)),
+        WholeRead::Torn { item, .. } => {
             reader.shared.warn(&task.entry.path, STILL_TORN);
             reader.store_whole(task, item)?;
         }
-        Whole::Read { item, .. } => reader.store_whole(task, item)?,
-        Whole::Database | Whole::TooLarge => return reader.stream(task, last),
-        Whole::Gone => reader.shared.gone(task.seq),
+        WholeRead::Read { item, .. } => reader.store_whole(task, item)?,
+        WholeRead::Database | WholeRead::TooLarge => return reader.stream(task, last),
+        WholeRead::Gone => reader.shared.gone(task.seq),
     }
     Ok(None)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::stat::Stat;
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::item::Item;
@@ -19,7 +19,7 @@ const HELD: usize = 4096;
 
 /// A file, folder or link, as it was read.
 #[derive(Serialize, Deserialize)]
-pub struct Seen {
+pub struct ReadPath {
     pub stat: Stat,
     pub item: Item,
     /// Other than in the backup before.
@@ -31,25 +31,25 @@ pub struct Seen {
 }
 
 /// What became of one path.
-pub enum Member {
-    Seen(Box<Seen>),
+pub enum FolderMember {
+    Seen(Box<ReadPath>),
     /// A database, which has its own way to be of one moment; and what the backup before says of it.
-    Database(Box<(Entry, Option<Item>)>),
+    Database(Box<(WalkEntry, Option<Item>)>),
 }
 
-impl Member {
+impl FolderMember {
     pub fn path(&self) -> Result<RelPath> {
         match self {
-            Member::Seen(seen) => seen.item.rel_path(),
-            Member::Database(database) => Ok(database.0.path.clone()),
+            FolderMember::Seen(seen) => seen.item.rel_path(),
+            FolderMember::Database(database) => Ok(database.0.path.clone()),
         }
     }
 }
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
-enum Line {
-    Seen(Box<Seen>),
+enum SpoolLine {
+    Seen(Box<ReadPath>),
     /// One of those in memory.
     Database(usize),
 }
@@ -57,9 +57,9 @@ enum Line {
 /// Takes members in path order.
 pub struct Spool {
     folder: PathBuf,
-    held: Vec<Member>,
+    held: Vec<FolderMember>,
     file: Option<BufWriter<File>>,
-    databases: Vec<Option<Member>>,
+    databases: Vec<Option<FolderMember>>,
 }
 
 impl Spool {
@@ -68,16 +68,16 @@ impl Spool {
         Spool { folder, held: Vec::new(), file: None, databases: Vec::new() }
     }
 
-    pub fn push(&mut self, member: Member) -> Result<()> {
+    pub fn push(&mut self, member: FolderMember) -> Result<()> {
         if self.held.len() < HELD {
             self.held.push(member);
             return Ok(());
         }
         let line = match member {
-            Member::Seen(seen) => Line::Seen(seen),
+            FolderMember::Seen(seen) => SpoolLine::Seen(seen),
             database => {
                 self.databases.push(Some(database));
-                Line::Database(self.databases.len() - 1)
+                SpoolLine::Database(self.databases.len() - 1)
             }
         };
         let file = match &mut self.file {
@@ -92,7 +92,7 @@ impl Spool {
     }
 
     /// What was put into it, from the first on.
-    pub fn read(self) -> Result<Members> {
+    pub fn read(self) -> Result<FolderMembers> {
         let Spool { folder, held, file, databases } = self;
         let rewound = file.map(|file| -> io::Result<_> {
             let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -100,21 +100,21 @@ impl Spool {
             Ok(BufReader::new(file))
         });
         let file = rewound.transpose().at("writing in", &folder)?;
-        Ok(Members { folder, held: held.into_iter(), file, databases, next: None })
+        Ok(FolderMembers { folder, held: held.into_iter(), file, databases, next: None })
     }
 }
 
 /// The members of a folder, in path order.
-pub struct Members {
+pub struct FolderMembers {
     folder: PathBuf,
-    held: std::vec::IntoIter<Member>,
+    held: std::vec::IntoIter<FolderMember>,
     file: Option<BufReader<File>>,
-    databases: Vec<Option<Member>>,
-    next: Option<(RelPath, Member)>,
+    databases: Vec<Option<FolderMember>>,
+    next: Option<(RelPath, FolderMember)>,
 }
 
-impl Members {
-    pub fn next(&mut self) -> Result<Option<Member>> {
+impl FolderMembers {
+    pub fn next(&mut self) -> Result<Option<FolderMember>> {
         if let Some((_, next)) = self.next.take() {
             return Ok(Some(next));
         }
@@ -127,18 +127,18 @@ impl Members {
             return Ok(None);
         }
         match serde_json::from_slice(&line).map_err(|error| Error::internal(error.to_string()))? {
-            Line::Seen(mut seen) => {
+            SpoolLine::Seen(mut seen) => {
                 // A line does not have these.
                 seen.item.xattrs.get_or_insert_default();
                 seen.stat.identify(&mut seen.item);
-                Ok(Some(Member::Seen(seen)))
+                Ok(Some(FolderMember::Seen(seen)))
             }
-            Line::Database(at) => Ok(self.databases.get_mut(at).and_then(Option::take)),
+            SpoolLine::Database(at) => Ok(self.databases.get_mut(at).and_then(Option::take)),
         }
     }
 
     /// The next member, if its path is `wanted`.
-    pub fn next_if(&mut self, wanted: impl Fn(&RelPath) -> bool) -> Result<Option<Member>> {
+    pub fn next_if(&mut self, wanted: impl Fn(&RelPath) -> bool) -> Result<Option<FolderMember>> {
         if self.next.is_none() {
             self.next = match self.next()? {
                 None => return Ok(None),

@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::database;
 use super::file::{ATTEMPTS, FileReader, WHOLE, is_changed};
-use super::json::{self, Verdict};
-use super::pool::{Pending, Task};
+use super::json::{self, JsonVerdict};
+use super::pool::{PendingFile, Task};
 use crate::Result;
-use crate::capture::attributes::{self, Found};
+use crate::capture::attributes::{self, ReadAttributes};
 use crate::capture::holes::{self, Extent};
 use crate::capture::sqlite;
 use crate::capture::stat::{Stat, open_file};
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::report::{Category, ItemType};
 use crate::vault::item::Item;
 
@@ -32,7 +32,7 @@ pub enum Large {
     /// Its chunks are under way.
     Read {
         item: Box<Item>,
-        content: Arc<Pending>,
+        content: Arc<PendingFile>,
         hot: bool,
         torn: bool,
         /// It changed each time it was read.
@@ -70,7 +70,7 @@ impl FileReader<'_> {
     }
 
     /// Reads a file that is too large for one piece. `torn`: also where it is JSON that is half-written.
-    pub fn large(&mut self, entry: &Entry, seq: u64, torn: bool) -> Result<Large> {
+    pub fn large(&mut self, entry: &WalkEntry, seq: u64, torn: bool) -> Result<Large> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -80,10 +80,10 @@ impl FileReader<'_> {
                 Ok(looked) => looked.unzip(),
                 Err(error) => return Ok(self.unreadable(entry, &error)),
             };
-            if verdict == Some(Verdict::Torn) && !torn {
+            if verdict == Some(JsonVerdict::Torn) && !torn {
                 return Ok(Large::Torn);
             }
-            let content = Pending::new(seq);
+            let content = PendingFile::new(seq);
             let streamed = match self.stream_once(entry, &content) {
                 Ok(Ok(Some(streamed))) => streamed,
                 Ok(Ok(None)) => return Ok(Large::Database),
@@ -104,7 +104,7 @@ impl FileReader<'_> {
                 content.drain(self.shared, &mut self.scratch)?;
                 return Ok(Large::Torn);
             }
-            if verdict == Some(Verdict::NotJson) {
+            if verdict == Some(JsonVerdict::NotJson) {
                 self.shared.warn(&entry.path, json::NOT_JSON);
             }
             let mut item = Item::new(&entry.path, ItemType::File, category);
@@ -112,7 +112,7 @@ impl FileReader<'_> {
             self.shared.give_attributes(&mut item, found);
             item.racy = !steady || stat.is_racy(reading);
             (item.size, item.sha256, item.holes) = (size, sha256, holes);
-            let torn = verdict == Some(Verdict::Torn);
+            let torn = verdict == Some(JsonVerdict::Torn);
             return Ok(Large::Read {
                 item: Box::new(item),
                 content,
@@ -123,13 +123,13 @@ impl FileReader<'_> {
         }
     }
 
-    fn unreadable(&self, entry: &Entry, error: &io::Error) -> Large {
+    fn unreadable(&self, entry: &WalkEntry, error: &io::Error) -> Large {
         self.shared.warn_unreadable(&entry.path, error);
         Large::Gone
     }
 
     /// The inner result is the file's, the outer one the vault's. `None`: it is a database.
-    fn stream_once(&mut self, entry: &Entry, content: &Arc<Pending>) -> Result<io::Result<Option<Streamed>>> {
+    fn stream_once(&mut self, entry: &WalkEntry, content: &Arc<PendingFile>) -> Result<io::Result<Option<Streamed>>> {
         let (file, before) = match open_file(&entry.absolute) {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
@@ -139,7 +139,7 @@ impl FileReader<'_> {
         let holes =
             extents.iter().map(|extent| if let Extent::Hole(hole) = extent { hole.end - hole.start } else { 0 });
         let holes = holes.sum();
-        let mut window = Window {
+        let mut window = CutWindow {
             content,
             bytes: std::mem::take(&mut self.buffer),
             index: 0,
@@ -148,25 +148,25 @@ impl FileReader<'_> {
             category: entry.category,
         };
         window.bytes.clear();
-        let mut outcome = Ok(Ok(Progress::More));
+        let mut outcome = Ok(Ok(CutProgress::More));
         for extent in extents {
             outcome = match extent {
                 Extent::Data(range) => self.data(entry, &file, range, &mut window),
-                Extent::Hole(range) => self.hole(range, &mut window).map(|()| Ok(Progress::More)),
+                Extent::Hole(range) => self.hole(range, &mut window).map(|()| Ok(CutProgress::More)),
             };
-            if !matches!(outcome, Ok(Ok(Progress::More))) {
+            if !matches!(outcome, Ok(Ok(CutProgress::More))) {
                 break;
             }
         }
-        if let Ok(Ok(Progress::More | Progress::Ended)) = outcome {
-            outcome = self.cut(&mut window, true).map(|()| Ok(Progress::Ended));
+        if let Ok(Ok(CutProgress::More | CutProgress::Ended)) = outcome {
+            outcome = self.cut(&mut window, true).map(|()| Ok(CutProgress::Ended));
         }
-        let Window { bytes, size, sha256, category, .. } = window;
+        let CutWindow { bytes, size, sha256, category, .. } = window;
         self.buffer = bytes;
         Ok(match outcome? {
             Err(error) => Err(error),
-            Ok(Progress::Database) => Ok(None),
-            Ok(Progress::More | Progress::Ended) => {
+            Ok(CutProgress::Database) => Ok(None),
+            Ok(CutProgress::More | CutProgress::Ended) => {
                 let found = attributes::of_file(&file);
                 Stat::of_file(&file).map(|after| {
                     let steady = after == before && size == before.size;
@@ -180,11 +180,11 @@ impl FileReader<'_> {
     /// Takes a run of data into the window, and cuts what is ripe.
     fn data(
         &mut self,
-        entry: &Entry,
+        entry: &WalkEntry,
         file: &File,
         range: std::ops::Range<u64>,
-        window: &mut Window<'_>,
-    ) -> Result<io::Result<Progress>> {
+        window: &mut CutWindow<'_>,
+    ) -> Result<io::Result<CutProgress>> {
         let mut at = range.start;
         while at < range.end {
             self.shared.check()?;
@@ -198,11 +198,11 @@ impl FileReader<'_> {
             window.bytes.truncate(from + read);
             if read == 0 {
                 // It was cut off meanwhile.
-                return Ok(Ok(Progress::Ended));
+                return Ok(Ok(CutProgress::Ended));
             }
             if at == 0 {
                 if sqlite::is_database(&window.bytes) {
-                    return Ok(Ok(Progress::Database));
+                    return Ok(Ok(CutProgress::Database));
                 }
                 window.category = entry.with_head(&window.bytes);
             }
@@ -213,11 +213,11 @@ impl FileReader<'_> {
             window.size += read as u64;
             self.cut(window, false)?;
         }
-        Ok(Ok(Progress::More))
+        Ok(Ok(CutProgress::More))
     }
 
     /// Zeros that need not be read: the same chunk again and again.
-    fn hole(&mut self, range: std::ops::Range<u64>, window: &mut Window<'_>) -> Result<()> {
+    fn hole(&mut self, range: std::ops::Range<u64>, window: &mut CutWindow<'_>) -> Result<()> {
         self.cut(window, true)?;
         let zeros = vec![0; self.shared.cutter.params().max];
         let mut whole = None;
@@ -242,7 +242,7 @@ impl FileReader<'_> {
     }
 
     /// Hands over the chunks that are certain; `all`: what is left as well.
-    fn cut(&mut self, window: &mut Window<'_>, all: bool) -> Result<()> {
+    fn cut(&mut self, window: &mut CutWindow<'_>, all: bool) -> Result<()> {
         let max = self.shared.cutter.params().max;
         let mut done = 0;
         while window.bytes.len() - done >= max || (all && done < window.bytes.len()) {
@@ -258,8 +258,8 @@ impl FileReader<'_> {
 }
 
 /// What was read and is not cut yet, and what all that was read comes to.
-struct Window<'a> {
-    content: &'a Arc<Pending>,
+struct CutWindow<'a> {
+    content: &'a Arc<PendingFile>,
     bytes: Vec<u8>,
     /// Of the next chunk.
     index: usize,
@@ -268,7 +268,7 @@ struct Window<'a> {
     category: Category,
 }
 
-enum Progress {
+enum CutProgress {
     More,
     Ended,
     Database,
@@ -281,7 +281,7 @@ struct Streamed {
     sha256: Option<String>,
     holes: u64,
     steady: bool,
-    found: Found,
+    found: ReadAttributes,
 }
 
 /// Fills the buffer as far as the file goes.

@@ -20,7 +20,7 @@ use crate::vault::last_restore::LastRestore;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Error, Result, marriage, retention};
 
-use seen::Seen;
+use seen::Signs;
 
 /// Backups that are looked at for a base.
 const BASES: usize = 1000;
@@ -79,7 +79,7 @@ fn signs(vault: &Vault, catalog: &Arc<Mutex<Catalog>>, base: &Snapshot, new: &Sn
     }
     // An earlier Lifeboat did not say what was selected.
     let is_same_selection = base.selection.is_none() || base.selection == new.selection;
-    let seen = |restored: &HashSet<RelPath>| Seen::between(vault, catalog, base, new, restored);
+    let seen = |restored: &HashSet<RelPath>| Signs::between(vault, catalog, base, new, restored);
     let reasons = seen(&HashSet::new())?.reasons(base, new, is_same_selection);
     let restored = if reasons.is_empty() { HashSet::new() } else { restored_since(vault, base) };
     match restored.is_empty() {

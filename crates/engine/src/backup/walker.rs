@@ -8,16 +8,16 @@ use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
 
 use super::emit::{self, Message};
 use super::file::{FileReader, WHOLE};
-use super::pool::{self, Job as PoolJob, Shared, Task};
+use super::pool::{self, PoolShared, ReadJob as PoolJob, Task};
 use super::previous::{Previous, is_held, still_stands};
 use super::set;
 use super::settle;
-use super::spool::{Member, Seen};
+use super::spool::{FolderMember, ReadPath};
 use crate::capture::attributes;
 use crate::capture::left::Left;
 use crate::capture::mounts;
-use crate::capture::stat::{Kind, Stat};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::{FileKind, Stat};
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::config::Config;
 use crate::error::IoContext;
 use crate::path::RelPath;
@@ -25,7 +25,7 @@ use crate::report::{ItemType, Warning};
 use crate::vault::Vault;
 use crate::vault::item::Item;
 use crate::vault::list::{ListReader, ListWriter};
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::root_folder::RootFolder;
 use crate::vault::snapshot::{ItemList, Snapshot};
 use crate::vault::writer::{Scratch, Writer};
@@ -35,7 +35,7 @@ use crate::{Control, Error, Result};
 const BATCH: usize = 1024;
 
 /// What a walk works with.
-pub struct Job<'a> {
+pub struct WalkContext<'a> {
     pub vault: &'a Vault,
     pub config: &'a Config,
     pub walk: Walk<'a>,
@@ -57,23 +57,23 @@ pub struct Late<'a> {
 }
 
 /// What a walk found.
-pub struct Captured {
+pub struct WalkResult {
     pub list: ItemList,
     pub root_folder: Option<RootFolder>,
-    pub totals: emit::Totals,
+    pub totals: emit::BackupTotals,
     pub removed: u64,
     pub degraded: bool,
     pub warnings: Vec<Warning>,
     pub notes: Vec<Warning>,
 }
 
-impl Job<'_> {
+impl WalkContext<'_> {
     /// May an item whose file looks unchanged be kept without reading the file?
     fn trusts(&self, item: &Item) -> Result<bool> {
         Ok(!self.full && (!self.check_holes || is_held(item, self.writer)?))
     }
 
-    fn root_folder(&self, shared: &Shared) -> Result<RootFolder> {
+    fn root_folder(&self, shared: &PoolShared) -> Result<RootFolder> {
         let root = &self.config.root;
         // What a link leads to is the root.
         let metadata = std::fs::metadata(root).at("reading", root)?;
@@ -83,11 +83,16 @@ impl Job<'_> {
         Ok(RootFolder { mode, uid, gid, mtime, xattrs: found.attributes })
     }
 
-    pub fn run(self, reader: &mut Reader, previous: Option<&Snapshot>, warnings: Vec<Warning>) -> Result<Captured> {
+    pub fn run(
+        self,
+        reader: &mut ChunkReader,
+        previous: Option<&Snapshot>,
+        warnings: Vec<Warning>,
+    ) -> Result<WalkResult> {
         let (emit, inbox) = unbounded();
         let (torn_in, torn) = unbounded();
         let (stop_in, stop) = bounded::<()>(0);
-        let shared = Shared::new(&self, emit, torn_in);
+        let shared = PoolShared::new(&self, emit, torn_in);
         let (jobs_in, jobs) = bounded(shared.threads * 4);
         shared.add_warnings(warnings);
         let list = ListWriter::new(self.writer.clone(), Scratch::new(shared.level));
@@ -127,13 +132,13 @@ impl Job<'_> {
             None => Some(self.root_folder(&shared)?),
         };
         let (warnings, degraded) = shared.verdict();
-        Ok(Captured { list, root_folder, totals, removed, degraded, warnings, notes })
+        Ok(WalkResult { list, root_folder, totals, removed, degraded, warnings, notes })
     }
 }
 
 struct Walker<'a, 'p> {
-    job: &'a Job<'a>,
-    shared: &'a Shared,
+    job: &'a WalkContext<'a>,
+    shared: &'a PoolShared,
     jobs: Sender<PoolJob>,
     previous: Previous<'p>,
     reader: FileReader<'a>,
@@ -147,7 +152,12 @@ struct Walker<'a, 'p> {
 }
 
 impl<'a, 'p> Walker<'a, 'p> {
-    fn new(job: &'a Job<'a>, shared: &'a Shared, jobs: Sender<PoolJob>, previous: Previous<'p>) -> Walker<'a, 'p> {
+    fn new(
+        job: &'a WalkContext<'a>,
+        shared: &'a PoolShared,
+        jobs: Sender<PoolJob>,
+        previous: Previous<'p>,
+    ) -> Walker<'a, 'p> {
         let reader = FileReader::new(shared);
         let mounts = mounts::below(&job.config.root);
         let (batch, notes) = (Vec::new(), Vec::new());
@@ -155,7 +165,7 @@ impl<'a, 'p> Walker<'a, 'p> {
     }
 
     /// Everything of an earlier backup, but some of its files from elsewhere.
-    fn amend(&mut self, late: Late<'_>, reader: &mut Reader) -> Result<()> {
+    fn amend(&mut self, late: Late<'_>, reader: &mut ChunkReader) -> Result<()> {
         let mut files = late.files.iter().peekable();
         for item in ListReader::forwards(reader, &late.base.list) {
             let item = item?;
@@ -193,7 +203,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         Ok(seq)
     }
 
-    fn file(&mut self, seq: u64, entry: Entry, previous: Option<Item>) -> Result<()> {
+    fn file(&mut self, seq: u64, entry: WalkEntry, previous: Option<Item>) -> Result<()> {
         let previous = match previous {
             Some(mut item) if still_stands(&item, &entry) && self.job.trusts(&item)? => {
                 item.category = entry.with_earlier(item.category);
@@ -241,7 +251,7 @@ impl<'a, 'p> Walker<'a, 'p> {
         }
     }
 
-    fn plain(&mut self, seq: u64, entry: &Entry, previous: Option<&Item>) {
+    fn plain(&mut self, seq: u64, entry: &WalkEntry, previous: Option<&Item>) {
         match plain(self.shared, entry) {
             Some(item) => self.shared.emit(seq, item.clone(), previous.is_none_or(|previous| *previous != item)),
             None => self.shared.gone(seq),
@@ -249,14 +259,14 @@ impl<'a, 'p> Walker<'a, 'p> {
     }
 
     /// Where something else is mounted the backup goes on, and says so.
-    fn note_mount(&mut self, entry: &Entry) {
+    fn note_mount(&mut self, entry: &WalkEntry) {
         self.notes.extend(mounts::note(&self.mounts, &entry.path));
     }
 }
 
 /// A folder or a link: nothing to read but the link's target. `None`: it is gone.
-pub fn plain(shared: &Shared, entry: &Entry) -> Option<Item> {
-    let kind = if entry.stat.kind == Kind::Dir { ItemType::Dir } else { ItemType::Symlink };
+pub fn plain(shared: &PoolShared, entry: &WalkEntry) -> Option<Item> {
+    let kind = if entry.stat.kind == FileKind::Dir { ItemType::Dir } else { ItemType::Symlink };
     let mut item = Item::new(&entry.path, kind, entry.category);
     entry.stat.describe(&mut item);
     if kind == ItemType::Dir {
@@ -274,18 +284,18 @@ pub fn plain(shared: &Shared, entry: &Entry) -> Option<Item> {
     Some(item)
 }
 
-impl Visitor for Walker<'_, '_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
+impl WalkVisitor for Walker<'_, '_> {
+    fn entry(&mut self, entry: WalkEntry) -> Result<()> {
         self.shared.check()?;
         self.note_mount(&entry);
         let seq = self.next_seq()?;
-        self.shared.count_found(if entry.stat.kind == Kind::File { entry.stat.size } else { 0 });
-        if entry.stat.kind == Kind::Dir || entry.stat.size > WHOLE as u64 {
+        self.shared.count_found(if entry.stat.kind == FileKind::File { entry.stat.size } else { 0 });
+        if entry.stat.kind == FileKind::Dir || entry.stat.size > WHOLE as u64 {
             self.shared.set_current(&entry.path);
         }
         let previous = self.previous.take(&entry.path);
         match entry.stat.kind {
-            Kind::File => self.file(seq, entry, previous),
+            FileKind::File => self.file(seq, entry, previous),
             _ => {
                 self.plain(seq, &entry, previous.as_ref());
                 Ok(())
@@ -293,7 +303,7 @@ impl Visitor for Walker<'_, '_> {
         }
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         self.shared.set_current(&folder.path);
         self.note_mount(&folder);
         let job = self.job;
@@ -302,12 +312,12 @@ impl Visitor for Walker<'_, '_> {
         while let Some(member) = members.next()? {
             let seq = self.next_seq()?;
             match member {
-                Member::Seen(seen) => {
-                    let Seen { item, changed, .. } = *seen;
+                FolderMember::Seen(seen) => {
+                    let ReadPath { item, changed, .. } = *seen;
                     self.shared.count_found(item.size);
                     self.shared.emit(seq, item, changed);
                 }
-                Member::Database(database) => {
+                FolderMember::Database(database) => {
                     let (entry, earlier) = *database;
                     self.shared.count_found(entry.stat.size);
                     self.file(seq, entry, earlier)?;

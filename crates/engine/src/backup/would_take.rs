@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::capture::databases::{is_database, sides_among};
 use crate::capture::left::Left;
 use crate::capture::rules::Rules;
-use crate::capture::stat::{Kind, Purpose, may};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::{FileKind, Purpose, may};
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::path::RelPath;
 use crate::vault::Vault;
 use crate::{Config, Result};
@@ -26,11 +26,11 @@ struct Looker<'a> {
     taken: BTreeSet<RelPath>,
 }
 
-impl Visitor for Looker<'_> {
-    fn entry(&mut self, entry: Entry) -> Result<()> {
-        let can_be_read = || entry.stat.kind != Kind::File || may(&entry.absolute, Purpose::Read).is_ok();
+impl WalkVisitor for Looker<'_> {
+    fn entry(&mut self, entry: WalkEntry) -> Result<()> {
+        let can_be_read = || entry.stat.kind != FileKind::File || may(&entry.absolute, Purpose::Read).is_ok();
         let sides = match entry.stat.kind {
-            Kind::File => sides_among(&entry.path, self.paths),
+            FileKind::File => sides_among(&entry.path, self.paths),
             _ => Vec::new(),
         };
         if !sides.is_empty() && can_be_read() && (entry.is_set || is_database(&entry.absolute)) {
@@ -42,7 +42,7 @@ impl Visitor for Looker<'_> {
         Ok(())
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         let walk = self.walk;
         walk.set(&folder, self)
     }

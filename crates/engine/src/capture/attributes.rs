@@ -12,18 +12,18 @@ const MAX: usize = 512 << 10;
 
 /// What was found, in the order of the names; and what is missing of it, in a sentence.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ReadAttributes {
     pub attributes: Vec<Attribute>,
     pub missing: Option<String>,
 }
 
 /// Of a file that is open.
-pub fn of_file(file: &File) -> Found {
+pub fn of_file(file: &File) -> ReadAttributes {
     read(On::File(file))
 }
 
 /// Of the path itself, not of what a link leads to.
-pub fn of_place(place: &Path) -> Found {
+pub fn of_place(place: &Path) -> ReadAttributes {
     read(On::Place(place))
 }
 
@@ -35,8 +35,8 @@ pub enum On<'a> {
 }
 
 #[cfg(target_os = "linux")]
-fn read(on: On<'_>) -> Found {
-    let mut found = Found::default();
+fn read(on: On<'_>) -> ReadAttributes {
+    let mut found = ReadAttributes::default();
     let mut names = match on.names() {
         Ok(names) => names,
         Err(error) => {
@@ -70,9 +70,9 @@ fn read(on: On<'_>) -> Found {
 
 /// Other systems have attributes of their own kind.
 #[cfg(not(target_os = "linux"))]
-fn read(on: On<'_>) -> Found {
+fn read(on: On<'_>) -> ReadAttributes {
     let (On::File(_) | On::Place(_)) = on;
-    Found::default()
+    ReadAttributes::default()
 }
 
 /// A label belongs to the machine, which gives it anew; only root means to move it.

@@ -4,8 +4,8 @@
 use infer::MatcherType;
 
 use super::sqlite;
-use super::stat::{Kind, open_file};
-use super::walk::Entry;
+use super::stat::{FileKind, open_file};
+use super::walk::WalkEntry;
 use crate::report::Category;
 use crate::vault::durable;
 
@@ -30,10 +30,10 @@ fn is_text(head: &[u8]) -> bool {
     is_utf8 && !head.contains(&0)
 }
 
-impl Entry {
+impl WalkEntry {
     /// The category, with a look into the file where its name does not tell.
     pub fn looked_into(&self) -> Category {
-        if !self.by_default || self.stat.kind != Kind::File {
+        if !self.by_default || self.stat.kind != FileKind::File {
             return self.category;
         }
         if self.is_set {

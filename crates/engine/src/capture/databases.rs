@@ -10,8 +10,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::sqlite;
-use super::stat::{Kind, Stat, open_file};
-use super::walk::Folder;
+use super::stat::{FileKind, Stat, open_file};
+use super::walk::WalkedFolder;
 use crate::path::RelPath;
 use crate::vault::durable::read_at;
 
@@ -46,7 +46,7 @@ pub struct Belonging {
 
 /// Looks through a folder. `takes`: is such a file taken? What lies beside a database that is left out has nobody to be
 /// captured with.
-pub fn belonging(folder: &Folder, takes: impl Fn(&RelPath) -> bool) -> Belonging {
+pub fn belonging(folder: &WalkedFolder, takes: impl Fn(&RelPath) -> bool) -> Belonging {
     let Belonging { mut sides, mut sets } = Belonging::default();
     let place = |name: &OsString| folder.absolute.join(name);
     // A database comes before what lies beside it.
@@ -151,7 +151,7 @@ fn is_gone(path: &Path) -> bool {
 }
 
 fn is_file(path: &Path) -> bool {
-    Stat::of(path).is_ok_and(|stat| stat.kind == Kind::File)
+    Stat::of(path).is_ok_and(|stat| stat.kind == FileKind::File)
 }
 
 fn strip_suffix(name: &OsStr, suffix: &str) -> Option<OsString> {
@@ -171,7 +171,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("a.sqlite-wal")).unwrap();
         // As a listing has it that was made in the middle of a commit.
         let names = ["a.sqlite", "a.sqlite-journal", "a.sqlite-wal", "b-journal"].map(OsString::from).to_vec();
-        let folder = Folder { path: RelPath::root(), absolute: dir.path().to_path_buf(), names };
+        let folder = WalkedFolder { path: RelPath::root(), absolute: dir.path().to_path_buf(), names };
         let found = belonging(&folder, |_| true);
         assert_eq!(found.sides, HashSet::from([OsString::from("a.sqlite-journal")]));
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::stat::{Kind, Stat};
+use super::stat::{FileKind, Stat};
 use crate::config::Config;
 use crate::marriage::marker;
 use crate::path::RelPath;
@@ -40,14 +40,16 @@ impl Ours {
     pub fn what(&self, path: &RelPath, absolute: &Path, stat: &Stat) -> Option<&'static str> {
         let name = path.file_name();
         match stat.kind {
-            Kind::Dir if absolute == self.vault || self.is_vault(identity_of(stat)) => Some("the vault"),
-            Kind::Dir if place::is_whole(absolute) => Some("another vault"),
-            Kind::Dir if is_workspace(name) => Some("the folder that a restore works in"),
+            FileKind::Dir if absolute == self.vault || self.is_vault(identity_of(stat)) => Some("the vault"),
+            FileKind::Dir if place::is_whole(absolute) => Some("another vault"),
+            FileKind::Dir if is_workspace(name) => Some("the folder that a restore works in"),
             // Who follows the link is in the vault.
-            Kind::Symlink if absolute == self.vault || self.is_vault(identity(absolute)) => Some("a link to the vault"),
-            Kind::File if durable::is_temporary(name) => Some("a temporary file of Lifeboat"),
-            Kind::File if *path == self.marker => Some("the file that says which vaults belong to this root"),
-            Kind::File if self.is_secret(absolute, stat) => Some("a file that opens the vault"),
+            FileKind::Symlink if absolute == self.vault || self.is_vault(identity(absolute)) => {
+                Some("a link to the vault")
+            }
+            FileKind::File if durable::is_temporary(name) => Some("a temporary file of Lifeboat"),
+            FileKind::File if *path == self.marker => Some("the file that says which vaults belong to this root"),
+            FileKind::File if self.is_secret(absolute, stat) => Some("a file that opens the vault"),
             _ => None,
         }
     }

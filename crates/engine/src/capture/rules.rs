@@ -6,7 +6,7 @@ use std::path::Path;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::stat::open_file;
-use super::walk::Folder;
+use super::walk::WalkedFolder;
 use crate::config::{self, Config, DEFAULT_EXCLUDE};
 use crate::path::RelPath;
 use crate::report::Category;
@@ -28,8 +28,8 @@ const LAYOUT: [(Category, &[&str]); 8] = [
 
 pub struct Rules {
     /// `None`: [`LAYOUT`] holds, and what is in none of it is taken, too; and so does the default `exclude`.
-    sources: Option<Vec<Source>>,
-    layout: Vec<Source>,
+    sources: Option<Vec<CompiledSource>>,
+    layout: Vec<CompiledSource>,
     include: GlobSet,
     exclude: GlobSet,
     /// Links of these very names are followed.
@@ -38,7 +38,7 @@ pub struct Rules {
     sets: GlobSet,
 }
 
-struct Source {
+struct CompiledSource {
     category: Category,
     include: GlobSet,
     exclude: GlobSet,
@@ -55,11 +55,11 @@ pub struct Class {
 impl Rules {
     pub fn new(config: &Config) -> Result<Rules> {
         let layout = LAYOUT.iter().map(|(category, include)| {
-            Ok(Source { category: *category, include: globs(include)?, exclude: GlobSet::empty() })
+            Ok(CompiledSource { category: *category, include: globs(include)?, exclude: GlobSet::empty() })
         });
         let sources = config.sources.iter().map(|source| {
             let (include, exclude) = (globs(&source.include)?, globs(&source.exclude)?);
-            Ok(Source { category: source.category, include, exclude })
+            Ok(CompiledSource { category: source.category, include, exclude })
         });
         let sources = sources.collect::<Result<Vec<_>>>()?;
         // What a source names itself, and not what is in it.
@@ -80,7 +80,7 @@ impl Rules {
     /// What a path is taken as; `None` where no source names it.
     pub fn class(&self, path: &RelPath) -> Option<Class> {
         let path = candidate(path);
-        let found = |sources: &[Source]| find(sources, &path).map(|source| source.category);
+        let found = |sources: &[CompiledSource]| find(sources, &path).map(|source| source.category);
         match &self.sources {
             Some(sources) => found(sources).map(|category| Class { category, by_default: false }),
             None => Some(match found(&self.layout) {
@@ -123,8 +123,8 @@ impl Rules {
     }
 
     /// How the content of a folder can be made again, for which the default `exclude` leaves it out.
-    pub fn remaking(&self, folder: &Folder) -> Option<&'static str> {
-        let Folder { path, absolute, names } = folder;
+    pub fn remaking(&self, folder: &WalkedFolder) -> Option<&'static str> {
+        let WalkedFolder { path, absolute, names } = folder;
         if self.sources.is_some() || self.is_included(path) {
             return None;
         }
@@ -157,7 +157,7 @@ fn is_cache_tag(path: &Path) -> bool {
     open_file(path).is_ok_and(|(file, _)| durable::read_at(&file, &mut head, 0).is_ok()) && head == *CACHE_SIGNATURE
 }
 
-fn find<'a>(sources: &'a [Source], path: &Candidate<'_>) -> Option<&'a Source> {
+fn find<'a>(sources: &'a [CompiledSource], path: &Candidate<'_>) -> Option<&'a CompiledSource> {
     sources.iter().find(|source| source.include.is_match_candidate(path) && !source.exclude.is_match_candidate(path))
 }
 
@@ -243,9 +243,9 @@ mod tests {
         Source { include: vec![include.into()], follow_links, ..Source::of(Category::Data) }
     }
 
-    fn folder(path_of: &str, absolute: &Path, names: &[&str]) -> Folder {
+    fn folder(path_of: &str, absolute: &Path, names: &[&str]) -> WalkedFolder {
         let names = names.iter().map(Into::into).collect();
-        Folder { path: path(path_of), absolute: absolute.to_path_buf(), names }
+        WalkedFolder { path: path(path_of), absolute: absolute.to_path_buf(), names }
     }
 
     fn remakes(rules: &Rules, path: &str) -> bool {

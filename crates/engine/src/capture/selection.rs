@@ -29,13 +29,13 @@ pub struct Selection {
 
 struct Wish {
     text: String,
-    wanted: Wanted,
+    wanted: Selector,
     met: AtomicBool,
     /// The other meaning of the word was met.
     met_category: AtomicBool,
 }
 
-enum Wanted {
+enum Selector {
     All,
     Category(Category),
     /// With all that is in it. The category has the same name; it is taken, too, where the path is a folder.
@@ -56,7 +56,7 @@ impl Selection {
         mut find: impl FnMut(&RelPath) -> Result<Option<(RelPath, ItemType)>>,
     ) -> Result<Selection> {
         let wish = |item: &String| {
-            let wanted = Wanted::of(item, &mut find)?;
+            let wanted = Selector::of(item, &mut find)?;
             Ok(Wish { text: item.clone(), wanted, met: AtomicBool::new(false), met_category: AtomicBool::new(false) })
         };
         Ok(Selection { wishes: items.iter().map(wish).collect::<Result<_>>()? })
@@ -76,7 +76,7 @@ impl Selection {
     /// What words have been taken for, where they mean two things; to be asked when everything was seen.
     pub fn remarks(&self) -> Vec<Warning> {
         let remark = |wish: &Wish| {
-            let Wanted::Path { is_folder, category: Some(category), .. } = &wish.wanted else { return None };
+            let Selector::Path { is_folder, category: Some(category), .. } = &wish.wanted else { return None };
             let (name, met) = (category.as_str(), wish.met_category.load(Ordering::Relaxed));
             let message = match is_folder {
                 _ if !met => return None,
@@ -97,27 +97,27 @@ impl Selection {
 impl Wish {
     fn takes(&self, path: &RelPath, category: Category) -> bool {
         let taken = match &self.wanted {
-            Wanted::All => true,
-            Wanted::Category(wanted) => *wanted == category,
-            Wanted::Path { path: wanted, is_folder, category: also } => {
+            Selector::All => true,
+            Selector::Category(wanted) => *wanted == category,
+            Selector::Path { path: wanted, is_folder, category: also } => {
                 let is_there = path.starts_with(wanted);
                 let is_also = !is_there && *also == Some(category);
                 self.met_category.fetch_or(is_also, Ordering::Relaxed);
                 is_there || (*is_folder && is_also)
             }
-            Wanted::Shown(shown) => path.display() == *shown,
-            Wanted::Glob(glob) => glob.is_match_candidate(&candidate(path)),
+            Selector::Shown(shown) => path.display() == *shown,
+            Selector::Glob(glob) => glob.is_match_candidate(&candidate(path)),
         };
         self.met.fetch_or(taken, Ordering::Relaxed);
         taken
     }
 }
 
-impl Wanted {
-    fn of(word: &str, find: &mut impl FnMut(&RelPath) -> Result<Option<(RelPath, ItemType)>>) -> Result<Wanted> {
+impl Selector {
+    fn of(word: &str, find: &mut impl FnMut(&RelPath) -> Result<Option<(RelPath, ItemType)>>) -> Result<Selector> {
         if let Some(name) = word.strip_prefix(CATEGORY) {
             return match category(name) {
-                Some(category) => Ok(Wanted::Category(category)),
+                Some(category) => Ok(Selector::Category(category)),
                 None => Err(Error::Config {
                     message: format!(
                         "{name:?} is not a category. They are {}. A path that begins so is ./{word}.",
@@ -132,21 +132,21 @@ impl Wanted {
         if let Ok(path) = &path
             && let Some((path, kind)) = find(path)?
         {
-            return Ok(Wanted::Path { path, is_folder: kind == ItemType::Dir, category: also });
+            return Ok(Selector::Path { path, is_folder: kind == ItemType::Dir, category: also });
         }
         if let Some(category) = also {
-            return Ok(Wanted::Category(category));
+            return Ok(Selector::Category(category));
         }
         if matches!(word.trim_end_matches('/'), "." | "") && !word.is_empty() {
-            return Ok(Wanted::All);
+            return Ok(Selector::All);
         }
         if word.contains(LOST) {
-            return Ok(Wanted::Shown(word.into()));
+            return Ok(Selector::Shown(word.into()));
         }
         match (globs(&[word]), path) {
-            (Ok(glob), _) => Ok(Wanted::Glob(glob)),
+            (Ok(glob), _) => Ok(Selector::Glob(glob)),
             // A name like `a[b` is no glob: it is that very path, which is not there.
-            (Err(_), Ok(path)) => Ok(Wanted::Path { path, is_folder: false, category: None }),
+            (Err(_), Ok(path)) => Ok(Selector::Path { path, is_folder: false, category: None }),
             (Err(error), Err(_)) => Err(error),
         }
     }

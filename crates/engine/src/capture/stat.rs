@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::report::ItemType;
-use crate::vault::item::{Identity, Item, Time};
+use crate::vault::item::{FileIdentity, Item, Time};
 
 /// Time stamps this close to the moment of reading prove nothing: file systems tick in up to 2 s (FAT), and a second
 /// write within a tick leaves no trace.
@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_secs(2);
 const HOT: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum FileKind {
     File,
     Dir,
     Symlink,
@@ -27,7 +27,7 @@ pub enum Kind {
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Stat {
-    pub kind: Kind,
+    pub kind: FileKind,
     pub size: u64,
     pub mtime: Time,
     pub ctime: Time,
@@ -103,13 +103,13 @@ impl Stat {
     /// Says of an item whether its file has other names.
     pub fn identify(&self, item: &mut Item) {
         item.hardlink = None;
-        item.identity = (self.nlink > 1).then_some(Identity { dev: self.dev, ino: self.ino, names: self.nlink });
+        item.identity = (self.nlink > 1).then_some(FileIdentity { dev: self.dev, ino: self.ino, names: self.nlink });
     }
 
     /// Copies what is not content into an item.
     pub fn describe(&self, item: &mut Item) {
         (item.mode, item.uid, item.gid, item.mtime) = (self.mode, self.uid, self.gid, self.mtime);
-        if self.kind == Kind::File {
+        if self.kind == FileKind::File {
             (item.ctime, item.ino) = (Some(self.ctime), Some(self.ino));
             self.identify(item);
         }
@@ -144,10 +144,10 @@ impl From<&rustix::fs::Stat> for Stat {
         use rustix::fs::FileType;
         Stat {
             kind: match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => Kind::File,
-                FileType::Directory => Kind::Dir,
-                FileType::Symlink => Kind::Symlink,
-                _ => Kind::Other,
+                FileType::RegularFile => FileKind::File,
+                FileType::Directory => FileKind::Dir,
+                FileType::Symlink => FileKind::Symlink,
+                _ => FileKind::Other,
             },
             size: stat.st_size as u64,
             mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
@@ -186,16 +186,16 @@ impl From<&Metadata> for Stat {
     }
 }
 
-fn kind(metadata: &Metadata) -> Kind {
+fn kind(metadata: &Metadata) -> FileKind {
     let kind = metadata.file_type();
     if kind.is_file() {
-        Kind::File
+        FileKind::File
     } else if kind.is_dir() {
-        Kind::Dir
+        FileKind::Dir
     } else if kind.is_symlink() {
-        Kind::Symlink
+        FileKind::Symlink
     } else {
-        Kind::Other
+        FileKind::Other
     }
 }
 
@@ -207,7 +207,7 @@ pub fn open_file(path: &Path) -> io::Result<(File, Stat)> {
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file = options.open(path)?;
     let stat = Stat::of_file(&file)?;
-    if stat.kind != Kind::File {
+    if stat.kind != FileKind::File {
         return Err(io::Error::new(io::ErrorKind::NotFound, "it is no longer a regular file"));
     }
     Ok((file, stat))

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use super::walk::Folder;
+use super::walk::WalkedFolder;
 
 /// What lies in such a folder; a name that ends in `-` is the beginning of one.
 const KINDS: [&[&str]; 3] = [
@@ -15,11 +15,11 @@ const KINDS: [&[&str]; 3] = [
 ];
 
 /// Is the folder a database?
-pub fn is_one(folder: &Folder) -> bool {
+pub fn is_one(folder: &WalkedFolder) -> bool {
     KINDS.iter().any(|kind| kind.iter().all(|name| has(folder, name)))
 }
 
-fn has(folder: &Folder, name: &str) -> bool {
+fn has(folder: &WalkedFolder, name: &str) -> bool {
     match name.ends_with('-') {
         false => folder.has(&OsString::from(name)),
         true => {
@@ -38,7 +38,7 @@ mod tests {
     fn a_store_is_known_by_what_it_must_have() {
         let is_one = |names: &[&str]| {
             let names = names.iter().map(OsString::from).collect();
-            is_one(&Folder { path: RelPath::root(), absolute: "/nowhere".into(), names })
+            is_one(&WalkedFolder { path: RelPath::root(), absolute: "/nowhere".into(), names })
         };
         assert!(is_one(&["000005.ldb", "CURRENT", "LOCK", "MANIFEST-000004"]));
         assert!(is_one(&["data.mdb", "lock.mdb"]));

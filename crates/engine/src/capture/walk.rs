@@ -11,7 +11,7 @@ use super::left::{Left, Why};
 use super::links::{self, Lead};
 use super::ours::Ours;
 use super::rules::{Class, Rules};
-use super::stat::{Kind, Stat};
+use super::stat::{FileKind, Stat};
 use super::stores;
 use crate::config::Config;
 use crate::path::RelPath;
@@ -20,7 +20,7 @@ use crate::{Error, Result};
 
 /// A path that is taken.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct WalkEntry {
     pub path: RelPath,
     /// Where it lies; behind a link that is followed, its real place.
     pub absolute: PathBuf,
@@ -32,7 +32,7 @@ pub struct Entry {
     pub is_set: bool,
 }
 
-impl Entry {
+impl WalkEntry {
     /// The place of a file that belongs to this one by its name: `-wal`, `-journal`.
     pub fn beside(&self, suffix: &str) -> PathBuf {
         databases::beside(&self.absolute, suffix)
@@ -40,34 +40,34 @@ impl Entry {
 }
 
 /// Whoever takes the entries.
-pub trait Visitor {
+pub trait WalkVisitor {
     /// Files, folders (before what is in them) and links, in path order.
-    fn entry(&mut self, entry: Entry) -> Result<()>;
+    fn entry(&mut self, entry: WalkEntry) -> Result<()>;
     /// A folder that belongs together, such as a WhatsApp session: what is in it is walked by [`Walk::set`].
-    fn set(&mut self, folder: Entry) -> Result<()>;
+    fn set(&mut self, folder: WalkEntry) -> Result<()>;
     /// Something is left out; or, of a link that is taken as a link, what is behind it.
     fn left(&mut self, left: Left) -> Result<()>;
 }
 
 /// Something in them is taken: the folders above it are, too.
-fn announce(pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
+fn announce(pending: &mut Vec<WalkEntry>, visitor: &mut impl WalkVisitor) -> Result<()> {
     pending.drain(..).try_for_each(|folder| visitor.entry(folder))
 }
 
 /// A folder, and the names in it.
-pub struct Folder {
+pub struct WalkedFolder {
     pub path: RelPath,
     pub absolute: PathBuf,
     /// Sorted.
     pub names: Vec<OsString>,
 }
 
-impl Folder {
-    fn read(path: RelPath, absolute: PathBuf) -> io::Result<Folder> {
+impl WalkedFolder {
+    fn read(path: RelPath, absolute: PathBuf) -> io::Result<WalkedFolder> {
         let names = fs::read_dir(&absolute)?.map(|entry| Ok(entry?.file_name()));
         let mut names = names.collect::<io::Result<Vec<_>>>()?;
         names.sort_unstable_by(|a, b| a.as_encoded_bytes().cmp(b.as_encoded_bytes()));
-        Ok(Folder { path, absolute, names })
+        Ok(WalkedFolder { path, absolute, names })
     }
 
     pub fn has(&self, name: &OsString) -> bool {
@@ -80,7 +80,7 @@ const FOLLOWED: usize = 4;
 
 /// How the walk came to a folder.
 #[derive(Clone)]
-struct Way {
+struct FolderTrail {
     /// The folders from the root on, by device and inode.
     folders: Vec<(u64, u64)>,
     /// The real paths of the root, and of what was followed to.
@@ -92,30 +92,30 @@ struct Way {
 }
 
 /// What becomes of a path.
-enum Look {
+enum PathDecision {
     Gone,
     Left(Left),
-    Taken(Box<Found>),
+    Taken(Box<StatedPath>),
 }
 
-struct Found {
+struct StatedPath {
     path: RelPath,
     absolute: PathBuf,
     stat: Stat,
     /// `None`: a folder that nothing names, though something in it may be named.
     class: Option<Class>,
     /// Of a folder: what is in it, and the way there.
-    inner: Option<(Folder, Way)>,
+    inner: Option<(WalkedFolder, FolderTrail)>,
     /// A link that is taken as a link: what is behind it is not.
     behind: Option<Left>,
 }
 
-impl Found {
-    fn entry(self, is_set: bool) -> Entry {
-        let is_set = is_set && self.stat.kind == Kind::File;
+impl StatedPath {
+    fn entry(self, is_set: bool) -> WalkEntry {
+        let is_set = is_set && self.stat.kind == FileKind::File;
         let class = self.class.unwrap_or(Class { category: Category::Data, by_default: false });
         let Class { category, by_default } = class;
-        Entry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default, is_set }
+        WalkEntry { path: self.path, absolute: self.absolute, stat: self.stat, category, by_default, is_set }
     }
 }
 
@@ -132,8 +132,8 @@ impl<'a> Walk<'a> {
         Walk { root: &config.root, rules, ours: Ours::new(config, vault) }
     }
 
-    pub fn run(&self, visitor: &mut impl Visitor) -> Result<()> {
-        match Folder::read(RelPath::root(), self.root.to_path_buf()) {
+    pub fn run(&self, visitor: &mut impl WalkVisitor) -> Result<()> {
+        match WalkedFolder::read(RelPath::root(), self.root.to_path_buf()) {
             Ok(folder) => self.folder(folder, &self.start(self.root), &mut Vec::new(), visitor),
             Err(error) => Err(Error::Source {
                 message: format!("The folder {} cannot be backed up: {error}.", self.root.display()),
@@ -143,16 +143,16 @@ impl<'a> Walk<'a> {
     }
 
     /// What a path is to its owner, whether or not it is taken, with what lies at `absolute` instead.
-    pub fn entry(&self, path: &RelPath, absolute: &Path, stat: Stat) -> Entry {
+    pub fn entry(&self, path: &RelPath, absolute: &Path, stat: Stat) -> WalkEntry {
         let class = self.rules.class(path).unwrap_or(Class { category: Category::Data, by_default: false });
         let Class { category, by_default } = class;
-        let is_set = stat.kind == Kind::File && databases::looks_like_one(path, absolute);
-        Entry { path: path.clone(), absolute: absolute.to_path_buf(), stat, category, by_default, is_set }
+        let is_set = stat.kind == FileKind::File && databases::looks_like_one(path, absolute);
+        WalkEntry { path: path.clone(), absolute: absolute.to_path_buf(), stat, category, by_default, is_set }
     }
 
-    fn start(&self, folder: &Path) -> Way {
+    fn start(&self, folder: &Path) -> FolderTrail {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let mut way = Way { folders: Vec::new(), walked: vec![real(self.root)], remaking: None, in_set: false };
+        let mut way = FolderTrail { folders: Vec::new(), walked: vec![real(self.root)], remaking: None, in_set: false };
         if !folder.starts_with(self.root) {
             way.walked.push(real(folder));
         }
@@ -162,19 +162,25 @@ impl<'a> Walk<'a> {
     }
 
     /// `pending`: folders above whose own entry waits for something in them to be taken.
-    fn folder(&self, folder: Folder, way: &Way, pending: &mut Vec<Entry>, visitor: &mut impl Visitor) -> Result<()> {
+    fn folder(
+        &self,
+        folder: WalkedFolder,
+        way: &FolderTrail,
+        pending: &mut Vec<WalkEntry>,
+        visitor: &mut impl WalkVisitor,
+    ) -> Result<()> {
         let Belonging { sides, sets } = databases::belonging(&folder, |path| self.takes(path, way));
-        let Folder { path: above, absolute: place, names } = folder;
+        let WalkedFolder { path: above, absolute: place, names } = folder;
         for name in names.into_iter().filter(|name| !sides.contains(name)) {
             let is_set = databases::is_named_as_one(Path::new(&name)) || sets.contains(&name);
             let (path, absolute) = (above.join(&name), place.join(&name));
             let mut found = match self.look(path, absolute, way) {
-                Look::Gone => continue,
-                Look::Left(left) => {
+                PathDecision::Gone => continue,
+                PathDecision::Left(left) => {
                     visitor.left(left)?;
                     continue;
                 }
-                Look::Taken(found) => found,
+                PathDecision::Taken(found) => found,
             };
             let behind = found.behind.take();
             let inner = found.inner.take();
@@ -206,7 +212,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Must what is in this folder be of one moment?
-    fn belongs_together(&self, class: Option<Class>, folder: &Folder) -> bool {
+    fn belongs_together(&self, class: Option<Class>, folder: &WalkedFolder) -> bool {
         let is_session = || {
             class.is_some_and(|class| class.category == Category::Session)
                 && folder.names.iter().any(|name| folder.absolute.join(name).is_file())
@@ -215,17 +221,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Do the rules take this file?
-    fn takes(&self, path: &RelPath, way: &Way) -> bool {
+    fn takes(&self, path: &RelPath, way: &FolderTrail) -> bool {
         let is_named = self.rules.class(path).is_some() && (way.remaking.is_none() || self.rules.is_included(path));
         is_named && !self.rules.is_excluded(path)
     }
 
     /// Decides on one path.
-    fn look(&self, path: RelPath, absolute: PathBuf, way: &Way) -> Look {
-        let left = |path: RelPath, absolute: PathBuf, why: Why| Look::Left(Left { path, absolute, why });
+    fn look(&self, path: RelPath, absolute: PathBuf, way: &FolderTrail) -> PathDecision {
+        let left = |path: RelPath, absolute: PathBuf, why: Why| PathDecision::Left(Left { path, absolute, why });
         let unreadable = |path: RelPath, absolute: PathBuf, error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => Look::Gone,
-            _ => Look::Left(Left { path, absolute, why: Why::Unreadable(error) }),
+            io::ErrorKind::NotFound => PathDecision::Gone,
+            _ => PathDecision::Left(Left { path, absolute, why: Why::Unreadable(error) }),
         };
         let stat = match Stat::of(&absolute) {
             Ok(stat) => stat,
@@ -237,19 +243,19 @@ impl<'a> Walk<'a> {
         if self.rules.is_excluded(&path) {
             return left(path, absolute, Why::Excluded);
         }
-        if stat.kind == Kind::Other {
+        if stat.kind == FileKind::Other {
             return left(path, absolute, Why::Special);
         }
         let mut class = self.rules.class(&path);
         if way.remaking.is_some() && !self.rules.is_included(&path) {
             class = None;
         }
-        let mut found = Found { path, absolute, stat, class, inner: None, behind: None };
+        let mut found = StatedPath { path, absolute, stat, class, inner: None, behind: None };
         let mut followed = None;
         // Sources may name what is behind a link, and not the link: `data/**`.
         let is_named =
-            |found: &Found| found.class.is_some() || self.rules.class(&found.path.join("x".as_ref())).is_some();
-        if found.stat.kind == Kind::Symlink && is_named(&found) {
+            |found: &StatedPath| found.class.is_some() || self.rules.class(&found.path.join("x".as_ref())).is_some();
+        if found.stat.kind == FileKind::Symlink && is_named(&found) {
             match self.link(&mut found, way) {
                 Ok(to) => followed = to,
                 Err(why) => return left(found.path, found.absolute, why),
@@ -257,12 +263,12 @@ impl<'a> Walk<'a> {
             if found.class.is_none()
                 && let Some(behind) = found.behind.take()
             {
-                return Look::Left(behind);
+                return PathDecision::Left(behind);
             }
         }
-        if found.stat.kind != Kind::Dir {
+        if found.stat.kind != FileKind::Dir {
             return match (found.class, way.remaking) {
-                (Some(_), _) => Look::Taken(Box::new(found)),
+                (Some(_), _) => PathDecision::Taken(Box::new(found)),
                 (None, Some(how)) => left(found.path, found.absolute, Why::Default(how)),
                 (None, None) => left(found.path, found.absolute, Why::NotNamed),
             };
@@ -270,7 +276,7 @@ impl<'a> Walk<'a> {
         if way.folders.contains(&identity(&found.stat)) && found.stat.ino != 0 {
             return left(found.path, found.absolute, Why::Loop);
         }
-        let folder = match Folder::read(found.path.clone(), found.absolute.clone()) {
+        let folder = match WalkedFolder::read(found.path.clone(), found.absolute.clone()) {
             Ok(folder) => folder,
             Err(error) => return unreadable(found.path, found.absolute, error),
         };
@@ -287,11 +293,11 @@ impl<'a> Walk<'a> {
         }
         way.folders.push(identity(&found.stat));
         found.inner = Some((folder, way));
-        Look::Taken(Box::new(found))
+        PathDecision::Taken(Box::new(found))
     }
 
     /// Follows a link, and says where to; or notes what is behind it. `Err`: it is not taken either way.
-    fn link(&self, found: &mut Found, way: &Way) -> Result<Option<PathBuf>, Why> {
+    fn link(&self, found: &mut StatedPath, way: &FolderTrail) -> Result<Option<PathBuf>, Why> {
         let lead = links::lead(&found.absolute, &way.walked);
         let follows = self.rules.follows(&found.path) && way.walked.len() <= FOLLOWED;
         let why = match lead {
@@ -304,7 +310,7 @@ impl<'a> Walk<'a> {
                 if self.ours.is_in_vault(&real) {
                     return Err(Why::Ours("a link into a vault"));
                 }
-                if stat.kind == Kind::Other {
+                if stat.kind == FileKind::Other {
                     return Err(Why::Special);
                 }
                 (found.absolute, found.stat) = (real.clone(), stat);
@@ -322,8 +328,8 @@ impl<'a> Walk<'a> {
 
     /// Walks a folder that belongs together, itself first, in path order. What vanishes meanwhile is left out: the caller walks
     /// again until two walks agree.
-    pub fn set(&self, folder: &Entry, visitor: &mut impl Visitor) -> Result<()> {
-        let inner = match Folder::read(folder.path.clone(), folder.absolute.clone()) {
+    pub fn set(&self, folder: &WalkEntry, visitor: &mut impl WalkVisitor) -> Result<()> {
+        let inner = match WalkedFolder::read(folder.path.clone(), folder.absolute.clone()) {
             Ok(inner) => inner,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => {
@@ -332,7 +338,7 @@ impl<'a> Walk<'a> {
             }
         };
         visitor.entry(folder.clone())?;
-        let way = Way { in_set: true, ..self.start(&folder.absolute) };
+        let way = FolderTrail { in_set: true, ..self.start(&folder.absolute) };
         self.folder(inner, &way, &mut Vec::new(), visitor)
     }
 }

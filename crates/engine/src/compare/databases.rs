@@ -5,23 +5,20 @@
 
 use std::path::Path;
 
+use super::Ticker;
 use super::image::{Image, private_folder};
-use super::{Ticker, tables};
+use super::tables::{self, Tables};
 use crate::capture::databases::LOGS;
-use crate::capture::sqlite::{self, BLOCK, Outcome};
+use crate::capture::sqlite::{self, BLOCK, CaptureOutcome};
 use crate::capture::stat::open_file;
-use crate::capture::walk::Entry;
+use crate::capture::walk::WalkEntry;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
-use crate::report::TableDiff;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::{Error, Result, space};
-
-/// The tables that differ, and what could not be compared.
-pub type Tables = (Vec<TableDiff>, Option<String>);
 
 /// What a live database is now.
 pub enum Live {
@@ -34,13 +31,13 @@ pub enum Live {
 }
 
 /// Makes images and compares them.
-pub struct Databases {
-    reader: Reader,
+pub struct DatabaseComparer {
+    reader: ChunkReader,
 }
 
-impl Databases {
-    pub fn new(reader: Reader) -> Databases {
-        Databases { reader }
+impl DatabaseComparer {
+    pub fn new(reader: ChunkReader) -> DatabaseComparer {
+        DatabaseComparer { reader }
     }
 
     /// Compares two databases of backups. Whatever is wrong with them is a note, and fails nothing.
@@ -82,8 +79,8 @@ impl Databases {
         // For a database that a crash has left unclean: SQLite recovers a copy.
         let scratch = private_folder().at("making a folder in", std::env::temp_dir())?;
         match sqlite::capture(path, &sqlite::Options::new(scratch.path()), &mut image, ticker.control) {
-            Ok(Outcome::Consistent(_)) => Ok(Live::Image(image)),
-            Ok(Outcome::Raw { reason }) => Ok(Live::Raw(format!("SQLite cannot read it now: {reason}"))),
+            Ok(CaptureOutcome::Consistent(_)) => Ok(Live::Image(image)),
+            Ok(CaptureOutcome::Raw { reason }) => Ok(Live::Raw(format!("SQLite cannot read it now: {reason}"))),
             Err(Error::Source { source: Some(error), .. }) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok(Live::Gone)
             }
@@ -95,16 +92,23 @@ impl Databases {
     /// Is the image what the item says?
     pub fn is_same(&mut self, item: &Item, image: &Image, ids: &[u8; 32], ticker: &mut Ticker<'_>) -> Result<bool> {
         let read = |buffer: &mut [u8], offset| image.read(buffer, offset);
-        Ok(item.sides.is_empty() && self.are_blocks(Ids::of(item), item.size, (image.size, read), ids, ticker)?)
+        Ok(item.sides.is_empty()
+            && self.are_blocks(ChunkIdStream::of(item), item.size, (image.size, read), ids, ticker)?)
     }
 
     /// Is a database that SQLite cannot read the one that was stored as it lay, with the files that belong to it?
-    pub fn is_same_raw(&mut self, item: &Item, entry: &Entry, ids: &[u8; 32], ticker: &mut Ticker<'_>) -> Result<bool> {
+    pub fn is_same_raw(
+        &mut self,
+        item: &Item,
+        entry: &WalkEntry,
+        ids: &[u8; 32],
+        ticker: &mut Ticker<'_>,
+    ) -> Result<bool> {
         if item.db.as_ref().is_none_or(|db| db.journal != JournalMode::Raw) {
             return Ok(false);
         }
-        let own = ("", item.size, Ids::of(item));
-        let sides = item.sides.iter().map(|side| (&side.suffix[..], side.size, Ids::chunks(&side.chunks)));
+        let own = ("", item.size, ChunkIdStream::of(item));
+        let sides = item.sides.iter().map(|side| (&side.suffix[..], side.size, ChunkIdStream::chunks(&side.chunks)));
         for (suffix, size, stored) in [own].into_iter().chain(sides) {
             let Ok((file, stat)) = open_file(&entry.beside(suffix)) else { return Ok(false) };
             let read =
@@ -122,7 +126,7 @@ impl Databases {
     /// Is what `read` gives what was stored in these blocks? By their ids: nothing is fetched.
     fn are_blocks(
         &mut self,
-        mut stored: Ids,
+        mut stored: ChunkIdStream,
         stored_size: u64,
         (size, read): (u64, impl Fn(&mut [u8], u64) -> Result<()>),
         ids: &[u8; 32],
@@ -152,8 +156,8 @@ impl Databases {
         mut other: Option<(&mut Image, &Item)>,
         ticker: &mut Ticker<'_>,
     ) -> Result<()> {
-        let mut ids = Ids::of(item);
-        let mut other_ids = other.as_ref().map(|(_, item)| Ids::of(item));
+        let mut ids = ChunkIdStream::of(item);
+        let mut other_ids = other.as_ref().map(|(_, item)| ChunkIdStream::of(item));
         loop {
             ticker.still(item.display_path())?;
             let one = ids.next(&mut self.reader)?;
@@ -210,21 +214,21 @@ fn note(error: Error) -> Result<String> {
 }
 
 /// The ids of an item's chunks, of which a list at a time is in memory.
-struct Ids {
+struct ChunkIdStream {
     lists: std::vec::IntoIter<ChunkId>,
     ids: std::vec::IntoIter<ChunkId>,
 }
 
-impl Ids {
-    fn of(item: &Item) -> Ids {
-        Ids { lists: item.lists.clone().into_iter(), ..Ids::chunks(&item.chunks) }
+impl ChunkIdStream {
+    fn of(item: &Item) -> ChunkIdStream {
+        ChunkIdStream { lists: item.lists.clone().into_iter(), ..ChunkIdStream::chunks(&item.chunks) }
     }
 
-    fn chunks(chunks: &[ChunkId]) -> Ids {
-        Ids { lists: Vec::new().into_iter(), ids: Vec::from(chunks).into_iter() }
+    fn chunks(chunks: &[ChunkId]) -> ChunkIdStream {
+        ChunkIdStream { lists: Vec::new().into_iter(), ids: Vec::from(chunks).into_iter() }
     }
 
-    fn next(&mut self, reader: &mut Reader) -> Result<Option<ChunkId>> {
+    fn next(&mut self, reader: &mut ChunkReader) -> Result<Option<ChunkId>> {
         loop {
             if let Some(id) = self.ids.next() {
                 return Ok(Some(id));

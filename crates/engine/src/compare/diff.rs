@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 use std::time::Instant;
 
-use super::databases::Databases;
+use super::databases::DatabaseComparer;
+use super::differences::{Differences, change};
 use super::merge::{Cursor, blame, skip_shared};
-use super::{Ticker, differing, live, same_content};
-use crate::report::{BackupRef, Change, DiffReport, ItemInfo, Warning};
+use super::{Ticker, live, same_content};
+use crate::report::{BackupRef, DiffReport};
 use crate::vault::Vault;
-use crate::vault::item::Item;
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Result};
 
@@ -39,21 +39,11 @@ pub fn diff(
     })
 }
 
-/// What a comparison found, in path order.
-#[derive(Default)]
-pub struct Found {
-    pub added: Vec<ItemInfo>,
-    pub removed: Vec<ItemInfo>,
-    pub changed: Vec<Change>,
-    pub unchanged: u64,
-    pub warnings: Vec<Warning>,
-}
-
-fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Found> {
+fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control) -> Result<Differences> {
     let reader = vault.reader()?;
-    let mut databases = Databases::new(reader.another());
+    let mut databases = DatabaseComparer::new(reader.another());
     let mut ticker = Ticker::new(control, None);
-    let mut found = Found::default();
+    let mut found = Differences::default();
     let (mut a, mut b) = (Cursor::new(reader.another(), before), Cursor::new(reader, after));
     loop {
         skip_shared(&mut a, &mut b);
@@ -84,22 +74,4 @@ fn between(vault: &Vault, before: &Snapshot, after: &Snapshot, control: &Control
     // What was passed over unread is unchanged, and nobody counted it.
     found.unchanged = after.items.saturating_sub((found.added.len() + found.changed.len()) as u64);
     Ok(found)
-}
-
-/// `None` where nothing differs.
-pub fn change(old: &Item, new: &Item, same_content: bool) -> Option<Change> {
-    let besides = differing(old, new);
-    if same_content && besides.is_empty() {
-        return None;
-    }
-    Some(Change {
-        path: new.display_path().to_owned(),
-        category: new.category,
-        before: old.info(),
-        after: new.info(),
-        metadata_only: same_content,
-        besides,
-        tables: Vec::new(),
-        note: None,
-    })
 }

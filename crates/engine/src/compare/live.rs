@@ -5,18 +5,19 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::databases::{Databases, Live, Tables};
-use super::diff::{Found, change};
+use super::databases::{DatabaseComparer, Live};
+use super::differences::{Differences, change};
 use super::merge::Cursor;
+use super::tables::Tables;
 use super::{Ticker, same_content};
-use crate::backup::{Links, still_stands};
+use crate::backup::{MetLinks, still_stands};
 use crate::capture::attributes;
 use crate::capture::databases::is_database;
 use crate::capture::left::{Left, Why};
 use crate::capture::rules::Rules;
 use crate::capture::sqlite;
-use crate::capture::stat::{Kind, open_file};
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::{FileKind, open_file};
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::path::RelPath;
 use crate::report::{ItemType, Warning};
 use crate::vault::Vault;
@@ -25,7 +26,7 @@ use crate::vault::item::{Item, JournalMode};
 use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Result};
 
-pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Control) -> Result<Found> {
+pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Control) -> Result<Differences> {
     sqlite::check_library()?;
     let rules = Rules::new(config)?;
     let walk = Walk::new(config, &rules, vault.dir());
@@ -33,11 +34,11 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
     let mut comparison = Comparison {
         vault,
         walk: &walk,
-        databases: Databases::new(reader.another()),
+        databases: DatabaseComparer::new(reader.another()),
         before: Cursor::new(reader, before),
-        found: Found::default(),
+        found: Differences::default(),
         unreadable: Vec::new(),
-        links: Links::default(),
+        links: MetLinks::default(),
         ticker: Ticker::new(control, Some(before.items)),
     };
     walk.run(&mut comparison)?;
@@ -48,12 +49,12 @@ pub fn against(vault: &Vault, config: &Config, before: &Snapshot, control: &Cont
 struct Comparison<'a> {
     vault: &'a Vault,
     walk: &'a Walk<'a>,
-    databases: Databases,
+    databases: DatabaseComparer,
     before: Cursor,
-    found: Found,
+    found: Differences,
     /// What could not be read: whether it is still there is not known.
     unreadable: Vec<RelPath>,
-    links: Links,
+    links: MetLinks,
     ticker: Ticker<'a>,
 }
 
@@ -65,8 +66,8 @@ enum Now {
     Unknown(String),
 }
 
-impl Visitor for Comparison<'_> {
-    fn entry(&mut self, mut entry: Entry) -> Result<()> {
+impl WalkVisitor for Comparison<'_> {
+    fn entry(&mut self, mut entry: WalkEntry) -> Result<()> {
         self.removed_before(Some(&entry.path))?;
         self.ticker.item(&entry.path.display())?;
         let old = self.before.next_if(|path| *path == entry.path)?.map(|(_, item)| item);
@@ -76,7 +77,7 @@ impl Visitor for Comparison<'_> {
         };
         let mut tables = Tables::default();
         let now = match (entry.stat.kind, &old) {
-            (Kind::File, Some(old)) if old.kind == ItemType::File => self.file(&entry, old, &mut tables)?,
+            (FileKind::File, Some(old)) if old.kind == ItemType::File => self.file(&entry, old, &mut tables)?,
             _ => plain(&entry, old.as_ref()),
         };
         let now = match now {
@@ -103,7 +104,7 @@ impl Visitor for Comparison<'_> {
         Ok(())
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         let walk = self.walk;
         walk.set(&folder, self)
     }
@@ -133,7 +134,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    fn file(&mut self, entry: &Entry, old: &Item, tables: &mut Tables) -> Result<Now> {
+    fn file(&mut self, entry: &WalkEntry, old: &Item, tables: &mut Tables) -> Result<Now> {
         let mut new = describe(entry, ItemType::File);
         new.size = entry.stat.size;
         if still_stands(old, entry) {
@@ -164,7 +165,7 @@ impl Comparison<'_> {
         Ok(Now::There(Box::new(new), same))
     }
 
-    fn database(&mut self, entry: &Entry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
+    fn database(&mut self, entry: &WalkEntry, old: &Item, mut new: Item, tables: &mut Tables) -> Result<Now> {
         if !is_database(&entry.absolute) {
             // SQLite cannot read it: as it lies, with the files that belong to it.
             let same = self.databases.is_same_raw(old, entry, &self.vault.keys().ids, &mut self.ticker)?;
@@ -214,7 +215,7 @@ impl Comparison<'_> {
     }
 }
 
-fn describe(entry: &Entry, kind: ItemType) -> Item {
+fn describe(entry: &WalkEntry, kind: ItemType) -> Item {
     let mut item = Item::new(&entry.path, kind, entry.category);
     entry.stat.describe(&mut item);
     item.xattrs = Some(match kind {
@@ -225,10 +226,10 @@ fn describe(entry: &Entry, kind: ItemType) -> Item {
 }
 
 /// A folder, a link, or what was not there or another kind of thing before: nothing but a link's target is read.
-fn plain(entry: &Entry, old: Option<&Item>) -> Now {
+fn plain(entry: &WalkEntry, old: Option<&Item>) -> Now {
     let mut new = match entry.stat.kind {
-        Kind::Dir => describe(entry, ItemType::Dir),
-        Kind::Symlink => describe(entry, ItemType::Symlink),
+        FileKind::Dir => describe(entry, ItemType::Dir),
+        FileKind::Symlink => describe(entry, ItemType::Symlink),
         _ => describe(entry, ItemType::File),
     };
     match new.kind {

@@ -4,12 +4,12 @@ use crate::chunk::ChunkId;
 use crate::path::RelPath;
 use crate::vault::item::Item;
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Error, Result};
 
 pub struct Cursor {
-    reader: Reader,
+    reader: ChunkReader,
     backup: String,
     chunks: std::vec::IntoIter<ChunkId>,
     items: std::vec::IntoIter<(RelPath, Item)>,
@@ -18,7 +18,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    pub fn new(reader: Reader, snapshot: &Snapshot) -> Cursor {
+    pub fn new(reader: ChunkReader, snapshot: &Snapshot) -> Cursor {
         Cursor {
             reader,
             backup: snapshot.backup.clone(),

@@ -12,11 +12,13 @@
 
 mod databases;
 mod diff;
+mod differences;
 mod image;
 mod live;
 pub(crate) mod merge;
 mod rows;
 mod tables;
+mod trouble;
 mod versions;
 
 use crate::report::{Aspect, ItemType, Progress};

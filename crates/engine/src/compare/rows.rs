@@ -7,14 +7,14 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row, Rows};
 
 use super::Ticker;
-use super::tables::{Attempt, Trouble};
+use super::trouble::{TableResult, TableTrouble};
 
 /// Rows between two looks at the clock.
 const STRETCH: u64 = 4096;
 const OUT_OF_ORDER: &str = "its rows are not in the order of their keys: it is damaged";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RowCounts {
     pub added: u64,
     pub removed: u64,
     pub changed: u64,
@@ -46,7 +46,7 @@ enum Encoding {
 }
 
 impl Shape {
-    pub fn of(db: &Connection, table: &str) -> Attempt<Shape> {
+    pub fn of(db: &Connection, table: &str) -> TableResult<Shape> {
         let mut info = db.prepare("SELECT name, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden = 0")?;
         let mut rows = info.query([table])?;
         let (mut columns, mut primary) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ impl Shape {
         let has = |name: &&str| db.prepare(&format!("SELECT {name} FROM main.{}", quoted(table))).is_ok();
         let key = match rowid.filter(has) {
             Some(name) => Key::Rowid(name),
-            None if primary.is_empty() => return Err(Trouble::Damaged("its rows have no key that can be read")),
+            None if primary.is_empty() => return Err(TableTrouble::Damaged("its rows have no key that can be read")),
             None => {
                 primary.sort();
                 Key::Columns(primary.into_iter().map(|(_, name)| name).collect())
@@ -112,16 +112,16 @@ pub fn compare(
     (new, after): (&Connection, &Shape),
     path: &str,
     ticker: &mut Ticker<'_>,
-) -> Attempt<Counts> {
+) -> TableResult<RowCounts> {
     if before.encoding != after.encoding && matches!(before.key, Key::Columns(_)) {
-        return Err(Trouble::Damaged("the encoding of its texts changed, and with it the order of its rows"));
+        return Err(TableTrouble::Damaged("the encoding of its texts changed, and with it the order of its rows"));
     }
     let shared: Vec<&String> = before.columns.iter().filter(|name| after.columns.contains(name)).collect();
     let (mut old, mut new) = (old.prepare(&before.select(&shared))?, new.prepare(&after.select(&shared))?);
-    let mut a = Side::new(old.query([])?, before);
-    let mut b = Side::new(new.query([])?, after);
+    let mut a = TableSide::new(old.query([])?, before);
+    let mut b = TableSide::new(new.query([])?, after);
     let key = before.key_length();
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     a.advance()?;
     b.advance()?;
     for row in 0_u64.. {
@@ -161,9 +161,9 @@ pub fn compare(
 }
 
 /// How many rows the table has.
-pub fn count(db: &Connection, shape: &Shape, path: &str, ticker: &mut Ticker<'_>) -> Attempt<u64> {
+pub fn count(db: &Connection, shape: &Shape, path: &str, ticker: &mut Ticker<'_>) -> TableResult<u64> {
     let mut statement = db.prepare(&shape.select(&[]))?;
-    let mut side = Side::new(statement.query([])?, shape);
+    let mut side = TableSide::new(statement.query([])?, shape);
     let mut rows = 0;
     side.advance()?;
     while side.row().is_some() {
@@ -177,22 +177,22 @@ pub fn count(db: &Connection, shape: &Shape, path: &str, ticker: &mut Ticker<'_>
 }
 
 /// One side of the merge, which insists on the order: a damaged tree may lead in circles.
-struct Side<'s> {
+struct TableSide<'s> {
     rows: Rows<'s>,
     shape: &'s Shape,
     last: Vec<Value>,
 }
 
-impl<'s> Side<'s> {
-    fn new(rows: Rows<'s>, shape: &'s Shape) -> Side<'s> {
-        Side { rows, shape, last: Vec::new() }
+impl<'s> TableSide<'s> {
+    fn new(rows: Rows<'s>, shape: &'s Shape) -> TableSide<'s> {
+        TableSide { rows, shape, last: Vec::new() }
     }
 
     fn row(&self) -> Option<&Row<'s>> {
         self.rows.get()
     }
 
-    fn advance(&mut self) -> Attempt<()> {
+    fn advance(&mut self) -> TableResult<()> {
         self.rows.advance()?;
         let Some(row) = self.rows.get() else { return Ok(()) };
         let length = self.shape.key_length();
@@ -203,18 +203,19 @@ impl<'s> Side<'s> {
                 order = order.then(compare_values(last, row.get_ref(column)?, self.shape.encoding));
             }
             if order != Ordering::Less {
-                return Err(Trouble::Damaged(OUT_OF_ORDER));
+                return Err(TableTrouble::Damaged(OUT_OF_ORDER));
             }
         }
         self.last.clear();
         for column in 0..length {
-            self.last.push(row.get_ref(column)?.try_into().map_err(|_| Trouble::Damaged("a key is not valid text"))?);
+            self.last
+                .push(row.get_ref(column)?.try_into().map_err(|_| TableTrouble::Damaged("a key is not valid text"))?);
         }
         Ok(())
     }
 }
 
-fn compare_keys(x: &Row<'_>, y: &Row<'_>, length: usize, encoding: Encoding) -> Attempt<Ordering> {
+fn compare_keys(x: &Row<'_>, y: &Row<'_>, length: usize, encoding: Encoding) -> TableResult<Ordering> {
     let mut order = Ordering::Equal;
     for column in 0..length {
         order = order.then(compare_values(x.get_ref(column)?, y.get_ref(column)?, encoding));

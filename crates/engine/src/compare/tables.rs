@@ -7,19 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode};
 
 use super::Ticker;
-use super::databases::Tables;
 use super::image::Image;
-use super::rows::{self, Counts, Shape};
+use super::rows::{self, RowCounts, Shape};
+use super::trouble::{LONGEST_VALUE, TableResult};
 use crate::report::TableDiff;
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
-/// Bytes of a value that is read. SQLite's own limit is 1 GB, and two rows are in memory at once.
-const LONGEST_VALUE: i32 = 64 << 20;
 const LONGEST_STATEMENT: i32 = 1 << 20;
 /// Steps of SQLite's machine between two looks at the control.
 const STEPS: i32 = 10_000;
@@ -30,44 +28,8 @@ const STEPS_AT_LEAST: u64 = 10_000_000;
 /// Notes that are told.
 const NOTES: usize = 3;
 
-/// Why a table cannot be compared.
-pub enum Trouble {
-    Sqlite(rusqlite::Error),
-    Damaged(&'static str),
-    Failed(Error),
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Trouble {
-        Trouble::Sqlite(error)
-    }
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Failed(error)
-    }
-}
-
-impl Trouble {
-    /// For the reader; a cancellation is an error and no note.
-    fn note(self, control: &Control) -> Result<String> {
-        control.check()?;
-        match self {
-            Trouble::Failed(error) => Err(error),
-            Trouble::Damaged(reason) => Ok(reason.into()),
-            Trouble::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                Ok("it takes far more work than its size explains: it is damaged, or was made to".into())
-            }
-            Trouble::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
-                Ok(format!("it has a value of more than {} MB", LONGEST_VALUE >> 20))
-            }
-            Trouble::Sqlite(error) => Ok(format!("SQLite says: {error}")),
-        }
-    }
-}
-
-pub type Attempt<T> = std::result::Result<T, Trouble>;
+/// The tables that differ, and what could not be compared.
+pub type Tables = (Vec<TableDiff>, Option<String>);
 
 /// Compares two images. `path` is for the progress.
 pub fn compare(old: &mut Image, new: &mut Image, path: &str, ticker: &mut Ticker<'_>) -> Result<Tables> {
@@ -105,7 +67,7 @@ pub fn compare(old: &mut Image, new: &mut Image, path: &str, ticker: &mut Ticker
 }
 
 /// Closes a connection further than a capture needs.
-fn restrict(image: &mut Image, control: &Control) -> Attempt<()> {
+fn restrict(image: &mut Image, control: &Control) -> TableResult<()> {
     let db = &mut image.connection;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
@@ -133,7 +95,7 @@ struct Schema {
 }
 
 impl Schema {
-    fn read(db: &Connection) -> Attempt<Schema> {
+    fn read(db: &Connection) -> TableResult<Schema> {
         let mut schema = Schema { tables: BTreeMap::new(), others: BTreeSet::new() };
         // An image of 0 bytes is a database without tables, and SQLite needs no schema for it.
         let mut statement = db.prepare("SELECT type, name, coalesce(sql, '') FROM main.sqlite_schema")?;
@@ -162,16 +124,16 @@ fn table(
     (old, new): (&Connection, &Connection),
     path: &str,
     ticker: &mut Ticker<'_>,
-) -> Attempt<Option<TableDiff>> {
+) -> TableResult<Option<TableDiff>> {
     let is_virtual = [before, after].into_iter().flatten().any(|sql| is_virtual(sql));
-    let mut counts = Counts::default();
+    let mut counts = RowCounts::default();
     if !is_virtual {
         let old = before.map(|_| Shape::of(old, name)).transpose()?.map(|shape| (old, shape));
         let new = after.map(|_| Shape::of(new, name)).transpose()?.map(|shape| (new, shape));
         counts = match (&old, &new) {
             (Some((old, a)), Some((new, b))) if a.key == b.key => rows::compare((old, a), (new, b), path, ticker)?,
             // Another key makes other rows of them all.
-            _ => Counts {
+            _ => RowCounts {
                 removed: old.map(|(db, shape)| rows::count(db, &shape, path, ticker)).transpose()?.unwrap_or(0),
                 added: new.map(|(db, shape)| rows::count(db, &shape, path, ticker)).transpose()?.unwrap_or(0),
                 changed: 0,
@@ -187,5 +149,5 @@ fn table(
         created: before.is_none(),
         dropped: after.is_none(),
     };
-    Ok((diff.schema || counts != Counts::default()).then_some(diff))
+    Ok((diff.schema || counts != RowCounts::default()).then_some(diff))
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::report::{BackupOptions, BackupResult, BackupType, PruneOptions, Warning};
 use crate::schedule::Agenda;
-use crate::schedule::ledger::Ledger;
+use crate::schedule::ledger::ScheduleLedger;
 use crate::vault::Vault;
 use crate::vault::lock::Lock;
 use crate::vault::name::BackupName;
@@ -89,7 +89,7 @@ impl Engine {
         watch::Logbook::open(dir)
     }
 
-    fn ledger(&self, control: &Control) -> Result<Ledger> {
+    fn ledger(&self, control: &Control) -> Result<ScheduleLedger> {
         watch::ledger(&place::of(&self.access.config.backup_dir), control.now())
     }
 

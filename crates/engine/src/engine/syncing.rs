@@ -8,7 +8,7 @@ use crate::error::IoContext;
 use crate::replica::meeting::ADOPTED;
 use crate::replica::prune::Pruning;
 use crate::replica::there::list_ours;
-use crate::replica::{Ledger, Patience, Sync, Turn, read_small, standing, vaults};
+use crate::replica::{Ledger, Patience, SyncRun, Turn, read_small, standing, vaults};
 use crate::report::{BackupInfo, PruneOptions, PruneReport, SyncReport, VaultInfo};
 use crate::seal::keyring::Credentials;
 use crate::store::Store;
@@ -141,7 +141,7 @@ impl Engine {
         marriage::refuse_another(vault, &self.access.config)?;
         let recorder = self.recorder("SYNC", None, control);
         let (config, opener, patience) = (&self.access.config, self.access.opener(), Patience::default());
-        let synced = Sync { vault, config, opener, patience, control }.run(targets)?;
+        let synced = SyncRun { vault, config, opener, patience, control }.run(targets)?;
         // Of each try on a network that is down there is nothing to be remembered.
         if synced.report.uploaded > 0 || !synced.news.is_empty() {
             return recorder.end(Ok(synced.report), silent);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::record::Record;
+use super::record::MarriageRecord;
 use crate::Result;
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::{FileKind, Stat};
 use crate::report::{BackupType, ItemType};
 use crate::vault::Vault;
 use crate::vault::list::ListReader;
@@ -13,7 +13,7 @@ use crate::vault::snapshot::Snapshot;
 /// In its own place it is enough that most of the names are there: an app rewrites its files. Elsewhere the place of
 /// before has to be empty, and most files the very same, because two apps of a kind have the same names. Without a record nobody knows whose the vault is: then it is
 /// whoever's asks, but for an empty folder in the place of the root.
-pub fn is_familiar(vault: &Vault, root: &Path, record: Option<&Record>) -> bool {
+pub fn is_familiar(vault: &Vault, root: &Path, record: Option<&MarriageRecord>) -> bool {
     let Some(last) = last(vault) else { return true };
     let in_place = record.map_or_else(|| Path::new(&last.root) == root, |record| record.is_of(root));
     if record.is_none() && !in_place {
@@ -43,7 +43,7 @@ pub fn last(vault: &Vault) -> Option<Snapshot> {
 }
 
 #[derive(Default)]
-struct Found {
+struct RootMatch {
     items: u64,
     there: u64,
     files: u64,
@@ -51,8 +51,8 @@ struct Found {
     same: u64,
 }
 
-fn compare(vault: &Vault, last: &Snapshot, root: &Path) -> Result<Found> {
-    let mut found = Found::default();
+fn compare(vault: &Vault, last: &Snapshot, root: &Path) -> Result<RootMatch> {
+    let mut found = RootMatch::default();
     let mut reader = vault.reader()?;
     for item in ListReader::forwards(&mut reader, &last.list) {
         let item = item?;
@@ -61,7 +61,8 @@ fn compare(vault: &Vault, last: &Snapshot, root: &Path) -> Result<Found> {
         found.there += u64::from(stat.is_some());
         if item.kind == ItemType::File {
             found.files += 1;
-            let is_same = |stat: &Stat| stat.kind == Kind::File && (stat.size, stat.mtime) == (item.size, item.mtime);
+            let is_same =
+                |stat: &Stat| stat.kind == FileKind::File && (stat.size, stat.mtime) == (item.size, item.mtime);
             found.same += u64::from(stat.as_ref().is_some_and(is_same));
         }
     }

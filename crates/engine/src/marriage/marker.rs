@@ -23,15 +23,15 @@ const MAX_LEN: u64 = 64 << 10;
 const MAX_VAULTS: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
+pub struct RootMarker {
     /// What tells this root from any other.
     pub root: String,
-    pub vaults: Vec<Known>,
+    pub vaults: Vec<KnownVault>,
 }
 
 /// A vault that the root is kept in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct KnownVault {
     pub id: String,
     /// Where it was last: see [`place`].
     pub place: String,
@@ -41,17 +41,17 @@ pub struct Known {
 struct Text {
     format: String,
     root: String,
-    vaults: Vec<Known>,
+    vaults: Vec<KnownVault>,
 }
 
-impl Marker {
-    pub fn read(root: &Path) -> Option<Marker> {
+impl RootMarker {
+    pub fn read(root: &Path) -> Option<RootMarker> {
         // Opened as the files of a backup are: no link is followed, and a pipe does not block.
         let (file, _) = open_file(&root.join(FILE)).ok()?;
         let mut bytes = Vec::new();
         file.take(MAX_LEN).read_to_end(&mut bytes).ok()?;
         let text: Text = checked_json::from_bytes(FILE, &bytes).ok()?;
-        (text.format == FORMAT).then_some(Marker { root: text.root, vaults: text.vaults })
+        (text.format == FORMAT).then_some(RootMarker { root: text.root, vaults: text.vaults })
     }
 
     /// The caller holds the lock of a vault of this root.
@@ -84,8 +84,8 @@ impl Marker {
     }
 
     /// The same, with this vault in this place, which has no other any more.
-    pub fn with(mut self, vault: &str, place: &str) -> Marker {
-        let new = Known { id: vault.into(), place: place.into() };
+    pub fn with(mut self, vault: &str, place: &str) -> RootMarker {
+        let new = KnownVault { id: vault.into(), place: place.into() };
         if !self.vaults.contains(&new) {
             self.vaults.retain(|known| known.id != new.id && known.place != new.place);
             self.vaults.push(new);
@@ -109,9 +109,9 @@ mod tests {
     fn what_a_kill_left_goes_with_the_next_that_writes_and_is_in_no_backup() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join(UNFINISHED), "{\"form").unwrap();
-        let marker = Marker { root: "a".into(), vaults: Vec::new() };
+        let marker = RootMarker { root: "a".into(), vaults: Vec::new() };
         marker.write(root.path()).unwrap();
-        assert_eq!(Marker::read(root.path()), Some(marker));
+        assert_eq!(RootMarker::read(root.path()), Some(marker));
         assert_eq!(durable::names(root.path()).unwrap(), [FILE]);
         assert!(durable::is_temporary(UNFINISHED.as_bytes()));
     }

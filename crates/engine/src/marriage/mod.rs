@@ -18,8 +18,8 @@ use crate::seal::random;
 use crate::vault::{Vault, place};
 use crate::{Config, Error, Result};
 
-use marker::Marker;
-use record::Record;
+use marker::RootMarker;
+use record::MarriageRecord;
 
 /// Is this root the one whose vault this is? Marries them where neither knows another. Returns what is to be said. The caller
 /// holds the vault's lock.
@@ -61,7 +61,7 @@ pub fn adopt(vault: &Vault, config: &Config) -> Result<()> {
 pub fn refuse_missing_vault(config: &Config) -> Result<()> {
     let dir = &config.backup_dir;
     // What is left of a vault is told by whoever opens or makes one.
-    let Some(marker) = Marker::read(&config.root).filter(|_| !place::holds_vault(dir)) else { return Ok(()) };
+    let Some(marker) = RootMarker::read(&config.root).filter(|_| !place::holds_vault(dir)) else { return Ok(()) };
     if !marker.has_vault_at(&marker::place(&config.root, dir)) {
         return Ok(());
     }
@@ -80,7 +80,7 @@ pub fn refuse_missing_vault(config: &Config) -> Result<()> {
 
 /// Is this vault where its root has it, and no copy of it elsewhere?
 pub fn is_in_its_place(vault: &Vault, config: &Config) -> bool {
-    let marker = Marker::read(&config.root);
+    let marker = RootMarker::read(&config.root);
     marker.is_some_and(|marker| marker.place_of(&vault.id()) == Some(&marker::place(&config.root, vault.dir())))
 }
 
@@ -97,15 +97,19 @@ pub fn refuse_another(vault: &Vault, config: &Config) -> Result<()> {
 
 /// The id of the root that a vault belongs to, where it is known.
 pub fn root_of(vault: &Vault) -> Option<String> {
-    Some(Record::read(vault).ok()??.root)
+    Some(MarriageRecord::read(vault).ok()??.root)
 }
 
 /// Whose the vault is by what its newest backup says, where that root is still there and says the same.
-fn remembered(vault: &Vault) -> Option<Record> {
+fn remembered(vault: &Vault) -> Option<MarriageRecord> {
     let last = likeness::last(vault)?;
     let (root, path) = (last.root_id?, last.root);
-    let marker = Marker::read(Path::new(&path))?;
-    (marker.root == root && marker.place_of(&vault.id()).is_some()).then_some(Record { root, path, has_marker: true })
+    let marker = RootMarker::read(Path::new(&path))?;
+    (marker.root == root && marker.place_of(&vault.id()).is_some()).then_some(MarriageRecord {
+        root,
+        path,
+        has_marker: true,
+    })
 }
 
 fn new_root() -> Result<String> {
@@ -117,14 +121,14 @@ struct Couple<'a> {
     vault: &'a Vault,
     root: &'a Path,
     /// One that was lost or is damaged is told from the newest backup, as far as the root of that says so, too.
-    record: Option<Record>,
+    record: Option<MarriageRecord>,
     is_lost: bool,
-    marker: Option<Marker>,
+    marker: Option<RootMarker>,
 }
 
 impl<'a> Couple<'a> {
     fn of(vault: &'a Vault, config: &'a Config) -> Couple<'a> {
-        let (record, marker) = (Record::read(vault).ok().flatten(), Marker::read(&config.root));
+        let (record, marker) = (MarriageRecord::read(vault).ok().flatten(), RootMarker::read(&config.root));
         let is_lost = record.is_none();
         Couple { vault, root: &config.root, record: record.or_else(|| remembered(vault)), is_lost, marker }
     }
@@ -137,25 +141,25 @@ impl<'a> Couple<'a> {
     /// by what is in it: that is no reason for no backup.
     fn keep(&self, root: &str) -> Result<()> {
         let vaults = self.marker.as_ref().map(|marker| marker.vaults.clone()).unwrap_or_default();
-        let marker = Marker { root: root.into(), vaults }.with(&self.vault.id(), &self.place());
+        let marker = RootMarker { root: root.into(), vaults }.with(&self.vault.id(), &self.place());
         let has_marker = self.marker.as_ref() == Some(&marker) || marker.write(self.root).is_ok();
-        let record = Record { root: root.into(), path: record::said(self.root), has_marker };
+        let record = MarriageRecord { root: root.into(), path: record::said(self.root), has_marker };
         if !self.is_lost && self.record.as_ref() == Some(&record) { Ok(()) } else { record.write(self.vault) }
     }
 
     /// Another folder that says that it is this root, with this vault: the one that the vault remembers, still there. A root that
     /// was copied with its vault in it has one of its own.
-    fn twin(&self, record: &Record) -> Option<String> {
+    fn twin(&self, record: &MarriageRecord) -> Option<String> {
         let other = Path::new(&record.path);
         if record.is_of(self.root) || record::is_same_folder(other, self.root) {
             return None;
         }
-        let marker = Marker::read(other).filter(|marker| marker.root == record.root)?;
+        let marker = RootMarker::read(other).filter(|marker| marker.root == record.root)?;
         let place = other.join(marker.place_of(&self.vault.id())?);
         record::is_same_folder(&place, self.vault.dir()).then(|| record.path.clone())
     }
 
-    fn note(&self, record: &Record) -> Option<Warning> {
+    fn note(&self, record: &MarriageRecord) -> Option<Warning> {
         record.has_marker.then(|| Warning {
             path: marker::FILE.into(),
             message: "This file says which vault belongs to this root, and it was missing. The rest of the root is as \
@@ -164,7 +168,7 @@ impl<'a> Couple<'a> {
         })
     }
 
-    fn is_anothers(&self, record: &Record) -> Error {
+    fn is_anothers(&self, record: &MarriageRecord) -> Error {
         Error::AnotherRoot {
             message: format!(
                 "The vault {} belongs to another root, {}, and not to {}. Each root needs its own vault: name another \

@@ -17,7 +17,7 @@ const MAX_LEN: u64 = 64 << 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct MarriageRecord {
     /// The root's id.
     pub root: String,
     /// Where it was last: for people, and to find a copy out.
@@ -26,9 +26,9 @@ pub struct Record {
     pub has_marker: bool,
 }
 
-impl Record {
+impl MarriageRecord {
     /// `None`: the vault was made before there were marriages, or just now.
-    pub fn read(vault: &Vault) -> Result<Option<Record>> {
+    pub fn read(vault: &Vault) -> Result<Option<MarriageRecord>> {
         let file = vault.dir().join(FILE);
         if !file.exists() {
             return Ok(None);

@@ -184,7 +184,7 @@ fn other(vault: &Vault, name: &BackupName) -> String {
 fn missing(vault: &Vault, name: &BackupName) -> Result<(Vec<Warning>, u64)> {
     let mut sources = sources(vault, &BackupRef::Name(name.to_string()), &RestoreOptions::default())?;
     let mut lost = Vec::new();
-    let mut survey = restore::source::Survey { vault, allows: &|_, _| true, lost: Some(&mut lost) };
+    let mut survey = restore::source::ListAccess { vault, allows: &|_, _| true, lost: Some(&mut lost) };
     for source in &mut sources {
         survey.run(source, |_, _| Ok(()))?;
     }

@@ -15,7 +15,7 @@ use crate::replica::patience::patiently;
 use crate::replica::whole::bring;
 use crate::seal::keyring::Credentials;
 use crate::store::downloaded::Download;
-use crate::store::folder::Folder;
+use crate::store::folder::FolderStore;
 use crate::store::{Fault, Kind, Opener, Store};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{KEYS, Object, Part};
@@ -112,10 +112,10 @@ impl Remote {
 
     /// `first`: where some of it lies already.
     fn fetch(&self, vault: &Vault, first: Option<&Path>, control: &Control) -> Result<Fetch> {
-        let here = first.map(|place| ("here".to_owned(), Arc::new(Folder::new("here", place)) as Arc<dyn Store>));
+        let here = first.map(|place| ("here".to_owned(), Arc::new(FolderStore::new("here", place)) as Arc<dyn Store>));
         let target = |(name, store): (String, Arc<dyn Store>)| {
             let open: fetch::Opening = Box::new(move || Ok(store.clone()));
-            fetch::Target { name, open }
+            fetch::FetchTarget { name, open }
         };
         let fetch =
             Fetch::new(vault, here.into_iter().chain(self.sites.iter().cloned()).map(target).collect(), control)?;

@@ -12,7 +12,7 @@ use crate::report::{ItemType, Progress};
 use crate::vault::Vault;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::ListReader;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Control, Error, Result};
 
@@ -97,7 +97,7 @@ impl Survey {
 }
 
 /// The bytes of a small file.
-fn content(item: &Item, reader: &mut Reader) -> Result<Vec<u8>> {
+fn content(item: &Item, reader: &mut ChunkReader) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match item.content() {
         Content::Empty | Content::Lists(_) => {}

@@ -67,16 +67,16 @@ fn time(text: &str) -> Option<Time> {
 }
 
 /// Lets so many bytes through as may go, for all threads that write to one target.
-pub struct Pace {
+pub struct Throttle {
     bandwidth: Bandwidth,
     zone: TimeZone,
     /// When all is sent that was let through.
     free: Mutex<Option<Instant>>,
 }
 
-impl Pace {
-    pub fn new(bandwidth: Bandwidth, zone: TimeZone) -> Pace {
-        Pace { bandwidth, zone, free: Mutex::default() }
+impl Throttle {
+    pub fn new(bandwidth: Bandwidth, zone: TimeZone) -> Throttle {
+        Throttle { bandwidth, zone, free: Mutex::default() }
     }
 
     /// Waits until so many bytes may go; `E_ABORTED` where nobody wants them any more.
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_goes_faster_than_it_may_waits_and_what_is_cancelled_does_not() {
-        let pace = Pace::new(Bandwidth::parse("100 KB/s").unwrap(), TimeZone::UTC);
+        let pace = Throttle::new(Bandwidth::parse("100 KB/s").unwrap(), TimeZone::UTC);
         let (control, started) = (Control::silent(), Instant::now());
         for _ in 0..4 {
             pace.wait(10_000, &control).unwrap();

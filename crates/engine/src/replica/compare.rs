@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::keep::{self, Kept};
+use super::keep::{self, RemoteBackup};
 use super::push::Push;
 use crate::mutex::lock;
 use crate::report::BackupInfo;
@@ -76,7 +76,7 @@ impl Push<'_> {
                 .map_or_else(|_| BackupInfo::of_name(&name), |snapshot| snapshot.info());
             info.pinned = is_marked(PINS, &name);
             info.suspicious = info.suspicious.filter(|_| !is_marked(ACCEPTED, &name));
-            backups.push(Kept { info, written: stored.written.unwrap_or(name.millis()) });
+            backups.push(RemoteBackup { info, written: stored.written.unwrap_or(name.millis()) });
         }
         backups.sort_by(|a, b| (b.info.timestamp, &b.info.backup).cmp(&(a.info.timestamp, &a.info.backup)));
         let infos: Vec<_> = backups.iter().map(|backup| backup.info.clone()).collect();

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::fetch::Fetch;
-use super::keep::{self, Kept};
+use super::keep::{self, RemoteBackup};
 use super::ledger::Ledger;
 use super::standing::identity;
 use crate::config::cloud::Target;
@@ -154,7 +154,7 @@ fn kept(
         if sent.contains(&record) {
             let stored = ledger.known_one(target.name(), &record)?;
             let written = stored.and_then(|stored| stored.written).unwrap_or(info.timestamp);
-            there.push(Kept { info, written });
+            there.push(RemoteBackup { info, written });
         }
     }
     let rules = keep::rules(config, target.keep()).seeing(watch::days(vault.dir()));

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::known::{Copy, Known};
+use super::known::{Copy, KnownObjects};
 use super::patience::patiently;
 use super::windows::Windows;
 use crate::mutex::lock;
@@ -37,13 +37,13 @@ pub(super) const PIECE: usize = 4 << 20;
 pub type Opening = Box<dyn Fn() -> store::Result<Arc<dyn Store>> + Send + Sync>;
 
 /// A target that is opened when it is needed.
-pub struct Target {
+pub struct FetchTarget {
     pub name: String,
     pub open: Opening,
 }
 
 struct Site {
-    target: Target,
+    target: FetchTarget,
     store: OnceLock<store::Result<Arc<dyn Store>>>,
     /// How often it could not be reached, or had something else: it is asked after the others.
     failures: AtomicU32,
@@ -52,7 +52,7 @@ struct Site {
 pub struct Fetch {
     vault: Vault,
     sites: Vec<Site>,
-    known: Known,
+    known: KnownObjects,
     windows: Windows,
     control: Control,
     looked: Mutex<Option<store::Result<()>>>,
@@ -67,8 +67,8 @@ pub struct Fetch {
 
 impl Fetch {
     /// Opens nothing yet, and asks nobody.
-    pub fn new(vault: &Vault, targets: Vec<Target>, control: &Control) -> Result<Fetch> {
-        let known = Known::open(vault, targets.iter().map(|target| target.name.clone()).collect())?;
+    pub fn new(vault: &Vault, targets: Vec<FetchTarget>, control: &Control) -> Result<Fetch> {
+        let known = KnownObjects::open(vault, targets.iter().map(|target| target.name.clone()).collect())?;
         let site = |target| Site { target, store: OnceLock::new(), failures: AtomicU32::new(0) };
         Ok(Fetch {
             vault: vault.here(),
@@ -97,7 +97,7 @@ impl Fetch {
         Fetch { control: control.clone(), ..self }
     }
 
-    pub(super) fn known(&self) -> &Known {
+    pub(super) fn known(&self) -> &KnownObjects {
         &self.known
     }
 
@@ -233,7 +233,7 @@ impl Fetch {
         fault.map_or(Ok(false), Err)
     }
 
-    fn index_at(&self, copy: Copy, object: &str, cipher: &PackCipher) -> store::Result<Option<Vec<pack::Entry>>> {
+    fn index_at(&self, copy: Copy, object: &str, cipher: &PackCipher) -> store::Result<Option<Vec<pack::PackEntry>>> {
         if copy.size < pack::LEAST {
             return Ok(None);
         }

@@ -18,7 +18,7 @@ use crate::chunk::ChunkId;
 use crate::config::cloud::Target;
 use crate::error::IoContext;
 use crate::report::{Damage, Progress, VerifyReport};
-use crate::store::{Kind, Straight, Whole};
+use crate::store::{Kind, Straight, WholeFile};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{self, Object, Part};
 use crate::vault::name::BackupName;
@@ -216,7 +216,7 @@ fn put_back(vault: &Vault, fetch: &Fetch, object: &str, what: &str, is_here: boo
     if !may_write {
         return Ok(damage(false, format!("{what}, and these credentials may not replace it")));
     }
-    let body = File::open(&path).and_then(Whole::new).at("reading", &path)?;
+    let body = File::open(&path).and_then(WholeFile::new).at("reading", &path)?;
     let put = fetch.store(0).and_then(|store| patiently(fetch.control(), || store.put(object, &body, &Straight)));
     Ok(match put {
         Ok(stored) => {

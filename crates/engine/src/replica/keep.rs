@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::config::cloud::Keep;
 use crate::report::{BackupInfo, BackupType};
-use crate::retention::{self, Rules, Verdict};
+use crate::retention::{self, RetentionRules, Verdict};
 use crate::vault::ACCEPTED;
 use crate::vault::layout::PINS;
 use crate::vault::name::BackupName;
@@ -20,13 +20,13 @@ pub const DAY: i64 = 24 * HOUR;
 
 /// A backup at a target.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct RemoteBackup {
     pub info: BackupInfo,
     /// When the target says that it was written; its own time where it does not say.
     pub written: i64,
 }
 
-impl Kept {
+impl RemoteBackup {
     /// `info`: what its record says; where nobody can read that, it is known by its name, and no good one. `written`: as the target
     /// says. `is_marked`: is there such a mark, there or here?
     pub fn new(
@@ -34,22 +34,22 @@ impl Kept {
         info: Option<BackupInfo>,
         written: Option<i64>,
         is_marked: impl Fn(&str) -> bool,
-    ) -> Kept {
+    ) -> RemoteBackup {
         let mut info = info.unwrap_or_else(|| BackupInfo::of_name(name));
         info.pinned = is_marked(&format!("{PINS}/{name}"));
         info.suspicious = info.suspicious.filter(|_| !is_marked(&format!("{ACCEPTED}/{name}")));
-        Kept { info, written: written.unwrap_or(name.millis()) }
+        RemoteBackup { info, written: written.unwrap_or(name.millis()) }
     }
 }
 
 /// Newest first.
-pub fn sort(backups: &mut [Kept]) {
+pub fn sort(backups: &mut [RemoteBackup]) {
     backups.sort_by(|a, b| (b.info.timestamp, &b.info.backup).cmp(&(a.info.timestamp, &a.info.backup)));
 }
 
 /// The rules of a target: those of the vault, but for what it has of its own.
-pub fn rules(config: &Config, keep: &Keep) -> Rules {
-    let mut rules = Rules::of(config);
+pub fn rules(config: &Config, keep: &Keep) -> RetentionRules {
+    let mut rules = RetentionRules::of(config);
     for (kind, count) in keep {
         match kind {
             BackupType::Manual | BackupType::Api => rules.manual = *count,
@@ -60,7 +60,7 @@ pub fn rules(config: &Config, keep: &Keep) -> Rules {
 }
 
 /// A verdict for each, in the same order.
-pub fn judge(backups: &[Kept], rules: &Rules, now: i64) -> Vec<Verdict> {
+pub fn judge(backups: &[RemoteBackup], rules: &RetentionRules, now: i64) -> Vec<Verdict> {
     let mut groups: BTreeMap<(BackupType, i64), Vec<usize>> = BTreeMap::new();
     for (index, backup) in backups.iter().enumerate() {
         groups.entry(slot(backup)).or_default().push(index);
@@ -78,7 +78,7 @@ pub fn judge(backups: &[Kept], rules: &Rules, now: i64) -> Vec<Verdict> {
         .iter()
         .enumerate()
         .map(|(number, group)| {
-            let Kept { info, written } = &backups[best(group)];
+            let RemoteBackup { info, written } = &backups[best(group)];
             // That it lies here is no reason for it to go.
             (number, BackupInfo { timestamp: *written, location: Vec::new(), ..info.clone() })
         })
@@ -95,7 +95,7 @@ pub fn judge(backups: &[Kept], rules: &Rules, now: i64) -> Vec<Verdict> {
 }
 
 /// What speaks for one backup alone.
-fn own(backup: &Kept, verdict: Verdict, now: i64) -> Verdict {
+fn own(backup: &RemoteBackup, verdict: Verdict, now: i64) -> Verdict {
     match &backup.info {
         _ if verdict.keep => verdict,
         info if info.pinned => keep("pinned"),
@@ -110,7 +110,7 @@ fn keep(why: &str) -> Verdict {
 }
 
 /// Those of one slot came at the same time.
-fn slot(backup: &Kept) -> (BackupType, i64) {
+fn slot(backup: &RemoteBackup) -> (BackupType, i64) {
     let (kind, length) = match backup.info.kind {
         BackupType::Hourly => (BackupType::Hourly, HOUR),
         BackupType::Weekly => (BackupType::Weekly, 7 * DAY),
@@ -128,13 +128,13 @@ mod tests {
 
     const NOW: i64 = 1_795_000_000_000;
 
-    fn kept(kind: BackupType, named: i64, written: i64) -> Kept {
+    fn kept(kind: BackupType, named: i64, written: i64) -> RemoteBackup {
         let name = BackupName::new(kind, named).unwrap();
         let json = serde_json::json!({
             "backup": name.to_string(), "type": kind, "timestamp": named, "size": 1, "totalSize": 1, "items": 1,
             "categories": {}, "full": false, "degraded": false, "location": ["local"],
         });
-        Kept { info: serde_json::from_value(json).unwrap(), written }
+        RemoteBackup { info: serde_json::from_value(json).unwrap(), written }
     }
 
     fn config() -> Config {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     /// Ten good days, each backup written when it was made.
-    fn good() -> Vec<Kept> {
+    fn good() -> Vec<RemoteBackup> {
         (1..=10).map(|day| kept(BackupType::Daily, NOW - day * DAY, NOW - day * DAY)).collect()
     }
 
@@ -171,7 +171,8 @@ mod tests {
     #[test]
     fn nothing_that_has_just_arrived_goes_and_a_vault_that_is_sent_at_once_stays_together() {
         let rules = rules(&config(), &[(BackupType::Daily, 1)].into());
-        let first_sync: Vec<Kept> = (1..=30).map(|day| kept(BackupType::Daily, NOW - day * DAY, NOW - HOUR)).collect();
+        let first_sync: Vec<RemoteBackup> =
+            (1..=30).map(|day| kept(BackupType::Daily, NOW - day * DAY, NOW - HOUR)).collect();
         assert!(judge(&first_sync, &rules, NOW).iter().all(|verdict| verdict.keep));
         let mut later = first_sync;
         let then = NOW + 2 * DAY;

@@ -15,11 +15,11 @@ use crate::chunk::ChunkId;
 use crate::mutex::lock;
 use crate::report::BackupInfo;
 use crate::vault::Vault;
-use crate::vault::catalog::{Catalog, Place};
+use crate::vault::catalog::{Catalog, ChunkPlace};
 use crate::vault::elsewhere::FILE;
 use crate::vault::layout::Part;
 use crate::vault::name::BackupName;
-use crate::vault::pack::{Entry, PackId};
+use crate::vault::pack::{PackEntry, PackId};
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS held (place TEXT NOT NULL, object TEXT NOT NULL, size INTEGER NOT NULL, written INTEGER NOT NULL,
@@ -38,7 +38,7 @@ pub struct Copy {
     pub written: i64,
 }
 
-pub struct Known {
+pub struct KnownObjects {
     catalog: Mutex<Catalog>,
     /// The names of the places.
     places: Vec<String>,
@@ -49,21 +49,21 @@ pub struct Known {
     told: Mutex<HashSet<usize>>,
 }
 
-impl Known {
+impl KnownObjects {
     /// Of these places. In memory where nothing may be written in the vault's folder.
-    pub fn open(vault: &Vault, places: Vec<String>) -> Result<Known> {
-        Known::load_from(Some(vault.dir()).filter(|_| !vault.is_untouched()), places)
+    pub fn open(vault: &Vault, places: Vec<String>) -> Result<KnownObjects> {
+        KnownObjects::load_from(Some(vault.dir()).filter(|_| !vault.is_untouched()), places)
     }
 
     /// The same for whoever has no key. `None`: nothing is remembered.
-    pub fn of_folder(dir: &Path, places: Vec<String>) -> Option<Known> {
+    pub fn of_folder(dir: &Path, places: Vec<String>) -> Option<KnownObjects> {
         if places.is_empty() || !dir.join(FILE).exists() {
             return None;
         }
-        Known::load_from(Some(dir), places).ok()
+        KnownObjects::load_from(Some(dir), places).ok()
     }
 
-    fn load_from(dir: Option<&Path>, places: Vec<String>) -> Result<Known> {
+    fn load_from(dir: Option<&Path>, places: Vec<String>) -> Result<KnownObjects> {
         let prepared = |catalog: Catalog| catalog.db.with(|db| db.execute_batch(SCHEMA)).map(|()| catalog);
         let on_disk = dir.and_then(|dir| Catalog::open_as(FILE, dir).and_then(prepared).ok());
         let catalog = match on_disk {
@@ -71,7 +71,7 @@ impl Known {
             None => Catalog::temporary().and_then(prepared)?,
         };
         let (held, indexed, told) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let known = Known { catalog: Mutex::new(catalog), places, held, indexed, told };
+        let known = KnownObjects { catalog: Mutex::new(catalog), places, held, indexed, told };
         known.load()?;
         Ok(known)
     }
@@ -187,7 +187,7 @@ impl Known {
     }
 
     /// Where a chunk lies, by the indexes that were read, in packs that some place has.
-    pub fn places(&self, id: ChunkId) -> Result<Vec<Place>> {
+    pub fn places(&self, id: ChunkId) -> Result<Vec<ChunkPlace>> {
         let mut places = lock(&self.catalog).places(id)?;
         let held = lock(&self.held);
         places.retain(|place| held.contains_key(&place.pack.object()));
@@ -195,7 +195,7 @@ impl Known {
     }
 
     /// What the index of a pack says.
-    pub fn add_index(&self, id: PackId, size: u64, entries: &[Entry]) -> Result<()> {
+    pub fn add_index(&self, id: PackId, size: u64, entries: &[PackEntry]) -> Result<()> {
         lock(&self.indexed).insert(id);
         lock(&self.catalog).add_pack(id, size, entries)
     }

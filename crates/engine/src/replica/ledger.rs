@@ -4,6 +4,7 @@
 //! built again by listing each target once. What is in it about uploads is a secret, so only the owner may read it. It says of
 //! nothing that it is there before the target has said so.
 
+mod listing;
 mod proof;
 mod pruned;
 mod sessions;
@@ -17,7 +18,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::capture::databases::WITH_SIDES;
 use crate::error::IoContext;
 use crate::store::Stored;
-use crate::vault::database::Database;
+use crate::vault::database::LocalDatabase;
 use crate::vault::place;
 use crate::{Error, Result};
 
@@ -58,7 +59,7 @@ const SCHEMA: &str = "
 const BY_TARGET: [&str; 7] = ["objects", "sessions", "unneeded", "dropped", "damaged", "spare", "warnings"];
 
 pub struct Ledger {
-    db: Database,
+    db: LocalDatabase,
 }
 
 /// How a target is, as it was seen last.
@@ -68,7 +69,7 @@ pub struct Standing {
     pub listed: Option<i64>,
     /// When everything was last there.
     pub success: Option<i64>,
-    pub failure: Option<Failure>,
+    pub failure: Option<TargetFailure>,
     pub not_before: i64,
     pub told: Option<String>,
     /// The note about the vault, as it was written last.
@@ -77,7 +78,7 @@ pub struct Standing {
 
 /// What went wrong last, and nothing went well since.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct TargetFailure {
     pub at: i64,
     pub code: String,
     pub message: String,
@@ -97,7 +98,7 @@ impl Ledger {
 
     fn try_open(vault: &Path) -> Result<Ledger> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(&vault.join(FILE), flags, |db| {
+        let db = LocalDatabase::open(&vault.join(FILE), flags, |db| {
             db.busy_timeout(PATIENCE)?;
             db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON;")?;
             match version(db)? {
@@ -127,7 +128,7 @@ impl Ledger {
             return None;
         }
         let mut found = 0;
-        let db = Database::open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+        let db = LocalDatabase::open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
             db.busy_timeout(GLANCE)?;
             found = version(db)?;
             Ok(())
@@ -200,42 +201,6 @@ impl Ledger {
         })
     }
 
-    /// A part of a list of the target, whose number is `listing`. What it says of an object that was known as another one is
-    /// believed: with that, what was written of it is forgotten.
-    pub fn seen(&self, target: &str, part: &[Stored], listing: i64) -> Result<()> {
-        self.in_one(|db| part.iter().try_for_each(|stored| put_seen(db, target, stored, listing)))
-    }
-
-    /// Records that were known, and are not in the list of this number.
-    pub fn unseen_records(&self, target: &str, listing: i64) -> Result<Vec<String>> {
-        let sql = "SELECT object FROM objects WHERE target = ?1 AND seen <> ?2 AND object GLOB 'snapshots/*'";
-        self.db.query(sql, params![target, listing], |row| row.get(0))
-    }
-
-    /// The list is whole: what was not in it is not there. Returns how many objects were known that are not.
-    pub fn listed(&self, target: &str, listing: i64) -> Result<usize> {
-        self.in_one(|db| {
-            let gone = db.execute("DELETE FROM objects WHERE target = ?1 AND seen <> ?2", params![target, listing])?;
-            db.execute("UPDATE targets SET listed = ?2 WHERE name = ?1", params![target, listing])?;
-            Ok(gone)
-        })
-    }
-
-    /// The list is to be compared the next time, and all backups are looked at.
-    pub fn forget_listing(&self, target: &str) -> Result<()> {
-        self.db.run("UPDATE targets SET listed = NULL WHERE name = ?1", params![target])
-    }
-
-    /// Nothing is known to be there any more.
-    pub fn forget_objects(&self, target: &str) -> Result<()> {
-        self.in_one(|db| {
-            for table in BY_TARGET {
-                db.execute(&format!("DELETE FROM {table} WHERE target = ?1"), [target])?;
-            }
-            db.execute("UPDATE targets SET listed = NULL, about = NULL WHERE name = ?1", [target]).map(drop)
-        })
-    }
-
     /// What its last pruning could not do, and why: these are all of it.
     pub fn set_warnings<'a>(&self, target: &str, mut messages: impl Iterator<Item = &'a str>) -> Result<()> {
         self.in_one(|db| {
@@ -293,36 +258,6 @@ fn put(
             seen
         ])
         .map(drop)
-}
-
-fn put_seen(db: &Connection, target: &str, stored: &Stored, listing: i64) -> rusqlite::Result<()> {
-    let mut damaged = db.prepare_cached("SELECT 1 FROM damaged WHERE target = ?1 AND object = ?2")?;
-    if damaged.exists(params![target, stored.object])? {
-        return Ok(());
-    }
-    let mut select =
-        db.prepare_cached("SELECT size, checksum, content, read FROM objects WHERE target = ?1 AND object = ?2")?;
-    let known = select
-        .query_row(params![target, stored.object], |row| {
-            let size: i64 = row.get(0)?;
-            Ok((size as u64, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?, row.get::<_, i64>(3)?))
-        })
-        .optional()?;
-    let is_same = |checksum: &Option<String>| match (checksum, &stored.checksum) {
-        (Some(before), Some(now)) => before == now,
-        _ => true,
-    };
-    match known {
-        // What was written is not what lies there now.
-        Some((size, checksum, ..)) if size != stored.size || !is_same(&checksum) => db
-            .execute("DELETE FROM objects WHERE target = ?1 AND object = ?2", params![target, stored.object])
-            .map(drop),
-        Some((_, checksum, content, read)) => {
-            let stored = Stored { checksum: stored.checksum.clone().or(checksum), ..stored.clone() };
-            put(db, target, &stored, content.as_deref(), read, listing)
-        }
-        None => put(db, target, stored, None, 0, listing),
-    }
 }
 
 #[cfg(test)]

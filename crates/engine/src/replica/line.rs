@@ -10,7 +10,7 @@ use crate::vault::layout::{Object, Part};
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum Delivery {
     Done,
     /// It is not here any more. What stands behind it may need it, and waits.
     NotHere,
@@ -29,7 +29,11 @@ struct State {
 }
 
 /// Sends `objects` in order by `send`, so many at a time. False: one was not here, or damaged, and what may need it was not sent.
-pub fn send_all(objects: Vec<Object>, at_a_time: usize, send: impl Fn(&Object) -> Result<Sent> + Sync) -> Result<bool> {
+pub fn send_all(
+    objects: Vec<Object>,
+    at_a_time: usize,
+    send: impl Fn(&Object) -> Result<Delivery> + Sync,
+) -> Result<bool> {
     let waiting: VecDeque<_> = objects.into_iter().enumerate().collect();
     let threads = at_a_time.min(waiting.len());
     let state = Mutex::new(State { waiting, ..State::default() });
@@ -42,9 +46,9 @@ pub fn send_all(objects: Vec<Object>, at_a_time: usize, send: impl Fn(&Object) -
                     let mut state = lock(&state);
                     state.under_way.remove(&number);
                     match sent {
-                        Ok(Ok(Sent::Done)) => {}
-                        Ok(Ok(Sent::NotHere)) => state.stopped = true,
-                        Ok(Ok(Sent::Damaged)) => {
+                        Ok(Ok(Delivery::Done)) => {}
+                        Ok(Ok(Delivery::NotHere)) => state.stopped = true,
+                        Ok(Ok(Delivery::Damaged)) => {
                             state.is_damaged = true;
                             state.waiting.retain(|(behind, other)| other.part != Part::Snapshot || *behind < number);
                         }
@@ -112,7 +116,7 @@ mod tests {
             let sent = send_all(objects.clone(), 4, |object| {
                 std::thread::yield_now();
                 lock(&arrived).push(object.name.clone());
-                Ok(Sent::Done)
+                Ok(Delivery::Done)
             });
             assert!(sent.unwrap());
             let arrived = arrived.into_inner().unwrap();
@@ -128,7 +132,7 @@ mod tests {
         let arrived = Mutex::new(Vec::new());
         let sent = send_all(objects, 1, |object| {
             lock(&arrived).push(object.name.clone());
-            Ok(if object.name == "a" { Sent::NotHere } else { Sent::Done })
+            Ok(if object.name == "a" { Delivery::NotHere } else { Delivery::Done })
         });
         assert!(!sent.unwrap());
         assert_eq!(arrived.into_inner().unwrap(), ["a"]);
@@ -147,10 +151,10 @@ mod tests {
             let arrived = Mutex::new(Vec::new());
             let sent = send_all(objects.clone(), at_a_time, |object| {
                 if object.name == "b" {
-                    return Ok(Sent::Damaged);
+                    return Ok(Delivery::Damaged);
                 }
                 lock(&arrived).push(object.name.clone());
-                Ok(Sent::Done)
+                Ok(Delivery::Done)
             });
             assert!(!sent.unwrap());
             let mut arrived = arrived.into_inner().unwrap();

@@ -72,7 +72,7 @@ pub mod windows;
 
 pub use ledger::Ledger;
 pub use patience::Patience;
-pub use sync::Sync;
+pub use sync::SyncRun;
 pub use turn::Turn;
 
 use crate::store::{Fault, Kind, Result, Store};

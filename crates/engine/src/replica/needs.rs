@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
-use crate::vault::mark::Marker;
+use crate::vault::mark::NeedsMarker;
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::{Error, Result};
@@ -22,7 +22,7 @@ pub enum Needs {
 pub struct Asker<'a> {
     vault: &'a Vault,
     catalog: Arc<Mutex<Catalog>>,
-    marker: Marker<'a>,
+    marker: NeedsMarker<'a>,
     told: HashSet<PackId>,
     /// Each backup by itself: that takes longer, and tells apart which backups damage hurts.
     careful: bool,
@@ -31,13 +31,13 @@ pub struct Asker<'a> {
 impl<'a> Asker<'a> {
     pub fn new(vault: &'a Vault, careful: bool) -> Result<Asker<'a>> {
         let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
-        let marker = Marker::new(vault, catalog.clone());
+        let marker = NeedsMarker::new(vault, catalog.clone());
         Ok(Asker { vault, catalog, marker, told: HashSet::new(), careful })
     }
 
     pub fn of(&mut self, name: &BackupName) -> Result<Needs> {
         if self.careful {
-            self.marker = Marker::new(self.vault, self.catalog.clone());
+            self.marker = NeedsMarker::new(self.vault, self.catalog.clone());
             self.told.clear();
         }
         match self.marker.backup(name) {

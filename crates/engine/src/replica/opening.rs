@@ -14,7 +14,7 @@ use super::ledger::Ledger;
 use super::patience::patiently;
 use super::read_small;
 use crate::error::IoContext;
-use crate::marriage::marker::{self, Marker};
+use crate::marriage::marker::{self, RootMarker};
 use crate::report::Damage;
 use crate::seal::keyring::{self, Credentials};
 use crate::store::{Opener, Store};
@@ -75,7 +75,7 @@ fn ids(config: &Config) -> Vec<String> {
     }
     let mut ids = keyring::vaults_of(&dir.join(KEYS));
     let here = marker::place(&config.root, dir);
-    let married = Marker::read(&config.root).map(|marker| marker.vaults).unwrap_or_default();
+    let married = RootMarker::read(&config.root).map(|marker| marker.vaults).unwrap_or_default();
     ids.extend(married.into_iter().filter(|known| known.place == here).map(|known| known.id));
     ids.retain(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
     ids.dedup();
@@ -90,7 +90,7 @@ struct Theirs {
 }
 
 /// An object that was missing here.
-struct Found {
+struct FetchedObject {
     object: String,
     bytes: Vec<u8>,
 }
@@ -119,13 +119,13 @@ impl Theirs {
     }
 
     /// What the credentials open the vault with, together with what is here.
-    fn opening(self, dir: &Path, credentials: &Credentials) -> Result<Option<Found>> {
+    fn opening(self, dir: &Path, credentials: &Credentials) -> Result<Option<FetchedObject>> {
         let ours = durable::read_small(&dir.join(description::FILE), description::MAX_LEN);
         let ours = ours.ok().filter(|bytes| description::id_in(bytes).is_ok());
         if let Some(description) = ours {
             for (object, bytes) in self.keys {
                 if opens(&description, &[(object.clone(), bytes.clone())], credentials)? {
-                    return Ok(Some(Found { object, bytes }));
+                    return Ok(Some(FetchedObject { object, bytes }));
                 }
             }
             return Ok(None);
@@ -139,7 +139,7 @@ impl Theirs {
             );
         }
         let fits = opens(&self.description, &keys, credentials)?;
-        Ok(fits.then(|| Found { object: description::FILE.into(), bytes: self.description }))
+        Ok(fits.then(|| FetchedObject { object: description::FILE.into(), bytes: self.description }))
     }
 }
 
@@ -176,7 +176,8 @@ pub fn mend_keys(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage]) -> Result
                 let Some((_, Some(sent))) = ledger.has(target, &object)? else { continue };
                 let Ok(bytes) = fetch.get(copy.place, &object, 0, copy.size as usize) else { continue };
                 if hex::encode(Sha256::digest(&bytes)) == sent {
-                    let found = Found { object: object.clone(), bytes }.put(vault.dir(), target, fetch.control())?;
+                    let found =
+                        FetchedObject { object: object.clone(), bytes }.put(vault.dir(), target, fetch.control())?;
                     damage.message = format!("{}; {object} was fetched from {target}", damage.message);
                     damage.healed = found.healed;
                     break;
@@ -187,7 +188,7 @@ pub fn mend_keys(vault: &Vault, fetch: &Fetch, damaged: &mut [Damage]) -> Result
     Ok(())
 }
 
-impl Found {
+impl FetchedObject {
     /// The caller holds the lock.
     fn put(self, dir: &Path, target: &str, control: &Control) -> Result<Damage> {
         let path = dir.join(&self.object);

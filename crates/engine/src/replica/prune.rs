@@ -7,14 +7,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::keep::{self, DAY, Kept};
+use super::keep::{self, DAY, RemoteBackup};
 use super::ledger::Ledger;
 use super::patience::Patience;
 use super::there::{There, list_ours};
 use super::unneeded;
 use crate::config::cloud::Target;
 use crate::report::{BackupInfo, PruneReport, PruneVerdict, Warning};
-use crate::retention::Rules;
+use crate::retention::RetentionRules;
 use crate::store::{Store, Stored};
 use crate::vault::layout::{PINS, Part};
 use crate::vault::name::BackupName;
@@ -113,13 +113,13 @@ impl Pruning<'_> {
     }
 
     /// Newest first. One that cannot be read is known by its name, and no good one.
-    fn backups(&self, there: &There<'_>) -> Result<Vec<Kept>> {
+    fn backups(&self, there: &There<'_>) -> Result<Vec<RemoteBackup>> {
         let is_marked = |mark: &str| there.has(mark) || self.vault.dir().join(mark).exists();
         let mut backups = Vec::new();
         for (name, snapshot) in there.records()? {
             let stored = there.listed.get(&format!("snapshots/{name}"));
             let info = snapshot.map(|snapshot| snapshot.info());
-            backups.push(Kept::new(&name, info, stored.and_then(|stored| stored.written), is_marked));
+            backups.push(RemoteBackup::new(&name, info, stored.and_then(|stored| stored.written), is_marked));
         }
         keep::sort(&mut backups);
         Ok(backups)
@@ -127,8 +127,8 @@ impl Pruning<'_> {
 
     /// What is not here any more, or never was, may be nowhere else: of that stays what the vault's own rules keep, too. What other
     /// targets have does not count: they drop by rules of their own.
-    fn spare_the_last(&self, backups: &[Kept], verdicts: &mut [PruneVerdict]) {
-        let rules = Rules::of(self.config).seeing(watch::days(self.vault.dir()));
+    fn spare_the_last(&self, backups: &[RemoteBackup], verdicts: &mut [PruneVerdict]) {
+        let rules = RetentionRules::of(self.config).seeing(watch::days(self.vault.dir()));
         let ours = keep::judge(backups, &rules, self.control.now());
         for (verdict, ours) in verdicts.iter_mut().zip(ours).filter(|(verdict, ours)| !verdict.keep && ours.keep) {
             if !self.vault.dir().join(format!("snapshots/{}", verdict.backup)).exists() {

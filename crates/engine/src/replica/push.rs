@@ -4,32 +4,31 @@
 //! by the session that the ledger has kept; where the target has kept it all although it said otherwise, it is not sent again.
 //! Whoever was cut off here compares the list of the target first.
 
+mod transfer;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
 
 use sha2::{Digest, Sha256};
 
-use super::bandwidth::{Pace, sleep_until};
+use super::bandwidth::Throttle;
 use super::care::Care;
 use super::ledger::Ledger;
-use super::line::{Sent, send_all};
+use super::line::{Delivery, send_all};
 use super::needs::{Asker, Needs};
 use super::patience::Patience;
 use super::whole;
-use crate::chunk::gzip::Inflater;
 use crate::config::cloud::Target;
 use crate::mutex::lock;
-use crate::report::{Progress, SyncFailure};
-use crate::secret::Secret;
-use crate::store::{Course, Fault, Kind, Result, Store, Stored, Whole};
+use crate::report::SyncFailure;
+use crate::store::{Fault, Kind, Result, Store, Stored, WholeFile};
 use crate::vault::layout::{self, Object, Part};
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
 use crate::vault::{Vault, durable};
-use crate::{Config, Control, Error, retention, verify};
+use crate::{Config, Control, Error, retention};
 
 /// Packs that are sent at a time; Drive takes about three writes a second.
 const AT_A_TIME: usize = 4;
@@ -51,10 +50,10 @@ pub struct Push<'a> {
     pub identity: String,
     pub store: &'a dyn Store,
     pub ledger: &'a Mutex<Ledger>,
-    pub pace: Pace,
+    pub pace: Throttle,
     pub patience: Patience,
     pub control: &'a Control,
-    pub tally: &'a Tally,
+    pub tally: &'a PushTally,
     pub(super) care: Care,
     /// The root's id.
     pub root: Option<String>,
@@ -62,7 +61,7 @@ pub struct Push<'a> {
 
 /// What was done, for all targets together.
 #[derive(Default)]
-pub struct Tally {
+pub struct PushTally {
     pub uploaded: AtomicU64,
     pub bytes: AtomicU64,
     /// Bytes that are under way or were, for the progress.
@@ -72,7 +71,7 @@ pub struct Tally {
 
 /// What is known after some looks at what has to be sent.
 #[derive(Default)]
-struct State {
+struct Outstanding {
     /// The target was listed just now: all backups are looked at.
     all: bool,
     /// Each backup is asked by itself what it needs.
@@ -84,7 +83,7 @@ struct State {
 }
 
 /// What came of a look.
-enum Look {
+enum LookResult {
     Done,
     /// Something was not here any more, and is to be looked for again.
     Vanished,
@@ -192,11 +191,11 @@ impl Push<'_> {
     /// Backup by backup, the newest first. `all`: also those that are there, whose packs may not be; the target was listed just
     /// now. False: what some of them need is not here.
     fn send_backups(&self, all: bool) -> Result<bool> {
-        let mut state = State { all, ..State::default() };
+        let mut state = Outstanding { all, ..Outstanding::default() };
         let mut vanished = 0;
         while vanished < MOST_LOOKS {
             match self.look(&mut state)? {
-                Look::Done => {
+                LookResult::Done => {
                     let mut failed = lock(&self.tally.failed);
                     let is_whole = state.unsendable.is_empty();
                     for (object, message) in state.unsendable {
@@ -205,18 +204,18 @@ impl Push<'_> {
                     }
                     return Ok(is_whole);
                 }
-                Look::Vanished => vanished += 1,
+                LookResult::Vanished => vanished += 1,
                 // Each time there are fewer of them, so that ends.
-                Look::Damaged | Look::NotThere => {}
+                LookResult::Damaged | LookResult::NotThere => {}
             }
         }
         Err(Fault::new(Kind::Transient { after: None }, self.name(), "The vault changes faster than it can be sent."))
     }
 
-    fn look(&self, state: &mut State) -> Result<Look> {
+    fn look(&self, state: &mut Outstanding) -> Result<LookResult> {
         let names = self.newest_first(state.all)?;
         if names.is_empty() {
-            return Ok(Look::Done);
+            return Ok(LookResult::Done);
         }
         let mut asker = Asker::new(self.vault, state.careful)?;
         let (first, rest) = names.split_at(1);
@@ -227,7 +226,7 @@ impl Push<'_> {
                 self.plan(name, &mut asker, &mut state.unsendable, &mut objects, &mut leans_on)?;
             }
             if !state.all && !self.make_sure(leans_on, &mut state.sure)? {
-                return Ok(Look::NotThere);
+                return Ok(LookResult::NotThere);
             }
             let packs = objects.iter().filter(|object| object.part == Part::Pack);
             state.sure.extend(packs.map(|object| object.name.clone()));
@@ -238,13 +237,13 @@ impl Push<'_> {
                 // Which backups that hurts is asked one by one.
                 state.careful = true;
                 state.unsendable.extend(damaged);
-                return Ok(Look::Damaged);
+                return Ok(LookResult::Damaged);
             }
             if !is_all_sent {
-                return Ok(Look::Vanished);
+                return Ok(LookResult::Vanished);
             }
         }
-        Ok(Look::Done)
+        Ok(LookResult::Done)
     }
 
     /// Those whose records are not there; `all`: of all of them.
@@ -320,15 +319,15 @@ impl Push<'_> {
     }
 
     /// A pack or a record. `damaged` gets what must not be sent, and why.
-    fn send(&self, object: &Object, damaged: &Mutex<HashMap<String, String>>) -> Result<Sent> {
+    fn send(&self, object: &Object, damaged: &Mutex<HashMap<String, String>>) -> Result<Delivery> {
         if lock(self.ledger).has(self.name(), &object.name)?.is_some_and(|(size, _)| size == object.size) {
-            return Ok(Sent::Done);
+            return Ok(Delivery::Done);
         }
-        let opened = File::open(self.vault.dir().join(&object.name)).and_then(Whole::new);
+        let opened = File::open(self.vault.dir().join(&object.name)).and_then(WholeFile::new);
         let body = match opened {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // A backup that was pruned meanwhile is not missed, and a pack is looked for elsewhere.
-                return Ok(if object.part == Part::Pack { Sent::NotHere } else { Sent::Done });
+                return Ok(if object.part == Part::Pack { Delivery::NotHere } else { Delivery::Done });
             }
             opened => opened.map_err(|error| Fault::from(Error::io("reading", &object.name, error)))?,
         };
@@ -336,64 +335,10 @@ impl Push<'_> {
             && let Some(why) = self.damage(pack)?
         {
             lock(damaged).insert(object.name.clone(), why);
-            return Ok(Sent::Damaged);
+            return Ok(Delivery::Damaged);
         }
         self.put(&object.name, &body, None)?;
-        Ok(Sent::Done)
-    }
-
-    /// What is damaged is not carried on.
-    fn damage(&self, pack: PackId) -> Result<Option<String>> {
-        let advice = "`lifeboat backup --full` stores the data again that the root still has.";
-        match verify::read_pack(self.vault, pack, false, &mut Inflater::default()) {
-            Ok(Some(bad)) if bad.is_empty() => Ok(None),
-            Ok(Some(_)) => Ok(Some(format!("A chunk in it is damaged. {advice}"))),
-            Ok(None) => Ok(None),
-            Err(error @ (Error::Corrupt { .. } | Error::Format { .. })) => Ok(Some(format!("{error} {advice}"))),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// `content`: the hash of an object that may be replaced; any other of its name and size is the same.
-    pub(super) fn put(&self, object: &str, body: &dyn crate::store::Body, content: Option<&str>) -> Result<()> {
-        let way = Way { push: self, object, reached: AtomicU64::new(0) };
-        let mut has_failed = false;
-        let mut attempt = || {
-            let _turn = self.care.turn();
-            // What failed may have arrived all the same.
-            if has_failed
-                && content.is_none()
-                && let Some(stored) = self.store.head(object)?.filter(|stored| stored.size == body.size())
-            {
-                return Ok(stored);
-            }
-            let stored = self.store.put(object, body, &way);
-            has_failed = stored.is_err();
-            stored
-        };
-        let stored = self.retry(|| {
-            loop {
-                let before = way.reached.load(Ordering::Relaxed);
-                match attempt() {
-                    // What gets a little further each time gets there: it is not given up, and need not wait longer and longer.
-                    Err(Fault { kind: Kind::Transient { after: None }, .. })
-                        if way.reached.load(Ordering::Relaxed) > before =>
-                    {
-                        sleep_until(Instant::now() + self.patience.least, self.control)?;
-                    }
-                    outcome => return outcome,
-                }
-            }
-        })?;
-        if stored.size != body.size() || stored.object != object {
-            let message = format!("{object} has {} bytes there, and {} here.", stored.size, body.size());
-            return Err(Fault::new(Kind::Damaged, self.name(), message));
-        }
-        lock(self.ledger).arrived(self.name(), &stored, content, self.control.now())?;
-        self.care.arrived(stored.size);
-        self.tally.uploaded.fetch_add(1, Ordering::Relaxed);
-        self.tally.bytes.fetch_add(stored.size, Ordering::Relaxed);
-        Ok(())
+        Ok(Delivery::Done)
     }
 
     /// Pins and the like that are no more. Only of backups that are here: others are not ours to judge.
@@ -440,49 +385,4 @@ impl Push<'_> {
 
 fn record(name: &BackupName) -> String {
     format!("snapshots/{name}")
-}
-
-/// How one object is sent.
-struct Way<'a> {
-    push: &'a Push<'a>,
-    object: &'a str,
-    /// Bytes of it that are there.
-    reached: AtomicU64,
-}
-
-impl Course for Way<'_> {
-    fn session(&self) -> Option<Secret> {
-        lock(self.push.ledger).session(self.push.name(), self.object).ok().flatten()
-    }
-
-    fn keep(&self, session: Option<&Secret>) -> Result<()> {
-        Ok(lock(self.push.ledger).keep_session(self.push.name(), self.object, session)?)
-    }
-
-    fn is_careful(&self) -> bool {
-        self.push.care.is_on()
-    }
-
-    fn reached(&self, bytes: u64) {
-        self.reached.fetch_max(bytes, Ordering::Relaxed);
-    }
-
-    fn lost(&self) {
-        self.push.care.begin();
-    }
-
-    fn send(&self, bytes: u64) -> Result<()> {
-        self.push.pace.wait(bytes, self.push.control)?;
-        let sent = self.push.tally.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.push.control.report(&Progress {
-            phase: "sending".into(),
-            items: self.push.tally.uploaded.load(Ordering::Relaxed),
-            total_items: None,
-            bytes: sent,
-            total_bytes: None,
-            path: None,
-            eta_ms: None,
-        });
-        Ok(())
-    }
 }

@@ -5,7 +5,7 @@ use crate::error::IoContext;
 use crate::mutex::lock;
 use crate::pulse;
 use crate::report::SyncFailure;
-use crate::store::{Kind, Result, Whole};
+use crate::store::{Kind, Result, WholeFile};
 use crate::vault::durable;
 
 const WEEK: i64 = 7 * 24 * 3_600_000;
@@ -50,7 +50,8 @@ impl Push<'_> {
 
     /// In the place of what is damaged there.
     fn send_again(&self, object: String) -> Result<()> {
-        let file = std::fs::File::open(self.vault.dir().join(&object)).and_then(Whole::new).at("reading", &object)?;
+        let file =
+            std::fs::File::open(self.vault.dir().join(&object)).and_then(WholeFile::new).at("reading", &object)?;
         self.put(&object, &file, None)?;
         let message = format!(
             "{}: {object} had other content than was written there, and was sent again. Check the health of this \

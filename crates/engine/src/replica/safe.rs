@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::fetch::{Fetch, Target as Place, read_description};
+use super::fetch::{Fetch, FetchTarget as Place, read_description};
 use super::ledger::Ledger;
 use super::patience::patiently;
 use super::{keep, read_small, standing, whole};
@@ -20,7 +20,7 @@ use crate::store::folder;
 use crate::store::{self, Fault, Kind, Store, Stored};
 use crate::vault::elsewhere::Elsewhere;
 use crate::vault::layout::{self, Part};
-use crate::vault::mark::Marker;
+use crate::vault::mark::NeedsMarker;
 use crate::vault::name::BackupName;
 use crate::vault::{Vault, checked_json, description, durable, snapshot};
 use crate::{Config, Control, Error, Result, watch};
@@ -62,7 +62,7 @@ fn ask(
     for target in &config.cloud {
         control.check()?;
         // One that cannot be asked has nothing; the others may.
-        let held = match Asked::new(vault, config, target, &ledger, control) {
+        let held = match AnsweringTarget::new(vault, config, target, &ledger, control) {
             Ok(Some(asked)) => asked.held(&needed),
             Ok(None) => continue,
             Err(error) => Err(error),
@@ -84,7 +84,7 @@ struct Needed<'a> {
 }
 
 /// A target that has answered, and is a vault that we can open.
-struct Asked<'a> {
+struct AnsweringTarget<'a> {
     vault: &'a Vault,
     config: &'a Config,
     target: &'a Target,
@@ -96,14 +96,14 @@ struct Asked<'a> {
     damaged: HashSet<String>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AnsweringTarget<'a> {
     fn new(
         vault: &'a Vault,
         config: &'a Config,
         target: &'a Target,
         ledger: &Ledger,
         control: &'a Control,
-    ) -> Result<Option<Asked<'a>>> {
+    ) -> Result<Option<AnsweringTarget<'a>>> {
         let name = target.name();
         if ledger.standing(name, &standing::identity(target))?.is_none() || is_on_the_vaults_disk(target, vault.dir()) {
             return Ok(None);
@@ -120,7 +120,7 @@ impl<'a> Asked<'a> {
         fetch.known().set_held(0, &objects, control.now());
         let proved = ledger.proved(name)?;
         let damaged = ledger.damaged(name)?.into_iter().map(|(object, _)| object).collect();
-        let asked = Asked { vault, config, target, control, fetch, store, listed, proved, damaged };
+        let asked = AnsweringTarget { vault, config, target, control, fetch, store, listed, proved, damaged };
         Ok(asked.has_a_key()?.then_some(asked))
     }
 
@@ -198,7 +198,7 @@ impl<'a> Asked<'a> {
                 None => snapshot::Snapshot::read(&far, &name).ok().map(|snapshot| snapshot.info()),
             };
             self.control.check()?;
-            there.push(keep::Kept::new(&name, info, stored.written, is_marked));
+            there.push(keep::RemoteBackup::new(&name, info, stored.written, is_marked));
         }
         keep::sort(&mut there);
         let rules = keep::rules(self.config, self.target.keep()).seeing(watch::days(self.vault.dir()));
@@ -232,7 +232,7 @@ fn list(store: &dyn Store, target: &str, control: &Control) -> store::Result<Has
 /// The packs that a backup needs, with their sizes. `None`: it is not whole here, and nobody knows what it needs.
 fn packs_of(vault: &Vault, name: &BackupName) -> Result<Option<Vec<(String, u64)>>> {
     let catalog = Arc::new(Mutex::new(vault.catalog_for_reading()?));
-    let mut marker = Marker::new(vault, catalog);
+    let mut marker = NeedsMarker::new(vault, catalog);
     if marker.backup(name)?.is_some() {
         return Ok(None);
     }

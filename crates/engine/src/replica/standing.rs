@@ -9,9 +9,12 @@ use crate::report::{BackupInfo, CloudFailure, CloudState, CloudStatus};
 use crate::vault::layout::{self, Object, Part};
 use crate::{Config, Result};
 
+/// For so long a target that has failed is left alone, in milliseconds, unless somebody asks for it.
+pub const REST: i64 = 5 * 60_000;
+
 /// What waits to be sent to one target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
+pub struct Unsent {
     pub objects: u64,
     pub bytes: u64,
 }
@@ -34,11 +37,11 @@ pub fn identity(target: &Target) -> String {
 }
 
 /// What the vault has and the target has not, as far as a backup needs it there.
-pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Pending> {
+pub fn pending(vault: &Path, ledger: &Ledger, target: &str) -> Result<Unsent> {
     pending_of(&layout::objects_in(vault)?, ledger, target)
 }
 
-fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pending> {
+fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Unsent> {
     let there: HashSet<String> = ledger.objects(target, "")?.into_iter().map(|(object, _)| object).collect();
     let (spare, dropped) = (ledger.spare(target)?, ledger.dropped(target)?);
     let is_dropped = |object: &Object| match object.part {
@@ -54,7 +57,7 @@ fn pending_of(objects: &[Object], ledger: &Ledger, target: &str) -> Result<Pendi
     };
     let waiting = objects.iter().filter(waits);
     Ok(waiting
-        .fold(Pending::default(), |sum, object| Pending { objects: sum.objects + 1, bytes: sum.bytes + object.size }))
+        .fold(Unsent::default(), |sum, object| Unsent { objects: sum.objects + 1, bytes: sum.bytes + object.size }))
 }
 
 /// Of each configured target.
@@ -76,7 +79,7 @@ fn of_target(config: &Config, target: &Target, objects: &[Object], ledger: Optio
         Some(ledger) => pending_of(objects, ledger, name)?,
         None => {
             let all = objects.iter().filter(|object| object.part != Part::Archive);
-            all.fold(Pending::default(), |sum, object| Pending {
+            all.fold(Unsent::default(), |sum, object| Unsent {
                 objects: sum.objects + 1,
                 bytes: sum.bytes + object.size,
             })
@@ -179,7 +182,7 @@ pub fn due<'a>(config: &'a Config, vault: &Path, now: i64) -> Vec<&'a Target> {
     let is_due = |target: &Target| -> Result<bool> {
         let Some(standing) = ledger.standing(target.name(), &identity(target))? else { return Ok(true) };
         // A time that is far ahead was noted under another clock.
-        let may_be_asked = standing.not_before <= now || standing.not_before > now + 24 * 3_600_000 + super::sync::REST;
+        let may_be_asked = standing.not_before <= now || standing.not_before > now + 24 * 3_600_000 + REST;
         let is_open =
             standing.busy || standing.failure.is_some() || pending(vault, &ledger, target.name())?.objects > 0;
         let is_old = standing.success.is_none_or(|at| !(0..LOOKED_AFTER).contains(&(now - at)));

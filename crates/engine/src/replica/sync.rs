@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::bandwidth::{Bandwidth, Pace, sleep_until};
+use super::bandwidth::{Bandwidth, Throttle, sleep_until};
 use super::care::Care;
 use super::keep::DAY;
-use super::ledger::{Failure, Ledger};
+use super::ledger::{Ledger, TargetFailure};
 use super::patience::Patience;
 use super::prune::Pruning;
-use super::push::{Push, Tally};
+use super::push::{Push, PushTally};
 use super::{locks, standing, vaults};
 use crate::config::cloud::Target;
 use crate::mutex::lock;
@@ -23,10 +23,8 @@ use crate::{Config, Control, Error, Result, marriage, zone};
 
 /// While another target is still at work, a target that is done looks for what is new as often as this.
 const LOOK: Duration = Duration::from_secs(1);
-/// For so long a target that has failed is left alone, in milliseconds, unless somebody asks for it.
-pub const REST: i64 = 5 * 60_000;
 
-pub struct Sync<'a> {
+pub struct SyncRun<'a> {
     pub vault: &'a Vault,
     pub config: &'a Config,
     pub opener: &'a dyn Opener,
@@ -41,9 +39,9 @@ pub struct Synced {
 }
 
 /// What all threads write down.
-struct Shared {
+struct SyncShared {
     ledger: Mutex<Ledger>,
-    tally: Tally,
+    tally: PushTally,
     /// Targets that are at work.
     busy: AtomicUsize,
     told: Mutex<Vec<News>>,
@@ -51,12 +49,12 @@ struct Shared {
     root: Option<String>,
 }
 
-impl Sync<'_> {
+impl SyncRun<'_> {
     /// The caller has the [`super::Turn`]. That a target fails is told at once, and not when the others have ended, too.
     pub fn run(&self, targets: &[&Target]) -> Result<Synced> {
-        let shared = Shared {
+        let shared = SyncShared {
             ledger: Mutex::new(Ledger::open(self.vault.dir())?),
-            tally: Tally::default(),
+            tally: PushTally::default(),
             busy: AtomicUsize::new(targets.len()),
             told: Mutex::default(),
             root: marriage::root_of(self.vault),
@@ -85,7 +83,7 @@ impl Sync<'_> {
     }
 
     /// One target, until it has all that there is, and the others, too. Returns why it failed.
-    fn bring(&self, target: &Target, shared: &Shared) -> Option<(String, String)> {
+    fn bring(&self, target: &Target, shared: &SyncShared) -> Option<(String, String)> {
         loop {
             let outcome = self.push(target, shared);
             shared.busy.fetch_sub(1, Ordering::Relaxed);
@@ -110,19 +108,19 @@ impl Sync<'_> {
     }
 
     /// For how long a target is left alone: after a failure, and where the service has asked for it.
-    fn rest_of(&self, target: &Target, shared: &Shared) -> Duration {
+    fn rest_of(&self, target: &Target, shared: &SyncShared) -> Duration {
         let standing = lock(&shared.ledger).standing(target.name(), &standing::identity(target));
         let until = standing.ok().flatten().map_or(0, |standing| standing.not_before);
         Duration::from_millis((until - self.control.now()).max(0) as u64)
     }
 
-    fn tell(&self, shared: &Shared, news: News) {
+    fn tell(&self, shared: &SyncShared, news: News) {
         watch::tell(self.vault.dir(), &news, self.control);
         lock(&shared.told).push(news);
     }
 
     /// Once, until that changes.
-    fn tell_failure(&self, target: &Target, shared: &Shared, code: &str, message: &str) {
+    fn tell_failure(&self, target: &Target, shared: &SyncShared, code: &str, message: &str) {
         let name = target.name();
         let pending = {
             let ledger = lock(&shared.ledger);
@@ -134,7 +132,7 @@ impl Sync<'_> {
         self.tell(shared, News::sync_failure(name, code, message, pending));
     }
 
-    fn push(&self, target: &Target, shared: &Shared) -> Result<(), Fault> {
+    fn push(&self, target: &Target, shared: &SyncShared) -> Result<(), Fault> {
         let ledger = &shared.ledger;
         let identity = standing::identity(target);
         lock(ledger).begin(target.name(), &identity)?;
@@ -147,7 +145,7 @@ impl Sync<'_> {
             identity,
             store: store.as_ref(),
             ledger,
-            pace: Pace::new(bandwidth, zone::of(self.config).zone),
+            pace: Throttle::new(bandwidth, zone::of(self.config).zone),
             patience: self.patience,
             control: self.control,
             tally: &shared.tally,
@@ -190,7 +188,7 @@ impl Sync<'_> {
     }
 
     /// Of each vault there that is late it is told once, until it is not.
-    fn look_after_neighbours(&self, target: &Target, shared: &Shared) -> Result<(), Fault> {
+    fn look_after_neighbours(&self, target: &Target, shared: &SyncShared) -> Result<(), Fault> {
         let store = self.opener.open(target, "")?;
         for vault in vaults::all(store.as_ref(), target.name(), self.patience, self.control)? {
             let key = format!("late.{}.{}", target.name(), vault.prefix);
@@ -211,7 +209,7 @@ impl Sync<'_> {
     }
 
     /// Writes down how it went, and tells a failure. What was only cancelled tells nothing of the target.
-    fn note(&self, target: &Target, shared: &Shared, outcome: Result<(), Fault>) -> Option<(String, String)> {
+    fn note(&self, target: &Target, shared: &SyncShared, outcome: Result<(), Fault>) -> Option<(String, String)> {
         let (name, now) = (target.name(), self.control.now());
         let ledger = lock(&shared.ledger);
         let fault = match outcome {
@@ -219,7 +217,7 @@ impl Sync<'_> {
                 let _ = ledger.succeeded(name, now);
                 // What cannot be sent, because it is damaged here, is not tried each minute.
                 if standing::pending(self.vault.dir(), &ledger, name).is_ok_and(|pending| pending.objects > 0) {
-                    let _ = ledger.rest(name, now + REST);
+                    let _ = ledger.rest(name, now + standing::REST);
                 }
                 return None;
             }
@@ -234,8 +232,8 @@ impl Sync<'_> {
         // Which target it is stands beside it.
         let message = error.to_string();
         let message = message.strip_prefix(&format!("{name}: ")).map(str::to_owned).unwrap_or(message);
-        let failure = Failure { at: now, code: error.code().into(), message };
-        let _ = ledger.failed(name, &failure, now + REST.max(after));
+        let failure = TargetFailure { at: now, code: error.code().into(), message };
+        let _ = ledger.failed(name, &failure, now + standing::REST.max(after));
         drop(ledger);
         self.tell_failure(target, shared, &failure.code, &failure.message);
         Some((failure.code, failure.message))
@@ -244,7 +242,7 @@ impl Sync<'_> {
     fn report(
         &self,
         targets: &[&Target],
-        shared: &Shared,
+        shared: &SyncShared,
         failures: Vec<Option<(String, String)>>,
     ) -> Result<SyncReport> {
         let mut failed = std::mem::take(&mut *lock(&shared.tally.failed));

@@ -18,10 +18,10 @@ use crate::mutex::lock;
 use crate::store::{Kind, Store, Stored};
 use crate::vault::catalog::Catalog;
 use crate::vault::layout::Part;
-use crate::vault::mark::Marker;
+use crate::vault::mark::NeedsMarker;
 use crate::vault::name::BackupName;
 use crate::vault::pack::PackId;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, durable, list};
 use crate::{Control, Error, Result};
@@ -141,8 +141,8 @@ impl<'a> There<'a> {
 
     /// The packs that these backups need. `None`: what one of them needs cannot be told, so any pack may be needed.
     pub fn needed(&self, names: &[BackupName]) -> Result<Option<HashSet<PackId>>> {
-        let mut marker = Marker::new(&self.vault, self.catalog.clone());
-        let mut reader = Reader::new(self.vault.clone(), self.catalog.clone());
+        let mut marker = NeedsMarker::new(&self.vault, self.catalog.clone());
+        let mut reader = ChunkReader::new(self.vault.clone(), self.catalog.clone());
         for name in names {
             self.control.check()?;
             let Ok(snapshot) = Snapshot::read(&self.vault, name) else { return Ok(None) };
@@ -159,7 +159,7 @@ impl<'a> There<'a> {
     }
 
     /// A piece of an item list, and the lists of chunks that it names.
-    fn fetch_piece(&self, piece: ChunkId, reader: &mut Reader) -> Result<()> {
+    fn fetch_piece(&self, piece: ChunkId, reader: &mut ChunkReader) -> Result<()> {
         self.fetch_chunk(piece)?;
         for item in list::parse(&reader.get(piece)?, false)? {
             item.lists.iter().try_for_each(|ids| self.fetch_chunk(*ids))?;

@@ -18,7 +18,7 @@ const MOST: usize = 10_000;
 const PATIENCE: i64 = 26 * 3_600_000;
 
 #[derive(Default)]
-struct Found {
+struct ListedVault {
     bytes: u64,
     newest: Option<i64>,
     has_about: bool,
@@ -28,7 +28,7 @@ struct Found {
 pub fn all(store: &dyn Store, target: &str, patience: Patience, control: &Control) -> Result<Vec<VaultInfo>> {
     let now = control.now();
     let found = patience.retry(control, || {
-        let mut found: BTreeMap<String, Found> = BTreeMap::new();
+        let mut found: BTreeMap<String, ListedVault> = BTreeMap::new();
         store.list("", &mut |stored| {
             let Some((id, object)) = stored.object.split_once('/') else { return };
             if !is_id(id) || found.len() >= MOST && !found.contains_key(id) {
@@ -53,7 +53,7 @@ fn info(
     store: &dyn Store,
     target: &str,
     prefix: String,
-    found: Found,
+    found: ListedVault,
     patience: Patience,
     control: &Control,
 ) -> Result<VaultInfo> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::holders::Holder;
-use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::stat::{FileKind, Stat, open_file};
 use crate::path::RelPath;
 use crate::presence::stillness::{Stilled, Stillness};
 use crate::presence::{self, Host};
@@ -51,7 +51,7 @@ impl Placed {
     fn fate(&self, root: &Path) -> Fate {
         let place = self.path.under(root);
         let Ok(stat) = Stat::of(&place) else { return Fate::Overwritten };
-        if stat.kind == Kind::File && (stat.mtime, stat.size) == (self.mtime, self.size) {
+        if stat.kind == FileKind::File && (stat.mtime, stat.size) == (self.mtime, self.size) {
             return Fate::Same;
         }
         let begins_as_restored = || {
@@ -89,7 +89,7 @@ pub struct Afterwards<'a> {
 
 impl Afterwards<'_> {
     /// Tells the hosts, waits for those that read again, watches over the files, and puts into the result what came of it.
-    pub fn run(&self, result: &mut RestoreResult, asked: Option<Asked>) {
+    pub fn run(&self, result: &mut RestoreResult, asked: Option<AskedHosts>) {
         if result.staged {
             result.advice = Some(self.ask_to_start_again());
             return;
@@ -105,7 +105,7 @@ impl Afterwards<'_> {
     }
 
     /// What came of it in the memory of those who run.
-    fn look_back(&self, result: &mut RestoreResult, asked: Option<Asked>) {
+    fn look_back(&self, result: &mut RestoreResult, asked: Option<AskedHosts>) {
         if result.restored.is_empty() && result.plan.remove.is_empty() {
             return;
         }
@@ -188,7 +188,7 @@ impl Afterwards<'_> {
     }
 
     /// Waits until hosts that were asked have read again, and says which processes have.
-    fn wait_for(&self, asked: &Asked) -> Result<Read> {
+    fn wait_for(&self, asked: &AskedHosts) -> Result<Read> {
         let logbook = Logbook::open(self.vault)?;
         let until = Instant::now() + PATIENCE;
         loop {
@@ -267,9 +267,9 @@ impl Asking {
         Some(Asking { vault: vault.to_path_buf(), told, still })
     }
 
-    pub fn end(self) -> Asked {
+    pub fn end(self) -> AskedHosts {
         let vault = self.vault;
-        let asked = Asked { told: self.told, stilled: self.still.end() };
+        let asked = AskedHosts { told: self.told, stilled: self.still.end() };
         // Who could not stand still for so long looks again now.
         presence::ring(&vault);
         asked
@@ -277,12 +277,12 @@ impl Asking {
 }
 
 /// Hosts that were asked to read again.
-pub struct Asked {
+pub struct AskedHosts {
     told: Vec<(i64, Host)>,
     stilled: Stilled,
 }
 
-impl Asked {
+impl AskedHosts {
     fn has_read(&self, host: &Host) -> bool {
         self.stilled.has_read(&host.id)
     }

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 
 use crossbeam_channel::bounded;
 
-use super::source::Source;
+use super::source::SelectedBackup;
 use super::sparse::ZeroChunks;
-use super::stage::{Order, Places, Shared};
+use super::stage::{StagingOrder, StagingPlaces, StagingShared};
 use super::unset::Unset;
 use super::workspace::Workspace;
 use crate::capture::holes;
@@ -24,30 +24,30 @@ use crate::report::{ItemType, Progress, RestorePlan};
 use crate::throttle::Throttle;
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::{Vault, durable};
 use crate::{Control, Error, Result};
 
 /// What is checked. It was staged, and synced.
-pub struct Check<'a> {
+pub struct StageCheck<'a> {
     pub vault: &'a Vault,
     pub workspace: &'a Workspace,
-    pub source: &'a Source,
+    pub source: &'a SelectedBackup,
     pub threads: usize,
     /// Bytes of all that was staged.
     pub total: u64,
     pub control: &'a Control,
 }
 
-impl Check<'_> {
+impl StageCheck<'_> {
     /// Compares every file that was staged with what the backup says: by hash, on several threads.
     pub fn run(&self) -> Result<()> {
         let plan = RestorePlan::default();
         let unset = Unset::default();
-        let shared = Shared::new(self.control, &plan, &unset, false);
+        let shared = StagingShared::new(self.control, &plan, &unset, false);
         let progress = Progress { phase: "verifying".into(), total_bytes: Some(self.total), ..Progress::default() };
         let (far, throttle) = (Mutex::new(progress), Throttle::after_a_while());
-        let order = Order {
+        let order = StagingOrder {
             source: self.source,
             places: self.workspace,
             owner: None,
@@ -57,7 +57,7 @@ impl Check<'_> {
             unset: &unset,
         };
         let mut reader = self.vault.reader()?;
-        let readers: Vec<Reader> = (0..self.threads).map(|_| reader.another()).collect();
+        let readers: Vec<ChunkReader> = (0..self.threads).map(|_| reader.another()).collect();
         let (jobs_in, jobs) = bounded::<(RelPath, Item)>(self.threads * 16);
         let listed = std::thread::scope(|scope| {
             for mut reader in readers {
@@ -92,7 +92,7 @@ impl Check<'_> {
         }
     }
 
-    fn item(&self, path: &RelPath, item: &Item, reader: &mut Reader) -> Result<()> {
+    fn item(&self, path: &RelPath, item: &Item, reader: &mut ChunkReader) -> Result<()> {
         let place = self.workspace.place(path);
         let (file, stat) = open_file(&place).at("reading back", &place)?;
         forget(&file);
@@ -118,12 +118,12 @@ fn forget(file: &File) {
 fn forget(_file: &File) {}
 
 /// Has a file the content of an item? By its hash, or where the backup has none by the ids of its chunks.
-pub fn has_content(file: &File, place: &Path, item: &Item, reader: &mut Reader) -> Result<bool> {
+pub fn has_content(file: &File, place: &Path, item: &Item, reader: &mut ChunkReader) -> Result<bool> {
     if let Some(sha256) = &item.sha256 {
         return Ok(*sha256 == durable::sha256(file).at("reading back", place)?);
     }
     let (mut offset, mut zeros) = (0, ZeroChunks::default());
-    let mut same = |ids: &[ChunkId], reader: &Reader| -> Result<bool> {
+    let mut same = |ids: &[ChunkId], reader: &ChunkReader| -> Result<bool> {
         for run in ids.chunk_by(|a, b| a == b) {
             let (id, length) = (run[0], reader.expect(run[0])?);
             let whole = u64::from(length) * run.len() as u64;

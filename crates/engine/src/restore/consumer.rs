@@ -10,17 +10,17 @@ use sha2::{Digest, Sha256};
 
 use super::attributes::finish_file;
 use super::sparse::{self, ZeroChunks};
-use super::stage::{Shared, creating};
+use super::stage::{StagingShared, creating};
 use super::unset::Unset;
 use crate::chunk::ChunkId;
 use crate::error::IoContext;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item};
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::{Error, Result};
 
-pub enum Job {
+pub enum WriteJob {
     /// Small files out of one bundle.
     Bundle(ChunkId, Vec<(PathBuf, Item)>),
     File(PathBuf, Box<Item>),
@@ -41,19 +41,19 @@ pub struct LargeFile {
 }
 
 /// One thread that writes files.
-pub struct Consumer<'a> {
-    reader: Reader,
-    shared: &'a Shared<'a>,
+pub struct ItemWriter<'a> {
+    reader: ChunkReader,
+    shared: &'a StagingShared<'a>,
     zeros: ZeroChunks,
 }
 
-impl<'a> Consumer<'a> {
-    pub fn new(reader: Reader, shared: &'a Shared<'a>) -> Consumer<'a> {
-        Consumer { reader, shared, zeros: ZeroChunks::default() }
+impl<'a> ItemWriter<'a> {
+    pub fn new(reader: ChunkReader, shared: &'a StagingShared<'a>) -> ItemWriter<'a> {
+        ItemWriter { reader, shared, zeros: ZeroChunks::default() }
     }
 
     /// Works until all the queues have ended.
-    pub fn run(mut self, mut queues: Vec<Receiver<Job>>) {
+    pub fn run(mut self, mut queues: Vec<Receiver<WriteJob>>) {
         while !queues.is_empty() {
             let (queue, job) = next(&queues);
             let Some(job) = job else {
@@ -83,9 +83,9 @@ impl<'a> Consumer<'a> {
         written.or_else(|error| self.shared.lose(item, place, error))
     }
 
-    fn job(&mut self, job: Job) -> Result<()> {
+    fn job(&mut self, job: WriteJob) -> Result<()> {
         match job {
-            Job::Bundle(id, files) => {
+            WriteJob::Bundle(id, files) => {
                 let bundle = match self.reader.get(id) {
                     Ok(bundle) => bundle,
                     Err(error) => {
@@ -105,10 +105,10 @@ impl<'a> Consumer<'a> {
                 self.shared.wrote(count, bytes);
                 Ok(())
             }
-            Job::File(place, item) => {
+            WriteJob::File(place, item) => {
                 self.file_and_sides(&place, &item).or_else(|error| self.shared.lose(&item, &place, error))
             }
-            Job::Part { file, ids, offset } => self.part(&file, &ids, offset),
+            WriteJob::Part { file, ids, offset } => self.part(&file, &ids, offset),
         }
     }
 
@@ -213,7 +213,7 @@ fn finish(large: &LargeFile, unset: &Unset) -> Result<()> {
 }
 
 /// The next job of whichever queue has one, or which queue has ended.
-fn next(queues: &[Receiver<Job>]) -> (usize, Option<Job>) {
+fn next(queues: &[Receiver<WriteJob>]) -> (usize, Option<WriteJob>) {
     let mut select = Select::new();
     for queue in queues {
         select.recv(queue);

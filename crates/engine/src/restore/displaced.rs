@@ -9,16 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::journal::{Journal, Staged, Step};
+use super::journal::{RestoreJournal, StagedFile, Step};
 use super::plan::take_back;
 use super::safety::is_beside;
-use super::workspace::{State, Tree, Workspace, look};
+use super::workspace::{DisplacedTree, Workspace, WorkspaceState, look};
 use crate::capture::databases::{JOURNAL, SHM, WAL, beside};
-use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::stat::{FileKind, Stat, open_file};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::ItemType;
-use crate::vault::item::{Database, Item};
+use crate::vault::item::{DatabaseFacts, Item};
 use crate::vault::list::ListReader;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, durable};
@@ -34,17 +34,17 @@ const ALONE: &[u8] = b".displaced";
 
 /// Is something displaced that waits to be stored?
 pub fn waits(config: &Config) -> Result<bool> {
-    Ok(Workspace::find(&config.root)?.is_some_and(|workspace| workspace.state() == State::Kept))
+    Ok(Workspace::find(&config.root)?.is_some_and(|workspace| workspace.state() == WorkspaceState::Kept))
 }
 
 /// Stores what waits, and removes the workspace. `Some` names the safety backup that has all of it. The caller holds the
 /// vault's lock.
 pub fn store_waiting(vault: &Vault, config: &Config, control: &Control) -> Result<Option<String>> {
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
-    if workspace.state() != State::Kept {
+    if workspace.state() != WorkspaceState::Kept {
         return Ok(None);
     }
-    let journal = Journal::read(&workspace.file("kept"))?;
+    let journal = RestoreJournal::read(&workspace.file("kept"))?;
     let stored = store(vault, config, &workspace, &journal, control)?;
     take_back::hand_over(vault, config, &workspace, stored.as_deref())?;
     workspace.mark_done()?;
@@ -58,7 +58,7 @@ pub fn store(
     vault: &Vault,
     config: &Config,
     workspace: &Workspace,
-    journal: &Journal,
+    journal: &RestoreJournal,
     control: &Control,
 ) -> Result<Option<String>> {
     // Who wants no safety backup wants nothing of this either.
@@ -92,7 +92,7 @@ pub fn store(
 }
 
 /// Where what was displaced lies, in the order in which it was the app's; each tree has each path once.
-fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPath, PathBuf>>> {
+fn trees(workspace: &Workspace, journal: &RestoreJournal) -> Result<Vec<BTreeMap<RelPath, PathBuf>>> {
     let mut trees: Vec<BTreeMap<RelPath, PathBuf>> = Vec::new();
     let mut add = |number: usize, path: &RelPath, place: PathBuf| {
         if trees.len() <= number {
@@ -115,14 +115,14 @@ fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPat
             databases.insert(path.clone());
         }
         for path in sides.iter().chain([path]) {
-            let displaced = workspace.displaced(path, Tree::Old)?.into_iter();
-            let displaced = displaced.chain(workspace.displaced(path, Tree::Undone)?);
+            let displaced = workspace.displaced(path, DisplacedTree::Old)?.into_iter();
+            let displaced = displaced.chain(workspace.displaced(path, DisplacedTree::Undone)?);
             displaced.enumerate().for_each(|(number, place)| add(number, path, place));
         }
         // What was put in place, written to by its app, and taken back.
         let new = workspace.new_place(path);
         if workspace.is_undone() && look(&new)?.zip(staged).is_some_and(|(stat, staged)| was_written(staged, &stat)) {
-            add(workspace.displaced(path, Tree::Undone)?.len() + 1, path, new);
+            add(workspace.displaced(path, DisplacedTree::Undone)?.len() + 1, path, new);
         }
     }
     // A database is captured with the files beside it, which lie beside it also here.
@@ -142,8 +142,8 @@ fn trees(workspace: &Workspace, journal: &Journal) -> Result<Vec<BTreeMap<RelPat
     Ok(trees)
 }
 
-fn was_written(staged: &Staged, now: &Stat) -> bool {
-    now.kind == Kind::File && !staged.is_untouched(now)
+fn was_written(staged: &StagedFile, now: &Stat) -> bool {
+    now.kind == FileKind::File && !staged.is_untouched(now)
 }
 
 /// What of a tree the backup does not have.
@@ -165,7 +165,7 @@ fn not_in(vault: &Vault, base: &Snapshot, tree: &BTreeMap<RelPath, PathBuf>) -> 
 /// Is the file that was replaced the one that the safety backup has read?
 fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
     let stat = Stat::of(old).at("reading", old)?;
-    if stat.kind == Kind::Symlink && item.kind != ItemType::Symlink {
+    if stat.kind == FileKind::Symlink && item.kind != ItemType::Symlink {
         // The backup has what the link led to, which is where it was.
         return Ok(true);
     }
@@ -190,7 +190,7 @@ fn is_as_captured(item: &Item, old: &Path) -> Result<bool> {
     }
 }
 
-fn same_log(db: &Database, old: &Path) -> Result<bool> {
+fn same_log(db: &DatabaseFacts, old: &Path) -> Result<bool> {
     let log = log_of(old, WAL)?.map(|stat| (stat.size, stat.mtime));
     Ok(log == db.wal && log_of(old, JOURNAL)?.is_none())
 }

@@ -1,6 +1,6 @@
 //! What is to be known of the backup that was chosen: that it lacks something, or that newer ones were passed over.
 
-use super::source::Source;
+use super::source::SelectedBackup;
 use crate::Result;
 use crate::report::{BackupInfo, BackupRef, BackupType, ListFilter, Warning};
 use crate::vault::Vault;
@@ -9,7 +9,7 @@ use crate::vault::Vault;
 const TOLD: usize = 3;
 
 /// Said before a restore, and again after it.
-pub fn of(vault: &Vault, asked: &BackupRef, sources: &[Source]) -> Result<Vec<Warning>> {
+pub fn of(vault: &Vault, asked: &BackupRef, sources: &[SelectedBackup]) -> Result<Vec<Warning>> {
     let Some(source) = sources.first() else { return Ok(Vec::new()) };
     let snapshot = &source.snapshot;
     let mut doubts = Vec::new();

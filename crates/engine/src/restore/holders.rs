@@ -17,7 +17,7 @@ pub use crate::capture::databases::WITH_SIDES as PARTS;
 
 /// A file that somebody may have open.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct PossiblyOpen {
     pub path: PathBuf,
     /// The files beside it belong to it.
     pub is_database: bool,
@@ -25,9 +25,9 @@ pub struct Asked {
     pub ino: Option<u64>,
 }
 
-impl Asked {
-    pub fn database(path: &Path) -> Asked {
-        Asked { path: path.to_path_buf(), is_database: true, ino: None }
+impl PossiblyOpen {
+    pub fn database(path: &Path) -> PossiblyOpen {
+        PossiblyOpen { path: path.to_path_buf(), is_database: true, ino: None }
     }
 }
 
@@ -114,12 +114,12 @@ impl Holders {
 /// Who has these databases, or their `-wal`, `-shm` or `-journal`, open, also under names that are gone; this process aside.
 /// `None`: this system does not tell.
 pub fn holders(paths: &[PathBuf]) -> Option<Holders> {
-    of(&paths.iter().map(|path| Asked::database(path)).collect::<Vec<_>>())
+    of(&paths.iter().map(|path| PossiblyOpen::database(path)).collect::<Vec<_>>())
 }
 
 /// The same for any files.
 #[cfg(target_os = "linux")]
-pub fn of(asked: &[Asked]) -> Option<Holders> {
+pub fn of(asked: &[PossiblyOpen]) -> Option<Holders> {
     proc::holders(asked)
 }
 
@@ -147,7 +147,7 @@ pub fn nameless_databases(root: &Path, vault: &Path) -> Vec<Holder> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn of(_asked: &[Asked]) -> Option<Holders> {
+pub fn of(_asked: &[PossiblyOpen]) -> Option<Holders> {
     None
 }
 

@@ -19,7 +19,7 @@ use super::holders::holders;
 use super::live::{in_use, resolve};
 use crate::capture::databases::{LOGS, beside, is_database};
 use crate::capture::sqlite::uri;
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::{FileKind, Stat};
 use crate::{Control, Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(20);
@@ -43,7 +43,7 @@ impl Holding {
         let mut known = HashSet::new();
         let is_new_file = |path: &&PathBuf| {
             Stat::of(path)
-                .is_ok_and(|stat| stat.kind == Kind::File && (stat.ino == 0 || known.insert((stat.dev, stat.ino))))
+                .is_ok_and(|stat| stat.kind == FileKind::File && (stat.ino == 0 || known.insert((stat.dev, stat.ino))))
         };
         let there: Vec<&PathBuf> = databases.iter().filter(is_new_file).collect();
         let locks = there.iter().map(|path| hold(path, give_up, control)).collect::<Result<Vec<_>>>()?;

@@ -4,57 +4,31 @@
 //! is touched, and an error removes what was staged. From the journal on the restore is finished, or undone after an
 //! error; a crash in between leaves the journal, and the next operation of Lifeboat on that root finishes it.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+mod staging;
+mod waiting;
 
-use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
-use super::afterwards::{Asked, Asking, Placed};
-use super::check::Check;
+use super::afterwards::{AskedHosts, Asking, Placed};
+use super::ending::{elapsed, left_behind};
 use super::holders::Holder;
-use super::journal::Journal;
+use super::journal::RestoreJournal;
 use super::mode::{self, Choice};
-use super::plan::{self, Plan, take_back};
-use super::source::{Source, sources};
-use super::stage::{Order, Stage};
+use super::plan::{self, ChangePlan, take_back};
+use super::source::{SelectedBackup, sources};
 use super::swap::Swap;
-use super::workspace::{State, Workspace};
+use super::workspace::Workspace;
 use super::{astray, displaced, doubts, permission, recovery, safety};
-use crate::capture::stat::Stat;
 use crate::report::{
-    BackupOptions, BackupRef, BackupType, Progress, RestoreMode, RestoreOptions, RestorePlan, RestoreResult, Warning,
+    BackupRef, BackupType, Progress, RestoreMode, RestoreOptions, RestorePlan, RestoreResult, Warning,
 };
+use crate::vault::Vault;
 use crate::vault::last_restore::{self, LastRestore};
-use crate::vault::{Vault, durable};
-use crate::{Config, Control, Error, Result, backup, owner, presence, space};
+use crate::{Config, Control, Error, Result, backup, presence, space};
 
-/// A record of what is taken back may be in it.
-const MAX_PENDING: u64 = 1 << 30;
+pub use waiting::{WaitingRestore, discard_pending, waiting};
 /// The one command that takes a restore in place back.
 const UNDO: &str = "lifeboat undo";
-
-/// A restore that waits for the next start of the app: what was asked for.
-#[derive(Serialize, Deserialize)]
-struct Pending {
-    backup: String,
-    /// Where each item may come from a backup of its own: the others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    others: Vec<String>,
-    options: RestoreOptions,
-    /// The restore that is to be taken back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    undo: Option<LastRestore>,
-}
-
-/// A restore that waits: the backup, what was asked for, what is to be taken back, and where it was staged.
-pub struct Waiting {
-    pub backup: BackupRef,
-    pub options: RestoreOptions,
-    pub undo: Option<LastRestore>,
-    pub workspace: Workspace,
-}
 
 /// Restores in place. The caller holds the vault's lock, and has recovered what an earlier restore left.
 pub struct InPlace<'a> {
@@ -73,7 +47,7 @@ pub struct Restored {
     /// An app runs, or may run.
     pub app_runs: bool,
     /// The hosts that were asked to hold still and to read again.
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedHosts>,
     /// Who had files open that were replaced, or that had lost their names before.
     pub open: Vec<Holder>,
 }
@@ -160,7 +134,7 @@ impl InPlace<'_> {
         Ok(Restored { result, placed, app_runs, asked, open: held })
     }
 
-    fn plan(&self, backup: &BackupRef) -> Result<(Vec<Source>, Plan)> {
+    fn plan(&self, backup: &BackupRef) -> Result<(Vec<SelectedBackup>, ChangePlan)> {
         let Some(record) = self.undo else {
             let mut sources = sources(self.vault, backup, self.options)?;
             let plan = plan::make(self.vault, self.config, &mut sources, self.options, self.control)?;
@@ -172,7 +146,7 @@ impl InPlace<'_> {
     }
 
     /// What will take this restore back.
-    fn record(&self, sources: &[Source], plan: &Plan, result: &RestoreResult) -> LastRestore {
+    fn record(&self, sources: &[SelectedBackup], plan: &ChangePlan, result: &RestoreResult) -> LastRestore {
         let backup = self.undo.map_or_else(|| sources[0].name.to_string(), |record| record.backup.clone());
         LastRestore {
             was_undo: self.undo.is_some_and(|record| !record.was_undo),
@@ -184,11 +158,11 @@ impl InPlace<'_> {
 
     fn replace(
         &self,
-        sources: &[Source],
-        plan: &Plan,
+        sources: &[SelectedBackup],
+        plan: &ChangePlan,
         mut result: RestoreResult,
         waiting: Option<Workspace>,
-        asked: &mut Option<Asked>,
+        asked: &mut Option<AskedHosts>,
         held: &mut Vec<Holder>,
     ) -> Result<RestoreResult> {
         let has_waited = waiting.is_some();
@@ -228,7 +202,7 @@ impl InPlace<'_> {
             return Err(error);
         }
         result.undo = result.safety_backup.as_ref().map(|_| UNDO.into());
-        let mut journal = Journal { steps: plan.steps(mode == RestoreMode::Live), result };
+        let mut journal = RestoreJournal { steps: plan.steps(mode == RestoreMode::Live), result };
         let written = journal.identify(&workspace).and_then(|()| journal.write(&workspace.file("journal")));
         if let Err(error) = written {
             // It may be there all the same; then it is undone, and nothing was done yet.
@@ -259,7 +233,7 @@ impl InPlace<'_> {
     }
 
     /// Stores what was displaced, and says that nothing of the workspace is needed any more.
-    fn store(&self, workspace: &Workspace, journal: &Journal) -> Result<Option<String>> {
+    fn store(&self, workspace: &Workspace, journal: &RestoreJournal) -> Result<Option<String>> {
         let stored = displaced::store(&self.vault.here(), self.config, workspace, journal, &self.control.to_the_end())?;
         take_back::hand_over(&self.vault.here(), self.config, workspace, stored.as_deref())?;
         workspace.mark_done()?;
@@ -267,7 +241,7 @@ impl InPlace<'_> {
     }
 
     /// Undoes what was done, and says why.
-    fn give_up(&self, workspace: Workspace, journal: &Journal, cause: Error) -> Error {
+    fn give_up(&self, workspace: Workspace, journal: &RestoreJournal, cause: Error) -> Error {
         match recovery::undo(&workspace, journal, cause) {
             error @ Error::RolledBack { .. } => {
                 // Else the next operation does so.
@@ -280,106 +254,8 @@ impl InPlace<'_> {
         }
     }
 
-    /// The safety backup is made while what comes back is staged: the one reads the root, and the other the vault. Both are
-    /// whole before anything is replaced; where one fails, the other is given up. The name of the safety backup.
-    fn save_and_stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace) -> Result<Option<String>> {
-        if !self.options.create_backup_first {
-            return self.stage_and_verify(sources, plan, workspace, self.control).map(|()| None);
-        }
-        let is_saved = Arc::new(AtomicBool::new(false));
-        let (saving, staging) = (self.control.beside(Arc::new(true.into())), self.control.beside(is_saved.clone()));
-        self.control.report(&Progress { phase: "saving".into(), ..Progress::default() });
-        let (saved, staged) = std::thread::scope(|scope| {
-            let stage = scope.spawn(|| {
-                let staged = self.stage_and_verify(sources, plan, workspace, &staging);
-                staged.inspect_err(|_| saving.cancel())
-            });
-            let saved = self.safety_backup(sources, plan, &saving).inspect_err(|_| staging.cancel());
-            is_saved.store(true, Ordering::Relaxed);
-            announce(self.control, "restoring", &plan.report);
-            (saved, stage.join().unwrap_or_else(|_| Err(Error::internal("staging has ended in the middle"))))
-        });
-        match (saved, staged) {
-            (Err(Error::Aborted), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
-            (Ok(safety), Ok(())) => Ok(Some(safety)),
-        }
-    }
-
-    /// What comes back lies in the workspace, and is on the disk.
-    fn stage_and_verify(
-        &self,
-        sources: &[Source],
-        plan: &Plan,
-        workspace: &Workspace,
-        control: &Control,
-    ) -> Result<()> {
-        self.stage(sources, plan, workspace, control)?;
-        self.verify(sources, plan, workspace, control)
-    }
-
-    /// Everything that is going to be replaced is in the backup that is returned.
-    fn safety_backup(&self, sources: &[Source], plan: &Plan, control: &Control) -> Result<String> {
-        let options = self.note(sources);
-        let control = control.in_phase("saving");
-        let safety = backup::run(&self.vault.here(), self.config, BackupType::Safety, &options, &control)?.backup;
-        safety::covers(&self.vault.here(), &safety, &plan.replaced, &self.config.root)?;
-        Ok(safety)
-    }
-
-    /// A guess may be wrong: it is told, and no reason to refuse.
-    fn too_little_for_safety(&self, safety: u64, staged: u64) -> Option<Warning> {
-        let vault = self.vault.dir();
-        let device = |path: &Path| Stat::of(path).ok().map(|stat| stat.dev);
-        let beside = if device(vault) == device(&self.config.root) { staged } else { 0 };
-        let (free, needed) = (space::free(vault)?, safety.saturating_add(beside));
-        (free < needed).then(|| Warning {
-            path: vault.display().to_string(),
-            message: format!(
-                "Its disk has {} free, and the safety backup may need {} of it, with what is staged. Free some space, or \
-                 restore without a safety backup (--no-safety).",
-                space::said(free),
-                space::said(needed)
-            ),
-        })
-    }
-
-    fn note(&self, sources: &[Source]) -> BackupOptions {
-        let note = match self.undo {
-            None => format!("before the restore of {}", sources[0].name),
-            Some(record) => format!("before the restore of {} was taken back", record.backup),
-        };
-        BackupOptions { note: Some(note), ..BackupOptions::default() }
-    }
-
-    fn stage(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
-        for source in sources {
-            let order = Order {
-                source,
-                places: workspace,
-                owner: owner::of(self.options)?,
-                salvage: false,
-                // A restore that waited has most of it already.
-                reuse: true,
-                plan: &plan.report,
-                unset: &plan.unset,
-            };
-            let threads = self.config.worker.effective_threads();
-            Stage::new(self.vault, order, threads, control)?.run().map_err(|error| source.blame(error))?;
-        }
-        take_back::stage_links(&plan.new_links, workspace)
-    }
-
-    /// What is about to be put in place is on the disk.
-    fn verify(&self, sources: &[Source], plan: &Plan, workspace: &Workspace, control: &Control) -> Result<()> {
-        announce(control, "verifying", &plan.report);
-        let threads = self.config.worker.effective_threads();
-        sources.iter().try_for_each(|source| {
-            Check { vault: self.vault, workspace, source, threads, total: plan.report.bytes, control }.run()
-        })
-    }
-
     /// Hosts that listen hold still meanwhile, so that none writes between the old file and its listener.
-    fn put_files(&self, swap: &Swap<'_>, plan: &Plan, asked: &mut Option<Asked>) -> Result<()> {
+    fn put_files(&self, swap: &Swap<'_>, plan: &ChangePlan, asked: &mut Option<AskedHosts>) -> Result<()> {
         let hosts = Asking::begin(self.vault.dir(), &plan.report, self.control);
         let put = swap.apply_files();
         *asked = hosts.map(Asking::end);
@@ -388,7 +264,7 @@ impl InPlace<'_> {
 
     /// Whoever uses a database now that nobody used when the mode was chosen would be left on a file without a name. Who has
     /// other files open that are replaced now is the answer.
-    fn still_fits(&self, plan: &Plan, chosen: RestoreMode, has_waited: bool) -> Result<Vec<Holder>> {
+    fn still_fits(&self, plan: &ChangePlan, chosen: RestoreMode, has_waited: bool) -> Result<Vec<Holder>> {
         let hosts = presence::processes(self.vault.dir());
         let now = mode::choose(self.options.mode, plan, self.config, &hosts, has_waited)?;
         if chosen != RestoreMode::Offline || now.mode == chosen {
@@ -400,53 +276,6 @@ impl InPlace<'_> {
                 now.reason
             ),
         })
-    }
-
-    /// Proves now that everything can be had, and leaves it for the next start.
-    fn stage_for_restart(&self, sources: &[Source], plan: &Plan) -> Result<()> {
-        let workspace = Workspace::create(&self.config.root, &plan.areas)?;
-        let undo = self.undo.cloned();
-        let mut names = sources.iter().map(|source| source.name.to_string());
-        let backup = names.next().unwrap_or_default();
-        let pending = Pending { backup, others: names.collect(), options: self.options.clone(), undo };
-        let staged = self.stage(sources, plan, &workspace, self.control).and_then(|()| {
-            self.control.check()?;
-            let text = serde_json::to_vec(&pending).map_err(|error| Error::internal(error.to_string()))?;
-            durable::write_private(&workspace.file("pending"), &text)
-        });
-        // Who applies it is the app's user, and that may be another one.
-        let staged = staged.and_then(|()| match owner::of_folder_of_another(&self.config.root) {
-            Some(ids) => workspace.give(ids),
-            None => Ok(()),
-        });
-        if staged.is_err() {
-            let _ = workspace.discard();
-        }
-        staged
-    }
-}
-
-/// The restore that waits for the next start, if there is one: what was asked for, and its workspace.
-pub fn waiting(config: &Config) -> Result<Option<Waiting>> {
-    Workspace::refuse_anothers(&config.root)?;
-    let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
-    if workspace.state() != State::Pending {
-        return Ok(None);
-    }
-    let file = workspace.file("pending");
-    let pending: Pending = serde_json::from_slice(&durable::read_small(&file, MAX_PENDING)?).map_err(|error| {
-        Error::Format { message: format!("{} is not understood: {error}. Restore again.", file.display()) }
-    })?;
-    // Nothing has anything open yet: this is the first line of the app.
-    let options = RestoreOptions { mode: RestoreMode::Offline, ..pending.options };
-    Ok(Some(Waiting { backup: BackupRef::Name(pending.backup), options, undo: pending.undo, workspace }))
-}
-
-/// Forgets a restore that waits. True: there was one.
-pub fn discard_pending(config: &Config) -> Result<bool> {
-    match Workspace::find(&config.root)? {
-        Some(workspace) if workspace.state() == State::Pending => workspace.discard().map(|()| true),
-        _ => Ok(false),
     }
 }
 
@@ -462,22 +291,6 @@ fn not_stored(error: &Error, has_safety_backup: bool) -> Warning {
         }
     };
     Warning { path: super::WORKSPACE.into(), message }
-}
-
-/// The restore is done; what remains is only untidy.
-pub fn left_behind(removed: Result<()>) -> Option<Warning> {
-    let message = removed.err()?.to_string();
-    Some(Warning {
-        path: super::WORKSPACE.into(),
-        message: format!(
-            "It could not be removed yet. Lifeboat removes it \
-     later: {message}"
-        ),
-    })
-}
-
-pub fn elapsed(since: Instant) -> u64 {
-    Duration::as_millis(&since.elapsed()) as u64
 }
 
 /// Tells that a phase has begun.

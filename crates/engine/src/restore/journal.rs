@@ -24,7 +24,7 @@ const VERSION: u32 = 2;
 const MAX_LEN: u64 = 1 << 30;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Journal {
+pub struct RestoreJournal {
     /// What the restore reports once it is done.
     pub result: RestoreResult,
     pub steps: Vec<Step>,
@@ -51,7 +51,7 @@ pub enum Step {
         path: RelPath,
         replaces: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        staged: Option<Staged>,
+        staged: Option<StagedFile>,
     },
     /// A database that nobody has open gives its place to a staged one. All that lies beside it goes, and what the staged
     /// one has beside it comes.
@@ -61,7 +61,7 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         brings: Vec<RelPath>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        staged: Option<Staged>,
+        staged: Option<StagedFile>,
     },
     /// A database that nobody has open goes, with all that lies beside it.
     RemoveDatabase {
@@ -93,15 +93,15 @@ pub enum Step {
 /// What was staged, by what tells it from whatever else may lie in its place: a file that others have put there, or the
 /// same file after its app has written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Staged {
+pub struct StagedFile {
     ino: u64,
     size: u64,
     mtime: Time,
 }
 
-impl Staged {
-    pub fn of(stat: &Stat) -> Staged {
-        Staged { ino: stat.ino, size: stat.size, mtime: stat.mtime }
+impl StagedFile {
+    pub fn of(stat: &Stat) -> StagedFile {
+        StagedFile { ino: stat.ino, size: stat.size, mtime: stat.mtime }
     }
 
     /// Is it this file, whatever was written to it since?
@@ -112,28 +112,28 @@ impl Staged {
 
     /// Is it this file, and has nobody written to it?
     pub fn is_untouched(&self, stat: &Stat) -> bool {
-        *self == Staged::of(stat)
+        *self == StagedFile::of(stat)
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct JournalHeader {
     format: String,
     version: u32,
     result: RestoreResult,
 }
 
 #[derive(Serialize, Deserialize)]
-struct End {
+struct JournalEnd {
     sha256: String,
 }
 
-impl Journal {
+impl RestoreJournal {
     /// Notes what lies staged in `workspace`.
     pub fn identify(&mut self, workspace: &Workspace) -> Result<()> {
         for step in &mut self.steps {
             if let Step::Put { path, staged, .. } | Step::SwapDatabase { path, staged, .. } = step {
-                *staged = look(&workspace.new_place(path))?.as_ref().map(Staged::of);
+                *staged = look(&workspace.new_place(path))?.as_ref().map(StagedFile::of);
             }
         }
         Ok(())
@@ -151,18 +151,18 @@ impl Journal {
             Ok::<_, Error>(())
         };
         let mut bytes = Vec::new();
-        let header = Header { format: FORMAT.into(), version: VERSION, result: self.result.clone() };
+        let header = JournalHeader { format: FORMAT.into(), version: VERSION, result: self.result.clone() };
         line(&mut bytes, serde_json::to_vec(&header))?;
         for step in &self.steps {
             line(&mut bytes, serde_json::to_vec(step))?;
         }
-        let end = End { sha256: hex::encode(Sha256::digest(&bytes)) };
+        let end = JournalEnd { sha256: hex::encode(Sha256::digest(&bytes)) };
         line(&mut bytes, serde_json::to_vec(&end))?;
         Ok(bytes)
     }
 
-    pub fn read(file: &Path) -> Result<Journal> {
-        Journal::parse(&durable::read_small(file, MAX_LEN)?).map_err(|why| Error::Restore {
+    pub fn read(file: &Path) -> Result<RestoreJournal> {
+        RestoreJournal::parse(&durable::read_small(file, MAX_LEN)?).map_err(|why| Error::Restore {
             message: format!(
                 "A restore was cut off, and its journal {} cannot be used: {why}. The files that it replaced are in \
                  the folder \"old\" beside it. Stop the bot, move the folder {} to a place out of the root, keep it, \
@@ -174,21 +174,21 @@ impl Journal {
     }
 
     /// The error says what is wrong with it.
-    pub fn parse(bytes: &[u8]) -> std::result::Result<Journal, String> {
+    pub fn parse(bytes: &[u8]) -> std::result::Result<RestoreJournal, String> {
         let body = bytes.strip_suffix(b"\n").ok_or("it is cut off")?;
         let end = body.iter().rposition(|byte| *byte == b'\n').ok_or("it is cut off")? + 1;
-        let last: End = serde_json::from_slice(&body[end..]).map_err(|_| "it is cut off")?;
+        let last: JournalEnd = serde_json::from_slice(&body[end..]).map_err(|_| "it is cut off")?;
         if last.sha256 != hex::encode(Sha256::digest(&bytes[..end])) {
             return Err("it is damaged".into());
         }
         let mut lines = bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let not_understood = |error: serde_json::Error| format!("it is not understood ({error})");
-        let header: Header = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(not_understood)?;
+        let header: JournalHeader = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(not_understood)?;
         if header.format != FORMAT || header.version != VERSION {
             return Err("it is of another version of Lifeboat".into());
         }
         let steps = lines.map(|line| serde_json::from_slice(line).map_err(not_understood)).collect::<Result<_, _>>()?;
-        Ok(Journal { result: header.result, steps })
+        Ok(RestoreJournal { result: header.result, steps })
     }
 }
 
@@ -196,21 +196,25 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn sample() -> Journal {
+    fn sample() -> RestoreJournal {
         let path = RelPath::parse(b"a/\xff").unwrap();
         let meta = Meta { mode: 0o644, uid: 1, gid: 2, mtime: (3, 4) };
         let steps = vec![
             Step::Remove { path: path.clone() },
-            Step::Put { path: path.clone(), replaces: true, staged: Some(Staged { ino: 5, size: 6, mtime: (7, 8) }) },
+            Step::Put {
+                path: path.clone(),
+                replaces: true,
+                staged: Some(StagedFile { ino: 5, size: 6, mtime: (7, 8) }),
+            },
             Step::Describe { path, was: None, meta: Some(meta) },
         ];
-        Journal { result: RestoreResult::default(), steps }
+        RestoreJournal { result: RestoreResult::default(), steps }
     }
 
     #[test]
     fn a_journal_comes_back_as_it_was() {
         let journal = sample();
-        let back = Journal::parse(&journal.encode().unwrap()).unwrap();
+        let back = RestoreJournal::parse(&journal.encode().unwrap()).unwrap();
         assert_eq!(back.steps, journal.steps);
     }
 
@@ -218,12 +222,12 @@ mod tests {
     fn a_journal_that_is_cut_off_or_changed_is_refused() {
         let bytes = sample().encode().unwrap();
         for length in 0..bytes.len() {
-            assert!(Journal::parse(&bytes[..length]).is_err(), "cut at {length}");
+            assert!(RestoreJournal::parse(&bytes[..length]).is_err(), "cut at {length}");
         }
         for at in 0..bytes.len() - 1 {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            assert!(Journal::parse(&changed).is_err(), "changed at {at}");
+            assert!(RestoreJournal::parse(&changed).is_err(), "changed at {at}");
         }
     }
 

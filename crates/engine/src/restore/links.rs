@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// What was met of one backup.
 #[derive(Default)]
-pub struct Links {
+pub struct RestoredLinks {
     first: HashMap<u64, (PathBuf, Fingerprint)>,
     /// The others, each with the name that it is a link to.
     pub others: Vec<Other>,
@@ -28,7 +28,7 @@ pub struct Other {
     pub bytes: u64,
 }
 
-impl Links {
+impl RestoredLinks {
     /// Gives the item back where it has to be written: it is the first of its file. What a list says is not trusted: names
     /// with different content are different files.
     pub fn take(&mut self, path: &RelPath, place: &Path, item: Item) -> Option<Item> {

@@ -60,7 +60,7 @@ impl Meta {
     /// Gives it to the file or folder `place`, as far as it differs; a link is left alone. What this user may not set, or
     /// this file system does not have, stays as it is: the answer says what, and why.
     #[cfg(unix)]
-    pub fn apply(&self, place: &Path) -> Result<Option<Refused>> {
+    pub fn apply(&self, place: &Path) -> Result<Option<RefusedMetadata>> {
         use std::os::unix::fs::{PermissionsExt, chown};
 
         use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
@@ -70,7 +70,7 @@ impl Meta {
         let mut refused = None;
         let mut set = |what: &'static str, action: &'static str, done: io::Result<()>| match done {
             Err(error) if is_refusal(&error) => {
-                refused.get_or_insert(Refused { what, why: error.to_string() });
+                refused.get_or_insert(RefusedMetadata { what, why: error.to_string() });
                 Ok(())
             }
             done => done.at(action, place),
@@ -103,7 +103,7 @@ impl Meta {
 
     /// Windows sets a folder's time only through a handle that `std` does not give; the time of making stays.
     #[cfg(not(unix))]
-    pub fn apply(&self, place: &Path) -> Result<Option<Refused>> {
+    pub fn apply(&self, place: &Path) -> Result<Option<RefusedMetadata>> {
         match File::options().write(true).open(place) {
             Ok(file) => file.set_modified(system_time(self.mtime)).at("setting the time of", place).map(|()| None),
             Err(_) => Ok(None),
@@ -113,7 +113,7 @@ impl Meta {
 
 /// What of a file or folder may not be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedMetadata {
     pub what: &'static str,
     pub why: String,
 }
@@ -145,7 +145,7 @@ impl Handle {
         if !cfg!(target_os = "linux") || !path.exists() {
             path = place.to_path_buf();
         }
-        Ok((stat.kind != crate::capture::stat::Kind::Symlink).then_some(Handle { _open: opened, path, stat }))
+        Ok((stat.kind != crate::capture::stat::FileKind::Symlink).then_some(Handle { _open: opened, path, stat }))
     }
 }
 

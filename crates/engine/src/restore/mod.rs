@@ -28,6 +28,7 @@ mod check;
 mod consumer;
 mod displaced;
 mod doubts;
+mod ending;
 pub mod holders;
 mod holding;
 mod in_place;
@@ -57,7 +58,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::capture::stat::open_file;
-use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions};
+use crate::report::{BackupRef, ItemInfo, RestoreOptions, RestorePlan, RestoreResult, TakenBack, UndoOptions, Warning};
 use crate::vault::Vault;
 use crate::vault::last_restore::LastRestore;
 use crate::vault::list::ListReader;
@@ -65,12 +66,12 @@ use crate::vault::snapshot::Snapshot;
 use crate::{Config, Control, Error, Result, owner};
 
 pub use displaced::{store_waiting, waits as displaced_waits};
-use in_place::{InPlace, Waiting};
+use in_place::{InPlace, WaitingRestore};
 pub use in_place::{Restored, discard_pending};
 pub use recovery::recover;
-use source::{Survey, not_found, sources};
-use stage::{Order, Stage};
-use target::Target;
+use source::{ListAccess, SelectedBackup, not_found, sources};
+use stage::{Stage, StagingOrder};
+use target::TargetFolder;
 use unset::Unset;
 pub use workspace::{Unfinished, WORKSPACE, unfinished};
 
@@ -84,7 +85,7 @@ pub fn check_options(options: &RestoreOptions) -> Result<()> {
         return refuse("A salvage is not all or nothing: it needs another folder to write to (`target`, --to DIR).");
     }
     // At once, and not after the backup was looked at.
-    options.target.as_deref().map(Target::check).transpose()?;
+    options.target.as_deref().map(TargetFolder::check).transpose()?;
     owner::of(options).map(drop)
 }
 
@@ -101,7 +102,7 @@ pub fn in_place(
 
 /// Takes the last restore in place back. The caller holds the vault's lock.
 pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Control) -> Result<Restored> {
-    if let Some(Waiting { backup, .. }) = in_place::waiting(config)? {
+    if let Some(WaitingRestore { backup, .. }) = in_place::waiting(config)? {
         return Err(Error::Restore {
             message: format!(
                 "A restore of {backup} waits for the next start of the app, and has changed nothing yet. `lifeboat \
@@ -126,7 +127,7 @@ pub fn undo(vault: &Vault, config: &Config, options: &UndoOptions, control: &Con
 /// root may have staged it for the app's user.
 pub fn pending_backups(root: &Path) -> Vec<String> {
     #[derive(serde::Deserialize)]
-    struct Pending {
+    struct PendingStage {
         backup: String,
         #[serde(default)]
         others: Vec<String>,
@@ -135,13 +136,13 @@ pub fn pending_backups(root: &Path) -> Vec<String> {
         return Vec::new();
     }
     let Ok((file, _)) = open_file(&root.join(WORKSPACE).join("pending")) else { return Vec::new() };
-    let pending = serde_json::from_reader::<_, Pending>(std::io::BufReader::new(file)).ok();
-    pending.map_or_else(Vec::new, |Pending { backup, others }| [vec![backup], others].concat())
+    let pending = serde_json::from_reader::<_, PendingStage>(std::io::BufReader::new(file)).ok();
+    pending.map_or_else(Vec::new, |PendingStage { backup, others }| [vec![backup], others].concat())
 }
 
 /// Applies the restore that waits for this start; `None` where none does. The caller holds the vault's lock.
 pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
-    let Some(Waiting { backup, options, undo, workspace }) = in_place::waiting(config)? else { return Ok(None) };
+    let Some(WaitingRestore { backup, options, undo, workspace }) = in_place::waiting(config)? else { return Ok(None) };
     let undo = undo.as_ref();
     let restored = InPlace { vault, config, options: &options, control, undo }.run(&backup, Some(workspace))?;
     Ok(Some(restored.result))
@@ -150,37 +151,32 @@ pub fn apply_pending(vault: &Vault, config: &Config, control: &Control) -> Resul
 /// Why the journal of a restore that was cut off cannot be used, where it cannot. Only looks.
 pub fn unusable(root: &Path) -> Option<Error> {
     let journal = root.join(WORKSPACE).join("journal");
-    if journal.exists() { journal::Journal::read(&journal).err() } else { None }
+    if journal.exists() { journal::RestoreJournal::read(&journal).err() } else { None }
 }
 
 /// Since when a restore waits for the next start of the app, in milliseconds since the epoch; `None`: none does.
 pub fn pending_since(config: &Config) -> Result<Option<i64>> {
-    let Some(Waiting { workspace, .. }) = in_place::waiting(config)? else { return Ok(None) };
+    let Some(WaitingRestore { workspace, .. }) = in_place::waiting(config)? else { return Ok(None) };
     let since = workspace.file("pending").metadata().and_then(|metadata| metadata.modified());
     let since = since.ok().and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
     Ok(Some(since.map_or(i64::MAX, |since| since.as_millis() as i64)))
 }
 
-/// Restores into another folder, which must not exist or be empty.
-pub fn into(
+/// What a restore into another folder makes there. What is lost of it goes to `lost`, where a salvage asks for that.
+fn foresee(
     vault: &Vault,
-    target: &Path,
-    backup: &BackupRef,
+    sources: &mut [SelectedBackup],
     options: &RestoreOptions,
-    threads: usize,
-    control: &Control,
-) -> Result<RestoreResult> {
-    let started = Instant::now();
-    let mut sources = sources(vault, backup, options)?;
+    lost: &mut Vec<Warning>,
+    warnings: &mut Vec<Warning>,
+) -> Result<RestorePlan> {
     let mut plan = RestorePlan::default();
-    let mut lost = Vec::new();
-    let mut warnings = doubts::of(vault, backup, &sources)?;
     let mut taken = std::collections::HashSet::new();
-    for source in &mut sources {
+    for source in sources {
         source.leave_out(&taken);
         let allows = |_: &_, _: &[u8]| options.allow_outside_links;
-        let lost = options.salvage.then_some(&mut lost);
-        Survey { vault, allows: &allows, lost }
+        let lost = options.salvage.then_some(&mut *lost);
+        ListAccess { vault, allows: &allows, lost }
             .run(source, |path, item| {
                 let sides = item.sides.iter().map(|side| side.size);
                 plan.bytes = sides.fold(plan.bytes.saturating_add(item.on_disk()), u64::saturating_add);
@@ -194,14 +190,31 @@ pub fn into(
         warnings.extend(source.wanted.remarks());
     }
     plan.create.sort();
-    let target = Target::check(target)?;
+    Ok(plan)
+}
+
+/// Restores into another folder, which must not exist or be empty.
+pub fn into(
+    vault: &Vault,
+    target: &Path,
+    backup: &BackupRef,
+    options: &RestoreOptions,
+    threads: usize,
+    control: &Control,
+) -> Result<RestoreResult> {
+    let started = Instant::now();
+    let mut sources = sources(vault, backup, options)?;
+    let mut lost = Vec::new();
+    let mut warnings = doubts::of(vault, backup, &sources)?;
+    let plan = foresee(vault, &mut sources, options, &mut lost, &mut warnings)?;
+    let target = TargetFolder::check(target)?;
     target.check_space(&plan)?;
     let mut restored = Vec::new();
     if !options.dry_run {
         let unset = Unset::default();
         let staging = target.begin(plan.create.iter().map(String::len).max().unwrap_or(0))?;
         for source in &sources {
-            let order = Order {
+            let order = StagingOrder {
                 source,
                 places: staging.folder(),
                 owner: owner::of(options)?,

@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::holders::{self, Asked, Hold, Holder, app_in};
+use super::holders::{self, Hold, Holder, PossiblyOpen, app_in};
 use super::live;
-use super::plan::{Database, Plan};
+use super::plan::{ChangePlan, ReplacedDatabase};
 use crate::path::RelPath;
 use crate::presence::Host;
 use crate::report::RestoreMode;
@@ -30,7 +30,7 @@ pub struct Choice {
 }
 
 /// Who uses what goes or is replaced.
-struct Seen {
+struct FileUsers {
     /// Who has a database of it open where it lies, in a sentence without an end.
     user: Option<String>,
     /// Nobody else can have one open.
@@ -45,7 +45,13 @@ struct Seen {
 
 /// `hosts`: the processes of apps that are there. `is_start`: the app starts, and applies a restore that waited. `E_RESTORE`
 /// where the mode that was asked for cannot be had.
-pub fn choose(wanted: RestoreMode, plan: &Plan, config: &Config, hosts: &[Host], is_start: bool) -> Result<Choice> {
+pub fn choose(
+    wanted: RestoreMode,
+    plan: &ChangePlan,
+    config: &Config,
+    hosts: &[Host],
+    is_start: bool,
+) -> Result<Choice> {
     let root = config.root.as_path();
     let apps: Vec<&Host> = hosts.iter().filter(|host| host.is_app()).collect();
     let seen = look(plan, root)?;
@@ -99,8 +105,8 @@ fn under_app(
     path: &RelPath,
     app: &Host,
     apps: &[&Host],
-    plan: &Plan,
-    seen: &Seen,
+    plan: &ChangePlan,
+    seen: &FileUsers,
     root: &Path,
 ) -> (RestoreMode, String) {
     let (who, path) = (app.display(), path.display());
@@ -125,7 +131,7 @@ fn under_app(
 }
 
 /// No app is known to have anything in memory: only who has a database open counts, or works in the folder (`stranger`).
-fn for_databases(stranger: Option<String>, plan: &Plan, seen: &Seen, root: &Path) -> (RestoreMode, String) {
+fn for_databases(stranger: Option<String>, plan: &ChangePlan, seen: &FileUsers, root: &Path) -> (RestoreMode, String) {
     let who = match (&seen.user, stranger) {
         (Some(user), _) => user.clone(),
         (None, _) if !seen.is_sure => "It cannot be told whether another process has a database open".into(),
@@ -146,7 +152,7 @@ fn for_databases(stranger: Option<String>, plan: &Plan, seen: &Seen, root: &Path
 }
 
 /// Why these databases cannot be replaced while others have them open.
-fn obstacle(plan: &Plan, seen: &Seen, root: &Path) -> Option<String> {
+fn obstacle(plan: &ChangePlan, seen: &FileUsers, root: &Path) -> Option<String> {
     let may_be_held = |path: &&RelPath| !seen.is_sure || seen.held.contains(&path.under(root));
     if let Some(path) = plan.lost_databases.iter().find(may_be_held) {
         return Some(format!("{:?} would be removed, and whoever has it open would not notice.", path.display()));
@@ -167,7 +173,7 @@ fn obstacle(plan: &Plan, seen: &Seen, root: &Path) -> Option<String> {
 }
 
 /// Can the connections that others have to the database go on with the content of the backup?
-fn fits(database: &Database, root: &Path) -> std::result::Result<(), String> {
+fn fits(database: &ReplacedDatabase, root: &Path) -> std::result::Result<(), String> {
     let live = database.path.under(root);
     live::check(&live)?;
     match &database.header {
@@ -177,27 +183,27 @@ fn fits(database: &Database, root: &Path) -> std::result::Result<(), String> {
 }
 
 /// Databases that go or are replaced.
-fn databases(plan: &Plan) -> impl Iterator<Item = &RelPath> {
+fn databases(plan: &ChangePlan) -> impl Iterator<Item = &RelPath> {
     let replaced = plan.databases.iter().map(|database| &database.path);
     replaced.chain(plan.swapped.iter().map(|swapped| &swapped.path)).chain(&plan.lost_databases)
 }
 
 /// Looks who has what open. `E_RESTORE` where somebody uses what was not there when the plan was made.
-fn look(plan: &Plan, root: &Path) -> Result<Seen> {
+fn look(plan: &ChangePlan, root: &Path) -> Result<FileUsers> {
     let in_use: HashSet<PathBuf> = databases(plan).map(|path| path.under(root)).collect();
     let created: HashSet<PathBuf> = plan.created.iter().map(|path| path.under(root)).collect();
-    let ask = |path: &RelPath, is_database| Asked {
+    let ask = |path: &RelPath, is_database| PossiblyOpen {
         path: path.under(root),
         is_database,
         ino: plan.inodes.get(path).copied(),
     };
-    let mut asked: Vec<Asked> =
+    let mut asked: Vec<PossiblyOpen> =
         databases(plan).chain(&plan.created).chain(&plan.unchanged).map(|path| ask(path, true)).collect();
     let known: HashSet<PathBuf> = asked.iter().map(|one| one.path.clone()).collect();
     asked.extend(plan.replaced.iter().map(|path| ask(path, false)).filter(|one| !known.contains(&one.path)));
     let found = if asked.is_empty() { None } else { holders::of(&asked) };
     let is_complete = found.as_ref().is_some_and(|found| found.complete);
-    let mut seen = Seen {
+    let mut seen = FileUsers {
         user: None,
         is_sure: is_complete || in_use.is_empty(),
         held: HashSet::new(),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use super::plan::Plan;
+use super::plan::ChangePlan;
 use crate::capture::databases::{WAL, beside};
 use crate::capture::stat::{Purpose, may};
 use crate::path::RelPath;
@@ -16,11 +16,11 @@ use crate::report::RestoreMode;
 use crate::{Error, Result};
 
 /// `E_RESTORE` names the first place that cannot be changed, and what mends it.
-pub fn check(plan: &Plan, mode: RestoreMode, root: &Path) -> Result<()> {
+pub fn check(plan: &ChangePlan, mode: RestoreMode, root: &Path) -> Result<()> {
     if plan.is_empty() {
         return Ok(());
     }
-    let mut folders = Folders { root, known: HashMap::new() };
+    let mut folders = AskedFolders { root, known: HashMap::new() };
     // What is staged lies in these.
     for folder in plan.areas.iter().cloned().chain([RelPath::root()]) {
         folders.may_change(&folder)?;
@@ -67,12 +67,12 @@ pub fn unreadable(error: Error, root: &Path) -> Error {
 }
 
 /// Folders that were asked about: thousands of files may be in one.
-struct Folders<'a> {
+struct AskedFolders<'a> {
     root: &'a Path,
     known: HashMap<RelPath, Option<String>>,
 }
 
-impl Folders<'_> {
+impl AskedFolders<'_> {
     /// May what is in the folder of `path` be renamed?
     fn may_change_around(&mut self, path: &RelPath) -> Result<()> {
         let folder = path.parent().unwrap_or_else(RelPath::root);

@@ -9,9 +9,9 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::attributes::finish_file;
 use super::check::has_content;
-use super::consumer::{Job, LargeFile, wrong_length};
-use super::links::Links;
-use super::stage::{Places, Shared, make_folder};
+use super::consumer::{LargeFile, WriteJob, wrong_length};
+use super::links::RestoredLinks;
+use super::stage::{StagingPlaces, StagingShared, make_folder};
 use super::unset::Unset;
 use crate::capture::stat::open_file;
 use crate::chunk::ChunkId;
@@ -21,7 +21,7 @@ use crate::report::ItemType;
 use crate::vault::durable;
 use crate::vault::item::{Content, Item};
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::{Error, Result};
 
 /// Bundles whose files are being collected at once.
@@ -31,21 +31,21 @@ const BATCH: usize = 1024;
 
 /// Walks the item list, makes the folders, and hands out the files.
 pub struct Producer<'a> {
-    pub places: &'a dyn Places,
+    pub places: &'a dyn StagingPlaces,
     /// What is there already with the right content stays.
     pub reuse: bool,
-    pub jobs: Sender<Job>,
+    pub jobs: Sender<WriteJob>,
     /// For bundles, which are a thousand files in one folder: only some of the threads wait for that folder.
-    pub bundle_jobs: Sender<Job>,
-    pub shared: &'a Shared<'a>,
-    pub lists: Reader,
+    pub bundle_jobs: Sender<WriteJob>,
+    pub shared: &'a StagingShared<'a>,
+    pub lists: ChunkReader,
     /// Files collected by bundle, the least recently begun first.
     pub bundles: Vec<(ChunkId, Vec<(PathBuf, Item)>)>,
     /// The folder that the last file went into: it need not be made again.
     pub parent: PathBuf,
     pub symlinks: bool,
     /// Names of files that have others.
-    pub links: Links,
+    pub links: RestoredLinks,
 }
 
 impl Producer<'_> {
@@ -56,7 +56,7 @@ impl Producer<'_> {
             self.item(&path, item)?;
         }
         for (id, files) in std::mem::take(&mut self.bundles) {
-            self.send(Job::Bundle(id, files))?;
+            self.send(WriteJob::Bundle(id, files))?;
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Producer<'_> {
                 let (shared, at) = (self.shared, (place.clone(), item.clone()));
                 self.split(place, item).or_else(|error| shared.lose(&at.1, &at.0, error))
             }
-            _ => self.send(Job::File(place, Box::new(item))),
+            _ => self.send(WriteJob::File(place, Box::new(item))),
         }
     }
 
@@ -98,7 +98,7 @@ impl Producer<'_> {
             None => {
                 if self.bundles.len() == OPEN_BUNDLES {
                     let (id, files) = self.bundles.remove(0);
-                    self.send(Job::Bundle(id, files))?;
+                    self.send(WriteJob::Bundle(id, files))?;
                 }
                 self.bundles.push((id, Vec::new()));
                 self.bundles.len() - 1
@@ -107,7 +107,7 @@ impl Producer<'_> {
         self.bundles[at].1.push((place, item));
         if self.bundles[at].1.len() == BATCH {
             let (id, files) = self.bundles.remove(at);
-            self.send(Job::Bundle(id, files))?;
+            self.send(WriteJob::Bundle(id, files))?;
         }
         Ok(())
     }
@@ -130,13 +130,13 @@ impl Producer<'_> {
             if offset > file.item.size {
                 return Err(wrong_length(&file.item));
             }
-            self.send(Job::Part { file: file.clone(), ids, offset: start })?;
+            self.send(WriteJob::Part { file: file.clone(), ids, offset: start })?;
         }
         if offset == file.item.size { Ok(()) } else { Err(wrong_length(&file.item)) }
     }
 
-    fn send(&self, job: Job) -> Result<()> {
-        let queue = if matches!(job, Job::Bundle(..)) { &self.bundle_jobs } else { &self.jobs };
+    fn send(&self, job: WriteJob) -> Result<()> {
+        let queue = if matches!(job, WriteJob::Bundle(..)) { &self.bundle_jobs } else { &self.jobs };
         let mut job = job;
         loop {
             self.shared.check()?;
@@ -150,7 +150,7 @@ impl Producer<'_> {
 }
 
 /// Is this file here already, from an earlier attempt?
-fn is_staged(place: &Path, item: &Item, reader: &mut Reader, unset: &Unset) -> Result<bool> {
+fn is_staged(place: &Path, item: &Item, reader: &mut ChunkReader, unset: &Unset) -> Result<bool> {
     let Ok((file, stat)) = open_file(place) else { return Ok(false) };
     let same = item.sides.is_empty() && stat.size == item.size && has_content(&file, place, item, reader)?;
     if same {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::afterwards::Asking;
+use super::ending::{elapsed, left_behind};
 use super::holders::{Holders, holders};
-use super::in_place::{elapsed, left_behind};
-use super::journal::Journal;
+use super::journal::RestoreJournal;
 use super::plan::take_back;
 use super::swap::Swap;
-use super::workspace::{State, Workspace};
+use super::workspace::{Workspace, WorkspaceState};
 use crate::report::RestoreResult;
 use crate::{Config, Control, Error, Result};
 
@@ -22,27 +22,27 @@ use crate::{Config, Control, Error, Result};
 pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResult>> {
     let Some(workspace) = Workspace::find(&config.root)? else { return Ok(None) };
     match workspace.state() {
-        State::Pending => Ok(None),
-        State::Kept => {
+        WorkspaceState::Pending => Ok(None),
+        WorkspaceState::Kept => {
             // Where nothing is to be stored, it was cut off a moment before its end: a migration has no later operation.
-            let journal = Journal::read(&workspace.file("kept"))?;
+            let journal = RestoreJournal::read(&workspace.file("kept"))?;
             tidy(workspace, &journal, &config.backup_dir).map(|_| None)
         }
-        State::Staging | State::Done => {
+        WorkspaceState::Staging | WorkspaceState::Done => {
             // Where something of it is kept from going, it is in nobody's way.
             let _ = workspace.remove();
             Ok(None)
         }
-        State::Undoing => {
-            let journal = Journal::read(&workspace.file("journal"))?;
+        WorkspaceState::Undoing => {
+            let journal = RestoreJournal::read(&workspace.file("journal"))?;
             let swap = Swap::new(&workspace, &journal);
             not_in_use(&swap.to_be_swapped_back()?, "undoes")?;
             swap.undo()?;
             end(workspace, &journal, &config.backup_dir).map(|_| None)
         }
-        State::Journaled => {
+        WorkspaceState::Journaled => {
             let started = Instant::now();
-            let journal = Journal::read(&workspace.file("journal"))?;
+            let journal = RestoreJournal::read(&workspace.file("journal"))?;
             let swap = Swap::new(&workspace, &journal);
             not_in_use(&swap.to_be_swapped(), "finishes")?;
             let done = swap.apply_databases(control).and_then(|()| {
@@ -73,7 +73,7 @@ pub fn recover(config: &Config, control: &Control) -> Result<Option<RestoreResul
 }
 
 /// Undoes what was done, and says why. `E_ROLLED_BACK`: all is as it was, and what was displaced is kept.
-pub fn undo(workspace: &Workspace, journal: &Journal, cause: Error) -> Error {
+pub fn undo(workspace: &Workspace, journal: &RestoreJournal, cause: Error) -> Error {
     let undone = Swap::new(workspace, journal).undo().and_then(|()| workspace.mark_kept());
     match undone {
         Ok(()) => Error::RolledBack { cause: Box::new(cause) },
@@ -94,13 +94,13 @@ pub fn undo(workspace: &Workspace, journal: &Journal, cause: Error) -> Error {
 }
 
 /// All is done, or undone.
-fn end(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<crate::report::Warning>> {
+fn end(workspace: Workspace, journal: &RestoreJournal, vault: &Path) -> Result<Option<crate::report::Warning>> {
     workspace.mark_kept()?;
     tidy(workspace, journal, vault)
 }
 
 /// Where nothing is to be stored, the workspace goes at once.
-fn tidy(workspace: Workspace, journal: &Journal, vault: &Path) -> Result<Option<crate::report::Warning>> {
+fn tidy(workspace: Workspace, journal: &RestoreJournal, vault: &Path) -> Result<Option<crate::report::Warning>> {
     if journal.result.safety_backup.is_some() {
         return Ok(None);
     }

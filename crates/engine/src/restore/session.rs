@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::source::Source;
+use super::source::SelectedBackup;
 use crate::capture::stat::open_file;
 use crate::path::{RelPath, in_shell};
 use crate::report::{Category, ItemType, RestoreOptions, Warning};
 use crate::vault::item::{Content, Item};
 use crate::vault::list::{self, ListReader};
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::{Vault, durable};
 use crate::{Config, Result};
 
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Of whom a `creds.json` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Account {
+enum SessionAccount {
     /// It is no JSON, or there is none.
     Damaged,
     /// Nobody has logged in.
@@ -42,39 +42,39 @@ enum Account {
     Of(Option<String>),
 }
 
-impl Account {
-    fn parse(bytes: &[u8]) -> Account {
-        let Ok(Value::Object(creds)) = serde_json::from_slice(bytes) else { return Account::Damaged };
+impl SessionAccount {
+    fn parse(bytes: &[u8]) -> SessionAccount {
+        let Ok(Value::Object(creds)) = serde_json::from_slice(bytes) else { return SessionAccount::Damaged };
         let id = creds.get("me").and_then(|me| me.get("id")).and_then(Value::as_str).filter(|id| !id.is_empty());
         match (id, creds.get("registered")) {
-            (Some(id), _) => Account::Of(Some(without_device(id))),
-            (None, Some(Value::Bool(true))) => Account::Of(None),
-            _ => Account::Nobody,
+            (Some(id), _) => SessionAccount::Of(Some(without_device(id))),
+            (None, Some(Value::Bool(true))) => SessionAccount::Of(None),
+            _ => SessionAccount::Nobody,
         }
     }
 
     /// Of the file that an app may be writing at this moment.
-    fn of_live(path: &Path) -> Account {
+    fn of_live(path: &Path) -> SessionAccount {
         for look in 0..LOOKS {
             // The folder may be a link that is followed; the file itself is none.
-            let Ok((file, stat)) = open_file(path) else { return Account::Damaged };
+            let Ok((file, stat)) = open_file(path) else { return SessionAccount::Damaged };
             let mut bytes = vec![0; stat.size.min(MAX + 1) as usize];
             let is_read = stat.size <= MAX && durable::read_at(&file, &mut bytes, 0).is_ok();
-            let account = if is_read { Account::parse(&bytes) } else { Account::Damaged };
-            if account != Account::Damaged || look + 1 == LOOKS {
+            let account = if is_read { SessionAccount::parse(&bytes) } else { SessionAccount::Damaged };
+            if account != SessionAccount::Damaged || look + 1 == LOOKS {
                 return account;
             }
             std::thread::sleep(PAUSE);
         }
-        Account::Damaged
+        SessionAccount::Damaged
     }
 
     /// May a session that works and is of this account be left where that of a backup is of `other`?
-    fn stands_for(&self, other: &Account) -> bool {
+    fn stands_for(&self, other: &SessionAccount) -> bool {
         match (self, other) {
-            (Account::Of(Some(ours)), Account::Of(Some(theirs))) => ours == theirs,
+            (SessionAccount::Of(Some(ours)), SessionAccount::Of(Some(theirs))) => ours == theirs,
             // One that nobody has logged in to is no reason to give up one that works.
-            (Account::Of(_), _) => true,
+            (SessionAccount::Of(_), _) => true,
             _ => false,
         }
     }
@@ -117,13 +117,13 @@ impl<'a> Sessions<'a> {
     pub fn look(
         vault: &Vault,
         config: &'a Config,
-        sources: &[Source],
+        sources: &[SelectedBackup],
         options: &'a RestoreOptions,
     ) -> Result<Sessions<'a>> {
         let mut sessions = Sessions::none(config, options);
         let mut reader = vault.reader()?;
         let mut content = reader.another();
-        let has_session = |source: &&Source| source.snapshot.categories.contains_key(&Category::Session);
+        let has_session = |source: &&SelectedBackup| source.snapshot.categories.contains_key(&Category::Session);
         for source in sources.iter().filter(has_session) {
             for item in ListReader::forwards(&mut reader, &source.snapshot.list) {
                 // What is wrong with the list is told by whoever reads it to restore from it.
@@ -145,12 +145,12 @@ impl<'a> Sessions<'a> {
         Ok(sessions)
     }
 
-    fn decide(&mut self, folder: RelPath, is_asked_for: bool, fits: impl FnOnce(&Account) -> bool) -> bool {
+    fn decide(&mut self, folder: RelPath, is_asked_for: bool, fits: impl FnOnce(&SessionAccount) -> bool) -> bool {
         let is_kept = !is_asked_for && {
             let creds = folder.join(std::ffi::OsStr::new("creds.json")).under(&self.config.root);
             // A session that is not there needs no second look.
-            let live = if creds.exists() { Account::of_live(&creds) } else { Account::Damaged };
-            matches!(live, Account::Of(_)) && fits(&live)
+            let live = if creds.exists() { SessionAccount::of_live(&creds) } else { SessionAccount::Damaged };
+            matches!(live, SessionAccount::Of(_)) && fits(&live)
         };
         if is_kept {
             self.kept.insert(folder.clone());
@@ -244,14 +244,14 @@ fn is_named(folder: &RelPath, items: &[String]) -> bool {
 }
 
 /// Whose session the backup has. What cannot be read is told by whoever restores it.
-fn of_item(item: &Item, reader: &mut Reader) -> Account {
+fn of_item(item: &Item, reader: &mut ChunkReader) -> SessionAccount {
     match content_of(item, reader) {
-        Ok(Some(bytes)) => Account::parse(&bytes),
-        _ => Account::Damaged,
+        Ok(Some(bytes)) => SessionAccount::parse(&bytes),
+        _ => SessionAccount::Damaged,
     }
 }
 
-fn content_of(item: &Item, reader: &mut Reader) -> Result<Option<Vec<u8>>> {
+fn content_of(item: &Item, reader: &mut ChunkReader) -> Result<Option<Vec<u8>>> {
     if item.size > MAX {
         return Ok(None);
     }
@@ -285,32 +285,35 @@ mod tests {
 
     #[test]
     fn an_account_is_known_by_its_creds() {
-        let of = |id: &str| Account::Of(Some(id.into()));
+        let of = |id: &str| SessionAccount::Of(Some(id.into()));
         for (text, expected) in [
             (r#"{"registered":true,"me":{"id":"62811:12@s.whatsapp.net"}}"#, of("62811@s.whatsapp.net")),
             (r#"{"registered":false,"me":{"id":"62811@s.whatsapp.net","name":"x"}}"#, of("62811@s.whatsapp.net")),
-            (r#"{"registered":true}"#, Account::Of(None)),
-            (r#"{"registered":false}"#, Account::Nobody),
-            (r#"{"registered":"true","me":[]}"#, Account::Nobody),
-            (r#"{"me":{"id":7}}"#, Account::Nobody),
-            (r#"{"me":{"id":""}}"#, Account::Nobody),
-            ("[]", Account::Damaged),
-            (r#"{"me":{"id":"6281"#, Account::Damaged),
-            ("", Account::Damaged),
+            (r#"{"registered":true}"#, SessionAccount::Of(None)),
+            (r#"{"registered":false}"#, SessionAccount::Nobody),
+            (r#"{"registered":"true","me":[]}"#, SessionAccount::Nobody),
+            (r#"{"me":{"id":7}}"#, SessionAccount::Nobody),
+            (r#"{"me":{"id":""}}"#, SessionAccount::Nobody),
+            ("[]", SessionAccount::Damaged),
+            (r#"{"me":{"id":"6281"#, SessionAccount::Damaged),
+            ("", SessionAccount::Damaged),
         ] {
-            assert_eq!(Account::parse(text.as_bytes()), expected, "{text}");
+            assert_eq!(SessionAccount::parse(text.as_bytes()), expected, "{text}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(Account::parse(deep.as_bytes()), Account::Damaged);
+        assert_eq!(SessionAccount::parse(deep.as_bytes()), SessionAccount::Damaged);
     }
 
     #[test]
     fn only_a_session_that_works_stands_for_another_and_only_for_the_same_account() {
-        let of = |id: &str| Account::Of(Some(id.into()));
+        let of = |id: &str| SessionAccount::Of(Some(id.into()));
         assert!(of("a@x").stands_for(&of("a@x")));
         assert!(!of("a@x").stands_for(&of("b@x")));
-        assert!(of("a@x").stands_for(&Account::Nobody) && of("a@x").stands_for(&Account::Damaged));
-        assert!(!Account::Nobody.stands_for(&of("a@x")) && !Account::Damaged.stands_for(&Account::Nobody));
+        assert!(of("a@x").stands_for(&SessionAccount::Nobody) && of("a@x").stands_for(&SessionAccount::Damaged));
+        assert!(
+            !SessionAccount::Nobody.stands_for(&of("a@x"))
+                && !SessionAccount::Damaged.stands_for(&SessionAccount::Nobody)
+        );
     }
 
     #[test]

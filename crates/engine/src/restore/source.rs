@@ -15,66 +15,66 @@ use crate::vault::find::Finder;
 use crate::vault::item::{Content, Item, JournalMode};
 use crate::vault::list::{self, ListReader};
 use crate::vault::name::BackupName;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::{self, Snapshot};
 use crate::vault::tally::Tally;
 use crate::{Error, Result};
 
 /// One backup, and what of it is wanted.
-pub struct Source {
+pub struct SelectedBackup {
     pub name: BackupName,
     pub snapshot: Snapshot,
-    pub wanted: Wanted,
+    pub wanted: WantedItems,
     /// The folders that nobody asked for, and that what is taken lies in: they may have to be made.
     pub above: BTreeMap<RelPath, Item>,
 }
 
 /// Which items are taken.
-pub struct Wanted {
-    choice: Choice,
+pub struct WantedItems {
+    choice: ItemChoice,
     /// Taken from elsewhere, or lost.
     except: HashSet<RelPath>,
 }
 
-enum Choice {
+enum ItemChoice {
     Selected(Selection),
     Paths(HashSet<RelPath>),
 }
 
-impl Wanted {
-    pub fn selected(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<Wanted> {
-        Ok(Wanted { choice: Choice::Selected(selection(items, vault, snapshot)?), except: HashSet::new() })
+impl WantedItems {
+    pub fn selected(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result<WantedItems> {
+        Ok(WantedItems { choice: ItemChoice::Selected(selection(items, vault, snapshot)?), except: HashSet::new() })
     }
 
-    pub fn paths(paths: HashSet<RelPath>) -> Wanted {
-        Wanted { choice: Choice::Paths(paths), except: HashSet::new() }
+    pub fn paths(paths: HashSet<RelPath>) -> WantedItems {
+        WantedItems { choice: ItemChoice::Paths(paths), except: HashSet::new() }
     }
 
     pub fn takes(&self, path: &RelPath, item: &Item) -> bool {
         let chosen = match &self.choice {
-            Choice::Selected(selection) => selection.takes(path, item.category),
-            Choice::Paths(paths) => paths.contains(path),
+            ItemChoice::Selected(selection) => selection.takes(path, item.category),
+            ItemChoice::Paths(paths) => paths.contains(path),
         };
         chosen && !self.except.contains(path)
     }
 
     /// From now on these paths and no others.
     pub fn narrow_to(&mut self, paths: HashSet<RelPath>) {
-        self.choice = Choice::Paths(paths);
+        self.choice = ItemChoice::Paths(paths);
     }
 
     /// What words have been taken for; to be asked when everything was seen.
     pub fn remarks(&self) -> Vec<Warning> {
         match &self.choice {
-            Choice::Selected(selection) => selection.remarks(),
-            Choice::Paths(_) => Vec::new(),
+            ItemChoice::Selected(selection) => selection.remarks(),
+            ItemChoice::Paths(_) => Vec::new(),
         }
     }
 
     fn missed(&self) -> Vec<&str> {
         match &self.choice {
-            Choice::Selected(selection) => selection.missed(),
-            Choice::Paths(_) => Vec::new(),
+            ItemChoice::Selected(selection) => selection.missed(),
+            ItemChoice::Paths(_) => Vec::new(),
         }
     }
 }
@@ -97,7 +97,7 @@ pub fn selection(items: &[String], vault: &Vault, snapshot: &Snapshot) -> Result
 }
 
 /// What every item list is read with.
-pub struct Survey<'a> {
+pub struct ListAccess<'a> {
     pub vault: &'a Vault,
     /// May this link be restored although it leads out of the root?
     pub allows: &'a dyn Fn(&RelPath, &[u8]) -> bool,
@@ -105,12 +105,16 @@ pub struct Survey<'a> {
     pub lost: Option<&'a mut Vec<Warning>>,
 }
 
-impl Survey<'_> {
+impl ListAccess<'_> {
     /// Reads the whole item list of `source`, and hands over each item that is taken.
-    pub fn run(&mut self, source: &mut Source, mut each: impl FnMut(&RelPath, Item) -> Result<()>) -> Result<()> {
+    pub fn run(
+        &mut self,
+        source: &mut SelectedBackup,
+        mut each: impl FnMut(&RelPath, Item) -> Result<()>,
+    ) -> Result<()> {
         let mut reader = self.vault.reader()?;
         let mut presence = reader.another();
-        let mut order = Order::default();
+        let mut order = ListOrder::default();
         let mut above: Vec<(RelPath, Item)> = Vec::new();
         let mut databases = HashSet::new();
         let (mut tally, mut is_whole) = (Tally::default(), true);
@@ -174,7 +178,7 @@ impl Survey<'_> {
         }
     }
 
-    fn check(&self, path: &RelPath, item: &Item, presence: &mut Reader) -> Result<()> {
+    fn check(&self, path: &RelPath, item: &Item, presence: &mut ChunkReader) -> Result<()> {
         item.check_sides()?;
         if item.kind == ItemType::Symlink {
             let target = item.link_target()?;
@@ -205,15 +209,15 @@ pub fn is_loss(error: &Error) -> bool {
 }
 
 /// The backups that a restore takes its items from: one, or with `per_item` for each item the newest that has it.
-pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> Result<Vec<Source>> {
+pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> Result<Vec<SelectedBackup>> {
     let name = vault.resolve(backup)?;
     let newest = Snapshot::read(vault, &name)?;
     if !options.per_item {
-        let wanted = Wanted::selected(&options.items, vault, &newest)?;
-        return Ok(vec![Source { name, snapshot: newest, wanted, above: BTreeMap::new() }]);
+        let wanted = WantedItems::selected(&options.items, vault, &newest)?;
+        return Ok(vec![SelectedBackup { name, snapshot: newest, wanted, above: BTreeMap::new() }]);
     }
     let mut open: Vec<String> = options.items.clone();
-    let mut found: Vec<Source> = Vec::new();
+    let mut found: Vec<SelectedBackup> = Vec::new();
     let mut names = vault.names()?;
     // What a restore replaced is taken by its name only.
     names.retain(|other| {
@@ -231,8 +235,8 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
         let missed: Vec<String> = selection.missed().into_iter().map(str::to_owned).collect();
         let met: Vec<String> = open.into_iter().filter(|item| !missed.contains(item)).collect();
         if !met.is_empty() {
-            let wanted = Wanted::selected(&met, vault, &snapshot)?;
-            found.push(Source { name, snapshot, wanted, above: BTreeMap::new() });
+            let wanted = WantedItems::selected(&met, vault, &snapshot)?;
+            found.push(SelectedBackup { name, snapshot, wanted, above: BTreeMap::new() });
         }
         open = missed;
     }
@@ -242,7 +246,7 @@ pub fn sources(vault: &Vault, backup: &BackupRef, options: &RestoreOptions) -> R
     }
 }
 
-impl Source {
+impl SelectedBackup {
     /// Paths that another source gives.
     pub fn leave_out(&mut self, paths: &HashSet<RelPath>) {
         self.wanted.except.extend(paths.iter().cloned());
@@ -261,13 +265,13 @@ impl Source {
 
 /// The order of an item list: what is not sorted and without repetition cannot have been written by us.
 #[derive(Default)]
-pub struct Order {
+pub struct ListOrder {
     last: Option<RelPath>,
     /// The last item that is no folder: nothing can lie below it, and below a link it would be written elsewhere.
     leaf: Option<RelPath>,
 }
 
-impl Order {
+impl ListOrder {
     pub fn check(&mut self, path: &RelPath, item: &Item) -> Result<()> {
         let refuse = |reason| Err(Error::UnsafePath { path: path.display(), reason });
         if self.last.as_ref().is_some_and(|last| last >= path) {
@@ -324,7 +328,7 @@ fn os_path(bytes: Vec<u8>) -> PathBuf {
 }
 
 /// Is there a place for every chunk that the item needs?
-fn check_presence(item: &Item, reader: &mut Reader) -> Result<()> {
+fn check_presence(item: &Item, reader: &mut ChunkReader) -> Result<()> {
     for id in item.named_chunks() {
         reader.expect(id)?;
     }

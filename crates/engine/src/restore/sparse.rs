@@ -6,7 +6,7 @@ use std::io;
 
 use crate::chunk::{ChunkId, ChunkerParams};
 use crate::vault::durable;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 
 /// Holes of file systems begin and end at such places.
 const BLOCK: usize = 4096;
@@ -59,7 +59,7 @@ pub struct ZeroChunks {
 
 impl ZeroChunks {
     /// Is this chunk, of `length` bytes, all zeros? For some lengths that is not known.
-    pub fn has(&mut self, id: ChunkId, length: u32, reader: &Reader) -> bool {
+    pub fn has(&mut self, id: ChunkId, length: u32, reader: &ChunkReader) -> bool {
         let params = ChunkerParams::default();
         if length as usize != params.max && length as usize != params.block {
             return false;

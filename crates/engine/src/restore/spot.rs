@@ -240,7 +240,7 @@ mod system {
     use std::io;
     use std::path::{Path, PathBuf};
 
-    use crate::capture::stat::{Kind, Stat};
+    use crate::capture::stat::{FileKind, Stat};
     use crate::path::RelPath;
 
     pub struct Folder(PathBuf);
@@ -250,7 +250,7 @@ mod system {
         if let Some(folder) = folder {
             for component in &folder.under(Path::new("")) {
                 at.push(component);
-                if Stat::of(&at)?.kind != Kind::Dir {
+                if Stat::of(&at)?.kind != FileKind::Dir {
                     return Err(io::ErrorKind::NotADirectory.into());
                 }
             }

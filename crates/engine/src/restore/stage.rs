@@ -12,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 use crossbeam_channel::bounded;
 
 use super::attributes::finish_folder;
-use super::consumer::Consumer;
-use super::links::Links;
+use super::consumer::ItemWriter;
+use super::links::RestoredLinks;
 use super::metadata;
 use super::producer::Producer;
-use super::source::{Source, is_loss};
+use super::source::{SelectedBackup, is_loss};
 use super::unset::Unset;
 use crate::error::IoContext;
 use crate::mutex::lock;
@@ -26,18 +26,18 @@ use crate::throttle::Throttle;
 use crate::vault::Vault;
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::{Control, Error, Result};
 
 /// Where staged items go.
-pub trait Places: Sync {
+pub trait StagingPlaces: Sync {
     fn place(&self, path: &RelPath) -> PathBuf;
     /// The folders that all places lie in.
     fn folders(&self) -> Vec<PathBuf>;
 }
 
 /// Everything below one folder.
-impl Places for PathBuf {
+impl StagingPlaces for PathBuf {
     fn place(&self, path: &RelPath) -> PathBuf {
         path.under(self)
     }
@@ -48,9 +48,9 @@ impl Places for PathBuf {
 }
 
 /// What is staged, and how.
-pub struct Order<'a> {
-    pub source: &'a Source,
-    pub places: &'a dyn Places,
+pub struct StagingOrder<'a> {
+    pub source: &'a SelectedBackup,
+    pub places: &'a dyn StagingPlaces,
     /// Who owns everything, instead of whoever did.
     pub owner: Option<(u32, u32)>,
     /// What is whole is written, and the rest noted.
@@ -63,7 +63,7 @@ pub struct Order<'a> {
     pub unset: &'a Unset,
 }
 
-impl Order<'_> {
+impl StagingOrder<'_> {
     /// The items that are taken, in path order or the other way round.
     pub fn taken<'r>(&'r self, list: ListReader<'r>) -> impl Iterator<Item = Result<(RelPath, Item)>> + 'r {
         list.filter_map(|item| {
@@ -84,14 +84,14 @@ impl Order<'_> {
 }
 
 pub struct Stage<'a> {
-    order: Order<'a>,
-    reader: Reader,
+    order: StagingOrder<'a>,
+    reader: ChunkReader,
     threads: usize,
-    shared: Shared<'a>,
+    shared: StagingShared<'a>,
 }
 
 /// What the threads share.
-pub struct Shared<'a> {
+pub struct StagingShared<'a> {
     control: &'a Control,
     plan: &'a RestorePlan,
     pub unset: &'a Unset,
@@ -105,8 +105,8 @@ pub struct Shared<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub fn new(vault: &Vault, order: Order<'a>, threads: usize, control: &'a Control) -> Result<Stage<'a>> {
-        let shared = Shared::new(control, order.plan, order.unset, order.salvage);
+    pub fn new(vault: &Vault, order: StagingOrder<'a>, threads: usize, control: &'a Control) -> Result<Stage<'a>> {
+        let shared = StagingShared::new(control, order.plan, order.unset, order.salvage);
         Ok(Stage { order, reader: vault.reader()?, threads, shared })
     }
 
@@ -127,7 +127,7 @@ impl<'a> Stage<'a> {
     fn write_files(&mut self) -> Result<bool> {
         let (jobs_in, jobs) = bounded(self.threads * 4);
         let (bundles_in, bundles) = bounded(self.threads * 4);
-        let readers: Vec<Reader> = (0..self.threads).map(|_| self.reader.another()).collect();
+        let readers: Vec<ChunkReader> = (0..self.threads).map(|_| self.reader.another()).collect();
         let (shared, order) = (&self.shared, &self.order);
         let mut producer = Producer {
             places: order.places,
@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
             bundles: Vec::new(),
             parent: PathBuf::new(),
             symlinks: false,
-            links: Links::default(),
+            links: RestoredLinks::default(),
         };
         let items = order.taken(ListReader::forwards(&mut self.reader, &order.source.snapshot.list));
         let produced = std::thread::scope(|scope| {
@@ -147,7 +147,7 @@ impl<'a> Stage<'a> {
                 // Making thousands of files in one folder is the file system's work, one after the other: half of the
                 // threads go on with large files.
                 let queues = if number % 2 == 0 { vec![bundles.clone(), jobs.clone()] } else { vec![jobs.clone()] };
-                scope.spawn(move || Consumer::new(reader, shared).run(queues));
+                scope.spawn(move || ItemWriter::new(reader, shared).run(queues));
             }
             drop((jobs, bundles));
             let produced = producer.run(items);
@@ -160,7 +160,7 @@ impl<'a> Stage<'a> {
             Some(error) => return Err(error),
             None => produced?,
         };
-        let mut consumer = Consumer::new(self.reader.another(), &self.shared);
+        let mut consumer = ItemWriter::new(self.reader.another(), &self.shared);
         let mut apart = HashSet::new();
         for other in others {
             self.shared.check()?;
@@ -221,9 +221,9 @@ impl<'a> Stage<'a> {
     }
 }
 
-impl<'a> Shared<'a> {
-    pub fn new(control: &'a Control, plan: &'a RestorePlan, unset: &'a Unset, salvage: bool) -> Shared<'a> {
-        Shared {
+impl<'a> StagingShared<'a> {
+    pub fn new(control: &'a Control, plan: &'a RestorePlan, unset: &'a Unset, salvage: bool) -> StagingShared<'a> {
+        StagingShared {
             control,
             plan,
             unset,

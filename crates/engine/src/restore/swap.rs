@@ -13,6 +13,8 @@
 //! Others go on writing to the root all the time, also after a crash and before anybody recovers from it, so nothing is
 //! concluded from what a path had when the plan was made.
 
+mod put_back;
+
 use std::cell::RefCell;
 use std::fs;
 use std::io::ErrorKind;
@@ -21,14 +23,14 @@ use std::time::Duration;
 
 use super::attributes;
 use super::holding::{Holding, refuse_holders};
-use super::journal::{Journal, Staged, Step};
+use super::journal::{RestoreJournal, StagedFile, Step};
 use super::live::{self, Replacement};
-use super::metadata::{Meta, Refused};
+use super::metadata::{Meta, RefusedMetadata};
 use super::overwrite::{is_half_written, overwrite};
 use super::spot::Spot;
-use super::stage::{Places, make_folder, sync_tree};
-use super::workspace::{Tree, Workspace, look};
-use crate::capture::stat::Kind;
+use super::stage::{StagingPlaces, make_folder, sync_tree};
+use super::workspace::{DisplacedTree, Workspace, look};
+use crate::capture::stat::FileKind;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::Warning;
@@ -43,13 +45,13 @@ const TRIES: usize = 100;
 /// The end of a restore in place, from its journal on.
 pub struct Swap<'a> {
     workspace: &'a Workspace,
-    journal: &'a Journal,
+    journal: &'a RestoreJournal,
     /// What could not be set of files and folders.
-    refused: RefCell<Vec<(RelPath, Refused)>>,
+    refused: RefCell<Vec<(RelPath, RefusedMetadata)>>,
 }
 
 impl<'a> Swap<'a> {
-    pub fn new(workspace: &'a Workspace, journal: &'a Journal) -> Swap<'a> {
+    pub fn new(workspace: &'a Workspace, journal: &'a RestoreJournal) -> Swap<'a> {
         Swap { workspace, journal, refused: RefCell::default() }
     }
 
@@ -74,7 +76,7 @@ impl<'a> Swap<'a> {
             if let Step::SwapDatabase { path, .. } | Step::RemoveDatabase { path, .. } = step
                 && swapped.contains(&self.workspace.live(path))
             {
-                displaced.extend(self.workspace.displaced(path, Tree::Old)?);
+                displaced.extend(self.workspace.displaced(path, DisplacedTree::Old)?);
             }
         }
         refuse_holders(&displaced)?;
@@ -102,7 +104,7 @@ impl<'a> Swap<'a> {
     }
 
     /// Lies the staged file still where it was staged?
-    fn is_still_staged(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
+    fn is_still_staged(&self, path: &RelPath, staged: Option<&StagedFile>) -> Result<bool> {
         let lies_there = look(&self.workspace.new_place(path))?;
         Ok(lies_there.is_some_and(|there| staged.is_none_or(|staged| staged.is(&there))))
     }
@@ -122,12 +124,12 @@ impl<'a> Swap<'a> {
     }
 
     /// Has something else than the old file the place of a database?
-    fn is_swapped(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
+    fn is_swapped(&self, path: &RelPath, staged: Option<&StagedFile>) -> Result<bool> {
         if self.is_still_staged(path, staged)? {
             return Ok(false);
         }
         // They have changed places again, and only the staged one has still to be moved.
-        let last = self.workspace.displaced(path, Tree::Old)?.pop();
+        let last = self.workspace.displaced(path, DisplacedTree::Old)?.pop();
         let last = last.map(|last| look(&last)).transpose()?.flatten();
         Ok(!last.zip(staged).is_some_and(|(last, staged)| staged.is(&last)))
     }
@@ -169,14 +171,14 @@ impl<'a> Swap<'a> {
     /// What could not be set: one warning for each kind and cause.
     pub fn warnings(&self) -> Vec<Warning> {
         let refused = self.refused.borrow();
-        let mut warnings: Vec<(&Refused, &RelPath, usize)> = Vec::new();
+        let mut warnings: Vec<(&RefusedMetadata, &RelPath, usize)> = Vec::new();
         for (path, refused) in &*refused {
             match warnings.iter_mut().find(|(known, ..)| *known == refused) {
                 Some((_, _, more)) => *more += 1,
                 None => warnings.push((refused, path, 0)),
             }
         }
-        let warning = |(refused, path, more): (&Refused, &RelPath, usize)| {
+        let warning = |(refused, path, more): (&RefusedMetadata, &RelPath, usize)| {
             let more = if more > 0 { format!(" The same of {more} more.") } else { String::new() };
             let message = format!("Its {} could not be set and is as it was: {}.{more}", refused.what, refused.why);
             Warning { path: path.display(), message }
@@ -187,7 +189,7 @@ impl<'a> Swap<'a> {
     fn replacement(&self, path: &RelPath) -> Result<Replacement> {
         let old = self.workspace.old_place(path);
         make_folder(old.parent().unwrap_or(Path::new(".")))?;
-        let undone = self.workspace.free_place(path, Tree::Undone)?;
+        let undone = self.workspace.free_place(path, DisplacedTree::Undone)?;
         Ok(Replacement { live: self.workspace.live(path), staged: self.workspace.new_place(path), old, undone })
     }
 
@@ -250,13 +252,13 @@ impl<'a> Swap<'a> {
     fn take_away(&self, path: &RelPath) -> Result<()> {
         let Some(spot) = self.spot(path)? else { return Ok(()) };
         match spot.stat().at("reading", &spot.shown)? {
-            Some(stat) if stat.kind != Kind::Dir => self.displace(path, &spot, Tree::Old),
+            Some(stat) if stat.kind != FileKind::Dir => self.displace(path, &spot, DisplacedTree::Old),
             _ => Ok(()),
         }
     }
 
     /// Moves what is at `spot` out of the way.
-    fn displace(&self, path: &RelPath, spot: &Spot, tree: Tree) -> Result<()> {
+    fn displace(&self, path: &RelPath, spot: &Spot, tree: DisplacedTree) -> Result<()> {
         match spot.take(&self.workspace.free_place(path, tree)?) {
             // Its app has removed it itself.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -265,16 +267,16 @@ impl<'a> Swap<'a> {
     }
 
     /// Keeps a file of ours that was displaced.
-    fn keep(&self, path: &RelPath, from: &Path, tree: Tree) -> Result<()> {
+    fn keep(&self, path: &RelPath, from: &Path, tree: DisplacedTree) -> Result<()> {
         let to = self.workspace.free_place(path, tree)?;
         fs::rename(from, &to).at("keeping", from)
     }
 
-    fn put(&self, path: &RelPath, staged: Option<&Staged>) -> Result<()> {
+    fn put(&self, path: &RelPath, staged: Option<&StagedFile>) -> Result<()> {
         let new = self.workspace.new_place(path);
         let Some(lies_there) = look(&new)? else { return Ok(()) };
         if staged.is_some_and(|staged| !staged.is(&lies_there)) {
-            return self.keep(path, &new, Tree::Old);
+            return self.keep(path, &new, DisplacedTree::Old);
         }
         let in_the_way = |what: &str| {
             let message = format!("{:?} cannot be put in its place: {what}.", path.display());
@@ -286,7 +288,7 @@ impl<'a> Swap<'a> {
         for _ in 0..TRIES {
             let done = match spot.stat().at("reading", &spot.shown)? {
                 None => spot.put(&new),
-                Some(stat) if stat.kind == Kind::Dir => return in_the_way("there is a folder now"),
+                Some(stat) if stat.kind == FileKind::Dir => return in_the_way("there is a folder now"),
                 Some(_) => spot.exchange(&new),
             };
             match done {
@@ -295,9 +297,9 @@ impl<'a> Swap<'a> {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => continue,
                 Err(error) if cannot_be_renamed(&error) => {
                     // What a try that was cut off has left there is nobody's.
-                    let earlier = self.workspace.displaced(path, Tree::Old)?.pop();
+                    let earlier = self.workspace.displaced(path, DisplacedTree::Old)?.pop();
                     let is_half = earlier.is_some_and(|kept| is_half_written(&spot, &new, &kept).unwrap_or(false));
-                    let kept = self.workspace.free_place(path, Tree::Old)?;
+                    let kept = self.workspace.free_place(path, DisplacedTree::Old)?;
                     return overwrite(&spot, &new, (!is_half).then_some(&kept));
                 }
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -308,26 +310,26 @@ impl<'a> Swap<'a> {
         }
         match look(&new)? {
             None => Ok(()),
-            Some(displaced) if displaced.kind == Kind::Dir => {
+            Some(displaced) if displaced.kind == FileKind::Dir => {
                 spot.exchange(&new).at("moving into place", &spot.shown)?;
                 in_the_way("there is a folder now")
             }
             Some(displaced) if staged.is_some_and(|staged| staged.is(&displaced)) => {
                 in_the_way("others are at work there")
             }
-            Some(_) => self.keep(path, &new, Tree::Old),
+            Some(_) => self.keep(path, &new, DisplacedTree::Old),
         }
     }
 
     /// Where names cannot be exchanged: the old file gets a second name, and then the new one takes its place.
     fn put_in_two_steps(&self, path: &RelPath, spot: &Spot, new: &Path) -> Result<()> {
         let here = spot.stat().at("reading", &spot.shown)?;
-        let kept = self.workspace.displaced(path, Tree::Old)?.pop();
+        let kept = self.workspace.displaced(path, DisplacedTree::Old)?.pop();
         let kept = kept.map(|kept| look(&kept)).transpose()?.flatten();
         // After a crash it may have its second name already.
         let has_second = here.zip(kept).is_some_and(|(here, kept)| here.ino != 0 && here.ino == kept.ino);
         if here.is_some() && !has_second {
-            let old = self.workspace.free_place(path, Tree::Old)?;
+            let old = self.workspace.free_place(path, DisplacedTree::Old)?;
             // Where there are no second names, its place is empty for a moment.
             spot.link(&old).or_else(|_| spot.take(&old)).at("keeping", &spot.shown)?;
         }
@@ -346,7 +348,7 @@ impl<'a> Swap<'a> {
     }
 
     fn is_folder(&self, spot: &Spot) -> bool {
-        spot.stat().is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == Kind::Dir))
+        spot.stat().is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == FileKind::Dir))
     }
 
     /// Removes a folder that is one, and empty.
@@ -378,146 +380,11 @@ impl<'a> Swap<'a> {
     fn give_attributes(&self, path: &RelPath, wanted: &[Attribute]) -> Result<()> {
         if let Some(spot) = self.spot(path)? {
             attributes::put(&spot.path(), wanted, |what, error| {
-                let refused = Refused { what: what.noun(), why: error.to_string() };
+                let refused = RefusedMetadata { what: what.noun(), why: error.to_string() };
                 self.refused.borrow_mut().push((path.clone(), refused));
             });
         }
         Ok(())
-    }
-
-    fn undo_step(&self, step: &Step) -> Result<()> {
-        match step {
-            Step::Remove { path } => self.give_back(path),
-            Step::RemoveFolder { path, .. } => match self.spot(path)?.map(|spot| spot.make_folder()) {
-                Some(Err(error)) if error.kind() != ErrorKind::AlreadyExists => {
-                    Err(Error::io("making the folder", self.workspace.live(path), error))
-                }
-                _ => Ok(()),
-            },
-            // Where a file is, the folder was not made yet.
-            Step::MakeFolder { path } => self.remove_folder(path),
-            Step::Put { path, staged, .. } => self.take_back(path, staged.as_ref()),
-            Step::SwapDatabase { path, sides, staged, .. } => {
-                // What lies beside it now belongs to what was put there.
-                if self.is_swapped(path, staged.as_ref())? {
-                    sides.iter().try_for_each(|side| self.put_aside(side))?;
-                }
-                self.take_back(path, staged.as_ref())?;
-                sides.iter().try_for_each(|side| self.give_back(side))
-            }
-            Step::RemoveDatabase { path, sides } => {
-                self.give_back(path)?;
-                sides.iter().try_for_each(|side| self.give_back(side))
-            }
-            Step::Database { path } => match self.workspace.keeps(path)? {
-                true => {
-                    let now = self.workspace.free_place(path, Tree::Undone)?;
-                    live::put_back(&self.workspace.live(path), &self.workspace.old_place(path), &now, PATIENCE)
-                }
-                false => Ok(()),
-            },
-            Step::Attributes { path, was, .. } => self.give_attributes(path, was),
-            Step::Describe { .. } => Ok(()),
-        }
-    }
-
-    /// Have the staged file and the live one changed places, and no more?
-    fn is_exchanged(&self, path: &RelPath, staged: Option<&Staged>) -> Result<bool> {
-        let lies_there = look(&self.workspace.new_place(path))?;
-        Ok(lies_there.is_some_and(|there| staged.is_some_and(|staged| !staged.is(&there))))
-    }
-
-    fn put_aside(&self, path: &RelPath) -> Result<()> {
-        match self.spot(path)? {
-            Some(spot) if spot.stat().at("reading", &spot.shown)?.is_some() => self.displace(path, &spot, Tree::Undone),
-            _ => Ok(()),
-        }
-    }
-
-    /// The newest of what was displaced at a path. What was displaced before it was the app's for a while, and is kept.
-    fn last_displaced(&self, path: &RelPath) -> Result<Option<PathBuf>> {
-        let mut displaced = self.workspace.displaced(path, Tree::Old)?;
-        let last = displaced.pop();
-        displaced.iter().try_for_each(|earlier| self.keep(path, earlier, Tree::Undone))?;
-        Ok(last)
-    }
-
-    /// Gives what was taken away its place again. What the app has put there since is kept.
-    fn give_back(&self, path: &RelPath) -> Result<()> {
-        let Some(old) = self.last_displaced(path)? else { return Ok(()) };
-        let Some(spot) = self.spot_in_its_folder(path)? else { return Err(self.no_place(path)) };
-        self.put_old(path, &spot, &old)
-    }
-
-    fn put_old(&self, path: &RelPath, spot: &Spot, old: &Path) -> Result<()> {
-        for _ in 0..TRIES {
-            match spot.put(old) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.displace(path, spot, Tree::Undone)?,
-                put => return put.at("putting back", &spot.shown),
-            }
-        }
-        Err(self.no_place(path))
-    }
-
-    fn no_place(&self, path: &RelPath) -> Error {
-        let message = format!(
-            "{:?} cannot be put back: something else is in its place, or in that of its folder. Move that away; then \
-             `lifeboat status` goes on",
-            path.display()
-        );
-        Error::Restore { message }
-    }
-
-    /// Takes a staged file out of its place, and puts back what it has displaced.
-    fn take_back(&self, path: &RelPath, staged: Option<&Staged>) -> Result<()> {
-        let new = self.workspace.new_place(path);
-        let is_staged = |stat: &Option<_>| stat.as_ref().zip(staged).is_some_and(|(stat, staged)| staged.is(stat));
-        if self.is_exchanged(path, staged)? {
-            self.keep(path, &new, Tree::Old)?;
-        }
-        let is_in_place = look(&new)?.is_none();
-        let spot = if self.workspace.keeps(path)? { self.spot_in_its_folder(path)? } else { self.spot(path)? };
-        let Some(spot) = spot else {
-            return if self.workspace.keeps(path)? { Err(self.no_place(path)) } else { Ok(()) };
-        };
-        let here = spot.stat().at("reading", &spot.shown)?;
-        let Some(old) = self.last_displaced(path)? else {
-            // Nothing had been there. What the app has put there since is its own, and stays.
-            return match is_in_place && is_staged(&here) {
-                true => spot.take(&self.place_for_new(path)?).at("taking back", &spot.shown),
-                false => Ok(()),
-            };
-        };
-        let kept = look(&old)?;
-        if is_in_place && is_staged(&kept) {
-            // They have changed places again already.
-            return fs::rename(&old, self.place_for_new(path)?).at("taking back", &old);
-        }
-        let is_second_name = here.zip(kept).is_some_and(|(here, kept)| here.ino != 0 && here.ino == kept.ino);
-        if is_second_name {
-            // It never left its place. POSIX says that a rename between two names of one file does nothing.
-            return fs::remove_file(&old).at("removing", old);
-        }
-        if is_in_place && is_staged(&here) {
-            match spot.exchange(&old) {
-                Ok(()) => return fs::rename(&old, self.place_for_new(path)?).at("taking back", &old),
-                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => {}
-                Err(error) => return Err(Error::io("putting back", &spot.shown, error)),
-            }
-        }
-        match self.put_old(path, &spot, &old) {
-            // Its content is put back instead.
-            Err(Error::Io { source, .. }) if cannot_be_renamed(&source) => {
-                overwrite(&spot, &old, Some(&self.workspace.free_place(path, Tree::Undone)?))
-            }
-            done => done,
-        }
-    }
-
-    fn place_for_new(&self, path: &RelPath) -> Result<PathBuf> {
-        let new = self.workspace.new_place(path);
-        make_folder(new.parent().unwrap_or(Path::new(".")))?;
-        Ok(new)
     }
 }
 

@@ -22,13 +22,13 @@ const LONGEST_NAME: usize = 255;
 const LONGEST_PATH: usize = 4096;
 
 /// A folder that may be filled.
-pub struct Target {
+pub struct TargetFolder {
     path: PathBuf,
     existed: bool,
 }
 
-impl Target {
-    pub fn check(path: &Path) -> Result<Target> {
+impl TargetFolder {
+    pub fn check(path: &Path) -> Result<TargetFolder> {
         if path.as_os_str().is_empty() {
             return Err(Error::Config { message: "A restore needs a folder to restore into (`--to DIR`).".into() });
         }
@@ -50,7 +50,7 @@ impl Target {
                 ),
             });
         }
-        Ok(Target { path, existed })
+        Ok(TargetFolder { path, existed })
     }
 
     /// Is there room for so many bytes?
@@ -88,7 +88,7 @@ pub struct Staging {
     folder: PathBuf,
     /// Folders above that did not exist before, the innermost first.
     made: Vec<PathBuf>,
-    target: Target,
+    target: TargetFolder,
     done: bool,
 }
 

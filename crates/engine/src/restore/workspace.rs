@@ -21,29 +21,30 @@
 //! else may look into it. Where root works in somebody else's root, it is used through a handle: its name may be taken
 //! away at any time, and what then has that name is not ours.
 
+mod displaced_tree;
+mod private_folder;
+
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::stage::{Places, make_folder};
-use crate::capture::stat::{Kind, Stat};
+use super::stage::{StagingPlaces, make_folder};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::vault::durable;
 use crate::{Error, Result, owner};
 
+use private_folder::{PrivateFolder, foreign};
+
+use displaced_tree::reachable;
+pub use displaced_tree::{DisplacedTree, look};
+
 /// The folder's name.
 pub const WORKSPACE: &str = ".lifeboat-restore";
 const MAX_AREAS: u64 = 1 << 20;
-/// So often something may be displaced at one path.
-const MOST_OLDS: usize = 100;
-
-/// Bytes of a path that Linux takes, with room for what SQLite puts behind it.
-const LONGEST_PATH: usize = 4096 - 16;
-
 /// What a workspace says about the restore that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum WorkspaceState {
     /// Nothing of the root was touched.
     Staging,
     /// Staged, for the next start.
@@ -84,70 +85,11 @@ pub fn unfinished(root: &Path) -> Option<Unfinished> {
 pub struct Workspace {
     root: PathBuf,
     /// The workspace in the root itself.
-    folder: Folder,
+    folder: PrivateFolder,
     /// Folders of the root that lie on other file systems, the innermost first, each with a workspace of its own.
-    areas: Vec<(RelPath, Folder)>,
+    areas: Vec<(RelPath, PrivateFolder)>,
     /// Held until this is dropped.
     lock: File,
-}
-
-/// A folder that only our user may look into.
-struct Folder {
-    path: PathBuf,
-    /// What the path leads through, where it must not depend on a name.
-    handle: Option<File>,
-}
-
-impl Folder {
-    /// `Err`: somebody else's, by the number of their user.
-    fn open(root: &Path, place: &Path) -> Result<std::result::Result<Folder, u32>> {
-        #[cfg(unix)]
-        {
-            use rustix::fs::{CWD, Mode, OFlags, openat};
-            use std::os::fd::AsRawFd;
-            use std::os::unix::fs::MetadataExt;
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let handle = match openat(CWD, place, flags, Mode::empty()) {
-                // Where we may not even look, it is not ours.
-                Err(rustix::io::Errno::ACCESS) => return Ok(Err(Stat::of(place).at("opening", place)?.uid)),
-                opened => File::from(opened.map_err(std::io::Error::from).at("opening", place)?),
-            };
-            let stat = Stat::of_file(&handle).at("opening", place)?;
-            let us = rustix::process::geteuid();
-            // A file system without modes has none to look at; there only root has anything to fear.
-            if stat.uid != us.as_raw() || (us.is_root() && stat.mode & 0o077 != 0) {
-                return Ok(Err(stat.uid));
-            }
-            let through = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
-            // Who may write to the folder around it can give its name to another one.
-            let around = fs::metadata(place.parent().unwrap_or(root)).at("looking at", root)?;
-            let is_shared = us.is_root() && (around.uid() != 0 || around.mode() & 0o022 != 0);
-            let folder = match is_shared && through.exists() {
-                true => Folder { path: through, handle: Some(handle) },
-                false => Folder { path: place.to_path_buf(), handle: None },
-            };
-            Ok(Ok(folder))
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = root;
-            Ok(Ok(Folder { path: place.to_path_buf(), handle: None }))
-        }
-    }
-
-    /// Makes it, or takes one of ours that is there.
-    fn make(root: &Path, place: &Path) -> Result<Folder> {
-        let mut builder = fs::DirBuilder::new();
-        // What is replaced may be secret: nobody else looks into it, from its first moment.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.create(place) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_other_things(place)?,
-            Err(error) => return Err(Error::io("making the folder", place, error)),
-        }
-        Folder::open(root, place)?.map_err(|uid| foreign(place, uid))
-    }
 }
 
 /// Somebody else's workspace in this root.
@@ -163,7 +105,7 @@ impl Foreign {
             Ok(metadata) if metadata.is_dir() => {}
             _ => return Ok(None),
         }
-        match Folder::open(root, &place) {
+        match PrivateFolder::open(root, &place) {
             Ok(Err(uid)) => Ok(Some(Foreign { place, uid })),
             Ok(Ok(_)) => Ok(None),
             // It was removed at this moment.
@@ -194,11 +136,11 @@ impl Workspace {
         }
         if let Some(earlier) = Workspace::find(root)? {
             match earlier.state() {
-                State::Pending | State::Staging | State::Done => drop(earlier.discard()),
-                State::Journaled | State::Undoing | State::Kept => return Err(busy()),
+                WorkspaceState::Pending | WorkspaceState::Staging | WorkspaceState::Done => drop(earlier.discard()),
+                WorkspaceState::Journaled | WorkspaceState::Undoing | WorkspaceState::Kept => return Err(busy()),
             }
         }
-        Folder::make(root, &root.join(WORKSPACE))?;
+        PrivateFolder::make(root, &root.join(WORKSPACE))?;
         let mut workspace = Workspace::lock(root)?.ok_or_else(busy)?;
         // What could not be removed after an earlier restore says nothing about this one.
         for mark in ["done", "kept", "journal", "undo"] {
@@ -226,7 +168,7 @@ impl Workspace {
             // Before the folders: who finds them knows where they are.
             durable::write_private(&self.file("areas"), &text)?;
             for path in new {
-                let folder = Folder::make(&self.root, &path.under(&self.root).join(WORKSPACE))?;
+                let folder = PrivateFolder::make(&self.root, &path.under(&self.root).join(WORKSPACE))?;
                 self.areas.push((path, folder));
             }
             self.areas.sort_by(|(a, _), (b, _)| b.cmp(a));
@@ -269,7 +211,7 @@ impl Workspace {
 
     fn lock(root: &Path) -> Result<Option<Workspace>> {
         let place = root.join(WORKSPACE);
-        let folder = match Folder::open(root, &place) {
+        let folder = match PrivateFolder::open(root, &place) {
             Ok(folder) => folder.map_err(|uid| foreign(&place, uid))?,
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -301,7 +243,7 @@ impl Workspace {
                 })?;
             for path in paths {
                 let place = path.under(root).join(WORKSPACE);
-                match Folder::open(root, &place) {
+                match PrivateFolder::open(root, &place) {
                     Ok(folder) => workspace.areas.push((path, folder.map_err(|uid| foreign(&place, uid))?)),
                     // It was not made yet, or its disk is gone.
                     Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
@@ -312,18 +254,18 @@ impl Workspace {
         Ok(Some(workspace))
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> WorkspaceState {
         let has = |name| self.file(name).exists();
         if has("done") {
-            State::Done
+            WorkspaceState::Done
         } else if has("kept") {
-            State::Kept
+            WorkspaceState::Kept
         } else if has("journal") {
-            if has("undo") { State::Undoing } else { State::Journaled }
+            if has("undo") { WorkspaceState::Undoing } else { WorkspaceState::Journaled }
         } else if has("pending") {
-            State::Pending
+            WorkspaceState::Pending
         } else {
-            State::Staging
+            WorkspaceState::Staging
         }
     }
 
@@ -352,49 +294,7 @@ impl Workspace {
 
     /// Where what is displaced at `path` goes first.
     pub fn old_place(&self, path: &RelPath) -> PathBuf {
-        reachable(path, &self.folder_for(path).join(Tree::Old.folder(0)))
-    }
-
-    /// Where something that is displaced at `path` can go now: with what was displaced there before out of its way.
-    pub fn free_place(&self, path: &RelPath, of: Tree) -> Result<PathBuf> {
-        let folder = self.folder_for(path);
-        for number in 0..MOST_OLDS {
-            let tree = folder.join(of.folder(number));
-            let place = reachable(path, &tree);
-            if is_behind_link(&tree, path) || look(&place)?.is_some() {
-                continue;
-            }
-            match make_folder(place.parent().unwrap_or(&tree)) {
-                Ok(()) => return Ok(place),
-                // What was displaced above it is a file there.
-                Err(Error::Io { source, .. }) if is_in_the_way(&source) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::Restore { message: format!("{:?} is put there again and again.", path.display()) })
-    }
-
-    /// Everything that was displaced at `path`, the first one first.
-    pub fn displaced(&self, path: &RelPath, of: Tree) -> Result<Vec<PathBuf>> {
-        let folder = self.folder_for(path);
-        let mut found = Vec::new();
-        for number in 0..MOST_OLDS {
-            let tree = folder.join(of.folder(number));
-            if look(&tree)?.is_none() {
-                break;
-            }
-            let place = reachable(path, &tree);
-            // A folder is only the way to what lies in it.
-            if !is_behind_link(&tree, path) && look(&place)?.is_some_and(|stat| stat.kind != Kind::Dir) {
-                found.push(place);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Does what was displaced at `path` lie there?
-    pub fn keeps(&self, path: &RelPath) -> Result<bool> {
-        Ok(!self.displaced(path, Tree::Old)?.is_empty())
+        reachable(path, &self.folder_for(path).join(DisplacedTree::Old.folder(0)))
     }
 
     /// The workspace on the file system that `path` lies on.
@@ -456,20 +356,6 @@ impl Workspace {
     }
 }
 
-/// A file or link of that name is none of ours.
-fn refuse_other_things(place: &Path) -> Result<()> {
-    match look(place)? {
-        Some(stat) if stat.kind != Kind::Dir => Err(Error::Restore {
-            message: format!(
-                "{} is in the way: Lifeboat makes a folder of that name for each restore. Move it out of the root, then restore \
-                 again.",
-                place.display()
-            ),
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// Removes what is in a folder, but these.
 fn empty(folder: &Path, but: &[&str]) -> Result<()> {
     let inner = durable::list(folder)?;
@@ -481,49 +367,6 @@ fn empty(folder: &Path, but: &[&str]) -> Result<()> {
     })
 }
 
-/// Where what is displaced lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tree {
-    /// By the restore.
-    Old,
-    /// By undoing it.
-    Undone,
-}
-
-impl Tree {
-    /// The folder of what was displaced, and of what was displaced at the same places later.
-    fn folder(self, number: usize) -> String {
-        let name = if self == Tree::Old { "old" } else { "undone" };
-        if number == 0 { name.into() } else { format!("{name}-{number}") }
-    }
-}
-
-/// Was a folder above `path` a link, which lies among what was displaced now? What that leads to is not ours: it is
-/// neither taken for what was displaced, nor is anything put there.
-fn is_behind_link(tree: &Path, path: &RelPath) -> bool {
-    let mut below = 0;
-    while let Some(folder) = path.ancestor_below(below) {
-        below = folder.as_bytes().len();
-        if fs::symlink_metadata(folder.under(tree)).is_ok_and(|metadata| metadata.is_symlink()) {
-            return true;
-        }
-    }
-    false
-}
-
-fn is_in_the_way(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists)
-}
-
-/// What lies at a place of ours; `None`: nothing.
-pub fn look(place: &Path) -> Result<Option<Stat>> {
-    match Stat::of(place) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(Error::io("reading", place, error)),
-    }
-}
-
 impl Drop for Workspace {
     fn drop(&mut self) {
         // A child process that is just being started may have a copy of the descriptor.
@@ -531,33 +374,13 @@ impl Drop for Workspace {
     }
 }
 
-impl Places for Workspace {
+impl StagingPlaces for Workspace {
     fn place(&self, path: &RelPath) -> PathBuf {
         self.new_place(path)
     }
 
     fn folders(&self) -> Vec<PathBuf> {
         self.areas.iter().map(|(_, area)| area.path.clone()).chain([self.folder.path.clone()]).collect()
-    }
-}
-
-fn foreign(place: &Path, uid: u32) -> Error {
-    Error::Restore {
-        message: format!(
-            "{} belongs to the user {uid}, or others may look into it, so it is not believed: whoever may write to the root \
-             could have made it. If a restore of theirs was cut off or waits, run Lifeboat as that user; else remove the folder.",
-            place.display()
-        ),
-    }
-}
-
-/// The place of a path in a folder of the workspace. A live path may be so long that with this folder before it the kernel
-/// would refuse it; such a file lies in the folder itself, under a name that is made of its path.
-fn reachable(path: &RelPath, folder: &Path) -> PathBuf {
-    let place = path.under(folder);
-    match place.as_os_str().len() < LONGEST_PATH {
-        true => place,
-        false => folder.join(format!(".{}", blake3::hash(path.as_bytes()).to_hex())),
     }
 }
 

@@ -17,7 +17,7 @@ const ALONG: i64 = 5 * 60_000;
 
 /// One line: up to when it was seen to, and whether it is to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LedgerLine {
     /// Everything up to this instant was run, counted for, or given up.
     pub seen: i64,
     /// Its run failed, and is tried once more.
@@ -26,15 +26,15 @@ pub struct Line {
     pub not_before: i64,
 }
 
-impl Line {
-    pub fn seen_to(at: i64) -> Line {
-        Line { seen: at, owed: false, not_before: 0 }
+impl LedgerLine {
+    pub fn seen_to(at: i64) -> LedgerLine {
+        LedgerLine { seen: at, owed: false, not_before: 0 }
     }
 
     /// After a run that began at `at` and failed, or was cancelled. What was tried again already is given up.
-    pub fn after_failure(known: Option<Line>, at: i64) -> Line {
+    pub fn after_failure(known: Option<LedgerLine>, at: i64) -> LedgerLine {
         let owed = !known.is_some_and(|line| line.owed);
-        Line { seen: at, owed, not_before: at + AGAIN }
+        LedgerLine { seen: at, owed, not_before: at + AGAIN }
     }
 
     fn is_open(&self, now: i64) -> bool {
@@ -45,9 +45,9 @@ impl Line {
 
 /// All lines, and what else is known of the vault.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    pub lines: BTreeMap<BackupType, Line>,
-    pub inspection: Option<Line>,
+pub struct ScheduleLedger {
+    pub lines: BTreeMap<BackupType, LedgerLine>,
+    pub inspection: Option<LedgerLine>,
     /// No scheduled backups until then.
     pub paused: Option<i64>,
     /// When a backup that counts for this type was last made, where that is known from the backups themselves.
@@ -56,7 +56,7 @@ pub struct Ledger {
     pub oldest: Option<i64>,
 }
 
-impl Ledger {
+impl ScheduleLedger {
     /// The backup that is to begin now, if any.
     pub fn due(&self, agenda: &Agenda, now: i64) -> Option<Due> {
         if self.is_paused(now) {
@@ -111,13 +111,13 @@ impl Ledger {
     }
 
     /// Of a type without a line the backups themselves know: it was seen to when one was made, or when the first of all was.
-    fn line(&self, kind: BackupType, now: i64) -> Line {
+    fn line(&self, kind: BackupType, now: i64) -> LedgerLine {
         let line = self
             .lines
             .get(&kind)
             .copied()
-            .unwrap_or_else(|| Line::seen_to(self.made.get(&kind).copied().or(self.oldest).unwrap_or(now)));
-        Line { seen: not_ahead(line.seen, now), ..line }
+            .unwrap_or_else(|| LedgerLine::seen_to(self.made.get(&kind).copied().or(self.oldest).unwrap_or(now)));
+        LedgerLine { seen: not_ahead(line.seen, now), ..line }
     }
 }
 
@@ -145,19 +145,23 @@ mod tests {
     }
 
     /// Everything was seen to up to then.
-    fn ledger(seen: i64) -> Ledger {
-        Ledger {
-            lines: BackupType::SCHEDULED.map(|kind| (kind, Line::seen_to(seen))).into(),
-            inspection: Some(Line::seen_to(seen)),
+    fn ledger(seen: i64) -> ScheduleLedger {
+        ScheduleLedger {
+            lines: BackupType::SCHEDULED.map(|kind| (kind, LedgerLine::seen_to(seen))).into(),
+            inspection: Some(LedgerLine::seen_to(seen)),
             oldest: Some(seen),
-            ..Ledger::default()
+            ..ScheduleLedger::default()
         }
     }
 
     /// As the logbook does it when a run has ended.
-    fn ended(ledger: &mut Ledger, due: &Due, at: i64, well: bool) {
+    fn ended(ledger: &mut ScheduleLedger, due: &Due, at: i64, well: bool) {
         for kind in due.covers.iter().chain([&due.kind]) {
-            let line = if well { Line::seen_to(at) } else { Line::after_failure(ledger.lines.get(kind).copied(), at) };
+            let line = if well {
+                LedgerLine::seen_to(at)
+            } else {
+                LedgerLine::after_failure(ledger.lines.get(kind).copied(), at)
+            };
             ledger.lines.insert(*kind, line);
         }
     }
@@ -180,7 +184,7 @@ mod tests {
         let now = at("2026-11-23T12:10:00Z");
         let (agenda, mut ledger) = (usual(), ledger(now));
         for kind in [BackupType::Hourly, BackupType::Daily] {
-            ledger.lines.insert(kind, Line::seen_to(now - 100 * HOUR));
+            ledger.lines.insert(kind, LedgerLine::seen_to(now - 100 * HOUR));
         }
         let due = ledger.due(&agenda, now).unwrap();
         assert_eq!((due.kind, &due.covers[..], due.missed), (BackupType::Daily, &[BackupType::Hourly][..], true));
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn where_there_is_no_backup_at_all_one_is_due_at_once_and_after_a_failure_each_hour() {
         let now = at("2026-11-23T12:10:00Z");
-        let (agenda, mut ledger) = (usual(), Ledger::default());
+        let (agenda, mut ledger) = (usual(), ScheduleLedger::default());
         let due = ledger.due(&agenda, now).unwrap();
         assert_eq!(ledger.wake(&agenda, now), Some(now));
         assert_eq!((due.kind, &due.covers[..]), (BackupType::Hourly, &[][..]));
@@ -271,7 +275,7 @@ mod tests {
     #[test]
     fn of_a_type_without_a_line_the_backups_know() {
         let now = at("2026-11-23T12:10:00Z");
-        let mut ledger = Ledger { oldest: Some(now - 48 * HOUR), ..Ledger::default() };
+        let mut ledger = ScheduleLedger { oldest: Some(now - 48 * HOUR), ..ScheduleLedger::default() };
         ledger.made.insert(BackupType::Hourly, now - 60_000);
         let due = ledger.due(&usual(), now).unwrap();
         assert_eq!((due.kind, &due.covers[..]), (BackupType::Weekly, &[BackupType::Daily][..]));

@@ -36,7 +36,7 @@ pub struct Agenda {
 
 /// A run to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct PlannedRun {
     pub kind: BackupType,
     pub at: i64,
 }
@@ -68,13 +68,13 @@ impl Agenda {
     }
 
     /// The coming runs after `after`, soonest first; of several at the same time, the largest.
-    pub fn next(&self, after: i64, count: usize) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
+    pub fn next(&self, after: i64, count: usize) -> Vec<PlannedRun> {
+        let mut runs: Vec<PlannedRun> = Vec::new();
         let mut at = after;
         while runs.len() < count {
             let coming = self.patterns.iter().filter_map(|(kind, pattern)| {
                 let at = fires(pattern, at, &self.zone)?;
-                Some(Run { kind: *kind, at })
+                Some(PlannedRun { kind: *kind, at })
             });
             // The later of equals is the larger type.
             let Some(run) = coming.min_by(|a, b| (a.at, b.kind).cmp(&(b.at, a.kind))) else { break };
@@ -175,6 +175,6 @@ mod tests {
             (BackupType::Daily, "2026-11-30T18:30:00Z"),
             (BackupType::Monthly, "2026-11-30T21:00:00Z"),
         ];
-        assert_eq!(runs, expected.map(|(kind, time)| Run { kind, at: at(time) }));
+        assert_eq!(runs, expected.map(|(kind, time)| PlannedRun { kind, at: at(time) }));
     }
 }

@@ -111,7 +111,7 @@ fn what_is_deleted_is_gone(store: &dyn Store) {
 
 fn a_put_that_is_stopped_leaves_nothing_and_can_be_gone_on_with(store: &dyn Store) {
     let bytes = noise(20 << 20);
-    let course = Stopped { session: Mutex::default(), left: AtomicU64::new(9 << 20), sent: AtomicU64::new(0) };
+    let course = StoppedPut { session: Mutex::default(), left: AtomicU64::new(9 << 20), sent: AtomicU64::new(0) };
     let fault = store.put("packs/ef/ef3.pack", &bytes, &course).unwrap_err();
     assert_eq!(fault.kind, Kind::Cancelled, "{fault}");
     assert_eq!(store.head("packs/ef/ef3.pack").unwrap(), None, "half an object is none");
@@ -124,13 +124,13 @@ fn a_put_that_is_stopped_leaves_nothing_and_can_be_gone_on_with(store: &dyn Stor
 }
 
 /// Stops a put after some bytes.
-struct Stopped {
+struct StoppedPut {
     session: Mutex<Option<Secret>>,
     left: AtomicU64,
     sent: AtomicU64,
 }
 
-impl Course for Stopped {
+impl Course for StoppedPut {
     fn session(&self) -> Option<Secret> {
         lock(&self.session).clone()
     }

@@ -15,14 +15,14 @@ use crate::{Error, error::IoContext};
 /// Bytes that are read and written at a time.
 const STRETCH: u64 = 1 << 20;
 
-pub struct Folder {
+pub struct FolderStore {
     name: String,
     dir: PathBuf,
 }
 
-impl Folder {
-    pub fn new(name: &str, dir: &Path) -> Folder {
-        Folder { name: name.into(), dir: dir.to_path_buf() }
+impl FolderStore {
+    pub fn new(name: &str, dir: &Path) -> FolderStore {
+        FolderStore { name: name.into(), dir: dir.to_path_buf() }
     }
 
     fn path(&self, object: &str) -> Result<PathBuf> {
@@ -112,7 +112,7 @@ fn disk(folder: &Path) -> Option<std::ffi::OsString> {
     real.components().next().map(|first| first.as_os_str().to_ascii_lowercase())
 }
 
-impl Store for Folder {
+impl Store for FolderStore {
     fn put(&self, object: &str, body: &dyn Body, course: &dyn Course) -> Result<Stored> {
         let path = self.path(object)?;
         let mut file = self.beside(&path)?;
@@ -192,13 +192,13 @@ mod tests {
     #[test]
     fn a_folder_is_a_store() {
         let folder = tempfile::tempdir().unwrap();
-        conformance::check(&Folder::new("disk", folder.path()));
+        conformance::check(&FolderStore::new("disk", folder.path()));
     }
 
     #[test]
     fn a_disk_that_is_not_mounted_is_never_filled_by_mistake() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Folder::new("disk", &folder.path().join("mnt"));
+        let store = FolderStore::new("disk", &folder.path().join("mnt"));
         let fault = store.put("vault.json", &b"{}".to_vec(), &Straight).unwrap_err();
         assert!(fault.is_transient() && fault.message.contains("mounted"), "{fault}");
         assert!(store.head("vault.json").is_err() && store.list("", &mut |_| ()).is_err());
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn no_name_leads_out_of_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Folder::new("disk", folder.path());
+        let store = FolderStore::new("disk", folder.path());
         for name in ["../outside", "/etc/passwd", "packs/../../outside", "", "a//b", "a/./b"] {
             assert!(store.put(name, &b"x".to_vec(), &Straight).is_err(), "{name:?}");
             assert!(store.get(name, 0, 1).is_err() && store.delete(name).is_err(), "{name:?}");
@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("packs")).unwrap();
         fs::write(folder.path().join("packs/.lifeboat-a1B2c3"), b"half").unwrap();
-        let store = Folder::new("disk", folder.path());
+        let store = FolderStore::new("disk", folder.path());
         store.list("", &mut |stored| panic!("{stored:?}")).unwrap();
     }
 }

@@ -17,7 +17,7 @@ mod sign_in;
 pub mod within;
 
 pub use fault::{Fault, Kind};
-pub use sign_in::{Ask, Person, Way};
+pub use sign_in::{Person, SignInPrompt, Way};
 
 use std::fs::File;
 use std::sync::Arc;
@@ -127,18 +127,18 @@ impl Body for Vec<u8> {
 }
 
 /// A file of the vault, which is immutable.
-pub struct Whole {
+pub struct WholeFile {
     file: File,
     size: u64,
 }
 
-impl Whole {
-    pub fn new(file: File) -> std::io::Result<Whole> {
-        Ok(Whole { size: file.metadata()?.len(), file })
+impl WholeFile {
+    pub fn new(file: File) -> std::io::Result<WholeFile> {
+        Ok(WholeFile { size: file.metadata()?.len(), file })
     }
 }
 
-impl Body for Whole {
+impl Body for WholeFile {
     fn size(&self) -> u64 {
         self.size
     }
@@ -204,7 +204,9 @@ pub struct Folders;
 impl Opener for Folders {
     fn open(&self, target: &Target, vault_id: &str) -> Result<Arc<dyn Store>> {
         match target {
-            Target::Folder(folder) => Ok(within::of_vault(folder::Folder::new(target.name(), &folder.path), vault_id)),
+            Target::Folder(folder) => {
+                Ok(within::of_vault(folder::FolderStore::new(target.name(), &folder.path), vault_id))
+            }
             other => Err(Fault::new(
                 Kind::Refused,
                 other.name(),

@@ -7,7 +7,7 @@ use super::Result;
 /// What a person does with a browser, here or on a phone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ask {
+pub struct SignInPrompt {
     /// The page that is to be opened.
     pub url: String,
     /// What is to be typed there. Empty where nothing is.
@@ -32,7 +32,7 @@ pub trait Person: Sync {
         Way::Code
     }
 
-    fn show(&self, ask: &Ask);
+    fn show(&self, ask: &SignInPrompt);
 
     /// What was pasted.
     fn paste(&self) -> Result<String>;

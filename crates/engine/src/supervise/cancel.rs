@@ -3,7 +3,7 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
-use super::Event;
+use super::WorkerEvent;
 use super::protocol::Failure;
 use crate::Error;
 use crate::mutex::lock as locked;
@@ -16,7 +16,7 @@ pub struct Cancel(Arc<Mutex<State>>);
 struct State {
     cancelled: bool,
     /// Whoever supervises the worker, as long as there is one.
-    supervisor: Option<Sender<Event>>,
+    supervisor: Option<Sender<WorkerEvent>>,
 }
 
 impl Cancel {
@@ -34,7 +34,7 @@ impl Cancel {
     }
 
     /// There is a worker to be told from now on.
-    pub(super) fn arm(&self, supervisor: Sender<Event>) {
+    pub(super) fn arm(&self, supervisor: Sender<WorkerEvent>) {
         let mut state = locked(&self.0);
         state.supervisor = Some(supervisor);
         if state.cancelled {
@@ -50,6 +50,6 @@ impl Cancel {
 impl State {
     fn tell(&self) {
         // One that does not listen any more has its answer already.
-        let _ = self.supervisor.as_ref().map(|supervisor| supervisor.send(Event::Cancel));
+        let _ = self.supervisor.as_ref().map(|supervisor| supervisor.send(WorkerEvent::Cancel));
     }
 }

@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, SendError, Sender};
 use std::sync::{Arc, Mutex};
 
 use super::desk::Desk;
-use super::patience::Patience;
+use super::patience::WorkerPatience;
 use super::process::Heard;
 use super::protocol::Failure;
 use super::question::{Ask, without_secrets};
@@ -28,19 +28,19 @@ pub struct Clerk {
     /// The folder that is named for the vault.
     pub(super) vault: PathBuf,
     /// As long as there is a desk.
-    desk: Mutex<Option<Sender<Event>>>,
+    desk: Mutex<Option<Sender<ClerkEvent>>>,
     bells: Mutex<Vec<(u32, Bell)>>,
 }
 
 type Bell = Box<dyn Fn() + Send>;
 
 /// Gets the answer to a question, as JSON text. Dropped without one, it gets an error.
-pub struct Answered(Option<Call>);
+pub struct Answered(Option<ClerkCall>);
 
-type Call = Box<dyn FnOnce(Result<String, Failure>) + Send>;
+type ClerkCall = Box<dyn FnOnce(Result<String, Failure>) + Send>;
 
 /// What a desk has to do.
-pub(super) enum Event {
+pub(super) enum ClerkEvent {
     Ask(Box<Errand>),
     Leave(String),
     /// From which of the processes, one after the other.
@@ -50,7 +50,7 @@ pub(super) enum Event {
 pub(super) struct Errand {
     pub ask: Ask,
     pub config: Config,
-    pub patience: Patience,
+    pub patience: WorkerPatience,
     pub answered: Answered,
 }
 
@@ -96,14 +96,14 @@ impl Clerk {
     }
 
     /// Asks, and returns at once. `answered` is called on another thread, once, within about `patience.question`.
-    pub fn ask(self: &Arc<Clerk>, config: &Config, ask: Ask, patience: Patience, answered: Answered) {
+    pub fn ask(self: &Arc<Clerk>, config: &Config, ask: Ask, patience: WorkerPatience, answered: Answered) {
         let (ask, config) = (ask.without_secrets(), without_secrets(config));
-        self.send(Event::Ask(Box::new(Errand { ask, config, patience, answered })));
+        self.send(ClerkEvent::Ask(Box::new(Errand { ask, config, patience, answered })));
     }
 
     /// A host is not to be seen any more. Nothing is started for that.
     pub fn leave(&self, host: &str) {
-        let _ = locked(&self.desk).as_ref().map(|desk| desk.send(Event::Leave(host.into())));
+        let _ = locked(&self.desk).as_ref().map(|desk| desk.send(ClerkEvent::Leave(host.into())));
     }
 
     /// Calls `bell` whenever somebody rings for the hosts, as long as one of them is to be seen; until [`Clerk::deaf`].
@@ -118,7 +118,7 @@ impl Clerk {
         locked(&self.bells).retain(|(of, _)| *of != number);
     }
 
-    fn send(self: &Arc<Clerk>, event: Event) {
+    fn send(self: &Arc<Clerk>, event: ClerkEvent) {
         let mut desk = locked(&self.desk);
         let event = match &*desk {
             Some(tell) => match tell.send(event) {
@@ -136,7 +136,7 @@ impl Clerk {
     }
 
     /// Nothing is to be done any more: the desk is given up, unless there is news.
-    pub(super) fn close(&self, events: &Receiver<Event>) -> Option<Event> {
+    pub(super) fn close(&self, events: &Receiver<ClerkEvent>) -> Option<ClerkEvent> {
         let mut desk = locked(&self.desk);
         let news = events.try_recv().ok();
         if news.is_none() {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use super::clerk::{Answered, Clerk, Errand, Event};
+use super::clerk::{Answered, Clerk, ClerkEvent, Errand};
 use super::encode;
-use super::patience::{Patience, Watchful, in_words};
-use super::process::{Heard, Mode, Process, describe};
+use super::patience::{Watchful, WorkerPatience, in_words};
+use super::process::{Heard, Process, WorkerMode, describe};
 use super::protocol::Failure;
-use super::question::{Ask, Line, Question};
+use super::question::{Ask, ClerkLine, Question};
 use crate::Config;
 use crate::presence::Host;
 
@@ -20,30 +20,30 @@ const END: Duration = Duration::from_secs(3);
 
 pub(super) struct Desk {
     clerk: Arc<Clerk>,
-    tell: Sender<Event>,
-    events: Receiver<Event>,
+    tell: Sender<ClerkEvent>,
+    events: Receiver<ClerkEvent>,
     time: Watchful,
     process: Option<Process>,
     /// How many processes there were.
     processes: u64,
     /// The number of the last question.
     last: u64,
-    waiting: HashMap<u64, Waiting>,
+    waiting: HashMap<u64, WaitingErrand>,
     /// Who is to be seen, by id.
     hosts: HashMap<String, (Config, Host)>,
     /// What whoever asked last has said.
-    patience: Patience,
+    patience: WorkerPatience,
     /// When there was something to do for the last time.
     used: Duration,
 }
 
-struct Waiting {
+struct WaitingErrand {
     until: Duration,
     answered: Answered,
 }
 
 impl Desk {
-    pub fn new(clerk: Arc<Clerk>, tell: Sender<Event>, events: Receiver<Event>) -> Desk {
+    pub fn new(clerk: Arc<Clerk>, tell: Sender<ClerkEvent>, events: Receiver<ClerkEvent>) -> Desk {
         Desk {
             clerk,
             tell,
@@ -54,7 +54,7 @@ impl Desk {
             last: 0,
             waiting: HashMap::new(),
             hosts: HashMap::new(),
-            patience: Patience::default(),
+            patience: WorkerPatience::default(),
             used: Duration::ZERO,
         }
     }
@@ -99,10 +99,10 @@ impl Desk {
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: ClerkEvent) {
         match event {
-            Event::Ask(errand) => self.take(*errand),
-            Event::Leave(host) => {
+            ClerkEvent::Ask(errand) => self.take(*errand),
+            ClerkEvent::Leave(host) => {
                 if let Some((config, _)) = self.hosts.remove(&host)
                     && self.process.is_some()
                 {
@@ -110,10 +110,10 @@ impl Desk {
                 }
             }
             // Of one that was given up: nobody waits for it.
-            Event::Heard(of, _) if of != self.processes => {}
-            Event::Heard(_, Heard::Line(line)) => self.hear(&line),
-            Event::Heard(_, Heard::Unreadable(why)) => self.lose(&format!("says what cannot be read: {why}")),
-            Event::Heard(_, Heard::End) => self.lose("died"),
+            ClerkEvent::Heard(of, _) if of != self.processes => {}
+            ClerkEvent::Heard(_, Heard::Line(line)) => self.hear(&line),
+            ClerkEvent::Heard(_, Heard::Unreadable(why)) => self.lose(&format!("says what cannot be read: {why}")),
+            ClerkEvent::Heard(_, Heard::End) => self.lose("died"),
         }
     }
 
@@ -146,7 +146,7 @@ impl Desk {
         };
         let now = self.time.now();
         self.used = now;
-        self.waiting.insert(self.last, Waiting { until: now + self.patience.question, answered });
+        self.waiting.insert(self.last, WaitingErrand { until: now + self.patience.question, answered });
         if let Some(process) = &self.process {
             process.say(line);
         }
@@ -158,8 +158,8 @@ impl Desk {
         }
         let number = self.processes + 1;
         let tell = self.tell.clone();
-        let hear = move |heard| tell.send(Event::Heard(number, heard)).is_ok();
-        self.process = Some(Process::start(&self.clerk.executable, Mode::Clerk, &self.clerk.vault, hear)?);
+        let hear = move |heard| tell.send(ClerkEvent::Heard(number, heard)).is_ok();
+        self.process = Some(Process::start(&self.clerk.executable, WorkerMode::Clerk, &self.clerk.vault, hear)?);
         self.processes = number;
         for (config, host) in self.hosts.values().cloned().collect::<Vec<_>>() {
             self.ask(config, Ask::Enter { host }, Answered::ignored());
@@ -168,7 +168,7 @@ impl Desk {
     }
 
     fn hear(&mut self, line: &[u8]) {
-        let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else {
+        let Ok(line) = serde_json::from_slice::<ClerkLine<'_>>(line) else {
             return self.lose("says what is no answer of this version");
         };
         if line.rings {

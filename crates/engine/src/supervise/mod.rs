@@ -6,7 +6,7 @@
 //! signal in the same process.
 //!
 //! It promises: one answer for each operation and each question, whatever becomes of the process, and within its
-//! [`Patience`], also where a disk hangs and the process cannot be ended; secrets only through the pipe; and that a vault is
+//! [`WorkerPatience`], also where a disk hangs and the process cannot be ended; secrets only through the pipe; and that a vault is
 //! unlocked by its passphrase once in the life of a [`Supervisor`], because scrypt costs 128 MB and half a second.
 
 mod cancel;
@@ -31,9 +31,9 @@ use zeroize::Zeroizing;
 
 pub use cancel::Cancel;
 pub use clerk::{Answered, Clerk};
-pub use patience::Patience;
+pub use patience::WorkerPatience;
 use patience::{Quiet, in_words};
-use process::{Heard, Mode, Process, describe};
+use process::{Heard, Process, WorkerMode, describe};
 use protocol::{Failure, Request, Signal};
 
 use crate::Config;
@@ -47,27 +47,27 @@ use crate::watch::News;
 pub struct Supervisor {
     worker: PathBuf,
     config: Config,
-    patience: Patience,
-    unlocked: Mutex<Option<Unlocked>>,
+    patience: WorkerPatience,
+    unlocked: Mutex<Option<UnlockedKey>>,
 }
 
 /// A master key, and the passphrase that opened it: with another one it does not count. A worker does not use it for a vault
 /// that it is not of.
-struct Unlocked {
+struct UnlockedKey {
     key: MasterKey,
     passphrase: Option<Secret>,
 }
 
 /// What a supervisor waits for.
-enum Event {
+enum WorkerEvent {
     Heard(Heard),
     Cancel,
 }
 
-/// As [`protocol::Answer`], with the result left as the text that it is: a list of a million items is not taken apart here.
+/// As [`protocol::WorkerAnswer`], with the result left as the text that it is: a list of a million items is not taken apart here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Line<'a> {
+enum WorkerLine<'a> {
     Alive,
     #[serde(borrow)]
     Progress(&'a RawValue),
@@ -84,7 +84,7 @@ enum Line<'a> {
 const DEATH: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How a worker ends.
-enum End {
+enum WorkerEnd {
     Answered(Result<String, Failure>),
     Unreadable(String),
     Died,
@@ -94,7 +94,7 @@ enum End {
 }
 
 /// What a worker says before it answers.
-pub enum Said<'a> {
+pub enum WorkerNotice<'a> {
     /// As JSON text.
     Progress(&'a str),
     /// What the vault cannot keep.
@@ -105,7 +105,7 @@ pub enum Said<'a> {
 
 impl Supervisor {
     /// `worker` is the `lifeboat` executable.
-    pub fn new(worker: PathBuf, config: Config, patience: Patience) -> Supervisor {
+    pub fn new(worker: PathBuf, config: Config, patience: WorkerPatience) -> Supervisor {
         Supervisor { worker, config, patience, unlocked: Mutex::default() }
     }
 
@@ -116,7 +116,7 @@ impl Supervisor {
         operation: AnyOperation,
         environment: Environment,
         cancel: &Cancel,
-        said: &mut dyn FnMut(Said<'_>),
+        said: &mut dyn FnMut(WorkerNotice<'_>),
     ) -> Result<String, Failure> {
         cancel.check()?;
         let config = self.config.clone();
@@ -124,26 +124,26 @@ impl Supervisor {
         let request = Request { key: self.key_for(&passphrase), config, environment, operation };
         let (tell, events) = mpsc::channel();
         let heard = tell.clone();
-        let hear = move |said| heard.send(Event::Heard(said)).is_ok();
-        let mut worker = Process::start(&self.worker, Mode::Worker, &self.config.backup_dir, hear)?;
+        let hear = move |said| heard.send(WorkerEvent::Heard(said)).is_ok();
+        let mut worker = Process::start(&self.worker, WorkerMode::Worker, &self.config.backup_dir, hear)?;
         worker.say(encode(&request)?);
         drop(request);
         cancel.arm(tell);
         let end = self.listen(&worker, &events, &passphrase, said);
         cancel.disarm();
         match end {
-            End::Answered(answer) => {
+            WorkerEnd::Answered(answer) => {
                 // It has only to clean up; and the end of its stdin tells it, too, that nobody needs anything of it any more.
                 worker.end(self.patience.cancelled);
                 answer
             }
-            End::Died => Err(died(&mut worker)),
-            End::Unreadable(why) => Err(unreadable(&mut worker, &why)),
-            End::Silent => Err(silent(
+            WorkerEnd::Died => Err(died(&mut worker)),
+            WorkerEnd::Unreadable(why) => Err(unreadable(&mut worker, &why)),
+            WorkerEnd::Silent => Err(silent(
                 &mut worker,
                 &format!("The worker gave no sign of life for {}, and was killed.", in_words(self.patience.silent)),
             )),
-            End::Deaf => Err(silent(
+            WorkerEnd::Deaf => Err(silent(
                 &mut worker,
                 &format!(
                     "The operation was cancelled. Its worker did not stop within {}, and was killed.",
@@ -157,41 +157,43 @@ impl Supervisor {
     fn listen(
         &self,
         worker: &Process,
-        events: &Receiver<Event>,
+        events: &Receiver<WorkerEvent>,
         passphrase: &Option<Secret>,
-        said: &mut dyn FnMut(Said<'_>),
-    ) -> End {
+        said: &mut dyn FnMut(WorkerNotice<'_>),
+    ) -> WorkerEnd {
         let (mut quiet, mut cancelled) = (Quiet::default(), false);
         loop {
             let patience = if cancelled { self.patience.cancelled } else { self.patience.silent };
             let event = events.recv_timeout(quiet.turn(patience));
             let line = match event {
-                Ok(Event::Heard(Heard::Line(line))) => Zeroizing::new(line),
-                Ok(Event::Heard(Heard::Unreadable(why))) => return End::Unreadable(why),
-                Ok(Event::Heard(Heard::End)) | Err(RecvTimeoutError::Disconnected) => return End::Died,
-                Ok(Event::Cancel) => {
+                Ok(WorkerEvent::Heard(Heard::Line(line))) => Zeroizing::new(line),
+                Ok(WorkerEvent::Heard(Heard::Unreadable(why))) => return WorkerEnd::Unreadable(why),
+                Ok(WorkerEvent::Heard(Heard::End)) | Err(RecvTimeoutError::Disconnected) => return WorkerEnd::Died,
+                Ok(WorkerEvent::Cancel) => {
                     worker.say(encode(&Signal::Cancel).unwrap_or_default());
                     (quiet, cancelled) = (Quiet::default(), true);
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) if quiet.is_over(patience) => {
-                    return if cancelled { End::Deaf } else { End::Silent };
+                    return if cancelled { WorkerEnd::Deaf } else { WorkerEnd::Silent };
                 }
                 Err(RecvTimeoutError::Timeout) => continue,
             };
             quiet = Quiet::default();
             // The error itself may quote the line, and the line may be a key.
             let Ok(line) = serde_json::from_slice(&line) else {
-                return End::Unreadable("it is not an answer of this version".into());
+                return WorkerEnd::Unreadable("it is not an answer of this version".into());
             };
             match line {
-                Line::Alive => {}
-                Line::Progress(report) => said(Said::Progress(report.get())),
-                Line::Untold(news) => said(Said::Untold(news)),
-                Line::Ask(ask) => said(Said::Ask(ask.get())),
-                Line::Key(key) => *locked(&self.unlocked) = Some(Unlocked { key, passphrase: passphrase.clone() }),
-                Line::Result(result) => return End::Answered(Ok(result.get().to_owned())),
-                Line::Error(failure) => return End::Answered(Err(failure)),
+                WorkerLine::Alive => {}
+                WorkerLine::Progress(report) => said(WorkerNotice::Progress(report.get())),
+                WorkerLine::Untold(news) => said(WorkerNotice::Untold(news)),
+                WorkerLine::Ask(ask) => said(WorkerNotice::Ask(ask.get())),
+                WorkerLine::Key(key) => {
+                    *locked(&self.unlocked) = Some(UnlockedKey { key, passphrase: passphrase.clone() })
+                }
+                WorkerLine::Result(result) => return WorkerEnd::Answered(Ok(result.get().to_owned())),
+                WorkerLine::Error(failure) => return WorkerEnd::Answered(Err(failure)),
             }
         }
     }
@@ -203,9 +205,9 @@ impl Supervisor {
 }
 
 /// Counts what is written.
-struct Length(usize);
+struct PieceLength(usize);
 
-impl std::io::Write for Length {
+impl std::io::Write for PieceLength {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0 += bytes.len();
         Ok(bytes.len())
@@ -220,7 +222,7 @@ impl std::io::Write for Length {
 fn encode(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error| Failure::from(&crate::Error::internal(format!("a request has no JSON form: {error}")));
     // As long as it will be: one that grows leaves unwiped copies behind.
-    let mut length = Length(0);
+    let mut length = PieceLength(0);
     serde_json::to_writer(&mut length, value).map_err(failed)?;
     let mut line = Zeroizing::new(Vec::with_capacity(length.0 + 1));
     serde_json::to_writer(&mut *line, value).map_err(failed)?;
@@ -266,7 +268,7 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::protocol::Answer;
+    use super::protocol::WorkerAnswer;
     use super::*;
     use crate::report::BackupType;
 
@@ -274,23 +276,27 @@ mod tests {
     fn each_answer_of_the_protocol_is_understood() {
         let key = MasterKey::new([7; 32]);
         for answer in [
-            Answer::Alive,
-            Answer::Progress(Default::default()),
-            Answer::Key(key.clone()),
-            Answer::Untold(News::backup_failure(BackupType::Daily, "E_NO_SPACE", "…")),
-            Answer::Ask(crate::store::Ask { url: "https://a".into(), code: "AB-CD".into(), expires_at: 1 }),
-            Answer::Result(serde_json::json!({ "success": true })),
-            Answer::Error(Failure { code: "E_BUSY".into(), message: "…".into() }),
+            WorkerAnswer::Alive,
+            WorkerAnswer::Progress(Default::default()),
+            WorkerAnswer::Key(key.clone()),
+            WorkerAnswer::Untold(News::backup_failure(BackupType::Daily, "E_NO_SPACE", "…")),
+            WorkerAnswer::Ask(crate::store::SignInPrompt {
+                url: "https://a".into(),
+                code: "AB-CD".into(),
+                expires_at: 1,
+            }),
+            WorkerAnswer::Result(serde_json::json!({ "success": true })),
+            WorkerAnswer::Error(Failure { code: "E_BUSY".into(), message: "…".into() }),
         ] {
             let text = serde_json::to_vec(&answer).unwrap();
             match (serde_json::from_slice(&text).unwrap(), answer) {
-                (Line::Alive, Answer::Alive) => {}
-                (Line::Progress(text), Answer::Progress(_)) => assert!(text.get().contains("phase")),
-                (Line::Untold(news), Answer::Untold(_)) => assert_eq!(news.name(), "backup:failure"),
-                (Line::Ask(text), Answer::Ask(_)) => assert!(text.get().contains("AB-CD")),
-                (Line::Key(read), Answer::Key(_)) => assert!(read == key),
-                (Line::Result(text), Answer::Result(_)) => assert_eq!(text.get(), r#"{"success":true}"#),
-                (Line::Error(failure), Answer::Error(_)) => assert_eq!(failure.code, "E_BUSY"),
+                (WorkerLine::Alive, WorkerAnswer::Alive) => {}
+                (WorkerLine::Progress(text), WorkerAnswer::Progress(_)) => assert!(text.get().contains("phase")),
+                (WorkerLine::Untold(news), WorkerAnswer::Untold(_)) => assert_eq!(news.name(), "backup:failure"),
+                (WorkerLine::Ask(text), WorkerAnswer::Ask(_)) => assert!(text.get().contains("AB-CD")),
+                (WorkerLine::Key(read), WorkerAnswer::Key(_)) => assert!(read == key),
+                (WorkerLine::Result(text), WorkerAnswer::Result(_)) => assert_eq!(text.get(), r#"{"success":true}"#),
+                (WorkerLine::Error(failure), WorkerAnswer::Error(_)) => assert_eq!(failure.code, "E_BUSY"),
                 (_, answer) => panic!("{answer:?} was read as something else"),
             }
         }
@@ -300,11 +306,11 @@ mod tests {
     fn a_kept_key_counts_only_for_its_passphrase() {
         let root = tempfile::tempdir().unwrap();
         let config = Config::from_json("{}", root.path()).unwrap();
-        let supervisor = Supervisor::new("lifeboat".into(), config, Patience::default());
+        let supervisor = Supervisor::new("lifeboat".into(), config, WorkerPatience::default());
         let passphrase = Some(Secret::new("right"));
         assert!(supervisor.key_for(&passphrase).is_none());
         let key = MasterKey::new([7; 32]);
-        *locked(&supervisor.unlocked) = Some(Unlocked { key, passphrase: passphrase.clone() });
+        *locked(&supervisor.unlocked) = Some(UnlockedKey { key, passphrase: passphrase.clone() });
         assert!(supervisor.key_for(&passphrase).is_some());
         assert!(supervisor.key_for(&Some(Secret::new("wrong"))).is_none());
         assert!(supervisor.key_for(&None).is_none());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct WorkerPatience {
     /// Of a worker: without a line, while it works. The longest that is known to be sound is one `fsync` on a disk that is
     /// very slow.
     pub silent: Duration,
@@ -20,9 +20,9 @@ pub struct Patience {
     pub idle: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
+impl Default for WorkerPatience {
+    fn default() -> WorkerPatience {
+        WorkerPatience {
             silent: Duration::from_secs(15 * 60),
             cancelled: Duration::from_secs(10),
             question: Duration::from_secs(30),

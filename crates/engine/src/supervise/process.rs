@@ -26,26 +26,26 @@ const DEATH: Duration = Duration::from_secs(1);
 
 /// What the executable is started as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum WorkerMode {
     /// One operation.
     Worker,
     /// Reads the vault for the host, question after question.
     Clerk,
 }
 
-impl Mode {
+impl WorkerMode {
     fn command(self) -> &'static str {
         match self {
-            Mode::Worker => "worker",
-            Mode::Clerk => "clerk",
+            WorkerMode::Worker => "worker",
+            WorkerMode::Clerk => "clerk",
         }
     }
 
     /// So many that hang in a disk are borne with.
     pub fn most_undead(self) -> usize {
         match self {
-            Mode::Worker => 3,
-            Mode::Clerk => 1,
+            WorkerMode::Worker => 3,
+            WorkerMode::Clerk => 1,
         }
     }
 }
@@ -60,7 +60,7 @@ pub(super) enum Heard {
 }
 
 pub(super) struct Process {
-    mode: Mode,
+    mode: WorkerMode,
     vault: PathBuf,
     child: Option<Child>,
     words: Option<Sender<Zeroizing<Vec<u8>>>>,
@@ -71,7 +71,7 @@ impl Process {
     /// `vault`: the folder that it is about. `hear` is called on a thread of its own, until it returns false.
     pub fn start(
         executable: &Path,
-        mode: Mode,
+        mode: WorkerMode,
         vault: &Path,
         hear: impl FnMut(Heard) -> bool + Send + 'static,
     ) -> Result<Process, Failure> {

@@ -13,7 +13,7 @@ use crate::operations::AnyOperation;
 use crate::report::Progress;
 use crate::seal::places::Environment;
 use crate::secret::MasterKey;
-use crate::store::Ask;
+use crate::store::SignInPrompt;
 use crate::watch::News;
 
 /// The first line that the worker reads.
@@ -40,7 +40,7 @@ pub enum Signal {
 /// A line from the worker.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Answer {
+pub enum WorkerAnswer {
     /// `"alive"`: since the last such line the work has moved on, whether or not there is progress to tell of.
     Alive,
     Progress(Progress),
@@ -49,7 +49,7 @@ pub enum Answer {
     /// What listeners should hear of, and could not be kept in the vault: the host tells it from memory.
     Untold(News),
     /// What a person is to do with a browser.
-    Ask(Ask),
+    Ask(SignInPrompt),
     Result(Value),
     Error(Failure),
 }

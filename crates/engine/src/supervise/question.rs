@@ -13,7 +13,7 @@ use crate::config::cloud::Target;
 use crate::operations::AnyOperation;
 use crate::presence::Host;
 use crate::report::{HistoryFilter, ListFilter};
-use crate::watch::Consumer;
+use crate::watch::EventConsumer;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Question {
@@ -44,7 +44,7 @@ pub enum Ask {
     /// when on it makes backups. Answer: `Look`.
     Look { zone: Option<String>, since: i64, now: i64 },
     /// The next event of each of these consumers, and what is for this host alone. Answer: `Claims`.
-    Claim { consumers: Vec<Consumer>, holder: String, now: i64 },
+    Claim { consumers: Vec<EventConsumer>, holder: String, now: i64 },
     /// A consumer has taken an event; without one, a host has done its errand. Answer: null.
     Take {
         id: i64,
@@ -89,7 +89,7 @@ impl Ask {
 /// A line of the clerk.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Line<'a> {
+pub struct ClerkLine<'a> {
     /// Of the question that it answers.
     pub number: Option<u64>,
     #[serde(borrow)]
@@ -131,15 +131,15 @@ mod tests {
     #[test]
     fn what_a_clerk_says_is_what_its_host_hears() {
         let said = answer(7, &Ok("[1,2]".into()));
-        let line: Line<'_> = serde_json::from_str(&said).unwrap();
+        let line: ClerkLine<'_> = serde_json::from_str(&said).unwrap();
         assert_eq!((line.number, line.result.unwrap().get(), line.rings), (Some(7), "[1,2]", false));
         let said = answer(8, &Err(crate::Error::Aborted));
-        let line: Line<'_> = serde_json::from_str(&said).unwrap();
+        let line: ClerkLine<'_> = serde_json::from_str(&said).unwrap();
         assert_eq!((line.number, line.error.unwrap().code.as_str()), (Some(8), "E_ABORTED"));
         let said = answer(9, &Ok("null".into()));
-        let line: Line<'_> = serde_json::from_str(&said).unwrap();
+        let line: ClerkLine<'_> = serde_json::from_str(&said).unwrap();
         assert!(line.result.is_none() && line.error.is_none(), "nothing is a null");
-        assert!(serde_json::from_str::<Line<'_>>(RINGS).unwrap().rings);
+        assert!(serde_json::from_str::<ClerkLine<'_>>(RINGS).unwrap().rings);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Mutex;
 
-use super::process::Mode;
+use super::process::WorkerMode;
 use super::protocol::Failure;
 use crate::mutex::lock as locked;
 
 struct Undead {
-    mode: Mode,
+    mode: WorkerMode,
     /// The folder that is named for the vault.
     vault: PathBuf,
     child: Child,
@@ -22,12 +22,12 @@ struct Undead {
 /// Of all engines of this process: each new one would begin to count from nothing.
 static ALL: Mutex<Vec<Undead>> = Mutex::new(Vec::new());
 
-pub(super) fn keep(mode: Mode, vault: &Path, child: Child) {
+pub(super) fn keep(mode: WorkerMode, vault: &Path, child: Child) {
     locked(&ALL).push(Undead { mode, vault: vault.to_path_buf(), child });
 }
 
 /// May one more be started for this vault? `E_WORKER` where too many hang already.
-pub(super) fn check(mode: Mode, vault: &Path) -> Result<(), Failure> {
+pub(super) fn check(mode: WorkerMode, vault: &Path) -> Result<(), Failure> {
     let mut all = locked(&ALL);
     // Whatever has died since is taken off the kernel's hands.
     all.retain_mut(|undead| matches!(undead.child.try_wait(), Ok(None)));
@@ -53,7 +53,7 @@ mod tests {
     fn what_hangs_and_cannot_be_ended_is_not_added_to() {
         let vault = tempfile::tempdir().unwrap();
         let hang = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        for mode in [Mode::Clerk, Mode::Worker] {
+        for mode in [WorkerMode::Clerk, WorkerMode::Worker] {
             for _ in 0..mode.most_undead() {
                 check(mode, vault.path()).unwrap();
                 keep(mode, vault.path(), hang());

@@ -41,13 +41,13 @@ fn in_words(folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::process::{Mode, Process};
+    use super::super::process::{Process, WorkerMode};
     use super::*;
 
     #[test]
     fn an_executable_that_cannot_be_started_says_why_and_what_to_do() {
         let why = |path: &Path| {
-            let error = Process::start(path, Mode::Worker, Path::new("/nowhere"), |_| true).err().unwrap();
+            let error = Process::start(path, WorkerMode::Worker, Path::new("/nowhere"), |_| true).err().unwrap();
             assert_eq!(error.code, "E_WORKER");
             error.message
         };

@@ -5,20 +5,19 @@
 //! Before it is trusted, [`Catalog::reconcile`] compares it with the folder: packs that are gone are forgotten, packs
 //! that it does not know are read. Readers open it read-only and never wait.
 
+mod reconcile;
+
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::database::Database;
-use super::pack::{Entry, PackCipher, PackId};
-use super::snapshot::Snapshot;
-use super::{Vault, lock, lost, needs};
+use super::database::LocalDatabase;
+use super::pack::{PackEntry, PackId};
+use super::{lost, needs};
 use crate::capture::databases::WITH_SIDES;
 use crate::chunk::ChunkId;
-use crate::error::IoContext;
 use crate::report::BackupInfo;
 use crate::{Error, Result};
 
@@ -42,18 +41,18 @@ const SCHEMA: &str = "
 
 /// Where a chunk lies.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct ChunkPlace {
     pub pack: PackId,
-    pub entry: Entry,
+    pub entry: PackEntry,
 }
 
 pub struct Catalog {
-    pub(crate) db: Database,
-    access: Access,
+    pub(crate) db: LocalDatabase,
+    access: CatalogAccess,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Access {
+enum CatalogAccess {
     /// Under the vault's lock.
     Write,
     /// Beside whoever writes.
@@ -78,7 +77,7 @@ impl Catalog {
         }
         Catalog::remove_as(file, vault)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(&path, flags, |db| {
+        let db = LocalDatabase::open(&path, flags, |db| {
             settings(db)?;
             db.execute_batch(&format!(
                 "BEGIN; {SCHEMA} {} {} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
@@ -86,7 +85,7 @@ impl Catalog {
                 lost::SCHEMA
             ))
         })?;
-        Ok(Catalog { db, access: Access::Write })
+        Ok(Catalog { db, access: CatalogAccess::Write })
     }
 
     /// Removes it from the disk: it will be rebuilt.
@@ -113,32 +112,32 @@ impl Catalog {
             return Ok(None);
         }
         let mut version = 0;
-        let db = Database::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, |db| {
+        let db = LocalDatabase::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, |db| {
             settings(db)?;
             version = schema_version(db)?;
             Ok(())
         })?;
-        Ok((version == SCHEMA_VERSION).then_some(Catalog { db, access: Access::Write }))
+        Ok((version == SCHEMA_VERSION).then_some(Catalog { db, access: CatalogAccess::Write }))
     }
 
     /// Opens it for reading beside whoever writes. `None` where there is none that can be used.
     pub fn open_read_only(vault: &Path) -> Option<Catalog> {
         let mut version = 0;
-        let db = Database::open(&vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
+        let db = LocalDatabase::open(&vault.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY, |db| {
             db.busy_timeout(std::time::Duration::from_millis(200))?;
             version = schema_version(db)?;
             Ok(())
         });
-        Some(Catalog { db: db.ok()?, access: Access::Read }).filter(|_| version == SCHEMA_VERSION)
+        Some(Catalog { db: db.ok()?, access: CatalogAccess::Read }).filter(|_| version == SCHEMA_VERSION)
     }
 
     /// A catalog of its own for one reader, gone when it is dropped.
     pub fn temporary() -> Result<Catalog> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(Path::new(""), flags, |db| {
+        let db = LocalDatabase::open(Path::new(""), flags, |db| {
             db.execute_batch(&format!("{SCHEMA} {} {}", needs::SCHEMA, lost::SCHEMA))
         })?;
-        Ok(Catalog { db, access: Access::Temporary })
+        Ok(Catalog { db, access: CatalogAccess::Temporary })
     }
 
     /// Until [`Catalog::unfreeze`] it is read as it is now: then SQLite need not ask at each look whether somebody has
@@ -154,99 +153,7 @@ impl Catalog {
 
     /// Is what is noted in it there for the next operation, too?
     pub fn is_kept(&self) -> bool {
-        self.access == Access::Write
-    }
-
-    /// Looks at the folder again: what a reader needs may have been written anew by a pruning beside it.
-    pub fn renew(&mut self, vault: &Vault) -> Result<()> {
-        match self.access {
-            // Nobody prunes beside whoever holds the lock.
-            Access::Write => {}
-            Access::Read => *self = vault.catalog_compared()?,
-            Access::Temporary => drop(self.reconcile_packs(vault)?),
-        }
-        Ok(())
-    }
-
-    /// Makes the catalog say what the folder holds. Returns the errors of objects that could not be read.
-    pub fn reconcile(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        if self.is_in_line(vault) {
-            return Ok(Vec::new());
-        }
-        let mut damaged = self.reconcile_packs(vault)?;
-        damaged.extend(self.reconcile_backups(vault)?);
-        // What is damaged is told each time.
-        if let Some(tenure) = lock::tenure(vault.dir()).filter(|_| damaged.is_empty()) {
-            self.db.run("INSERT OR REPLACE INTO meta VALUES ('tenure', ?1)", params![tenure])?;
-        }
-        Ok(damaged)
-    }
-
-    /// Was it compared with the folder since this process holds the lock? A restore would else look at every pack ten times.
-    pub fn is_in_line(&self, vault: &Vault) -> bool {
-        let compared = self.db.get::<i64>("SELECT value FROM meta WHERE key = 'tenure'", params![]).ok().flatten();
-        compared.is_some() && compared == lock::tenure(vault.dir())
-    }
-
-    /// As [`Catalog::reconcile`], for the packs alone.
-    pub fn reconcile_packs(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        loop {
-            if let Some(damaged) = self.try_reconcile_packs(vault)? {
-                return Ok(damaged);
-            }
-        }
-    }
-
-    /// `None`: a pack was pruned at this moment, beside a reader; what is needed of it is in one that was not listed yet.
-    fn try_reconcile_packs(&mut self, vault: &Vault) -> Result<Option<Vec<Error>>> {
-        let mut damaged = Vec::new();
-        let mut known = self.packs()?;
-        for (id, size) in vault.list_packs()? {
-            if known.remove(&id) == Some(size) {
-                continue;
-            }
-            let path = id.path(vault.dir());
-            let file = match File::open(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                other => other.at("reading", &path),
-            };
-            let cipher = PackCipher::new(vault.keys(), id);
-            match file.and_then(|file| cipher.read_index(&file)) {
-                Ok(entries) => self.add_pack(id, size, &entries)?,
-                Err(error) => {
-                    self.forget_pack(id)?;
-                    // Whoever reads it knows only what failed, and not on what.
-                    damaged.push(match error {
-                        Error::Io { action, source, .. } => Error::Io { action, path, source },
-                        other => other,
-                    });
-                }
-            }
-        }
-        for id in known.into_keys() {
-            self.forget_pack(id)?;
-        }
-        Ok(Some(damaged))
-    }
-
-    fn reconcile_backups(&mut self, vault: &Vault) -> Result<Vec<Error>> {
-        let mut damaged = Vec::new();
-        let mut known: HashSet<String> = self.names()?.into_iter().collect();
-        for name in vault.list_snapshots()? {
-            if known.remove(name.as_str()) {
-                continue;
-            }
-            match Snapshot::read(vault, &name) {
-                Ok(snapshot) => self.add_backup(&snapshot.info())?,
-                Err(error) => damaged.push(error),
-            }
-        }
-        for name in known {
-            // In this order: a kill in between leaves it known.
-            self.note_lost(&name)?;
-            self.db.run("DELETE FROM backups WHERE name = ?1", params![name])?;
-        }
-        Ok(damaged)
+        self.access == CatalogAccess::Write
     }
 
     fn packs(&self) -> Result<HashMap<PackId, u64>> {
@@ -264,7 +171,7 @@ impl Catalog {
         Ok(packs)
     }
 
-    pub fn add_pack(&mut self, id: PackId, size: u64, entries: &[Entry]) -> Result<()> {
+    pub fn add_pack(&mut self, id: PackId, size: u64, entries: &[PackEntry]) -> Result<()> {
         self.db.with(|db| {
             let transaction = db.unchecked_transaction()?;
             transaction.execute("DELETE FROM chunks WHERE pack = (SELECT pack FROM packs WHERE id = ?1)", [&id.0])?;
@@ -350,13 +257,13 @@ impl Catalog {
     }
 
     /// Every place where a chunk lies, the newest first.
-    pub fn places(&self, id: ChunkId) -> Result<Vec<Place>> {
+    pub fn places(&self, id: ChunkId) -> Result<Vec<ChunkPlace>> {
         let sql = "SELECT p.id, c.ordinal, c.offset, c.sealed, c.plain FROM chunks c JOIN packs p USING (pack)
                    WHERE c.id = ?1 ORDER BY c.pack DESC";
         self.db.query(sql, params![id.0], |row| {
-            Ok(Place {
+            Ok(ChunkPlace {
                 pack: PackId(row.get(0)?),
-                entry: Entry {
+                entry: PackEntry {
                     id,
                     ordinal: row.get(1)?,
                     offset: row.get::<_, i64>(2)? as u64,
@@ -368,18 +275,18 @@ impl Catalog {
     }
 
     /// Every chunk of a pack.
-    pub fn places_in(&self, pack: PackId) -> Result<Vec<Place>> {
+    pub fn places_in(&self, pack: PackId) -> Result<Vec<ChunkPlace>> {
         let sql = "SELECT id, ordinal, offset, sealed, plain FROM chunks
                    WHERE pack = (SELECT pack FROM packs WHERE id = ?1) ORDER BY ordinal";
         self.db.query(sql, params![pack.0], |row| {
-            let entry = Entry {
+            let entry = PackEntry {
                 id: ChunkId(row.get(0)?),
                 ordinal: row.get(1)?,
                 offset: row.get::<_, i64>(2)? as u64,
                 sealed: row.get(3)?,
                 plain: row.get(4)?,
             };
-            Ok(Place { pack, entry })
+            Ok(ChunkPlace { pack, entry })
         })
     }
 

@@ -9,27 +9,28 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row}
 use crate::capture::databases::WITH_SIDES;
 use crate::{Error, Result, owner};
 
-pub struct Database {
+pub struct LocalDatabase {
     path: PathBuf,
     db: Connection,
     writes: bool,
 }
 
-impl Database {
+impl LocalDatabase {
     /// Opens it and prepares it. An empty path: one of its own, gone when it is dropped; SQLite keeps it in memory while it
     /// is small.
     pub fn open(
         path: &Path,
         flags: OpenFlags,
         prepare: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
-    ) -> Result<Database> {
+    ) -> Result<LocalDatabase> {
         let (path, writes) = (path.to_path_buf(), flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE));
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), super::refuse_links)?;
         if writes {
             keep_private(&path, flags.contains(OpenFlags::SQLITE_OPEN_CREATE));
         }
         let opened = Connection::open_with_flags(&path, flags);
-        let mut database = Database { db: opened.map_err(|error| failure(&path, error, None, writes))?, path, writes };
+        let mut database =
+            LocalDatabase { db: opened.map_err(|error| failure(&path, error, None, writes))?, path, writes };
         let prepared = prepare(&mut database.db);
         prepared.map_err(|error| database.failure(error))?;
         Ok(database)

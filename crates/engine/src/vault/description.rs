@@ -19,7 +19,7 @@ pub const MAX_LEN: u64 = checked_json::MAX_LEN;
 #[serde(rename_all = "camelCase")]
 pub struct Description {
     format: String,
-    version: Version,
+    version: VaultVersion,
     id: String,
     /// Which master key is this vault's: [`crate::seal::keyring::key_check`].
     pub key_check: String,
@@ -28,7 +28,7 @@ pub struct Description {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Version {
+struct VaultVersion {
     major: u32,
     minor: u32,
 }
@@ -38,7 +38,7 @@ impl Description {
     pub fn new(id: &[u8; 16], key_check: String) -> Description {
         Description {
             format: "lifeboat".into(),
-            version: Version { major: MAJOR, minor: MINOR },
+            version: VaultVersion { major: MAJOR, minor: MINOR },
             id: hex::encode(id),
             key_check,
             created: jiff::Timestamp::now().as_millisecond(),

@@ -4,7 +4,7 @@
 //! verifies never has such a vault: to those only counts what lies in the folder. Nothing that comes from elsewhere is
 //! believed: the reader authenticates it, and asks for another place's where it is not what was written.
 
-use super::catalog::Place;
+use super::catalog::ChunkPlace;
 use super::name::BackupName;
 use crate::Result;
 use crate::chunk::ChunkId;
@@ -36,7 +36,7 @@ pub trait Elsewhere: Send + Sync {
     fn look(&self) -> Result<()>;
 
     /// Where a chunk lies. Looks into the indexes of packs that nobody has looked into yet, as far as it takes.
-    fn places(&self, chunk: ChunkId) -> Result<Vec<Place>>;
+    fn places(&self, chunk: ChunkId) -> Result<Vec<ChunkPlace>>;
 
     /// Offers `length` bytes of an object from `offset` on, from one place after another, until they are accepted. False: no
     /// place has what was written. An error: some place could not be asked.

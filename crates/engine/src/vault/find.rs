@@ -11,7 +11,7 @@ use crate::chunk::ChunkId;
 use crate::path::RelPath;
 use crate::vault::item::Item;
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::ItemList;
 use crate::{Error, Result};
 
@@ -19,15 +19,15 @@ use crate::{Error, Result};
 const SEEN: usize = 10_000;
 
 pub struct Finder {
-    reader: Reader,
+    reader: ChunkReader,
     path: RelPath,
-    seen: HashMap<ChunkId, Seen>,
+    seen: HashMap<ChunkId, ListChunk>,
     /// Where the path was in the list before: mostly it is there again.
     last: Option<(usize, ChunkId)>,
 }
 
 /// What there is to know of a chunk of an item list.
-struct Seen {
+struct ListChunk {
     /// Its first item is the path's, or before it.
     begins_before: bool,
     /// Its last item is the path's, or after it.
@@ -36,7 +36,7 @@ struct Seen {
 }
 
 impl Finder {
-    pub fn new(reader: Reader, path: RelPath) -> Finder {
+    pub fn new(reader: ChunkReader, path: RelPath) -> Finder {
         Finder { reader, path, seen: HashMap::new(), last: None }
     }
 
@@ -66,7 +66,7 @@ impl Finder {
         Ok(None)
     }
 
-    fn look(&mut self, id: ChunkId) -> Result<&Seen> {
+    fn look(&mut self, id: ChunkId) -> Result<&ListChunk> {
         if !self.seen.contains_key(&id) {
             if self.seen.len() >= SEEN {
                 self.seen.clear();
@@ -79,11 +79,11 @@ impl Finder {
 }
 
 /// Searches a chunk by halves, too: only the lines that the search meets are parsed.
-fn look_into(chunk: &[u8], wanted: &RelPath) -> Result<Seen> {
+fn look_into(chunk: &[u8], wanted: &RelPath) -> Result<ListChunk> {
     let chunk = chunk.trim_ascii_end();
     let (first, _) = line_around(chunk, 0)?;
     let (last, _) = line_around(chunk, chunk.len())?;
-    let mut seen = Seen { begins_before: first.path <= *wanted, ends_after: last.path >= *wanted, found: None };
+    let mut seen = ListChunk { begins_before: first.path <= *wanted, ends_after: last.path >= *wanted, found: None };
     let (mut low, mut high) = (0_usize, chunk.len());
     while seen.found.is_none() && low < high {
         let (line, place) = line_around(chunk, low.midpoint(high))?;
@@ -96,17 +96,17 @@ fn look_into(chunk: &[u8], wanted: &RelPath) -> Result<Seen> {
     Ok(seen)
 }
 
-struct Line {
+struct FoundItem {
     path: RelPath,
     item: Item,
 }
 
 /// The line that has the byte at `at`, or ends there, and its place.
-fn line_around(chunk: &[u8], at: usize) -> Result<(Line, Range<usize>)> {
+fn line_around(chunk: &[u8], at: usize) -> Result<(FoundItem, Range<usize>)> {
     let start = chunk[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let end = chunk[at..].iter().position(|byte| *byte == b'\n').map_or(chunk.len(), |end| at + end);
     let item = list::parse(&chunk[start..end], false)?.pop().ok_or_else(empty)?;
-    Ok((Line { path: item.rel_path()?, item }, start..end))
+    Ok((FoundItem { path: item.rel_path()?, item }, start..end))
 }
 
 fn empty() -> Error {

@@ -51,7 +51,7 @@ pub struct Item {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     link_raw: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub db: Option<Database>,
+    pub db: Option<DatabaseFacts>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sides: Vec<Side>,
     /// Items with the same number are names of one file.
@@ -69,12 +69,12 @@ pub struct Item {
     pub unsound: Option<String>,
     /// Device, inode and number of names of a file that has several: what `hardlink` is made of.
     #[serde(skip)]
-    pub identity: Option<Identity>,
+    pub identity: Option<FileIdentity>,
 }
 
 /// A file that has several names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileIdentity {
     pub dev: u64,
     pub ino: u64,
     pub names: u64,
@@ -94,7 +94,7 @@ fn is_false(flag: &bool) -> bool {
 
 /// What is known about an item that is an SQLite database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Database {
+pub struct DatabaseFacts {
     pub journal: JournalMode,
     /// How the write-ahead log lay there, for finding out whether anything changed: size and modification time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,12 +124,12 @@ pub struct Side {
     pub chunks: Vec<ChunkId>,
     /// `None`: the backup does not know, because an earlier Lifeboat made it.
     #[serde(flatten)]
-    pub besides: Option<Besides>,
+    pub besides: Option<SideMetadata>,
 }
 
 /// What a file beside a database is besides its content.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Besides {
+pub struct SideMetadata {
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
@@ -262,7 +262,7 @@ impl Item {
             Item { kind: ItemType::File, size: side.size, ..Item::new(&RelPath::root(), self.kind, self.category) };
         (item.path, item.raw) = (format!("{}{}", self.path, side.suffix), None);
         (item.mode, item.uid, item.gid, item.mtime) = match side.besides {
-            Some(Besides { mode, uid, gid, mtime }) => (mode, uid, gid, mtime),
+            Some(SideMetadata { mode, uid, gid, mtime }) => (mode, uid, gid, mtime),
             None => (self.mode & 0o600, self.uid, self.gid, self.mtime),
         };
         item.xattrs = self.xattrs.as_ref().map(|_| Vec::new());

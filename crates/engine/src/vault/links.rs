@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{ACCEPTED, catalog, elsewhere, last_restore, lock, place, shelf};
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::{FileKind, Stat};
 use crate::marriage::record;
 use crate::{Error, Result};
 
@@ -27,7 +27,7 @@ pub fn refuse_links(dir: &Path) -> Result<()> {
         let is_ours = stat.uid == 0 || stat.uid == rustix::process::geteuid().as_raw();
         #[cfg(not(unix))]
         let is_ours = true;
-        stat.kind == Kind::Symlink && !is_ours
+        stat.kind == FileKind::Symlink && !is_ours
     };
     match files.iter().chain(&folders).map(|name| dir.join(name)).find(is_anothers) {
         None => Ok(()),

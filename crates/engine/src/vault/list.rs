@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::item::Item;
-use super::reader::Reader;
+use super::reader::ChunkReader;
 use super::snapshot::ItemList;
 use super::writer::{Scratch, Writer};
 use crate::chunk::ChunkId;
@@ -63,7 +63,7 @@ impl ListWriter {
 
 /// Reads an item list, one chunk in memory at a time.
 pub struct ListReader<'a> {
-    reader: &'a mut Reader,
+    reader: &'a mut ChunkReader,
     chunks: std::vec::IntoIter<ChunkId>,
     items: std::vec::IntoIter<Item>,
     backwards: bool,
@@ -72,7 +72,7 @@ pub struct ListReader<'a> {
 }
 
 impl<'a> ListReader<'a> {
-    pub fn forwards(reader: &'a mut Reader, list: &ItemList) -> ListReader<'a> {
+    pub fn forwards(reader: &'a mut ChunkReader, list: &ItemList) -> ListReader<'a> {
         ListReader {
             reader,
             chunks: list.chunks.clone().into_iter(),
@@ -89,7 +89,7 @@ impl<'a> ListReader<'a> {
     }
 
     /// The same items, the last one first: what is in a folder before the folder.
-    pub fn backwards(reader: &'a mut Reader, list: &ItemList) -> ListReader<'a> {
+    pub fn backwards(reader: &'a mut ChunkReader, list: &ItemList) -> ListReader<'a> {
         ListReader { backwards: true, ..ListReader::forwards(reader, list) }
     }
 
@@ -121,7 +121,7 @@ impl Iterator for ListReader<'_> {
 }
 
 /// The paths of a list that come nearest to one that it does not have, the nearest first, as an error quotes them.
-pub fn nearest(reader: &mut Reader, list: &ItemList, wanted: &str) -> Result<Vec<String>> {
+pub fn nearest(reader: &mut ChunkReader, list: &ItemList, wanted: &str) -> Result<Vec<String>> {
     let mut nearest: Vec<(f64, String)> = Vec::new();
     for item in ListReader::forwards(reader, list) {
         let path = item?.display_path().to_owned();

@@ -40,7 +40,7 @@ pub fn records(vault: &Vault) -> Result<Vec<BackupName>> {
     let here: BTreeSet<String> = list_snapshots(vault.dir())?.iter().map(ToString::to_string).collect();
     let mut lost: Vec<BackupName> =
         known.iter().filter(|name| !here.contains(*name)).filter_map(|name| name.parse().ok()).collect();
-    super::sort(&mut lost);
+    super::listing::sort(&mut lost);
     Ok(lost)
 }
 

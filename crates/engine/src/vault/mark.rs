@@ -6,11 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::catalog::{Catalog, Place};
+use super::catalog::{Catalog, ChunkPlace};
 use super::name::BackupName;
-use super::needs::{Entries, Ids, Needs};
+use super::needs::{ChunkIdSet, Entries, NeedsCache};
 use super::pack::PackId;
-use super::reader::Reader;
+use super::reader::ChunkReader;
 use super::snapshot::Snapshot;
 use super::{Vault, list};
 use crate::chunk::ChunkId;
@@ -36,12 +36,12 @@ struct Marked {
 }
 
 impl Marks {
-    pub fn has(&self, place: &Place) -> bool {
+    pub fn has(&self, place: &ChunkPlace) -> bool {
         let word = self.packs.get(&place.pack).and_then(|pack| pack.bits.get(place.entry.ordinal as usize / 64));
         word.is_some_and(|word| word >> (place.entry.ordinal % 64) & 1 == 1)
     }
 
-    fn set(&mut self, place: &Place) {
+    fn set(&mut self, place: &ChunkPlace) {
         if self.has(place) {
             return;
         }
@@ -66,15 +66,15 @@ impl Marks {
 }
 
 /// Marks what backups need.
-pub struct Marker<'a> {
+pub struct NeedsMarker<'a> {
     vault: &'a Vault,
     catalog: Arc<Mutex<Catalog>>,
-    reader: Reader,
+    reader: ChunkReader,
     /// Pieces of item lists whose items are marked already: most backups share most of theirs.
-    lists: Ids,
+    lists: ChunkIdSet,
     /// Chunks that are marked already, pieces among them.
-    needed: Ids,
-    needs: Needs,
+    needed: ChunkIdSet,
+    needs: NeedsCache,
     /// Packs that were found unneeded before: what lies elsewhere, too, is not needed of them.
     waiting: HashSet<PackId>,
     doubtful: HashSet<PackId>,
@@ -85,17 +85,17 @@ pub struct Marker<'a> {
     unreadable: Vec<(BackupName, Error)>,
 }
 
-impl<'a> Marker<'a> {
-    pub fn new(vault: &'a Vault, catalog: Arc<Mutex<Catalog>>) -> Marker<'a> {
+impl<'a> NeedsMarker<'a> {
+    pub fn new(vault: &'a Vault, catalog: Arc<Mutex<Catalog>>) -> NeedsMarker<'a> {
         let waiting = lock(&catalog).unneeded().unwrap_or_default().into_keys().collect();
-        let reader = Reader::new(vault.clone(), catalog.clone());
-        let needs = Needs::of(&lock(&catalog), &vault.keys().needs);
-        Marker {
+        let reader = ChunkReader::new(vault.clone(), catalog.clone());
+        let needs = NeedsCache::of(&lock(&catalog), &vault.keys().needs);
+        NeedsMarker {
             vault,
             catalog,
             reader,
-            lists: Ids::default(),
-            needed: Ids::default(),
+            lists: ChunkIdSet::default(),
+            needed: ChunkIdSet::default(),
             needs,
             waiting,
             doubtful: HashSet::new(),
@@ -106,7 +106,7 @@ impl<'a> Marker<'a> {
     }
 
     /// Packs in which a verification has found damage: what lies in them is read, and not believed.
-    pub fn doubting(mut self, damaged: HashSet<PackId>) -> Marker<'a> {
+    pub fn doubting(mut self, damaged: HashSet<PackId>) -> NeedsMarker<'a> {
         self.doubtful = damaged;
         self
     }
@@ -228,13 +228,13 @@ impl<'a> Marker<'a> {
 
     /// Where all places but one are in packs that wait to be removed, that one was written when they were found unneeded:
     /// nobody need read it again, unless damage is known.
-    fn only_one_stays(&self, places: &[Place]) -> Option<Place> {
+    fn only_one_stays(&self, places: &[ChunkPlace]) -> Option<ChunkPlace> {
         let mut stay = places.iter().filter(|place| !self.waiting.contains(&place.pack));
         let stays = stay.next().filter(|_| stay.next().is_none())?;
         (!self.doubtful.contains(&stays.pack)).then_some(*stays)
     }
 
-    fn need_one(&mut self, places: &[Place]) -> Result<()> {
+    fn need_one(&mut self, places: &[ChunkPlace]) -> Result<()> {
         let (mut whole, mut damaged) = (None, Vec::new());
         for place in places {
             match self.reader.has_whole(place)? {

@@ -27,7 +27,7 @@ pub(super) const SCHEMA: &str = "
 pub type Entries = Vec<(ChunkId, Vec<ChunkId>)>;
 
 /// What a catalog remembers. Nothing here fails: what cannot be read or written is not remembered.
-pub struct Needs {
+pub struct NeedsCache {
     key: Zeroizing<[u8; 32]>,
     /// As they lie in the catalog, not yet believed: by piece, the numbers and the tag.
     entries: HashMap<ChunkId, (Vec<u8>, [u8; 32]), Quick>,
@@ -36,7 +36,7 @@ pub struct Needs {
 }
 
 /// Chunk ids.
-pub type Ids = HashSet<ChunkId, Quick>;
+pub type ChunkIdSet = HashSet<ChunkId, Quick>;
 type Quick = BuildHasherDefault<ById>;
 
 /// Of an id, which is a hash already, its first bytes. A million of them are looked up for a few hundred backups.
@@ -58,14 +58,14 @@ impl Hasher for ById {
     }
 }
 
-impl Needs {
-    pub fn of(catalog: &Catalog, key: &[u8; 32]) -> Needs {
+impl NeedsCache {
+    pub fn of(catalog: &Catalog, key: &[u8; 32]) -> NeedsCache {
         let sql = "SELECT number, chunk FROM numbers";
         let rows = catalog.db.query(sql, params![], |row| Ok((row.get(0)?, ChunkId(row.get(1)?)))).unwrap_or_default();
         let sql = "SELECT piece, numbers, tag FROM needs";
         let entry = |row: &rusqlite::Row<'_>| Ok((ChunkId(row.get(0)?), (row.get(1)?, row.get(2)?)));
         let entries = catalog.db.query(sql, params![], entry).unwrap_or_default();
-        Needs {
+        NeedsCache {
             key: Zeroizing::new(*key),
             entries: entries.into_iter().collect(),
             numbers: rows.iter().map(|(number, chunk)| (*chunk, *number)).collect(),
@@ -85,7 +85,7 @@ impl Needs {
     pub fn put(&mut self, catalog: &Catalog, entries: &Entries) {
         if !entries.is_empty() && self.try_put(catalog, entries).is_err() {
             // What was not committed has no number.
-            *self = Needs::of(catalog, &self.key);
+            *self = NeedsCache::of(catalog, &self.key);
         }
     }
 
@@ -119,7 +119,7 @@ impl Needs {
     }
 
     /// Forgets all but these pieces, and the numbers of all but these chunks: no backup uses them any more.
-    pub fn keep_only(&self, catalog: &Catalog, pieces: &Ids, chunks: &Ids) {
+    pub fn keep_only(&self, catalog: &Catalog, pieces: &ChunkIdSet, chunks: &ChunkIdSet) {
         let forget = |db: &rusqlite::Connection| {
             let transaction = db.unchecked_transaction()?;
             {
@@ -198,7 +198,7 @@ mod tests {
 
     fn remembering(entries: &Entries) -> Catalog {
         let catalog = Catalog::temporary().unwrap();
-        Needs::of(&catalog, &[7; 32]).put(&catalog, entries);
+        NeedsCache::of(&catalog, &[7; 32]).put(&catalog, entries);
         catalog
     }
 
@@ -216,17 +216,17 @@ mod tests {
     fn what_was_remembered_comes_back_also_later() {
         let entries = vec![(chunk(1), vec![chunk(3), chunk(9)]), (chunk(2), vec![chunk(9)]), (chunk(4), vec![])];
         let catalog = remembering(&entries);
-        let mut needs = Needs::of(&catalog, &[7; 32]);
+        let mut needs = NeedsCache::of(&catalog, &[7; 32]);
         needs.put(&catalog, &vec![(chunk(5), vec![chunk(3), chunk(8)])]);
-        let needs = Needs::of(&catalog, &[7; 32]);
+        let needs = NeedsCache::of(&catalog, &[7; 32]);
         for (piece, chunks) in &entries {
             assert_eq!(needs.get(*piece).as_ref(), Some(chunks));
         }
         assert_eq!(needs.get(chunk(5)).unwrap(), [chunk(3), chunk(8)]);
         assert_eq!(needs.get(chunk(6)), None);
-        let (pieces, chunks) = (Ids::from_iter([chunk(2)]), Ids::from_iter([chunk(9)]));
+        let (pieces, chunks) = (ChunkIdSet::from_iter([chunk(2)]), ChunkIdSet::from_iter([chunk(9)]));
         needs.keep_only(&catalog, &pieces, &chunks);
-        let needs = Needs::of(&catalog, &[7; 32]);
+        let needs = NeedsCache::of(&catalog, &[7; 32]);
         assert_eq!((needs.get(chunk(2)), needs.get(chunk(1))), (Some(vec![chunk(9)]), None));
         assert_eq!(needs.chunks.len(), 1);
     }
@@ -250,7 +250,7 @@ mod tests {
         ] {
             let catalog = remembering(&entries);
             catalog.db.with(|db| db.execute_batch(change)).unwrap();
-            let mut needs = Needs::of(&catalog, &[7; 32]);
+            let mut needs = NeedsCache::of(&catalog, &[7; 32]);
             for (piece, _) in &entries {
                 assert_eq!(needs.get(*piece), None, "{change}");
             }
@@ -258,6 +258,6 @@ mod tests {
             needs.put(&catalog, &entries);
         }
         let catalog = remembering(&entries);
-        assert_eq!(Needs::of(&catalog, &[8; 32]).get(chunk(1)), None);
+        assert_eq!(NeedsCache::of(&catalog, &[8; 32]).get(chunk(1)), None);
     }
 }

@@ -75,7 +75,7 @@ impl fmt::Debug for PackId {
 
 /// One chunk of a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct PackEntry {
     pub id: ChunkId,
     /// Which one it is, from 0: its nonce.
     pub ordinal: u32,
@@ -117,7 +117,7 @@ impl PackCipher {
     }
 
     /// Index and footer: everything after the last chunk, which ends at `end`.
-    pub fn tail(&self, entries: &[Entry], end: u64) -> Vec<u8> {
+    pub fn tail(&self, entries: &[PackEntry], end: u64) -> Vec<u8> {
         let mut tail = Vec::with_capacity(entries.len() * ENTRY + TAG + FOOTER);
         for entry in entries {
             tail.extend_from_slice(&entry.id.0);
@@ -136,7 +136,7 @@ impl PackCipher {
     }
 
     /// Reads and checks header, footer and index of the pack in `file`.
-    pub fn read_index(&self, file: &File) -> Result<Vec<Entry>> {
+    pub fn read_index(&self, file: &File) -> Result<Vec<PackEntry>> {
         let object = self.id.object();
         let damaged = |detail: &str| Error::corrupt(&object, detail);
         let length = file.metadata().at("reading", &object)?.len();
@@ -189,7 +189,7 @@ impl PackCipher {
     }
 
     /// What the sealed index of a pack of `length` bytes says, authenticated.
-    pub fn open_index(&self, mut sealed: Vec<u8>, length: u64) -> Result<Vec<Entry>> {
+    pub fn open_index(&self, mut sealed: Vec<u8>, length: u64) -> Result<Vec<PackEntry>> {
         let damaged = |detail: &str| Error::corrupt(self.id.object(), detail);
         let index_at = length.saturating_sub((FOOTER + sealed.len()) as u64);
         let plain = self
@@ -206,7 +206,7 @@ impl PackCipher {
             if plain as usize > MAX_CHUNK || sealed as usize > MAX_CHUNK + MAX_CHUNK / 64 + 1024 {
                 return Err(damaged("its index states a chunk larger than any"));
             }
-            entries.push(Entry { id: ChunkId(id), ordinal: ordinal as u32, offset, sealed, plain });
+            entries.push(PackEntry { id: ChunkId(id), ordinal: ordinal as u32, offset, sealed, plain });
             offset += u64::from(sealed);
         }
         if offset != index_at {

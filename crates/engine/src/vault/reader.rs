@@ -1,14 +1,14 @@
 //! Fetching chunks: find, read, authenticate, decompress, and check the id. Wrong data never leaves this module.
 //!
-//! Where a chunk is not here, or damaged, a reader may look elsewhere ([`Reader::get`], [`Reader::expect`]). Whether something is
-//! whole *here* ([`Reader::is_whole`] and what is like it) never depends on that.
+//! Where a chunk is not here, or damaged, a reader may look elsewhere ([`ChunkReader::get`], [`ChunkReader::expect`]). Whether something is
+//! whole *here* ([`ChunkReader::is_whole`] and what is like it) never depends on that.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
 use super::Vault;
-use super::catalog::{Catalog, Place};
+use super::catalog::{Catalog, ChunkPlace};
 use super::durable;
 use super::elsewhere::Elsewhere;
 use super::pack::{PackCipher, PackId};
@@ -21,7 +21,7 @@ use crate::{Error, Result};
 const OPEN_PACKS: usize = 32;
 
 /// One thread's way to the chunks. The catalog is shared; open files are not.
-pub struct Reader {
+pub struct ChunkReader {
     vault: Vault,
     catalog: Arc<Mutex<Catalog>>,
     packs: HashMap<PackId, (File, PackCipher)>,
@@ -33,7 +33,7 @@ pub struct Reader {
 }
 
 /// Why a chunk could not be had.
-enum Fault {
+enum ChunkFault {
     /// There is no such pack.
     Gone(PackId),
     /// The object and what is wrong with it.
@@ -41,9 +41,9 @@ enum Fault {
     Failed(Error),
 }
 
-impl Reader {
-    pub fn new(vault: Vault, catalog: Arc<Mutex<Catalog>>) -> Reader {
-        Reader {
+impl ChunkReader {
+    pub fn new(vault: Vault, catalog: Arc<Mutex<Catalog>>) -> ChunkReader {
+        ChunkReader {
             vault,
             catalog,
             packs: HashMap::new(),
@@ -55,13 +55,13 @@ impl Reader {
     }
 
     /// The same, which also takes what is not whole here from there.
-    pub fn looking_elsewhere(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Reader {
-        Reader { elsewhere, ..self }
+    pub fn looking_elsewhere(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> ChunkReader {
+        ChunkReader { elsewhere, ..self }
     }
 
     /// Another reader of the same vault, for another thread.
-    pub fn another(&self) -> Reader {
-        Reader::new(self.vault.clone(), self.catalog.clone()).looking_elsewhere(self.elsewhere.clone())
+    pub fn another(&self) -> ChunkReader {
+        ChunkReader::new(self.vault.clone(), self.catalog.clone()).looking_elsewhere(self.elsewhere.clone())
     }
 
     /// The plaintext of a chunk, from whichever pack has it whole. `E_CORRUPT` names the object that has it damaged.
@@ -72,9 +72,9 @@ impl Reader {
         for place in places {
             match self.plain(&place) {
                 Ok(plain) => return Ok(plain),
-                Err(Fault::Failed(error)) => return Err(error),
-                Err(Fault::Damaged(object, detail)) => fault = Some((object, detail)),
-                Err(Fault::Gone(pack)) => {
+                Err(ChunkFault::Failed(error)) => return Err(error),
+                Err(ChunkFault::Damaged(object, detail)) => fault = Some((object, detail)),
+                Err(ChunkFault::Gone(pack)) => {
                     // Once a pack: it may be really gone.
                     is_stale |= self.gone.insert(pack);
                     fault = Some((pack.object(), "it is missing"));
@@ -159,34 +159,34 @@ impl Reader {
     }
 
     /// Is the chunk at this place as it was sealed?
-    pub fn has_whole(&mut self, place: &Place) -> Result<bool> {
+    pub fn has_whole(&mut self, place: &ChunkPlace) -> Result<bool> {
         self.member(place).map(|member| member.is_some())
     }
 
     /// The gzip member at this place, authenticated; with room for a tag behind it. `None`: it is damaged or missing.
-    pub fn member(&mut self, place: &Place) -> Result<Option<&mut Vec<u8>>> {
+    pub fn member(&mut self, place: &ChunkPlace) -> Result<Option<&mut Vec<u8>>> {
         match self.load(place) {
             Ok(length) => {
                 self.sealed.truncate(length);
                 Ok(Some(&mut self.sealed))
             }
-            Err(Fault::Failed(error)) => Err(error),
-            Err(Fault::Damaged(..) | Fault::Gone(_)) => Ok(None),
+            Err(ChunkFault::Failed(error)) => Err(error),
+            Err(ChunkFault::Damaged(..) | ChunkFault::Gone(_)) => Ok(None),
         }
     }
 
-    fn plain(&mut self, place: &Place) -> Result<Vec<u8>, Fault> {
+    fn plain(&mut self, place: &ChunkPlace) -> Result<Vec<u8>, ChunkFault> {
         let member = self.load(place)?;
         let entry = &place.entry;
         let plain = self
             .inflater
             .plain(&self.sealed[..member], entry.plain as usize)
             .filter(|plain| ChunkId::of(&self.vault.keys().ids, plain) == entry.id);
-        plain.ok_or_else(|| Fault::Damaged(place.pack.object(), "a chunk in it is not what its index says"))
+        plain.ok_or_else(|| ChunkFault::Damaged(place.pack.object(), "a chunk in it is not what its index says"))
     }
 
     /// The gzip member of a chunk, in the first bytes of `self.sealed`.
-    fn load(&mut self, place: &Place) -> Result<usize, Fault> {
+    fn load(&mut self, place: &ChunkPlace) -> Result<usize, ChunkFault> {
         let (pack, entry) = (place.pack, &place.entry);
         if !self.packs.contains_key(&pack) {
             if self.packs.len() >= OPEN_PACKS {
@@ -194,22 +194,22 @@ impl Reader {
             }
             let path = pack.path(self.vault.dir());
             let file = File::open(&path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Fault::Gone(pack),
-                _ => Fault::Failed(Error::io("reading", path, error)),
+                std::io::ErrorKind::NotFound => ChunkFault::Gone(pack),
+                _ => ChunkFault::Failed(Error::io("reading", path, error)),
             })?;
             self.packs.insert(pack, (file, PackCipher::new(self.vault.keys(), pack)));
         }
         let (file, cipher) = &self.packs[&pack];
         self.sealed.resize(entry.sealed as usize, 0);
         durable::read_at(file, &mut self.sealed, entry.offset).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Fault::Damaged(pack.object(), "it is cut off"),
-            _ if durable::is_bad_sector(&error) => Fault::Damaged(pack.object(), "the disk cannot read it"),
-            _ => Fault::Failed(Error::io("reading", pack.object(), error)),
+            std::io::ErrorKind::UnexpectedEof => ChunkFault::Damaged(pack.object(), "it is cut off"),
+            _ if durable::is_bad_sector(&error) => ChunkFault::Damaged(pack.object(), "the disk cannot read it"),
+            _ => ChunkFault::Failed(Error::io("reading", pack.object(), error)),
         })?;
         cipher
             .open_chunk(entry.ordinal, &mut self.sealed)
             .map(|member| member.len())
-            .ok_or_else(|| Fault::Damaged(pack.object(), "a chunk in it does not authenticate"))
+            .ok_or_else(|| ChunkFault::Damaged(pack.object(), "a chunk in it does not authenticate"))
     }
 }
 

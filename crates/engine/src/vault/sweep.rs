@@ -5,17 +5,17 @@
 //! durable elsewhere.
 //!
 //! A pack goes in two steps: it is found unneeded, and a day later it is removed, if it is unneeded still. So whoever copies
-//! the vault meanwhile finds all that the records need which were copied first ([`Pace`]). A pack that a backup leans on again
+//! the vault meanwhile finds all that the records need which were copied first ([`SweepPace`]). A pack that a backup leans on again
 //! is no longer found unneeded: that backup's writer says so.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use super::catalog::{Catalog, Place};
+use super::catalog::{Catalog, ChunkPlace};
 use super::mark::Marks;
 use super::pack::PackId;
-use super::reader::Reader;
+use super::reader::ChunkReader;
 use super::writer::Writer;
 use super::{Vault, durable};
 use crate::report::Progress;
@@ -51,7 +51,7 @@ pub struct Swept {
 
 /// How soon goes what nothing needs any more. Damaged packs always go at once: a backup must not lean on them again.
 #[derive(Clone, Copy)]
-pub enum Pace<'a> {
+pub enum SweepPace<'a> {
     /// After a day. `now`: milliseconds since the epoch. `room`: bytes that may be written anew meanwhile.
     Gently { now: i64, room: u64 },
     /// Room has to be made.
@@ -68,7 +68,7 @@ pub struct Sweep<'a> {
     /// Packs whose index is damaged: the catalog has nothing of them. They go, if nothing that is needed can be in them.
     pub unreadable: &'a [PackId],
     pub dead: u64,
-    pub pace: Pace<'a>,
+    pub pace: SweepPace<'a>,
     pub control: &'a Control,
 }
 
@@ -107,7 +107,7 @@ impl<'a> Sweep<'a> {
 
     /// Does a pack that is unneeded from now on stay for a day?
     fn stays(&self, pack: &PackId) -> bool {
-        matches!(self.pace, Pace::Gently { .. }) && !self.marks.damaged.contains(pack)
+        matches!(self.pace, SweepPace::Gently { .. }) && !self.marks.damaged.contains(pack)
     }
 
     fn sort(&self, catalog: &Catalog) -> Result<Sorted> {
@@ -122,7 +122,7 @@ impl<'a> Sweep<'a> {
                 _ => {}
             }
         }
-        if let Pace::Gently { room, .. } = self.pace {
+        if let SweepPace::Gently { room, .. } = self.pace {
             // Both lie there for a day. What does not fit is for when room has to be made.
             let mut left = room;
             sorted.anew.sort_by_key(|(live, _, size)| live * 1000 / size.max(&1));
@@ -132,7 +132,7 @@ impl<'a> Sweep<'a> {
                 fits
             });
         }
-        if !self.marks.lost && !matches!(self.pace, Pace::Back { .. }) {
+        if !self.marks.lost && !matches!(self.pace, SweepPace::Back { .. }) {
             let size = |pack: &PackId| fs::metadata(pack.path(self.vault.dir())).map_or(0, |metadata| metadata.len());
             sorted.dead.extend(self.unreadable.iter().map(|pack| (*pack, size(pack))));
         }
@@ -142,18 +142,18 @@ impl<'a> Sweep<'a> {
     fn sort_dead(&self, pack: PackId, size: u64, since: Option<i64>, sorted: &mut Sorted) {
         let is_ripe = |now: i64| since.is_some_and(|since| since <= now - STAYS);
         match self.pace {
-            Pace::Back { earlier } => {
+            SweepPace::Back { earlier } => {
                 if !earlier.contains(&pack) {
                     sorted.dead.push((pack, size));
                 }
             }
-            Pace::Gently { now, .. } if self.stays(&pack) && !is_ripe(now) => {
+            SweepPace::Gently { now, .. } if self.stays(&pack) && !is_ripe(now) => {
                 // A time that is still to come is no time.
                 sorted.since.insert(pack, since.filter(|since| *since <= now).unwrap_or(now));
                 sorted.waiting.push((pack, size));
             }
-            Pace::Gently { .. } => sorted.dead.push((pack, size)),
-            Pace::AtOnce => {
+            SweepPace::Gently { .. } => sorted.dead.push((pack, size)),
+            SweepPace::AtOnce => {
                 sorted.hurried += u64::from(!is_ripe(self.control.now()));
                 sorted.dead.push((pack, size));
             }
@@ -197,7 +197,7 @@ impl<'a> Sweep<'a> {
             swept.rewritten += copied.len() as u64;
             let (stay, go): (Packs, Packs) = copied.into_iter().partition(|(pack, _)| self.stays(pack));
             swept.waiting += sum(&stay);
-            swept.hurried += if matches!(self.pace, Pace::AtOnce) { go.len() as u64 } else { 0 };
+            swept.hurried += if matches!(self.pace, SweepPace::AtOnce) { go.len() as u64 } else { 0 };
             since.extend(stay.iter().map(|(pack, _)| (*pack, self.control.now())));
             self.note(&catalog, &since);
             self.remove(&mut catalog, &go, &mut swept)?;
@@ -209,7 +209,7 @@ impl<'a> Sweep<'a> {
 
     /// Where it cannot be noted since when packs are unneeded, their time begins anew.
     fn note(&self, catalog: &Catalog, since: &HashMap<PackId, i64>) {
-        if !matches!(self.pace, Pace::Back { .. }) {
+        if !matches!(self.pace, SweepPace::Back { .. }) {
             let _ = catalog.set_unneeded(since);
         }
     }
@@ -220,9 +220,9 @@ impl<'a> Sweep<'a> {
         let places = packs.iter().map(|(pack, _)| catalog.places_in(*pack)).collect::<Result<Vec<_>>>()?;
         let writer = Writer::new(self.vault, catalog, false, None)?;
         // It is told the places: it needs no catalog of its own.
-        let mut reader = Reader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
+        let mut reader = ChunkReader::new(self.vault.clone(), Arc::new(Mutex::new(Catalog::temporary()?)));
         let mut progress = Progress { phase: "rewriting".into(), ..Progress::default() };
-        let mut copy_pack = |pack: &PackId, places: &[Place]| -> Result<bool> {
+        let mut copy_pack = |pack: &PackId, places: &[ChunkPlace]| -> Result<bool> {
             let needed = || places.iter().filter(|place| self.marks.has(place));
             // The catalog may list a pack's chunks in one way and not in the other, where its index is damaged.
             let listed: u64 = needed().map(|place| u64::from(place.entry.sealed)).sum();

@@ -15,8 +15,8 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, bounded};
 
 use super::catalog::Catalog;
-use super::pack::{Entry, HEADER, PackCipher, PackId};
-use super::reader::Reader;
+use super::pack::{HEADER, PackCipher, PackEntry, PackId};
+use super::reader::ChunkReader;
 use super::{Vault, durable};
 use crate::chunk::gzip::Deflater;
 use crate::chunk::{ChunkId, MAX_CHUNK};
@@ -68,7 +68,7 @@ const AROUND: u64 = 256;
 /// files lie in one bundle, which need not be read a thousand times.
 struct Rechecker {
     vault: Vault,
-    idle: Mutex<Vec<Reader>>,
+    idle: Mutex<Vec<ChunkReader>>,
     whole: Mutex<HashSet<ChunkId>>,
 }
 
@@ -86,7 +86,7 @@ struct OpenPack {
     file: File,
     temporary: PathBuf,
     /// What is reserved so far: the entries, and where the next chunk goes.
-    reserved: Mutex<(Vec<Entry>, u64)>,
+    reserved: Mutex<(Vec<PackEntry>, u64)>,
     /// Writes under way, and one more while the pack is open. Whoever takes it to zero hands the pack on.
     pending: AtomicUsize,
     /// A chunk of it could not be written: it must never become a pack.
@@ -236,7 +236,7 @@ impl Writer {
                     return Ok(true);
                 }
                 let idle = lock(&recheck.idle).pop();
-                let mut reader = idle.unwrap_or_else(|| Reader::new(recheck.vault.clone(), self.catalog.clone()));
+                let mut reader = idle.unwrap_or_else(|| ChunkReader::new(recheck.vault.clone(), self.catalog.clone()));
                 let whole = reader.is_whole(id)?;
                 lock(&recheck.idle).push(reader);
                 let mut remembered = lock(&recheck.whole);
@@ -252,7 +252,7 @@ impl Writer {
     }
 
     /// `None`: there is no room, and it is only measured.
-    fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<Option<(Arc<OpenPack>, Entry)>> {
+    fn reserve(&self, id: ChunkId, sealed: u32, plain: u32) -> Result<Option<(Arc<OpenPack>, PackEntry)>> {
         let promised = self.promised.fetch_add(u64::from(sealed) + AROUND, Ordering::Relaxed);
         if self.room.is_some_and(|room| promised + u64::from(sealed) + AROUND > room) {
             if self.measures {
@@ -274,7 +274,7 @@ impl Writer {
             None => open.insert(Arc::new(OpenPack::create(&self.keys, &self.dir)?)).clone(),
         };
         let mut reserved = lock(&pack.reserved);
-        let entry = Entry { id, ordinal: reserved.0.len() as u32, offset: reserved.1, sealed, plain };
+        let entry = PackEntry { id, ordinal: reserved.0.len() as u32, offset: reserved.1, sealed, plain };
         reserved.0.push(entry);
         reserved.1 += u64::from(sealed);
         pack.pending.fetch_add(1, Ordering::Relaxed);

@@ -24,7 +24,7 @@ pub struct Event {
 
 /// How long news is worth keeping when there is little room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub enum NewsWeight {
     /// It goes first.
     Good,
     /// It is also kept for whoever comes.
@@ -54,7 +54,7 @@ macro_rules! news {
         }
 
         /// Each name, what it weighs, its documentation, and its payload in TypeScript.
-        const LIST: &[(&str, Weight, &[&str], &str)] = &[$(($name, Weight::$weight, &[$($doc),*], $declared)),*];
+        const LIST: &[(&str, NewsWeight, &[&str], &str)] = &[$(($name, NewsWeight::$weight, &[$($doc),*], $declared)),*];
     };
 }
 
@@ -240,12 +240,12 @@ impl News {
 
 /// Is this the name of something that is bad? What an older Lifeboat kept is known by its name only.
 pub fn is_bad(name: &str) -> bool {
-    LIST.iter().any(|(known, weight, ..)| *known == name && *weight == Weight::Bad)
+    LIST.iter().any(|(known, weight, ..)| *known == name && *weight == NewsWeight::Bad)
 }
 
 /// The names of what goes first where there is too much.
 pub(super) fn bad_names() -> impl Iterator<Item = &'static str> {
-    LIST.iter().filter(|(_, weight, ..)| *weight == Weight::Bad).map(|(name, ..)| *name)
+    LIST.iter().filter(|(_, weight, ..)| *weight == NewsWeight::Bad).map(|(name, ..)| *name)
 }
 
 /// The lines of `index.d.ts` that follow from this list.

@@ -11,15 +11,15 @@ use super::newest_first;
 use crate::Result;
 use crate::report::{BackupType, Run, RunResult};
 use crate::schedule::STEP_BACK;
-use crate::schedule::ledger::{Ledger, Line};
+use crate::schedule::ledger::{LedgerLine, ScheduleLedger};
 use crate::vault;
 
 const INSPECTION: &str = "INSPECTION";
 const PAUSE: &str = "PAUSE";
 
 /// What is known of a vault. A logbook that cannot be read is no reason for no schedule: the backups themselves know most of it.
-pub fn ledger(dir: &Path, now: i64) -> Result<Ledger> {
-    let mut ledger = Ledger::default();
+pub fn ledger(dir: &Path, now: i64) -> Result<ScheduleLedger> {
+    let mut ledger = ScheduleLedger::default();
     let names = vault::list_snapshots(dir)?;
     let past = || names.iter().map(|name| name.millis()).filter(|at| *at <= now + STEP_BACK);
     ledger.oldest = past().min().or_else(|| names.first().map(|_| now));
@@ -50,9 +50,9 @@ pub fn ledger(dir: &Path, now: i64) -> Result<Ledger> {
 }
 
 impl Logbook {
-    fn add_lines(&self, ledger: &mut Ledger) -> Result<()> {
+    fn add_lines(&self, ledger: &mut ScheduleLedger) -> Result<()> {
         let rows = self.db().query("SELECT type, seen, owed, not_before FROM schedule", params![], |row| {
-            let line = Line { seen: row.get(1)?, owed: row.get(2)?, not_before: row.get(3)? };
+            let line = LedgerLine { seen: row.get(1)?, owed: row.get(2)?, not_before: row.get(3)? };
             Ok((row.get::<_, String>(0)?, line))
         })?;
         for (name, line) in rows {
@@ -114,8 +114,8 @@ pub(super) fn follow(db: &Connection, run: &Run) -> rusqlite::Result<()> {
     }
     for kind in run.covers.iter().copied().chain(run.kind).filter(|kind| BackupType::SCHEDULED.contains(kind)) {
         let line = match is_made {
-            true => Line::seen_to(run.at),
-            false => Line::after_failure(line(db, kind)?, run.at),
+            true => LedgerLine::seen_to(run.at),
+            false => LedgerLine::after_failure(line(db, kind)?, run.at),
         };
         db.execute(
             "INSERT OR REPLACE INTO schedule VALUES (?1, ?2, ?3, ?4)",
@@ -131,9 +131,9 @@ pub(super) fn follow(db: &Connection, run: &Run) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn line(db: &Connection, kind: BackupType) -> rusqlite::Result<Option<Line>> {
+fn line(db: &Connection, kind: BackupType) -> rusqlite::Result<Option<LedgerLine>> {
     db.query_row("SELECT seen, owed, not_before FROM schedule WHERE type = ?1", [kind.as_str()], |row| {
-        Ok(Line { seen: row.get(0)?, owed: row.get(1)?, not_before: row.get(2)? })
+        Ok(LedgerLine { seen: row.get(0)?, owed: row.get(1)?, not_before: row.get(2)? })
     })
     .optional()
 }

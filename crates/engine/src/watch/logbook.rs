@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::{fact, schema};
 use crate::capture::databases::{SIDES, WAL};
 use crate::capture::stat::{Purpose, may};
-use crate::vault::database::Database;
+use crate::vault::database::LocalDatabase;
 use crate::vault::pack::PackId;
 use crate::{Error, Result, space};
 
@@ -30,7 +30,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 const LEAST: u64 = 256 << 10;
 
 pub struct Logbook {
-    db: Database,
+    db: LocalDatabase,
     /// Where what is read is a copy.
     _copy: Option<TempDir>,
 }
@@ -65,7 +65,7 @@ impl Logbook {
 
     fn try_open(path: &Path) -> Result<Logbook> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Database::open(path, flags, |db| {
+        let db = LocalDatabase::open(path, flags, |db| {
             db.busy_timeout(PATIENCE)?;
             db.execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1000000;",
@@ -96,7 +96,7 @@ impl Logbook {
     fn try_read(path: &Path, copy: Option<TempDir>) -> Result<Option<Logbook>> {
         let mut found = 0;
         let flags = if copy.is_some() { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-        let db = Database::open(path, flags, |db| {
+        let db = LocalDatabase::open(path, flags, |db| {
             db.busy_timeout(GLANCE)?;
             found = schema::version(db)?;
             if (1..schema::VERSION).contains(&found) && copy.is_some() {
@@ -148,7 +148,7 @@ impl Logbook {
         }
     }
 
-    pub(super) fn db(&self) -> &Database {
+    pub(super) fn db(&self) -> &LocalDatabase {
         &self.db
     }
 

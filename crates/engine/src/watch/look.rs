@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::event::{BackupStale, News, StorageWarning};
 use super::lines::ledger;
-use super::{Claim, Consumer, Event, Logbook, fact, newest_good};
+use super::{Event, EventClaim, EventConsumer, Logbook, fact, newest_good};
 use crate::replica::standing;
 use crate::schedule::{self, Agenda};
 use crate::vault::{self, Vault, lock, place};
@@ -28,7 +28,7 @@ pub struct Watch {
 
 /// What is to be done now, and when to look again.
 #[derive(Debug, Default, Serialize)]
-pub struct Look {
+pub struct NextLook {
     /// A backup is due.
     pub backup: Option<Missed>,
     /// An inspection is due.
@@ -65,7 +65,7 @@ impl Watch {
 
     /// Keeps `backup:stale` and `storage:warning` where they are due, and says what of the schedule is. `zone`: the host's;
     /// `since`: from when on it makes backups; `now`: all in milliseconds since the epoch.
-    pub fn look(&self, zone: Option<&str>, since: i64, now: i64) -> Result<Look> {
+    pub fn look(&self, zone: Option<&str>, since: i64, now: i64) -> Result<NextLook> {
         let dir = self.vault();
         if let Ok(Some(logbook)) = self.logbook() {
             let _ = logbook.put_back(now).and_then(|()| note_zone(&logbook, zone));
@@ -80,7 +80,7 @@ impl Watch {
         let inspection = ledger.inspection_due(&agenda, now).filter(|_| !is_held).map(|missed| Missed { missed });
         let paused = ledger.paused.filter(|until| *until > now);
         let sync = standing::is_due(&self.config, &dir, now);
-        Ok(Look { backup, inspection, sync, wake, paused, untold })
+        Ok(NextLook { backup, inspection, sync, wake, paused, untold })
     }
 
     /// Keeps what is to be told of the age of the backups and of their room. Returns what could not be kept.
@@ -149,7 +149,7 @@ impl Watch {
     }
 
     /// What this host is to do, and the next event of each of these consumers. `holder`: the host, by which its claims end.
-    pub fn claim(&self, consumers: &[Consumer], holder: &str, now: i64) -> Result<Claims> {
+    pub fn claim(&self, consumers: &[EventConsumer], holder: &str, now: i64) -> Result<Claims> {
         let Some(logbook) = self.logbook()? else { return Ok(Claims::default()) };
         let dir = self.vault();
         let is_alive = |other: &str| presence::hosts(&dir).iter().any(|host| host.id == other);
@@ -186,7 +186,7 @@ struct Told {
 pub struct Claims {
     /// For this host by its name.
     pub errands: Vec<Event>,
-    pub claims: Vec<Claim>,
+    pub claims: Vec<EventClaim>,
 }
 
 /// The zone of the host that follows the schedule, for whoever asks while no host runs.

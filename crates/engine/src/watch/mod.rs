@@ -21,8 +21,8 @@ mod state;
 pub use event::{Event, News};
 pub use lines::ledger;
 pub use logbook::Logbook;
-pub use look::{Look, Watch};
-pub use outbox::{Claim, Consumer};
+pub use look::{NextLook, Watch};
+pub use outbox::{EventClaim, EventConsumer};
 pub use recorder::{Outcome, Recorder, tell};
 pub use state::{makers, status};
 
@@ -30,7 +30,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::replica::known::Known;
+use crate::replica::known::KnownObjects;
 use crate::replica::standing;
 use crate::report::{BackupInfo, BackupType, HistoryFilter, ListFilter, Run};
 use crate::retention;
@@ -123,7 +123,7 @@ pub fn backups(config: &Config, filter: &ListFilter) -> Result<Option<Vec<Backup
         None
     })?;
     let targets = config.cloud.iter().map(|target| target.name().to_owned()).collect();
-    if let Some(known) = Known::of_folder(vault, targets) {
+    if let Some(known) = KnownObjects::of_folder(vault, targets) {
         let read = |name: &BackupName| known.info(name).or_else(|| Some(BackupInfo::of_name(name)));
         vault::add_those_elsewhere(vault, &mut backups, filter, known.backups(), |object| known.holders(object), read)?;
     }

@@ -28,7 +28,7 @@ const LEASE: i64 = 90_000;
 
 /// Who wants to hear of one kind of event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Consumer {
+pub struct EventConsumer {
     pub name: String,
     pub event: String,
     /// Since when: a new one is not told what good news there was before, nor what others have heard.
@@ -37,7 +37,7 @@ pub struct Consumer {
 
 /// An event that one consumer has to itself until it takes or releases it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct EventClaim {
     pub consumer: String,
     #[serde(flatten)]
     pub event: Event,
@@ -92,11 +92,11 @@ impl Logbook {
     /// just now.
     pub fn claim(
         &self,
-        consumers: &[Consumer],
+        consumers: &[EventConsumer],
         holder: &str,
         is_alive: &dyn Fn(&str) -> bool,
         now: i64,
-    ) -> Result<Vec<Claim>> {
+    ) -> Result<Vec<EventClaim>> {
         let mut open = Vec::new();
         for consumer in consumers {
             // Most of the time there is nothing to be told: then nothing is written.
@@ -126,7 +126,7 @@ impl Logbook {
             }
             Ok(claimed)
         })?;
-        let claim = |(consumer, raw): (String, Raw)| Some(Claim { consumer, event: event(raw)? });
+        let claim = |(consumer, raw): (String, Raw)| Some(EventClaim { consumer, event: event(raw)? });
         Ok(claimed.into_iter().filter_map(claim).collect())
     }
 
@@ -225,12 +225,12 @@ fn forget_deliveries(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// When a consumer asked last.
-fn seen(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<i64>> {
+fn seen(db: &Connection, consumer: &EventConsumer) -> rusqlite::Result<Option<i64>> {
     db.query_row("SELECT seen FROM consumers WHERE name = ?1", [&consumer.name], |row| row.get(0)).optional()
 }
 
 /// A new one has nothing to do with what was told before it came.
-fn meet(db: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> {
+fn meet(db: &Connection, consumer: &EventConsumer, now: i64) -> rusqlite::Result<()> {
     if seen(db, consumer)?.is_none() {
         db.execute(
             "INSERT OR IGNORE INTO deliveries (event, consumer, taken) SELECT id, ?1, ?4 FROM events
@@ -244,7 +244,7 @@ fn meet(db: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> 
 }
 
 /// The first event that a consumer has not taken, and who is at it, until when.
-fn first(db: &Connection, consumer: &Consumer) -> rusqlite::Result<Option<(Raw, Option<Held>)>> {
+fn first(db: &Connection, consumer: &EventConsumer) -> rusqlite::Result<Option<(Raw, Option<Held>)>> {
     db.prepare_cached(
         "SELECT id, at, events.event, value, holder, until FROM events
          LEFT JOIN deliveries ON deliveries.event = events.id AND deliveries.consumer = ?1

@@ -12,7 +12,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::{Logbook, fact};
-use crate::capture::stat::{Kind, Stat, open_file};
+use crate::capture::stat::{FileKind, Stat, open_file};
 use crate::path::RelPath;
 use crate::report::{BackupRef, Category, Damage, ItemType, RestoreOptions, VerifyReport};
 use crate::vault::durable;
@@ -145,9 +145,9 @@ fn fault(item: &Item, path: &RelPath, folder: &Path, control: &Control) -> Optio
         Err(error) => return Some(format!("it did not come back: {error}")),
     };
     let came_back_as = match stat.kind {
-        Kind::Dir => Some(ItemType::Dir),
-        Kind::File => Some(ItemType::File),
-        Kind::Symlink => Some(ItemType::Symlink),
+        FileKind::Dir => Some(ItemType::Dir),
+        FileKind::File => Some(ItemType::File),
+        FileKind::Symlink => Some(ItemType::Symlink),
         _ => None,
     };
     if came_back_as != Some(item.kind) {

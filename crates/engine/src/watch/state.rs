@@ -7,12 +7,13 @@ use super::{Logbook, doubted, fact, newest_good_of};
 use crate::presence::{self, Host};
 use crate::replica::standing;
 use crate::report::{
-    CloudState, CloudStatus, HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run, RunResult,
-    ScheduleStatus, Status, StorageStatus, VerifyReport,
+    BackupType, CloudState, CloudStatus, HistoryFilter, HostStatus, LastFailure, Maker, NextRun, Problem, Run,
+    RunResult, ScheduleStatus, Status, StorageStatus, VerifyReport,
 };
 use crate::restore::{self, Unfinished};
 use crate::schedule::{self as schedules, Agenda};
 use crate::vault::catalog::Catalog;
+use crate::vault::name::BackupName;
 use crate::vault::{self, Usage, Vault, lock, place};
 use crate::{Config, Error, Result, marriage, space, zone};
 
@@ -23,11 +24,7 @@ const NEWEST: usize = 50;
 pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<Status> {
     let dir = &place::of(&config.backup_dir);
     let Usage { used, stored, backups } = vault::usage(dir)?;
-    let mut last_success = BTreeMap::new();
-    for name in backups.iter().filter(|name| name.millis() <= now) {
-        let last = last_success.entry(name.kind()).or_insert(name.millis());
-        *last = name.millis().max(*last);
-    }
+    let last_success = last_success(&backups, now);
     let (logbook, unreadable) = match Logbook::read(dir) {
         Ok(logbook) => (logbook, None),
         Err(error) => (None, Some(error)),
@@ -37,12 +34,7 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
     let mut problems = Problems(Vec::new());
     let unfinished = unfinished.map(|error| (error.code(), error.to_string()));
     if let Some((code, message)) = &unfinished {
-        // Some say themselves what it is about.
-        let message = match message.starts_with("A restore was cut off") {
-            true => message.clone(),
-            false => format!("A restore was cut off, and it cannot be carried on yet: {message}"),
-        };
-        problems.add(code, message);
+        problems.of_restore(code, message);
     }
     problems.of_doubt(dir);
     let missing = if Vault::exists(dir) { None } else { marriage::refuse_missing_vault(config).err() };
@@ -89,6 +81,16 @@ pub fn status(config: &Config, unfinished: Option<Error>, now: i64) -> Result<St
         cloud,
         schedule,
     })
+}
+
+/// When the newest backup of each type was made.
+fn last_success(backups: &[BackupName], now: i64) -> BTreeMap<BackupType, i64> {
+    let mut last_success = BTreeMap::new();
+    for name in backups.iter().filter(|name| name.millis() <= now) {
+        let last = last_success.entry(name.kind()).or_insert(name.millis());
+        *last = name.millis().max(*last);
+    }
+    last_success
 }
 
 /// Who makes the backups. Only looks.
@@ -150,6 +152,16 @@ struct Problems(Vec<(String, String)>);
 impl Problems {
     fn add(&mut self, code: &str, message: String) {
         self.0.push((code.into(), message));
+    }
+
+    /// A restore was cut off, and cannot be carried on.
+    fn of_restore(&mut self, code: &str, message: &str) {
+        // Some say themselves what it is about.
+        let message = match message.starts_with("A restore was cut off") {
+            true => message.to_owned(),
+            false => format!("A restore was cut off, and it cannot be carried on yet: {message}"),
+        };
+        self.add(code, message);
     }
 
     /// A backup looks wrong, and nobody has said that it is right.

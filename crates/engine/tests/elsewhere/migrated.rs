@@ -139,7 +139,7 @@ fn of_several_vaults_one_is_named_and_one_that_is_not_there_is_an_error() {
     let mut ids = Vec::new();
     for vault in [synced.bot.vault(), other.vault()] {
         let id = lifeboat_engine::vault::description::id_in(&fs::read(vault.join("vault.json")).unwrap()).unwrap();
-        let folder = lifeboat_engine::store::folder::Folder::new("office", dir.path());
+        let folder = lifeboat_engine::store::folder::FolderStore::new("office", dir.path());
         let store = lifeboat_engine::store::within::of_vault(folder, &id);
         let opened = lifeboat_engine::vault::Vault::open(&vault, &Default::default()).unwrap();
         for object in lifeboat_engine::vault::layout::objects(&opened).unwrap() {

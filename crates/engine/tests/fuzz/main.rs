@@ -68,7 +68,7 @@ fn the_corpus_is_of_this_version() {
     }
     // A seed that is no longer understood would only test the first line of its parser.
     let text = |target: &str| fs::read(corpus(target).join("seed-0")).unwrap();
-    assert!(lifeboat_engine::restore::journal::Journal::parse(&text("journal")).is_ok());
+    assert!(lifeboat_engine::restore::journal::RestoreJournal::parse(&text("journal")).is_ok());
     assert!(!lifeboat_engine::vault::list::parse(&text("item_list"), true).unwrap().is_empty());
     assert!(serde_json::from_slice::<lifeboat_engine::vault::snapshot::Snapshot>(&text("snapshot")).is_ok());
     assert!(serde_json::from_slice::<lifeboat_engine::supervise::protocol::Request>(&text("protocol")).is_ok());

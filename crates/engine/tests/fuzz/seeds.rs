@@ -7,7 +7,7 @@ use std::path::Path;
 use lifeboat_engine::operations::{AnyOperation, Restore};
 use lifeboat_engine::path::RelPath;
 use lifeboat_engine::report::*;
-use lifeboat_engine::restore::journal::{Journal, Step};
+use lifeboat_engine::restore::journal::{RestoreJournal, Step};
 use lifeboat_engine::seal::keyring::Credentials;
 use lifeboat_engine::supervise::protocol::Request;
 use lifeboat_engine::vault::Vault;
@@ -155,7 +155,7 @@ fn journal(dir: &Path) -> Vec<u8> {
         Step::Database { path: path("database.sqlite") },
         Step::Describe { path: path("c"), was: None, meta: None },
     ];
-    Journal { result: RestoreResult::default(), steps }.write(&dir.join("journal")).unwrap();
+    RestoreJournal { result: RestoreResult::default(), steps }.write(&dir.join("journal")).unwrap();
     fs::read(dir.join("journal")).unwrap()
 }
 

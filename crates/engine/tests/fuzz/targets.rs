@@ -15,14 +15,14 @@ use lifeboat_engine::chunk::gzip::Inflater;
 use lifeboat_engine::config::Config;
 use lifeboat_engine::path::RelPath;
 use lifeboat_engine::report::{BackupRef, Category, RestoreOptions};
-use lifeboat_engine::restore::journal::Journal;
+use lifeboat_engine::restore::journal::RestoreJournal;
 use lifeboat_engine::seal::keyring::Credentials;
-use lifeboat_engine::supervise::protocol::{Answer, Request, Signal};
+use lifeboat_engine::supervise::protocol::{Request, Signal, WorkerAnswer};
 use lifeboat_engine::supervise::question;
 use lifeboat_engine::vault::catalog::Catalog;
 use lifeboat_engine::vault::item::Item;
 use lifeboat_engine::vault::name::BackupName;
-use lifeboat_engine::vault::pack::{Entry, PackCipher, PackId};
+use lifeboat_engine::vault::pack::{PackCipher, PackEntry, PackId};
 use lifeboat_engine::vault::snapshot::Snapshot;
 use lifeboat_engine::vault::{Vault, list, lock};
 use lifeboat_engine::{Error, restore};
@@ -144,9 +144,9 @@ pub fn pack_index(data: &[u8]) {
     let cipher = PackCipher::new(vault.keys(), PackId([7; 32]));
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
     let (entries, chunks) = data.split_at(data.len() / 2);
-    let entries: Vec<Entry> = (0..)
+    let entries: Vec<PackEntry> = (0..)
         .zip(entries.chunks_exact(40))
-        .map(|(ordinal, bytes)| Entry {
+        .map(|(ordinal, bytes)| PackEntry {
             id: lifeboat_engine::chunk::ChunkId(bytes[..32].try_into().unwrap()),
             ordinal,
             offset: 0,
@@ -191,7 +191,7 @@ pub fn journal(data: &[u8]) {
     let end = serde_json::json!({ "sha256": hex::encode(Sha256::digest(data)) });
     let sealed = [data, end.to_string().as_bytes(), b"\n"].concat();
     for bytes in [data, &sealed] {
-        if let Ok(journal) = Journal::parse(bytes) {
+        if let Ok(journal) = RestoreJournal::parse(bytes) {
             for step in &journal.steps {
                 let step = serde_json::to_value(step).unwrap();
                 checked(&serde_json::from_value(step["path"].clone()).unwrap());
@@ -236,10 +236,10 @@ pub fn names(data: &[u8]) {
 pub fn protocol(data: &[u8]) {
     let _ = serde_json::from_slice::<Request>(data);
     let _ = serde_json::from_slice::<Signal>(data);
-    let _ = serde_json::from_slice::<Answer>(data);
+    let _ = serde_json::from_slice::<WorkerAnswer>(data);
     let _ = serde_json::from_slice::<BackupRef>(data);
     let _ = serde_json::from_slice::<question::Question>(data);
-    let _ = serde_json::from_slice::<question::Line<'_>>(data);
+    let _ = serde_json::from_slice::<question::ClerkLine<'_>>(data);
 }
 
 pub fn archive_header(data: &[u8]) {

@@ -1,6 +1,6 @@
 //! Who has a file open.
 
-use lifeboat_engine::restore::holders::{self, Asked, Hold, holders, is_open_elsewhere};
+use lifeboat_engine::restore::holders::{self, Hold, PossiblyOpen, holders, is_open_elsewhere};
 use rusqlite::Connection;
 
 use crate::bank::Stage;
@@ -41,7 +41,7 @@ fn a_side_file_that_is_open_is_enough() {
 }
 
 /// How each process has `path` open.
-fn holds(asked: &Asked) -> Vec<(u32, Hold)> {
+fn holds(asked: &PossiblyOpen) -> Vec<(u32, Hold)> {
     let found = holders::of(std::slice::from_ref(asked)).unwrap().holders;
     found.into_iter().map(|holder| (holder.pid, holder.hold)).collect()
 }
@@ -54,17 +54,17 @@ fn a_database_that_is_open_under_a_name_that_is_gone_is_found_by_that_name() {
         let process = Process::start("hold:BEGIN IMMEDIATE", &path);
         std::fs::remove_file(&path).unwrap();
         let astray = [(process.id(), Hold::Astray)];
-        assert_eq!(holds(&Asked::database(&path)), astray);
+        assert_eq!(holds(&PossiblyOpen::database(&path)), astray);
         // Another one in its place does not hide it, and has no user.
         std::fs::write(&path, "another").unwrap();
-        assert_eq!(holds(&Asked::database(&path)), astray);
+        assert_eq!(holds(&PossiblyOpen::database(&path)), astray);
         assert!(holders(std::slice::from_ref(&path)).unwrap().user().is_none());
         // A file may be called so.
         let odd = stage.root.join("odd.sqlite (deleted)");
         std::fs::rename(&path, &odd).unwrap();
         let file = std::fs::File::open(&odd).unwrap();
         let _sleeper = Sleeper::with(file);
-        assert!(holds(&Asked::database(&stage.root.join("odd.sqlite"))).is_empty());
+        assert!(holds(&PossiblyOpen::database(&stage.root.join("odd.sqlite"))).is_empty());
     }
 }
 
@@ -75,7 +75,10 @@ fn a_database_that_was_moved_away_is_known_by_its_inode() {
     let ino = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
     let process = Process::start("hold:BEGIN IMMEDIATE", &path);
     std::fs::rename(&path, stage.root.join("b.sqlite")).unwrap();
-    assert_eq!(holds(&Asked { ino: Some(ino), ..Asked::database(&path) }), [(process.id(), Hold::Astray)]);
+    assert_eq!(
+        holds(&PossiblyOpen { ino: Some(ino), ..PossiblyOpen::database(&path) }),
+        [(process.id(), Hold::Astray)]
+    );
 }
 
 #[test]
@@ -83,9 +86,9 @@ fn a_log_that_was_deleted_beside_an_open_database_is_told_from_one_that_is_there
     let stage = Stage::new();
     let path = stage.bank("a.sqlite", 10, "PRAGMA journal_mode = wal").live;
     let process = Process::start("hold:BEGIN IMMEDIATE", &path);
-    assert_eq!(holds(&Asked::database(&path)), [(process.id(), Hold::Here)]);
+    assert_eq!(holds(&PossiblyOpen::database(&path)), [(process.id(), Hold::Here)]);
     std::fs::remove_file(stage.root.join("a.sqlite-wal")).unwrap();
-    assert_eq!(holds(&Asked::database(&path)), [(process.id(), Hold::Torn)]);
+    assert_eq!(holds(&PossiblyOpen::database(&path)), [(process.id(), Hold::Torn)]);
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_journal_that_comes_and_goes_with_each_commit_is_no_lost_file() {
     let path = stage.bank("a.sqlite", 3500, "").live;
     let _bot = Process::start("bot", &path);
     for _ in 0..300 {
-        for (_, hold) in holds(&Asked::database(&path)) {
+        for (_, hold) in holds(&PossiblyOpen::database(&path)) {
             assert_eq!(hold, Hold::Here);
         }
     }
@@ -117,8 +120,9 @@ fn ten_thousand_paths_are_one_look() {
     let stage = Stage::new();
     let path = stage.bank("a.sqlite", 10, "").live;
     let process = Process::start("hold:BEGIN IMMEDIATE", &path);
-    let mut asked: Vec<Asked> = (0..10_000).map(|n| Asked::database(&stage.root.join(format!("{n}.sqlite")))).collect();
-    asked.push(Asked::database(&path));
+    let mut asked: Vec<PossiblyOpen> =
+        (0..10_000).map(|n| PossiblyOpen::database(&stage.root.join(format!("{n}.sqlite")))).collect();
+    asked.push(PossiblyOpen::database(&path));
     let begun = std::time::Instant::now();
     let found = holders::of(&asked).unwrap().holders;
     assert_eq!(found.len(), 1);

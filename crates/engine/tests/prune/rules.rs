@@ -2,7 +2,7 @@
 
 use lifeboat_engine::Config;
 use lifeboat_engine::report::*;
-use lifeboat_engine::retention::{Rules, judge, newest_good, sacrifices};
+use lifeboat_engine::retention::{RetentionRules, judge, newest_good, sacrifices};
 
 const HOUR: i64 = 3_600_000;
 const NOW: i64 = 1_795_399_200_000;
@@ -16,7 +16,7 @@ fn info(kind: BackupType, age_hours: i64) -> BackupInfo {
 }
 
 fn kept(backups: &[BackupInfo]) -> Vec<String> {
-    let verdicts = judge(backups, &Rules::of(&Config::default()), NOW);
+    let verdicts = judge(backups, &RetentionRules::of(&Config::default()), NOW);
     backups.iter().zip(verdicts).filter(|(_, verdict)| verdict.keep).map(|(info, _)| info.backup.clone()).collect()
 }
 
@@ -105,11 +105,11 @@ fn a_clock_that_is_a_month_ahead_takes_nothing() {
     let mut hourly = info(BackupType::Hourly, 0);
     hourly.timestamp = ahead;
     backups.insert(0, hourly);
-    let left = |rules: &Rules| judge(&backups, rules, ahead).iter().filter(|verdict| verdict.keep).count();
-    assert_eq!(left(&Rules::of(&Config::default())), backups.len());
+    let left = |rules: &RetentionRules| judge(&backups, rules, ahead).iter().filter(|verdict| verdict.keep).count();
+    assert_eq!(left(&RetentionRules::of(&Config::default())), backups.len());
     // Where Lifeboat was at work on each day of that month, it is a month.
     let days = (0..=30).map(|n| (NOW + n * 24 * HOUR) / (24 * HOUR)).collect();
-    assert_eq!(left(&Rules::of(&Config::default()).seeing(days)), 1 + 10);
+    assert_eq!(left(&RetentionRules::of(&Config::default()).seeing(days)), 1 + 10);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lifeboat_engine::Control;
 use lifeboat_engine::config::cloud::Target;
-use lifeboat_engine::replica::{Patience, Sync};
+use lifeboat_engine::replica::{Patience, SyncRun};
 use lifeboat_engine::report::BackupType;
 use lifeboat_engine::store::memory::Memory;
 use lifeboat_engine::store::{Body, Course, Fault, Kind, Opener, Result, Store, Stored, Straight};
@@ -110,7 +110,7 @@ fn sync(packs: u64, store: &Arc<Lossy>) {
     bot.config.cloud = vec![target("s3")];
     let (vault, opener, control) = (opened(&bot.config), One(store.clone()), Control::silent());
     let patience = Patience { least: Duration::from_millis(1), most: Duration::from_millis(2), times: 3 };
-    let sync = Sync { vault: &vault, config: &bot.config, opener: &opener, patience, control: &control };
+    let sync = SyncRun { vault: &vault, config: &bot.config, opener: &opener, patience, control: &control };
     let report = sync.run(&[&bot.config.cloud[0]]).unwrap().report;
     assert!(report.failed.is_empty() && report.pending == 0, "{report:?}");
 }

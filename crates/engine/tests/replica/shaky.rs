@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lifeboat_engine::config::cloud::{S3, Target};
 use lifeboat_engine::replica::sync::Synced;
-use lifeboat_engine::replica::{Ledger, Patience, Sync};
+use lifeboat_engine::replica::{Ledger, Patience, SyncRun};
 use lifeboat_engine::seal::keyring::Credentials;
 use lifeboat_engine::secret::Secret;
 use lifeboat_engine::store::memory::Memory;
@@ -271,7 +271,7 @@ pub fn sync_at(bot: &Bot, stores: &Stores, now: i64) -> Synced {
     let control = Control::silent().with_clock(move || now);
     let patience = Patience { least: Duration::from_millis(1), most: Duration::from_millis(2), times: 50 };
     let vault = opened(&bot.config);
-    let sync = Sync { vault: &vault, config: &bot.config, opener: stores, patience, control: &control };
+    let sync = SyncRun { vault: &vault, config: &bot.config, opener: stores, patience, control: &control };
     sync.run(&bot.config.cloud.iter().collect::<Vec<_>>()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use lifeboat_engine::config::cloud::{Folder, Target};
-use lifeboat_engine::replica::{Patience, Sync};
+use lifeboat_engine::replica::{Patience, SyncRun};
 use lifeboat_engine::report::{BackupType, CloudState};
 use lifeboat_engine::store::Kind;
 use lifeboat_engine::watch::Logbook;
@@ -86,7 +86,7 @@ fn that_a_target_fails_is_told_while_another_one_hangs_and_although_the_sync_is_
         let running = scope.spawn(|| {
             let vault = opened(&bot.config);
             let patience = Patience { least: Duration::from_millis(1), most: Duration::from_millis(2), times: 1 };
-            let sync = Sync { vault: &vault, config: &bot.config, opener: &stores, patience, control: &control };
+            let sync = SyncRun { vault: &vault, config: &bot.config, opener: &stores, patience, control: &control };
             sync.run(&bot.config.cloud.iter().collect::<Vec<_>>()).map(|synced| synced.report)
         });
         let started = Instant::now();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lifeboat_engine::capture::sqlite::{BLOCK, BlockSink, Captured, Options, Outcome, capture, quick_check};
+use lifeboat_engine::capture::sqlite::{
+    BLOCK, BlockSink, CaptureOutcome, CapturedDatabase, Options, capture, quick_check,
+};
 use lifeboat_engine::{Control, Result};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -38,11 +40,11 @@ impl Stage {
         Options::new(&self.scratch)
     }
 
-    pub fn capture(&self, database: &Path) -> (Captured, Image) {
+    pub fn capture(&self, database: &Path) -> (CapturedDatabase, Image) {
         self.capture_with(database, &self.options(), Duration::ZERO)
     }
 
-    pub fn capture_with(&self, database: &Path, options: &Options, pace: Duration) -> (Captured, Image) {
+    pub fn capture_with(&self, database: &Path, options: &Options, pace: Duration) -> (CapturedDatabase, Image) {
         self.try_capture(database, options, pace).unwrap()
     }
 
@@ -52,18 +54,18 @@ impl Stage {
         database: &Path,
         options: &Options,
         pace: Duration,
-    ) -> std::result::Result<(Captured, Image), String> {
+    ) -> std::result::Result<(CapturedDatabase, Image), String> {
         let mut image = Image { pace, ..Image::default() };
         let outcome = capture(database, options, &mut image, &Control::silent()).unwrap();
         self.is_clean();
         match outcome {
-            Outcome::Consistent(captured) => {
+            CaptureOutcome::Consistent(captured) => {
                 assert_eq!(image.size, Some(captured.size));
                 assert!(!captured.undisturbed || !image.crooked, "undisturbed, but not put in order");
                 assert!(captured.problems.is_empty(), "{:?}", captured.problems);
                 Ok((captured, image))
             }
-            Outcome::Raw { reason } => {
+            CaptureOutcome::Raw { reason } => {
                 assert!(image.blocks.is_empty() && image.size.is_none(), "the sink was not emptied");
                 Err(reason)
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lifeboat_engine::capture::sqlite::{Captured, Journal};
+use lifeboat_engine::capture::sqlite::{CapturedDatabase, JournalKind};
 
 use crate::image::{BALANCE, Stage};
 use crate::process::Process;
@@ -15,7 +15,7 @@ fn back_up_a_busy_bank(accounts: i64, captures: u32, pragmas: &str) {
     let stage = Stage::new();
     let bank = stage.bank(accounts, pragmas);
     let writer = Process::start(&format!("transfer:{}", pragmas.replace("PRAGMA page_size", "-- ")), &bank);
-    let mut all: Vec<Captured> = Vec::new();
+    let mut all: Vec<CapturedDatabase> = Vec::new();
     let started = Instant::now();
     for _ in 0..captures {
         let (captured, image) = stage.capture_with(&bank, &stage.options(), PACE);
@@ -40,7 +40,7 @@ fn back_up_a_busy_bank(accounts: i64, captures: u32, pragmas: &str) {
     assert_eq!(busy, 0, "a transfer failed, although it was ready to wait for a second");
     assert!(commits > u64::from(captures));
     let wal = pragmas.contains("wal");
-    assert!(all.iter().all(|captured| (captured.journal == Journal::Wal) == wal));
+    assert!(all.iter().all(|captured| (captured.journal == JournalKind::Wal) == wal));
     assert!(all.iter().all(|captured| captured.recovered.is_none()));
 }
 
@@ -160,7 +160,7 @@ fn a_wal_that_grows_too_fast_is_given_up_and_the_last_attempt_has_no_limit() {
     let mut options = stage.options();
     options.wal_growth_limit = Some(0);
     let (captured, image) = stage.capture_with(&bank, &options, PACE);
-    assert_eq!(captured.journal, Journal::Wal);
+    assert_eq!(captured.journal, JournalKind::Wal);
     assert!(image.restarts > 0, "it was not given up");
     image.check_bank(20_000);
     assert_eq!(writer.stop(), "grown");

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use lifeboat_engine::capture::sqlite::{Outcome, capture, is_database, quick_check};
+use lifeboat_engine::capture::sqlite::{CaptureOutcome, capture, is_database, quick_check};
 use lifeboat_engine::{Control, Error};
 
 use crate::image::{Image, Stage};
@@ -32,9 +32,9 @@ fn what_sqlite_cannot_read_is_left_to_be_stored_raw() {
             let mut image = Image::default();
             let outcome = capture(&bank, &stage.options(), &mut image, &Control::silent()).unwrap();
             match outcome {
-                Outcome::Raw { reason } => assert!(!reason.is_empty()),
+                CaptureOutcome::Raw { reason } => assert!(!reason.is_empty()),
                 // What only the content shows is not seen by a capture, but by a check.
-                Outcome::Consistent(captured) => {
+                CaptureOutcome::Consistent(captured) => {
                     assert!(
                         matches!((what, pragmas), ("first page", _) | ("missing pages", "PRAGMA journal_mode = wal")),
                         "{what} {pragmas}: {captured:?}"

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use lifeboat_engine::capture::sqlite::{BlockSink, Journal, Outcome, capture};
+use lifeboat_engine::capture::sqlite::{BlockSink, CaptureOutcome, JournalKind, capture};
 use lifeboat_engine::{Control, Result};
 use rusqlite::Connection;
 
@@ -23,7 +23,7 @@ fn every_page_size_and_journal_mode_at_rest_is_captured_byte_for_byte_without_a_
             assert_eq!(stage.listing(), before, "{page_size} {mode}");
             assert_eq!(image.bytes(), fs::read(&bank).unwrap(), "{page_size} {mode}");
             assert_eq!(captured.page_size, page_size);
-            assert_eq!(captured.journal, if mode == "wal" { Journal::Wal } else { Journal::Rollback });
+            assert_eq!(captured.journal, if mode == "wal" { JournalKind::Wal } else { JournalKind::Rollback });
             assert!(captured.undisturbed && captured.recovered.is_none());
             image.check_bank(500);
         }
@@ -39,7 +39,7 @@ fn a_wal_database_in_use_is_captured_without_a_trace() {
         let before = stage.listing();
         let (captured, image) = stage.capture(&bank);
         assert_eq!(stage.listing(), before);
-        assert_eq!((captured.journal, captured.page_size, captured.undisturbed), (Journal::Wal, page_size, true));
+        assert_eq!((captured.journal, captured.page_size, captured.undisturbed), (JournalKind::Wal, page_size, true));
         image.check_bank(3_000);
         user.kill();
     }
@@ -115,7 +115,7 @@ impl BlockSink for Meddler {
     }
 }
 
-fn meddle(stage: &Stage, bank: &Path, deed: impl FnOnce() + 'static) -> (Result<Outcome>, Image) {
+fn meddle(stage: &Stage, bank: &Path, deed: impl FnOnce() + 'static) -> (Result<CaptureOutcome>, Image) {
     let mut sink = Meddler { image: Image::default(), at: 100, deed: Some(Box::new(deed)) };
     let outcome = capture(bank, &stage.options(), &mut sink, &Control::silent());
     assert!(sink.deed.is_none(), "the block was never read");
@@ -143,7 +143,7 @@ fn a_database_that_is_replaced_while_it_is_read_is_read_anew() {
     let (new, path) = (stage.root.join("new"), bank.clone());
     make_bank(&new, 15_000, "");
     let (outcome, image) = meddle(&stage, &bank, move || fs::rename(new, path).unwrap());
-    assert!(matches!(outcome.unwrap(), Outcome::Consistent(_)));
+    assert!(matches!(outcome.unwrap(), CaptureOutcome::Consistent(_)));
     assert_eq!(image.restarts, 1);
     image.check_bank(15_000);
 }
@@ -159,9 +159,9 @@ fn a_database_that_shrinks_grows_or_is_rewritten_while_it_is_read_is_captured_as
         let stage = Stage::new();
         let bank = stage.bank(12_000, "");
         let (outcome, image) = meddle(&stage, &bank, elsewhere(bank.clone(), sql));
-        let Outcome::Consistent(captured) = outcome.unwrap() else { panic!("{sql}: raw") };
+        let CaptureOutcome::Consistent(captured) = outcome.unwrap() else { panic!("{sql}: raw") };
         assert!(captured.recovered.is_none());
-        assert_eq!(captured.journal == Journal::Wal, sql.contains("wal"));
+        assert_eq!(captured.journal == JournalKind::Wal, sql.contains("wal"));
         image.check_bank(accounts);
     }
 }
@@ -172,7 +172,7 @@ fn a_wal_database_that_comes_to_life_while_it_is_read_plainly_is_read_again() {
     let bank = stage.bank(12_000, "PRAGMA journal_mode = wal");
     let (outcome, image) =
         meddle(&stage, &bank, elsewhere(bank.clone(), "DELETE FROM account WHERE id > 1000; VACUUM"));
-    assert!(matches!(outcome.unwrap(), Outcome::Consistent(_)));
+    assert!(matches!(outcome.unwrap(), CaptureOutcome::Consistent(_)));
     assert_eq!(image.restarts, 1);
     image.check_bank(1_000);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lifeboat_engine::presence::Host;
 use lifeboat_engine::supervise::protocol::Failure;
 use lifeboat_engine::supervise::question::Ask;
-use lifeboat_engine::supervise::{Answered, Clerk, Patience};
+use lifeboat_engine::supervise::{Answered, Clerk, WorkerPatience};
 
 use super::{Place, is_alive, patience, until};
 
@@ -19,7 +19,7 @@ const ANSWERS: &str = r#"while read -r line; do
     echo "{\"number\":$number,\"result\":$number}"
 done"#;
 
-fn ask(place: &Place, what: Ask, patience: Patience) -> Result<String, Failure> {
+fn ask(place: &Place, what: Ask, patience: WorkerPatience) -> Result<String, Failure> {
     let (tell, answer) = mpsc::channel();
     let clerk = Clerk::of(&place.executable, &place.config.backup_dir);
     clerk.ask(&place.config, what, patience, Answered::new(move |answer| tell.send(answer).unwrap()));
@@ -43,7 +43,7 @@ fn a_vault_that_does_not_answer_is_an_error_in_time_and_the_next_question_finds_
     let place = Place::new(
         "if [ -e \"$DIR/mended\" ]; then read line; echo '{\"number\":3,\"result\":[]}'; fi; exec sleep 600",
     );
-    let hasty = Patience { question: SOON, ..patience() };
+    let hasty = WorkerPatience { question: SOON, ..patience() };
     for _ in 0..2 {
         let begun = Instant::now();
         let failure = ask(&place, Ask::Status { now: 5 }, hasty).unwrap_err();
@@ -66,7 +66,7 @@ fn all_who_wait_for_one_that_hangs_are_told() {
     for _ in 0..50 {
         let tell = tell.clone();
         let answered = Answered::new(move |answer| tell.send(answer).unwrap());
-        clerk.ask(&place.config, Ask::Status { now: 5 }, Patience { question: SOON, ..patience() }, answered);
+        clerk.ask(&place.config, Ask::Status { now: 5 }, WorkerPatience { question: SOON, ..patience() }, answered);
     }
     for _ in 0..50 {
         assert_eq!(answers.recv_timeout(LATE).unwrap().unwrap_err().code, "E_WORKER");
@@ -91,7 +91,7 @@ fn a_process_that_dies_or_babbles_is_an_error_and_not_the_end() {
 #[test]
 fn it_ends_when_nothing_is_asked_any_more() {
     let place = Place::new(ANSWERS);
-    let idle = Patience { idle: SOON, ..patience() };
+    let idle = WorkerPatience { idle: SOON, ..patience() };
     ask(&place, Ask::Status { now: 5 }, idle).unwrap();
     until("its end", || !is_alive(place.pids()[0]));
     ask(&place, Ask::Status { now: 5 }, idle).unwrap();
@@ -101,7 +101,7 @@ fn it_ends_when_nothing_is_asked_any_more() {
 #[test]
 fn an_app_is_to_be_seen_as_long_as_it_is_there_also_where_the_process_is_killed() {
     let place = Place::new(ANSWERS);
-    let idle = Patience { idle: SOON, ..patience() };
+    let idle = WorkerPatience { idle: SOON, ..patience() };
     ask(&place, Ask::Enter { host: app() }, idle).unwrap();
     std::thread::sleep(3 * SOON);
     let first = place.pids()[0];

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lifeboat_engine::Config;
-use lifeboat_engine::supervise::Patience;
+use lifeboat_engine::supervise::WorkerPatience;
 use tempfile::TempDir;
 
 /// A root, and an executable that does what a test says.
@@ -58,7 +58,7 @@ fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// Little, so that a test is soon over; much for everything that is not waited for in it.
-fn patience() -> Patience {
+fn patience() -> WorkerPatience {
     let long = Duration::from_secs(60);
-    Patience { silent: long, cancelled: long, question: long, idle: long }
+    WorkerPatience { silent: long, cancelled: long, question: long, idle: long }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lifeboat_engine::operations::{AnyOperation, ListItems, ReadStatus};
 use lifeboat_engine::report::ItemFilter;
 use lifeboat_engine::supervise::protocol::Failure;
-use lifeboat_engine::supervise::{Cancel, Patience, Supervisor};
+use lifeboat_engine::supervise::{Cancel, Supervisor, WorkerPatience};
 
 use super::{Place, is_alive, patience, until};
 
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_millis(400);
 /// A machine may be busy; what is given up only after a quarter of an hour takes longer.
 const LATE: Duration = Duration::from_secs(15);
 
-fn run(place: &Place, patience: Patience, cancel: &Cancel) -> (Result<String, Failure>, Duration) {
+fn run(place: &Place, patience: WorkerPatience, cancel: &Cancel) -> (Result<String, Failure>, Duration) {
     let supervisor = Supervisor::new(place.executable.clone(), place.config.clone(), patience);
     let begun = Instant::now();
     let answer = supervisor.run(AnyOperation::ReadStatus(ReadStatus {}), Default::default(), cancel, &mut |_| ());
@@ -23,7 +23,7 @@ fn run(place: &Place, patience: Patience, cancel: &Cancel) -> (Result<String, Fa
 #[test]
 fn a_worker_that_is_silent_is_killed_and_says_so() {
     let place = Place::new("exec sleep 600");
-    let (answer, took) = run(&place, Patience { silent: SOON, ..patience() }, &Cancel::default());
+    let (answer, took) = run(&place, WorkerPatience { silent: SOON, ..patience() }, &Cancel::default());
     let failure = answer.unwrap_err();
     assert_eq!(failure.code, "E_WORKER");
     assert!(failure.message.contains("no sign of life for 0.4 seconds, and was killed"), "{}", failure.message);
@@ -34,7 +34,8 @@ fn a_worker_that_is_silent_is_killed_and_says_so() {
 #[test]
 fn signs_of_life_keep_a_worker_that_takes_its_time() {
     let place = Place::new("for n in 1 2 3 4 5 6; do sleep 0.2; echo '\"alive\"'; done\necho '{\"result\":[1]}'");
-    let (answer, took) = run(&place, Patience { silent: Duration::from_secs(5), ..patience() }, &Cancel::default());
+    let (answer, took) =
+        run(&place, WorkerPatience { silent: Duration::from_secs(5), ..patience() }, &Cancel::default());
     assert_eq!(answer.unwrap(), "[1]");
     assert!(took >= Duration::from_millis(1200), "{took:?}");
 }
@@ -48,7 +49,7 @@ fn one_that_was_cancelled_has_less_time() {
         std::thread::sleep(Duration::from_millis(100));
         canceller.cancel();
     });
-    let (answer, took) = run(&place, Patience { cancelled: SOON, ..patience() }, &cancel);
+    let (answer, took) = run(&place, WorkerPatience { cancelled: SOON, ..patience() }, &cancel);
     thread.join().unwrap();
     let failure = answer.unwrap_err();
     assert_eq!(failure.code, "E_WORKER");
@@ -78,7 +79,7 @@ fn a_request_that_nobody_reads_holds_nobody() {
     // More than a pipe takes.
     let place = Place::new("exec sleep 600");
     let supervisor =
-        Supervisor::new(place.executable.clone(), place.config.clone(), Patience { silent: SOON, ..patience() });
+        Supervisor::new(place.executable.clone(), place.config.clone(), WorkerPatience { silent: SOON, ..patience() });
     let operation = AnyOperation::ListItems(ListItems {
         backup: "latest".into(),
         filter: ItemFilter { items: vec!["x".repeat(1 << 20)] },
@@ -90,7 +91,7 @@ fn a_request_that_nobody_reads_holds_nobody() {
 #[test]
 fn a_worker_that_does_not_end_after_its_answer_is_ended() {
     let place = Place::new("echo '{\"result\":7}'; exec sleep 600");
-    let (answer, took) = run(&place, Patience { cancelled: SOON, ..patience() }, &Cancel::default());
+    let (answer, took) = run(&place, WorkerPatience { cancelled: SOON, ..patience() }, &Cancel::default());
     assert_eq!(answer.unwrap(), "7");
     assert!(took < LATE, "{took:?}");
     assert!(!is_alive(place.pids()[0]));

@@ -1,7 +1,7 @@
 //! The outbox: each consumer takes each event once and in order, whatever becomes of the process that was at it.
 
 use lifeboat_engine::report::*;
-use lifeboat_engine::watch::{Consumer, Logbook, News, Watch};
+use lifeboat_engine::watch::{EventConsumer, Logbook, News, Watch};
 
 use crate::support::*;
 
@@ -16,8 +16,8 @@ fn bot() -> Bot {
     bot
 }
 
-fn consumer(app: &str, event: &str, since: i64) -> Consumer {
-    Consumer { name: format!("{app}/{event}/0"), event: event.into(), since }
+fn consumer(app: &str, event: &str, since: i64) -> EventConsumer {
+    EventConsumer { name: format!("{app}/{event}/0"), event: event.into(), since }
 }
 
 fn bad(kind: BackupType) -> News {
@@ -30,13 +30,13 @@ fn good(bot: &Bot) -> News {
 }
 
 /// What one claim brings: the types of the backups.
-fn claim(logbook: &Logbook, consumer: &Consumer, holder: &str, alive: &[&str], now: i64) -> Vec<(i64, String)> {
+fn claim(logbook: &Logbook, consumer: &EventConsumer, holder: &str, alive: &[&str], now: i64) -> Vec<(i64, String)> {
     let claims = logbook.claim(std::slice::from_ref(consumer), holder, &|other| alive.contains(&other), now).unwrap();
     claims.into_iter().map(|one| (one.event.id, one.event.value["type"].as_str().unwrap().to_owned())).collect()
 }
 
 /// Takes all there is, in order.
-fn take_all(logbook: &Logbook, consumer: &Consumer, holder: &str, now: i64) -> Vec<String> {
+fn take_all(logbook: &Logbook, consumer: &EventConsumer, holder: &str, now: i64) -> Vec<String> {
     let mut taken = Vec::new();
     while let Some((id, kind)) = claim(logbook, consumer, holder, &[], now).pop() {
         logbook.take(id, &consumer.name, now).unwrap();

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use lifeboat_engine::config::ScheduleConfig;
 use lifeboat_engine::report::*;
-use lifeboat_engine::watch::{Claim, Consumer, Look, Watch};
+use lifeboat_engine::watch::{EventClaim, EventConsumer, NextLook, Watch};
 use lifeboat_engine::{Control, Engine};
 
 use crate::support::*;
@@ -204,7 +204,7 @@ impl World {
         fs::remove_dir_all(folder).unwrap();
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> NextLook {
         let look = Watch::new(&self.bot.config).look(Some("UTC"), self.now(), self.now()).unwrap();
         assert!(look.untold.is_empty());
         look
@@ -227,8 +227,8 @@ impl World {
         }
     }
 
-    fn claim(&self, app: &str, process: &str) -> Vec<Claim> {
-        let consumer = |event: &str| Consumer { name: format!("{app}/{event}/0"), event: event.into(), since: 0 };
+    fn claim(&self, app: &str, process: &str) -> Vec<EventClaim> {
+        let consumer = |event: &str| EventConsumer { name: format!("{app}/{event}/0"), event: event.into(), since: 0 };
         let consumers = ["backup:success", "backup:degraded", "backup:failure", "backup:stale"].map(consumer);
         Watch::new(&self.bot.config).claim(&consumers, process, self.now()).unwrap().claims
     }

@@ -9,21 +9,21 @@ use crate::seal::TAG;
 use crate::vault::catalog::Catalog;
 use crate::vault::item::Item;
 use crate::vault::list;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 
 /// Of so few bytes that are stored together the compression tells nothing.
 const SMALL_CHUNKS: u64 = 4 << 10;
 
 pub struct Density<'a> {
     catalog: &'a Arc<Mutex<Catalog>>,
-    reader: Reader,
+    reader: ChunkReader,
     /// Of a bundle, which the next file is often in, too.
     last: Option<(ChunkId, (u64, u64))>,
 }
 
 impl<'a> Density<'a> {
     /// `reader`: for the lists of chunks that large files have.
-    pub fn new(catalog: &'a Arc<Mutex<Catalog>>, reader: Reader) -> Density<'a> {
+    pub fn new(catalog: &'a Arc<Mutex<Catalog>>, reader: ChunkReader) -> Density<'a> {
         Density { catalog, reader, last: None }
     }
 

@@ -13,7 +13,7 @@ use crate::vault::Vault;
 use crate::vault::catalog::Catalog;
 use crate::vault::item::{Item, JournalMode};
 use crate::vault::list::ListReader;
-use crate::vault::reader::Reader;
+use crate::vault::reader::ChunkReader;
 use crate::vault::snapshot::Snapshot;
 use crate::{Result, space};
 
@@ -34,27 +34,27 @@ const COMPRESSES_NOT: u64 = 97;
 
 /// The differences of two backups, as far as they may be signs.
 #[derive(Default)]
-pub struct Seen {
-    gone: BTreeMap<Category, Weight>,
+pub struct Signs {
+    gone: BTreeMap<Category, LostWeight>,
     came: BTreeMap<Category, u64>,
     /// Bytes of files that are there and empty.
     emptied: BTreeMap<Category, u64>,
-    databases: Databases,
+    databases: DatabaseChanges,
     /// Files with other content: how many, and their bytes before.
-    changed: Weight,
+    changed: LostWeight,
     /// Those of them that used to compress.
-    compressed: Weight,
+    compressed: LostWeight,
     /// Those of these that do not any more.
-    dense: Weight,
+    dense: LostWeight,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Weight {
+struct LostWeight {
     files: u64,
     bytes: u64,
 }
 
-impl Weight {
+impl LostWeight {
     fn add(&mut self, bytes: u64) {
         self.files += 1;
         self.bytes += bytes;
@@ -63,7 +63,7 @@ impl Weight {
 
 /// What became of the databases, by bytes of pages in use.
 #[derive(Default)]
-struct Databases {
+struct DatabaseChanges {
     gone: Vec<(String, u64)>,
     /// That are there and have lost more than half: path, bytes before, bytes now.
     shrunk: Vec<(String, u64, u64)>,
@@ -72,11 +72,11 @@ struct Databases {
     /// Bytes of those that are new.
     came: u64,
     /// All of both backups, where one is gone.
-    had: Weight,
-    has: Weight,
+    had: LostWeight,
+    has: LostWeight,
 }
 
-impl Seen {
+impl Signs {
     /// Reads only the pieces of the lists that differ, one of each at a time; where a database is gone, all.
     pub fn between(
         vault: &Vault,
@@ -84,11 +84,11 @@ impl Seen {
         base: &Snapshot,
         new: &Snapshot,
         explained: &HashSet<RelPath>,
-    ) -> Result<Seen> {
-        let reader = || Reader::new(vault.clone(), catalog.clone());
+    ) -> Result<Signs> {
+        let reader = || ChunkReader::new(vault.clone(), catalog.clone());
         let (mut old, mut now) = (Cursor::new(reader(), base), Cursor::new(reader(), new));
         let mut density = Density::new(catalog, reader());
-        let mut seen = Seen::default();
+        let mut seen = Signs::default();
         let mut last_gone: Option<(RelPath, Item)> = None;
         loop {
             skip_shared(&mut old, &mut now);
@@ -223,7 +223,7 @@ impl Seen {
     }
 }
 
-impl Databases {
+impl DatabaseChanges {
     fn losses(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         let mut came = self.came;
@@ -248,8 +248,8 @@ impl Databases {
 }
 
 /// Counts the databases of a backup.
-fn all_databases(reader: &mut Reader, snapshot: &Snapshot, but: &HashSet<RelPath>) -> Result<Weight> {
-    let mut all = Weight::default();
+fn all_databases(reader: &mut ChunkReader, snapshot: &Snapshot, but: &HashSet<RelPath>) -> Result<LostWeight> {
+    let mut all = LostWeight::default();
     for item in ListReader::forwards(reader, &snapshot.list) {
         let item = item?;
         if item.db.is_some() && !but.contains(&item.rel_path()?) {

@@ -11,20 +11,20 @@ static RELEASED: Condvar = Condvar::new();
 
 /// The sole right to have the file open, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Claim((u64, u64));
+pub(super) struct FileClaim((u64, u64));
 
-impl Claim {
+impl FileClaim {
     /// `file` is device and inode. Waits for the capture that has it.
-    pub fn wait(file: (u64, u64)) -> Claim {
+    pub fn wait(file: (u64, u64)) -> FileClaim {
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
         while !claimed.get_or_insert_default().insert(file) {
             claimed = RELEASED.wait(claimed).unwrap_or_else(PoisonError::into_inner);
         }
-        Claim(file)
+        FileClaim(file)
     }
 }
 
-impl Drop for Claim {
+impl Drop for FileClaim {
     fn drop(&mut self) {
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
         claimed.get_or_insert_default().remove(&self.0);

@@ -1,7 +1,7 @@
 //! The first hundred bytes of a database file, as far as a capture needs them.
 //! <https://www.sqlite.org/fileformat2.html#the_database_header>
 
-use super::Journal;
+use super::JournalKind;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -14,9 +14,9 @@ pub fn is_database(first_bytes: &[u8]) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct DatabaseHeader {
     pub page_size: u32,
-    pub journal: Journal,
+    pub journal: JournalKind,
     /// Bytes 24..40: change counter, pages, free list. What SQLite itself compares to know whether its cache is current.
     pub version: [u8; 16],
     /// Pages, where the header's own count is valid (a writer older than 3.7.0 does not maintain it).
@@ -27,13 +27,13 @@ pub struct Header {
 
 /// Bytes of free pages in the database that begins with `block`.
 pub fn free_bytes(block: &[u8]) -> Option<u64> {
-    let header = Header::parse(block).ok()?;
+    let header = DatabaseHeader::parse(block).ok()?;
     Some(u64::from(header.free) * u64::from(header.page_size))
 }
 
-impl Header {
+impl DatabaseHeader {
     /// `Err` is why this cannot be a database.
-    pub fn parse(bytes: &[u8]) -> Result<Header, String> {
+    pub fn parse(bytes: &[u8]) -> Result<DatabaseHeader, String> {
         if bytes.len() < HEADER {
             return Err(format!("it is only {} bytes long, shorter than a database header", bytes.len()));
         }
@@ -47,8 +47,8 @@ impl Header {
         };
         // Both versions: a writer sets them together, and SQLite reads as WAL by the second, the read version.
         let journal = match bytes[19] {
-            1 => Journal::Rollback,
-            2 => Journal::Wal,
+            1 => JournalKind::Rollback,
+            2 => JournalKind::Wal,
             version => return Err(format!("its header names an unknown format version, {version}")),
         };
         let number = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
@@ -56,7 +56,7 @@ impl Header {
         let mut version = [0; 16];
         version.copy_from_slice(&bytes[24..40]);
         let pages = (pages > 0 && counter == valid_for).then_some(pages);
-        Ok(Header { page_size, journal, version, pages, free: number(36) })
+        Ok(DatabaseHeader { page_size, journal, version, pages, free: number(36) })
     }
 
     /// `Err` is why a file of `size` bytes cannot be a database of whole pages.
@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn a_sane_header_is_understood() {
-        let header = Header::parse(&sample()).unwrap();
-        assert_eq!((header.page_size, header.journal, header.pages), (4096, Journal::Rollback, Some(3)));
+        let header = DatabaseHeader::parse(&sample()).unwrap();
+        assert_eq!((header.page_size, header.journal, header.pages), (4096, JournalKind::Rollback, Some(3)));
         assert!(header.problems(3 * 4096).is_empty());
         assert!(header.problems(4 * 4096).is_empty());
         assert_eq!(header.problems(2 * 4096).len(), 1);
@@ -105,23 +105,23 @@ mod tests {
     fn a_page_count_of_an_old_writer_is_not_believed() {
         let mut bytes = sample();
         bytes[95] = 6;
-        assert_eq!(Header::parse(&bytes).unwrap().pages, None);
+        assert_eq!(DatabaseHeader::parse(&bytes).unwrap().pages, None);
     }
 
     #[test]
     fn page_size_one_means_64_kib() {
         let mut bytes = sample();
         bytes[16..18].copy_from_slice(&[0, 1]);
-        assert_eq!(Header::parse(&bytes).unwrap().page_size, 65536);
+        assert_eq!(DatabaseHeader::parse(&bytes).unwrap().page_size, 65536);
     }
 
     #[test]
     fn nonsense_is_refused_with_a_reason() {
-        assert!(Header::parse(&sample()[..99]).unwrap_err().contains("99 bytes"));
+        assert!(DatabaseHeader::parse(&sample()[..99]).unwrap_err().contains("99 bytes"));
         for (at, value) in [(0, b'X'), (16, 0x11), (17, 3), (19, 0), (19, 9)] {
             let mut bytes = sample();
             bytes[at] = value;
-            assert!(Header::parse(&bytes).is_err(), "byte {at} = {value}");
+            assert!(DatabaseHeader::parse(&bytes).is_err(), "byte {at} = {value}");
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::error::IoContext;
 use crate::{Control, Error, Result};
 
 pub use check::{check_library, open_copy, quick_check};
-pub(crate) use header::{HEADER, Header};
+pub(crate) use header::{DatabaseHeader, HEADER};
 pub use header::{free_bytes, is_database};
 pub use nameless::copy as copy_nameless;
 pub(crate) use reader::uri;
@@ -57,15 +57,15 @@ pub trait BlockSink {
 
 /// How a database keeps its transactions whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Journal {
+pub enum JournalKind {
     Rollback,
     Wal,
 }
 
 /// What was captured, and what it cost the database's writers.
 #[derive(Clone, Debug)]
-pub struct Captured {
-    pub journal: Journal,
+pub struct CapturedDatabase {
+    pub journal: JournalKind,
     pub page_size: u32,
     /// Bytes of the image.
     pub size: u64,
@@ -85,8 +85,8 @@ pub struct Captured {
 }
 
 #[derive(Clone, Debug)]
-pub enum Outcome {
-    Consistent(Captured),
+pub enum CaptureOutcome {
+    Consistent(CapturedDatabase),
     /// SQLite cannot read it. The sink is empty; the caller stores the file as it lies, with its `-wal` and `-journal`.
     Raw {
         reason: String,
@@ -156,14 +156,14 @@ const LOOKS: u32 = 4;
 
 /// Reads the database at `path` into `sink`. A file that has vanished for good is `E_SOURCE`, with a source of kind
 /// `NotFound`.
-pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control: &Control) -> Result<Outcome> {
+pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control: &Control) -> Result<CaptureOutcome> {
     let path = std::path::absolute(path).at("reading", path)?;
     let (mut attempts, mut moves, mut unreadable) = (0, 0, 0);
     let reason = loop {
         control.check()?;
         let last = attempts + 1 == ATTEMPTS;
         let trouble = match attempt(&path, last, options, sink, control) {
-            Ok(captured) => return Ok(Outcome::Consistent(captured)),
+            Ok(captured) => return Ok(CaptureOutcome::Consistent(captured)),
             Err(trouble) => trouble,
         };
         sink.restart();
@@ -185,7 +185,7 @@ pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control
             Trouble::Unreadable(reason) => {
                 unreadable += 1;
                 if unreadable == LOOKS {
-                    return Ok(Outcome::Raw { reason });
+                    return Ok(CaptureOutcome::Raw { reason });
                 }
             }
             Trouble::Failed(error) => return Err(error),
@@ -193,13 +193,13 @@ pub fn capture(path: &Path, options: &Options, sink: &mut dyn BlockSink, control
         std::thread::sleep(Duration::from_millis(20 << (attempts + moves + unreadable).min(4)));
     };
     match scratch::recover(&path, &reason, options, sink, control) {
-        Ok(captured) => Ok(Outcome::Consistent(captured)),
+        Ok(captured) => Ok(CaptureOutcome::Consistent(captured)),
         Err(Trouble::Failed(error)) => Err(error),
         Err(Trouble::Moved(source)) => Err(vanished(&path, source)),
         Err(Trouble::Busy(more) | Trouble::Again(more) | Trouble::Recover(more) | Trouble::Unreadable(more)) => {
             sink.restart();
             let reason = if more == reason { reason } else { format!("{reason}; {more}") };
-            Ok(Outcome::Raw { reason })
+            Ok(CaptureOutcome::Raw { reason })
         }
     }
 }
@@ -210,23 +210,23 @@ fn vanished(path: &Path, source: std::io::Error) -> Error {
 
 /// How the file has to be read.
 #[derive(PartialEq, Eq)]
-enum Way {
+enum ReadMethod {
     Empty,
     Rollback,
     Wal,
     Settled,
 }
 
-impl Way {
-    fn of(source: &source::Source) -> Attempt<Way> {
+impl ReadMethod {
+    fn of(source: &source::DatabaseFile) -> Attempt<ReadMethod> {
         if source.stamp_now()?.size == 0 {
-            return Ok(Way::Empty);
+            return Ok(ReadMethod::Empty);
         }
         // SQLite uses a `-wal` that exists, whatever the header says.
         Ok(match (source::content_of(&source.path, WAL)?, source.header()?.journal) {
-            (1.., _) => Way::Wal,
-            (0, Journal::Wal) => Way::Settled,
-            (0, Journal::Rollback) => Way::Rollback,
+            (1.., _) => ReadMethod::Wal,
+            (0, JournalKind::Wal) => ReadMethod::Settled,
+            (0, JournalKind::Rollback) => ReadMethod::Rollback,
         })
     }
 }
@@ -238,25 +238,27 @@ fn attempt(
     options: &Options,
     sink: &mut dyn BlockSink,
     control: &Control,
-) -> Attempt<Captured> {
-    let source = source::Source::open(path)?;
-    let way = Way::of(&source)?;
+) -> Attempt<CapturedDatabase> {
+    let source = source::DatabaseFile::open(path)?;
+    let way = ReadMethod::of(&source)?;
     let outcome = match way {
-        Way::Empty => sink.finish(0).map_err(Trouble::from).map(|()| Captured::new(Journal::Rollback, 0, 0)),
-        Way::Rollback => rollback::capture(&source, options, sink, control),
-        Way::Wal => wal::capture(&source, last, options, sink, control),
-        Way::Settled => settled::capture(&source, sink, control),
+        ReadMethod::Empty => {
+            sink.finish(0).map_err(Trouble::from).map(|()| CapturedDatabase::new(JournalKind::Rollback, 0, 0))
+        }
+        ReadMethod::Rollback => rollback::capture(&source, options, sink, control),
+        ReadMethod::Wal => wal::capture(&source, last, options, sink, control),
+        ReadMethod::Settled => settled::capture(&source, sink, control),
     };
     match outcome {
         // The last connection has just closed the WAL, or the first has made one.
-        Err(Trouble::Recover(reason)) if Way::of(&source)? != way => Err(Trouble::Again(reason)),
+        Err(Trouble::Recover(reason)) if ReadMethod::of(&source)? != way => Err(Trouble::Again(reason)),
         other => other,
     }
 }
 
-impl Captured {
-    fn new(journal: Journal, page_size: u32, size: u64) -> Captured {
-        Captured {
+impl CapturedDatabase {
+    fn new(journal: JournalKind, page_size: u32, size: u64) -> CapturedDatabase {
+        CapturedDatabase {
             journal,
             page_size,
             size,

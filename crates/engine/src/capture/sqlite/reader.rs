@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::source::Source;
+use super::source::DatabaseFile;
 use super::{Attempt, Options, Trouble, guard};
 use crate::{Control, Error};
 
-/// A connection to a database of the root. Make it after the [`Source`], drop it before.
-pub(super) struct Reader<'a> {
-    source: &'a Source,
+/// A connection to a database of the root. Make it after the [`DatabaseFile`], drop it before.
+pub(super) struct DatabaseReader<'a> {
+    source: &'a DatabaseFile,
     pub connection: Connection,
 }
 
@@ -23,11 +23,11 @@ pub(super) struct Pinned<'a> {
     since: Instant,
 }
 
-impl Reader<'_> {
-    pub fn open(source: &Source) -> Attempt<Reader<'_>> {
+impl DatabaseReader<'_> {
+    pub fn open(source: &DatabaseFile) -> Attempt<DatabaseReader<'_>> {
         let uri = uri(&source.path, "readonly_shm=1").map_err(Trouble::Recover)?;
         match connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY) {
-            Ok(connection) => Ok(Reader { source, connection }),
+            Ok(connection) => Ok(DatabaseReader { source, connection }),
             Err(error) => {
                 source.check_place()?;
                 Err(error)

@@ -17,11 +17,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::header::Header;
-use super::reader::{Pinned, Reader};
+use super::header::DatabaseHeader;
+use super::reader::{DatabaseReader, Pinned};
 use super::scan::{Print, Scan, print};
-use super::source::{Source, Stamp};
-use super::{Attempt, BLOCK, BlockSink, Captured, Journal, Options, Trouble};
+use super::source::{DatabaseFile, Stamp};
+use super::{Attempt, BLOCK, BlockSink, CapturedDatabase, JournalKind, Options, Trouble};
 use crate::Control;
 
 /// A database up to this size is read into memory under the lock, in one go: some two milliseconds.
@@ -34,19 +34,19 @@ const FEW: usize = 32;
 const RESTARTS: u32 = 5;
 
 pub(super) fn capture(
-    source: &Source,
+    source: &DatabaseFile,
     options: &Options,
     sink: &mut dyn BlockSink,
     control: &Control,
-) -> Attempt<Captured> {
-    let reader = Reader::open(source)?;
+) -> Attempt<CapturedDatabase> {
+    let reader = DatabaseReader::open(source)?;
     let mut pass = Pass {
         source,
         reader: &reader,
         options,
         control,
         prints: Vec::new(),
-        captured: Captured::new(Journal::Rollback, 0, 0),
+        captured: CapturedDatabase::new(JournalKind::Rollback, 0, 0),
     };
     if source.stamp.size <= SMALL && pass.small(sink)? {
         return Ok(pass.captured);
@@ -61,20 +61,20 @@ pub(super) fn capture(
 }
 
 struct Pass<'a> {
-    source: &'a Source,
-    reader: &'a Reader<'a>,
+    source: &'a DatabaseFile,
+    reader: &'a DatabaseReader<'a>,
     options: &'a Options,
     control: &'a Control,
     /// Of the block that was put last at each index.
     prints: Vec<Print>,
-    captured: Captured,
+    captured: CapturedDatabase,
 }
 
 /// What the file says under the lock.
 #[derive(PartialEq, Eq)]
-struct Version {
+struct DatabaseState {
     stamp: Stamp,
-    header: Header,
+    header: DatabaseHeader,
 }
 
 impl Pass<'_> {
@@ -168,7 +168,7 @@ impl Pass<'_> {
     /// Step 4: compares under the lock, until all blocks are known to be of one version.
     fn settle(&mut self, sink: &mut dyn BlockSink) -> Attempt<()> {
         let (mut from, mut restarts) = (0, 0);
-        let mut before: Option<Version> = None;
+        let mut before: Option<DatabaseState> = None;
         loop {
             let patient = restarts < RESTARTS;
             let lock = self.reader.begin(self.options, self.control)?;
@@ -221,9 +221,9 @@ impl Pass<'_> {
     }
 
     /// What the file says, with the lock held.
-    fn version(&self) -> Attempt<Version> {
-        let version = Version { stamp: self.source.stamp_now()?, header: self.source.header()? };
-        if version.header.journal != Journal::Rollback {
+    fn version(&self) -> Attempt<DatabaseState> {
+        let version = DatabaseState { stamp: self.source.stamp_now()?, header: self.source.header()? };
+        if version.header.journal != JournalKind::Rollback {
             return Err(Trouble::Again("it was switched to WAL while it was read".into()));
         }
         version.header.check_size(version.stamp.size).map_err(Trouble::Unreadable)?;
@@ -231,7 +231,7 @@ impl Pass<'_> {
     }
 
     /// Nobody can have written under the lock; if somebody did, the lock was not honoured.
-    fn check_lock(&self, before: &Version) -> Attempt<()> {
+    fn check_lock(&self, before: &DatabaseState) -> Attempt<()> {
         if self.version()? == *before {
             Ok(())
         } else {
@@ -246,7 +246,7 @@ impl Pass<'_> {
         held
     }
 
-    fn done(&mut self, version: &Version) {
+    fn done(&mut self, version: &DatabaseState) {
         self.captured.size = version.stamp.size;
         self.captured.page_size = version.header.page_size;
         self.captured.problems = version.header.problems(version.stamp.size);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::source::Source;
+use super::source::DatabaseFile;
 use super::{Attempt, BLOCK};
 
 /// Blocks that one read takes: large enough that system calls do not count, small enough for a core's own cache.
@@ -21,7 +21,7 @@ pub(super) fn print(block: &[u8]) -> Print {
 
 /// What to compare, and when to stop early.
 pub(super) struct Scan<'a> {
-    pub source: &'a Source,
+    pub source: &'a DatabaseFile,
     /// Of each block that was put.
     pub prints: &'a [Print],
     /// Bytes of the file.
@@ -41,13 +41,13 @@ pub(super) struct Changed {
 }
 
 /// The changed blocks among those from `from` up to, and not including, `upto`, in ascending order.
-pub(super) struct Found {
+pub(super) struct ScannedRange {
     pub upto: u64,
     pub changed: Vec<Changed>,
 }
 
 impl Scan<'_> {
-    pub fn run(&self) -> Attempt<Found> {
+    pub fn run(&self) -> Attempt<ScannedRange> {
         let blocks = self.size.div_ceil(BLOCK as u64);
         let next = AtomicU64::new(self.from);
         let (held, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -91,6 +91,6 @@ impl Scan<'_> {
         })?;
         let mut changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
         changed.sort_unstable_by_key(|changed| changed.index);
-        Ok(Found { upto: next.into_inner().min(blocks), changed })
+        Ok(ScannedRange { upto: next.into_inner().min(blocks), changed })
     }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use rusqlite::OpenFlags;
 
 use super::reader::{connect, trouble, uri};
-use super::source::{self, Source, Stamp, content_of, is_not_there, journal_in_use, open_plainly};
-use super::{Attempt, BlockSink, Captured, Options, Trouble, guard, settled};
+use super::source::{self, DatabaseFile, Stamp, content_of, is_not_there, journal_in_use, open_plainly};
+use super::{Attempt, BlockSink, CapturedDatabase, Options, Trouble, guard, settled};
 use crate::capture::databases::{LOGS, WAL, beside};
 use crate::error::IoContext;
 use crate::{Control, Error};
@@ -30,14 +30,14 @@ pub(super) fn recover(
     options: &Options,
     sink: &mut dyn BlockSink,
     control: &Control,
-) -> Attempt<Captured> {
+) -> Attempt<CapturedDatabase> {
     let scratch = &options.scratch_dir;
     let folder = tempfile::Builder::new().prefix("sqlite-").tempdir_in(scratch).at("making a folder in", scratch)?;
     let folder_path = folder.path().canonicalize().at("resolving", folder.path())?;
     let copy = folder_path.join("database");
     copy_while_still(path, &copy, control)?;
     finish_transactions(&copy, &folder_path)?;
-    let recovered = Source::open(&copy)?;
+    let recovered = DatabaseFile::open(&copy)?;
     let mut captured = settled::read(&recovered, sink, control)?;
     sink.finish(captured.size)?;
     captured.recovered = Some(reason.to_owned());
@@ -72,7 +72,7 @@ fn final_(trouble: Trouble) -> Trouble {
 fn copy_while_still(path: &Path, copy: &Path, control: &Control) -> Attempt<()> {
     for attempt in 0..ATTEMPTS {
         control.check()?;
-        let source = Source::open(path)?;
+        let source = DatabaseFile::open(path)?;
         let before = stamps(&source)?;
         std::thread::sleep(before.iter().flatten().map(Stamp::unsettled).max().unwrap_or(Duration::ZERO));
         copy_file(&source.file, copy, control)?;
@@ -95,7 +95,7 @@ fn copy_while_still(path: &Path, copy: &Path, control: &Control) -> Attempt<()> 
 }
 
 /// The state of all files of a database.
-fn stamps(source: &Source) -> Attempt<[Option<Stamp>; 3]> {
+fn stamps(source: &DatabaseFile) -> Attempt<[Option<Stamp>; 3]> {
     let mut stamps = [Some(source.stamp_now()?), None, None];
     for (stamp, suffix) in stamps[1..].iter_mut().zip(LOGS) {
         let companion = beside(&source.path, suffix);

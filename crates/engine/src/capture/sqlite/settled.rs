@@ -4,12 +4,12 @@
 //! in the file, and whoever begins to write makes a WAL first. So it is read plainly, and the result counts if the file
 //! and its surroundings were the same before and after.
 
-use super::source::{Source, content_of, journal_in_use};
-use super::{Attempt, BLOCK, BlockSink, Captured, Trouble};
+use super::source::{DatabaseFile, content_of, journal_in_use};
+use super::{Attempt, BLOCK, BlockSink, CapturedDatabase, Trouble};
 use crate::Control;
 use crate::capture::databases::WAL;
 
-pub(super) fn capture(source: &Source, sink: &mut dyn BlockSink, control: &Control) -> Attempt<Captured> {
+pub(super) fn capture(source: &DatabaseFile, sink: &mut dyn BlockSink, control: &Control) -> Attempt<CapturedDatabase> {
     let before = source.stamp_now()?;
     // From here on, a write leaves another stamp.
     std::thread::sleep(before.unsettled());
@@ -27,7 +27,7 @@ pub(super) fn capture(source: &Source, sink: &mut dyn BlockSink, control: &Contr
 }
 
 /// Puts the file as it lies.
-pub(super) fn read(source: &Source, sink: &mut dyn BlockSink, control: &Control) -> Attempt<Captured> {
+pub(super) fn read(source: &DatabaseFile, sink: &mut dyn BlockSink, control: &Control) -> Attempt<CapturedDatabase> {
     let (size, header) = (source.stamp_now()?.size, source.header()?);
     header.check_size(size).map_err(Trouble::Unreadable)?;
     for index in 0..size.div_ceil(BLOCK as u64) {
@@ -38,7 +38,7 @@ pub(super) fn read(source: &Source, sink: &mut dyn BlockSink, control: &Control)
         }
         sink.put(index, block)?;
     }
-    let mut captured = Captured::new(header.journal, header.page_size, size);
+    let mut captured = CapturedDatabase::new(header.journal, header.page_size, size);
     captured.problems = header.problems(size);
     Ok(captured)
 }

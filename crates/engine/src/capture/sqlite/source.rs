@@ -1,21 +1,21 @@
 //! A database file opened for plain reading, and how to tell whether somebody wrote to it.
 //!
 //! The descriptor lives from before the first lock until after the last: dropping it drops every lock of this process
-//! on the file. So a [`Source`] is made first and dropped last, and connections borrow it.
+//! on the file. So a [`DatabaseFile`] is made first and dropped last, and connections borrow it.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::claim::Claim;
-use super::header::{HEADER, Header};
+use super::claim::FileClaim;
+use super::header::{DatabaseHeader, HEADER};
 use super::{Attempt, BLOCK, Trouble};
 use crate::Error;
 use crate::capture::databases::{JOURNAL, beside};
 
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct DatabaseFile {
     pub path: PathBuf,
     pub file: File,
     /// As it was when it was opened.
@@ -23,11 +23,11 @@ pub(super) struct Source {
     /// Any write since then has left another stamp.
     pub rested: bool,
     // After `file`: fields are dropped in this order, and the claim must outlive the descriptor.
-    _claim: Option<Claim>,
+    _claim: Option<FileClaim>,
 }
 
-impl Source {
-    pub fn open(path: &Path) -> Attempt<Source> {
+impl DatabaseFile {
+    pub fn open(path: &Path) -> Attempt<DatabaseFile> {
         // The claim comes before the descriptor: already a failed attempt would close one.
         let there = std::fs::symlink_metadata(path).map_err(|error| trouble(path, error))?;
         if !there.is_file() {
@@ -35,11 +35,11 @@ impl Source {
             return Err(Error::Source { message, source: None }.into());
         }
         let there = Stamp::of(&there);
-        let claim = cfg!(unix).then(|| Claim::wait(there.file()));
+        let claim = cfg!(unix).then(|| FileClaim::wait(there.file()));
         let file = open_plainly(path).map_err(|error| trouble(path, error))?;
         let stamp = Stamp::of(&file.metadata().map_err(|error| trouble(path, error))?);
         let source =
-            Source { path: path.to_path_buf(), file, stamp, rested: stamp.unsettled().is_zero(), _claim: claim };
+            DatabaseFile { path: path.to_path_buf(), file, stamp, rested: stamp.unsettled().is_zero(), _claim: claim };
         if stamp.file() != there.file() {
             return Err(replaced());
         }
@@ -56,10 +56,10 @@ impl Source {
         if Stamp::of(&there).file() == self.stamp.file() { Ok(()) } else { Err(replaced()) }
     }
 
-    pub fn header(&self) -> Attempt<Header> {
+    pub fn header(&self) -> Attempt<DatabaseHeader> {
         let mut bytes = [0; HEADER];
         let length = self.read_at(&mut bytes, 0)?;
-        Header::parse(&bytes[..length]).map_err(Trouble::Unreadable)
+        DatabaseHeader::parse(&bytes[..length]).map_err(Trouble::Unreadable)
     }
 
     /// Fills `buffer` as far as the file goes.

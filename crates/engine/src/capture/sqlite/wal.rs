@@ -3,9 +3,9 @@
 //! A pinned reader keeps nobody from writing: commits go to the end of the WAL. What it does hold up is the reuse of the
 //! WAL's space, so the file grows while we read, and its growth is watched. Nothing is ever checkpointed.
 
-use super::reader::{Reader, trouble};
-use super::source::{Source, content_of};
-use super::{Attempt, BLOCK, BlockSink, Captured, Journal, Options, Trouble};
+use super::reader::{DatabaseReader, trouble};
+use super::source::{DatabaseFile, content_of};
+use super::{Attempt, BLOCK, BlockSink, CapturedDatabase, JournalKind, Options, Trouble};
 use crate::Control;
 use crate::capture::databases::WAL;
 
@@ -16,13 +16,13 @@ const GROWTH: u64 = 64 << 20;
 
 /// `last`: nothing else is left to try, so the WAL may grow as it likes.
 pub(super) fn capture(
-    source: &Source,
+    source: &DatabaseFile,
     last: bool,
     options: &Options,
     sink: &mut dyn BlockSink,
     control: &Control,
-) -> Attempt<Captured> {
-    let reader = Reader::open(source)?;
+) -> Attempt<CapturedDatabase> {
+    let reader = DatabaseReader::open(source)?;
     let pinned = reader.begin(options, control)?;
     let connection = &reader.connection;
     let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, u32>(0)).map_err(trouble);
@@ -55,5 +55,5 @@ pub(super) fn capture(
     drop(read);
     pinned.end();
     sink.finish(size)?;
-    Ok(Captured::new(Journal::Wal, page_size, size))
+    Ok(CapturedDatabase::new(JournalKind::Wal, page_size, size))
 }

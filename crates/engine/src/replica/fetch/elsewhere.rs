@@ -5,7 +5,7 @@ use crate::Result;
 use crate::chunk::ChunkId;
 use crate::mutex::lock;
 use crate::report::BackupInfo;
-use crate::vault::catalog::Place;
+use crate::vault::catalog::ChunkPlace;
 use crate::vault::elsewhere::{Accept, Elsewhere};
 use crate::vault::name::BackupName;
 
@@ -43,7 +43,7 @@ impl Elsewhere for Fetch {
         done.clone().map_err(Into::into)
     }
 
-    fn places(&self, chunk: ChunkId) -> Result<Vec<Place>> {
+    fn places(&self, chunk: ChunkId) -> Result<Vec<ChunkPlace>> {
         loop {
             let found = self.known.places(chunk)?;
             if !found.is_empty() {

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Failure, Ledger, Standing};
+use super::{Ledger, Standing, TargetFailure};
 use crate::Result;
 
 impl Ledger {
@@ -12,7 +12,7 @@ impl Ledger {
                    WHERE name = ?1 AND identity = ?2";
         let rows = self.db.query(sql, params![target, identity], |row| {
             let failure = match (row.get(3)?, row.get(4)?, row.get(5)?) {
-                (Some(at), Some(code), Some(message)) => Some(Failure { at, code, message }),
+                (Some(at), Some(code), Some(message)) => Some(TargetFailure { at, code, message }),
                 _ => None,
             };
             Ok(Standing {
@@ -48,7 +48,7 @@ impl Ledger {
         self.db.run("UPDATE targets SET not_before = ?2 WHERE name = ?1", params![target, until])
     }
 
-    pub fn failed(&self, target: &str, failure: &Failure, not_before: i64) -> Result<()> {
+    pub fn failed(&self, target: &str, failure: &TargetFailure, not_before: i64) -> Result<()> {
         self.db.run(
             "UPDATE targets SET failed = ?2, code = ?3, message = ?4, not_before = ?5 WHERE name = ?1",
             params![target, failure.at, failure.code, failure.message, not_before],

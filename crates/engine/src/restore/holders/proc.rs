@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Asked, Hold, Holder, Holders, OpenFile, PARTS};
+use super::{Hold, Holder, Holders, OpenFile, PARTS, PossiblyOpen};
 use crate::capture::databases::{SHM, WAL, beside};
 use crate::capture::sqlite;
 use crate::restore::WORKSPACE;
@@ -36,7 +36,7 @@ type Part = (usize, &'static str);
 
 /// Everything that is looked for, by each way in which it can be found.
 #[derive(Default)]
-struct Wanted {
+struct SearchedFiles {
     /// What lies there now. One file may have several of the names that are asked about.
     here: HashMap<Identity, Vec<Part>>,
     /// By its true name.
@@ -45,9 +45,9 @@ struct Wanted {
     earlier: HashMap<Identity, usize>,
 }
 
-impl Wanted {
-    fn of(asked: &[Asked]) -> Wanted {
-        let mut wanted = Wanted::default();
+impl SearchedFiles {
+    fn of(asked: &[PossiblyOpen]) -> SearchedFiles {
+        let mut wanted = SearchedFiles::default();
         let mut folders: HashMap<PathBuf, PathBuf> = HashMap::new();
         for (index, one) in asked.iter().enumerate() {
             let folder = one.path.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -94,8 +94,8 @@ impl Wanted {
     }
 }
 
-pub fn holders(asked: &[Asked]) -> Option<Holders> {
-    let wanted = Wanted::of(asked);
+pub fn holders(asked: &[PossiblyOpen]) -> Option<Holders> {
+    let wanted = SearchedFiles::of(asked);
     let is_local = !asked.iter().any(|one| one.is_database && shared(&one.path));
     let mut found = Holders { holders: Vec::new(), complete: sees_all() && is_local };
     for pid in processes()? {
@@ -119,7 +119,7 @@ pub fn holders(asked: &[Asked]) -> Option<Holders> {
 
 /// What the open files of one process are to what was asked about. It may have both the file that lies there and one that lay
 /// there.
-fn hold(asked: &Asked, pid: u32, name: &str, process: &Path, files: Vec<OpenFile>) -> Vec<Holder> {
+fn hold(asked: &PossiblyOpen, pid: u32, name: &str, process: &Path, files: Vec<OpenFile>) -> Vec<Holder> {
     let has = |is_main: bool, is_here: bool| {
         files.iter().any(|file| (file.part.is_empty() == is_main) && file.is_here == is_here)
     };
@@ -143,7 +143,7 @@ fn hold(asked: &Asked, pid: u32, name: &str, process: &Path, files: Vec<OpenFile
 }
 
 /// The wanted files that a process has open, each once.
-fn open_in(process: &Path, wanted: &Wanted) -> io::Result<HashMap<usize, Vec<OpenFile>>> {
+fn open_in(process: &Path, wanted: &SearchedFiles) -> io::Result<HashMap<usize, Vec<OpenFile>>> {
     let mut open: HashMap<usize, Vec<OpenFile>> = HashMap::new();
     for_each_file(process, |through, link, metadata| {
         for ((index, part), is_here) in wanted.find(link, metadata) {

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::database::{Database, cannot, is_lock_page, wait};
-use super::page_one::{self, Side};
-use crate::capture::sqlite::{HEADER, Header, open_plainly};
+use super::database::{LiveDatabase, cannot, is_lock_page, wait};
+use super::page_one::{self, PageSide};
+use crate::capture::sqlite::{DatabaseHeader, HEADER, open_plainly};
 use crate::error::IoContext;
 use crate::vault::durable;
 use crate::{Control, Error, Result};
@@ -22,34 +22,34 @@ const STRETCH: u32 = 256;
 /// Pages between two looks at the control.
 const LOOK: u32 = 1024;
 
-pub struct Change {
-    pub database: Database,
-    staged: Staged,
-    purpose: Purpose,
+pub struct LiveChange {
+    pub database: LiveDatabase,
+    staged: StagedImage,
+    purpose: ChangePurpose,
     /// There is something to commit.
     pending: bool,
-    kept: Kept,
+    kept: KeptImage,
     /// Pages that were written.
     written: u64,
 }
 
-enum Purpose {
+enum ChangePurpose {
     Replace { early: Option<Early> },
     PutBack,
 }
 
 /// The image of what the database had, on its way to its place.
-struct Kept {
+struct KeptImage {
     place: PathBuf,
     copy: NamedTempFile,
     is_complete: bool,
 }
 
-impl Kept {
-    fn begin(place: &Path) -> Result<Kept> {
+impl KeptImage {
+    fn begin(place: &Path) -> Result<KeptImage> {
         let folder = place.parent().unwrap_or(Path::new("."));
         let copy = tempfile::Builder::new().prefix(durable::TEMPORARY).tempfile_in(folder).at("writing in", folder)?;
-        Ok(Kept { place: place.to_owned(), copy, is_complete: false })
+        Ok(KeptImage { place: place.to_owned(), copy, is_complete: false })
     }
 
     fn write(&self, page: u32, bytes: &[u8]) -> Result<()> {
@@ -68,7 +68,7 @@ struct Early {
 
 /// A change that can be committed.
 pub struct Ready {
-    database: Database,
+    database: LiveDatabase,
     pending: bool,
     pub written: u64,
 }
@@ -85,29 +85,29 @@ impl Ready {
 }
 
 /// A complete image, without side files.
-struct Staged {
+struct StagedImage {
     path: PathBuf,
     file: File,
     page_size: u32,
     pages: u32,
 }
 
-impl Change {
+impl LiveChange {
     /// `cache`: bytes of changed pages in memory.
-    pub fn replace(live: &Path, staged: &Path, old: &Path, cache: u64) -> Result<Change> {
-        Change::open(live, staged, old, cache, Purpose::Replace { early: None })
+    pub fn replace(live: &Path, staged: &Path, old: &Path, cache: u64) -> Result<LiveChange> {
+        LiveChange::open(live, staged, old, cache, ChangePurpose::Replace { early: None })
     }
 
-    /// `image`: what [`Change::replace`] has kept. `undone`: where what it has now is kept.
-    pub fn put_back(live: &Path, image: &Path, undone: &Path, cache: u64) -> Result<Change> {
-        Change::open(live, image, undone, cache, Purpose::PutBack)
+    /// `image`: what [`LiveChange::replace`] has kept. `undone`: where what it has now is kept.
+    pub fn put_back(live: &Path, image: &Path, undone: &Path, cache: u64) -> Result<LiveChange> {
+        LiveChange::open(live, image, undone, cache, ChangePurpose::PutBack)
     }
 
-    fn open(live: &Path, staged: &Path, kept: &Path, cache: u64, purpose: Purpose) -> Result<Change> {
-        let kept = Kept::begin(kept)?;
-        let staged = Staged::open(staged)?;
-        let database = Database::open(live, staged.page_size, cache)?;
-        Ok(Change { database, staged, purpose, pending: false, kept, written: 0 })
+    fn open(live: &Path, staged: &Path, kept: &Path, cache: u64, purpose: ChangePurpose) -> Result<LiveChange> {
+        let kept = KeptImage::begin(kept)?;
+        let staged = StagedImage::open(staged)?;
+        let database = LiveDatabase::open(live, staged.page_size, cache)?;
+        Ok(LiveChange { database, staged, purpose, pending: false, kept, written: 0 })
     }
 
     /// Copies and compares as much as can be without a lock. `patience` is for the rare moments when others commit.
@@ -116,7 +116,7 @@ impl Change {
         if !one.is_empty() && self.is_settled_by(&one)? {
             return Ok(());
         }
-        let Purpose::Replace { early } = &mut self.purpose else { return Ok(()) };
+        let ChangePurpose::Replace { early } = &mut self.purpose else { return Ok(()) };
         let (database, staged, kept) = (&self.database, &self.staged, &self.kept);
         let mut found = Early { version: 0, pages: 0, differs: vec![0; staged.pages as usize / 64 + 1] };
         let (mut live, mut new) = (Vec::new(), Vec::new());
@@ -179,15 +179,15 @@ impl Change {
         let pages = self.database.pages()?;
         let version = self.database.version()?;
         let cookie = match &self.purpose {
-            Purpose::Replace { .. } => page_one::cookie_when_replaced(page_one::cookie(&one)),
-            Purpose::PutBack => page_one::cookie_when_put_back(self.staged.cookie()?),
+            ChangePurpose::Replace { .. } => page_one::cookie_when_replaced(page_one::cookie(&one)),
+            ChangePurpose::PutBack => page_one::cookie_when_put_back(self.staged.cookie()?),
         };
         if page_one::is_full_auto_vacuum(&one) {
             self.database.suspend_auto_vacuum()?;
         }
         let early = match &self.purpose {
-            Purpose::Replace { early } => early.as_ref().filter(|early| early.version == version),
-            Purpose::PutBack => None,
+            ChangePurpose::Replace { early } => early.as_ref().filter(|early| early.version == version),
+            ChangePurpose::PutBack => None,
         };
         let (mut live, mut new, mut was) = (Vec::new(), Vec::new(), Vec::new());
         let mut written = 0;
@@ -261,12 +261,12 @@ impl Change {
         let cookie = page_one::cookie(one);
         match &self.purpose {
             // A crash came after the commit. What the app has written since is its own.
-            Purpose::Replace { .. } => match Staged::open(&self.kept.place) {
-                Ok(old) => Ok(page_one::side(cookie, old.cookie()?) == Side::Replaced),
+            ChangePurpose::Replace { .. } => match StagedImage::open(&self.kept.place) {
+                Ok(old) => Ok(page_one::side(cookie, old.cookie()?) == PageSide::Replaced),
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
             },
-            Purpose::PutBack => Ok(page_one::side(cookie, self.staged.cookie()?) != Side::Replaced),
+            ChangePurpose::PutBack => Ok(page_one::side(cookie, self.staged.cookie()?) != PageSide::Replaced),
         }
     }
 
@@ -277,7 +277,7 @@ impl Change {
 
     /// Puts a page of the old content into its image, unless it is there already.
     fn keep(&self, page: u32, bytes: &[u8], was: &mut Vec<u8>) -> Result<()> {
-        let has_early = matches!(&self.purpose, Purpose::Replace { early: Some(_) });
+        let has_early = matches!(&self.purpose, ChangePurpose::Replace { early: Some(_) });
         let offset = u64::from(page - 1) * bytes.len() as u64;
         was.resize(bytes.len(), 0);
         if has_early && durable::read_at(self.kept.copy.as_file(), was, offset).is_ok() && was == bytes {
@@ -297,13 +297,13 @@ impl Early {
     }
 }
 
-impl Staged {
-    fn open(path: &Path) -> Result<Staged> {
+impl StagedImage {
+    fn open(path: &Path) -> Result<StagedImage> {
         let file = open_plainly(path).at("reading", path)?;
         let size = file.metadata().at("reading", path)?.len();
         let mut header = [0; HEADER];
         let readable = durable::read_at(&file, &mut header, 0).map_err(|_| "it is no database".to_owned());
-        let header = readable.and_then(|()| Header::parse(&header)).and_then(|header| {
+        let header = readable.and_then(|()| DatabaseHeader::parse(&header)).and_then(|header| {
             let whole = u32::try_from(size / u64::from(header.page_size)).map_err(|_| "it is too large".to_owned())?;
             match header.pages.unwrap_or(whole) {
                 pages if pages > whole || whole == 0 => Err("it is cut off".to_owned()),
@@ -313,7 +313,7 @@ impl Staged {
         let (page_size, pages) = header.map_err(|why| Error::Restore {
             message: format!("{} cannot be put into a live database: {why}.", path.display()),
         })?;
-        Ok(Staged { path: path.to_owned(), file, page_size, pages })
+        Ok(StagedImage { path: path.to_owned(), file, page_size, pages })
     }
 
     fn read(&self, page: u32, into: &mut Vec<u8>) -> Result<()> {

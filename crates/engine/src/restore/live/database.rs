@@ -46,15 +46,15 @@ fn is_cancelled() -> bool {
     WAITING.with_borrow(|waiting| waiting.as_ref().is_some_and(|(_, control)| control.is_cancelled()))
 }
 
-pub struct Database {
+pub struct LiveDatabase {
     pub path: PathBuf,
     connection: Connection,
 }
 
-impl Database {
+impl LiveDatabase {
     /// `page_size` is for a file that is empty; `cache` is how many bytes of changed pages are held in memory. Waits for
     /// whoever has it locked, see [`wait`].
-    pub fn open(path: &Path, page_size: u32, cache: u64) -> Result<Database> {
+    pub fn open(path: &Path, page_size: u32, cache: u64) -> Result<LiveDatabase> {
         let path = resolve(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_URI
@@ -78,7 +78,7 @@ impl Database {
             ))
         };
         set_up().map_err(|error| failure(&path, error))?;
-        Ok(Database { path, connection })
+        Ok(LiveDatabase { path, connection })
     }
 
     /// A read transaction: on a rollback database it keeps others from committing, so it is for moments only.
@@ -136,7 +136,7 @@ impl Database {
         read().map_err(|error| self.failure(error))
     }
 
-    /// Page 1 comes after all others, and [`Database::cut`] after that.
+    /// Page 1 comes after all others, and [`LiveDatabase::cut`] after that.
     pub fn write(&self, page: u32, bytes: &[u8]) -> Result<()> {
         let write = || {
             let mut insert =

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::database::{Database, in_use, wait};
+use super::database::{LiveDatabase, in_use, wait};
 use crate::{Control, Result};
 
 /// For so long others are kept from their databases while we wait for one more: at first, and at most.
@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_millis(120);
 /// Takes an exclusive lock on each, in the order given; since when, is the answer. `E_RESTORE` after `patience`, with
 /// nothing locked.
 pub fn all<'a>(
-    databases: impl Iterator<Item = &'a Database> + Clone,
+    databases: impl Iterator<Item = &'a LiveDatabase> + Clone,
     patience: Duration,
     control: &Control,
 ) -> Result<Instant> {
@@ -38,11 +38,11 @@ pub fn all<'a>(
 }
 
 /// The answer is the first that others have locked; then nothing is locked.
-fn try_all<'a>(databases: impl Iterator<Item = &'a Database> + Clone) -> Result<Option<&'a Database>> {
+fn try_all<'a>(databases: impl Iterator<Item = &'a LiveDatabase> + Clone) -> Result<Option<&'a LiveDatabase>> {
     for (locked, database) in databases.clone().enumerate() {
         let outcome = database.try_lock();
         if !matches!(outcome, Ok(true)) {
-            databases.take(locked).for_each(Database::roll_back);
+            databases.take(locked).for_each(LiveDatabase::roll_back);
             return outcome.map(|_| Some(database));
         }
     }

@@ -26,11 +26,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::capture::databases::{JOURNAL, beside};
-use crate::capture::sqlite::{HEADER, Header, Journal, open_plainly};
+use crate::capture::sqlite::{DatabaseHeader, HEADER, JournalKind, open_plainly};
 use crate::vault::durable;
 use crate::{Control, Error, Result};
 
-use change::{Change, Ready};
+use change::{LiveChange, Ready};
 pub use database::{in_use, resolve};
 
 /// Bytes of changed pages in memory, of all databases together; what is more goes to disk, uncommitted.
@@ -69,14 +69,14 @@ pub fn replace(mut all: Vec<Replacement>, patience: Duration, control: &Control)
     let mut changes = Vec::new();
     for Replacement { live, staged, old, .. } in &all {
         database::wait(patience, control);
-        let mut change = Change::replace(live, staged, old, cache)?;
+        let mut change = LiveChange::replace(live, staged, old, cache)?;
         change.prepare(patience, control)?;
         changes.push(change);
     }
     let since = lock::all(changes.iter().map(|change| &change.database), patience, control)?;
     // An error drops the changes, and with each its transaction.
     changes.iter_mut().try_for_each(|change| change.write(control))?;
-    let changes = changes.into_iter().map(Change::ready).collect::<Result<Vec<_>>>()?;
+    let changes = changes.into_iter().map(LiveChange::ready).collect::<Result<Vec<_>>>()?;
     control.check()?;
     for (index, change) in changes.iter().enumerate() {
         let Err(cause) = change.commit() else { continue };
@@ -115,7 +115,7 @@ fn take_back(all: &[Replacement], begun: &[bool], cause: Error, patience: Durati
 pub fn put_back(live: &Path, image: &Path, undone: &Path, patience: Duration) -> Result<()> {
     let control = Control::silent();
     database::wait(patience, &control);
-    let mut change = Change::put_back(live, image, undone, CACHE)?;
+    let mut change = LiveChange::put_back(live, image, undone, CACHE)?;
     if change.is_settled()? {
         return Ok(());
     }
@@ -131,10 +131,10 @@ pub fn check(live: &Path) -> std::result::Result<(), String> {
         return Err("its name is too long for a journal beside it".into());
     }
     let Some(header) = header_of(live)? else { return Ok(()) };
-    let header = Header::parse(&header)?;
+    let header = DatabaseHeader::parse(&header)?;
     let size = |path: &Path| std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len());
     // With a journal that a crash has left, or a WAL, the file alone says little.
-    let is_alone = header.journal == Journal::Rollback && size(&beside(live, JOURNAL)) == 0;
+    let is_alone = header.journal == JournalKind::Rollback && size(&beside(live, JOURNAL)) == 0;
     match header.problems(size(live)).into_iter().next() {
         Some(problem) if is_alone => Err(problem),
         _ => Ok(()),

@@ -25,7 +25,7 @@ const STEP: u32 = 1 << 16;
 
 /// Where a database stands, compared with the image of what a replacement found.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum PageSide {
     /// Not replaced yet.
     Before,
     Replaced,
@@ -52,11 +52,11 @@ pub fn cookie_when_put_back(old: u32) -> u32 {
     old.wrapping_add(2 * STEP)
 }
 
-pub fn side(live: u32, old: u32) -> Side {
+pub fn side(live: u32, old: u32) -> PageSide {
     match live.wrapping_sub(old) / STEP {
-        0 => Side::Before,
-        1 => Side::Replaced,
-        _ => Side::PutBack,
+        0 => PageSide::Before,
+        1 => PageSide::Replaced,
+        _ => PageSide::PutBack,
     }
 }
 
@@ -106,9 +106,9 @@ mod tests {
             let (replaced, back) = (cookie_when_replaced(old), cookie_when_put_back(old));
             // The app may have changed its schema some times.
             for later in [0, 1, 1000] {
-                assert_eq!(side(old.wrapping_add(later), old), Side::Before);
-                assert_eq!(side(replaced.wrapping_add(later), old), Side::Replaced);
-                assert_eq!(side(back.wrapping_add(later), old), Side::PutBack);
+                assert_eq!(side(old.wrapping_add(later), old), PageSide::Before);
+                assert_eq!(side(replaced.wrapping_add(later), old), PageSide::Replaced);
+                assert_eq!(side(back.wrapping_add(later), old), PageSide::PutBack);
             }
         }
     }

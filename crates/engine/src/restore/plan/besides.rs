@@ -10,18 +10,18 @@ use crate::path::RelPath;
 use crate::restore::attributes::may_set;
 use crate::restore::journal::Step;
 use crate::restore::metadata::Meta;
-use crate::restore::source::Source;
+use crate::restore::source::SelectedBackup;
 use crate::vault::attribute::Attribute;
 use crate::vault::item::Item;
 use crate::vault::root_folder::RootFolder;
 
 /// The attributes of something that stays, now and afterwards.
-pub struct Besides {
+pub struct AttributeChange {
     was: Vec<Attribute>,
     now: Vec<Attribute>,
 }
 
-impl Besides {
+impl AttributeChange {
     pub fn step(&self, path: &RelPath) -> Step {
         Step::Attributes { path: path.clone(), was: self.was.clone(), now: self.now.clone() }
     }
@@ -40,20 +40,20 @@ impl Planner<'_> {
         }
         let acl = |attributes: &[Attribute]| attributes.iter().filter(|one| one.is_acl()).cloned().collect::<Vec<_>>();
         let narrow = acl(&was) != acl(wanted);
-        self.plan.attributes.insert(path.clone(), Besides { was, now: wanted.clone() });
+        self.plan.attributes.insert(path.clone(), AttributeChange { was, now: wanted.clone() });
         (true, if narrow { without_acl(item) } else { meta })
     }
 
     /// A folder that is made: it may have got the ACL of the one around it.
     pub(super) fn made(&mut self, path: &RelPath, item: &Item) -> Meta {
         if let Some(wanted) = &item.xattrs {
-            self.plan.attributes.insert(path.clone(), Besides { was: Vec::new(), now: wanted.clone() });
+            self.plan.attributes.insert(path.clone(), AttributeChange { was: Vec::new(), now: wanted.clone() });
         }
         without_acl(item)
     }
 
     /// Folders that have to be made although nobody asked for them are as the backup has them.
-    pub(super) fn describe_made(&mut self, source: &Source) {
+    pub(super) fn describe_made(&mut self, source: &SelectedBackup) {
         for (path, item) in &source.above {
             if self.plan.makes.contains(path) && !self.plan.describes.contains_key(path) {
                 let mut item = item.clone();

@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 
-use super::{Database, Planner, Swapped, beside, stat};
+use super::planner::{Planner, stat};
+use super::{ReplacedDatabase, Swapped, beside};
 use crate::capture::databases::{SHM, SIDES, database_of, has_log, is_named_as_one, is_of_sqlite};
 use crate::capture::sqlite::{HEADER, is_database};
-use crate::capture::stat::{Kind, Stat};
+use crate::capture::stat::{FileKind, Stat};
 use crate::path::RelPath;
 use crate::restore::nature::Nature;
 use crate::vault::item::{Content, Item, JournalMode};
@@ -45,7 +46,7 @@ impl Planner<'_> {
         let is_database = there.is_some() && why.is_none() && item.db.is_some();
         if let (true, Some(stat)) = (is_database, there) {
             let header = self.header(item)?;
-            self.plan.databases.push(Database { path: path.clone(), sides, header, size: stat.size });
+            self.plan.databases.push(ReplacedDatabase { path: path.clone(), sides, header, size: stat.size });
             return Ok(());
         }
         match why {
@@ -80,7 +81,7 @@ impl Planner<'_> {
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::InvalidFilename => continue,
                 there => there?,
             };
-            if there.is_none_or(|stat| stat.kind != Kind::Dir) {
+            if there.is_none_or(|stat| stat.kind != FileKind::Dir) {
                 possible.push(side);
             }
         }
@@ -164,7 +165,7 @@ impl Planner<'_> {
     pub(super) fn keep(&mut self, path: &RelPath, item: &Item) -> Result<()> {
         let there = stat(&path.under(&self.config.root))?;
         let is_same =
-            there.is_some_and(|stat| stat.kind == Kind::Dir || (stat.size, stat.mtime) == (item.size, item.mtime));
+            there.is_some_and(|stat| stat.kind == FileKind::Dir || (stat.size, stat.mtime) == (item.size, item.mtime));
         self.plan.report.unchanged += u64::from(is_same);
         if !is_same {
             self.sessions.differs(path, &self.backup, there.is_none());

@@ -1,7 +1,8 @@
 //! What has to go: whatever is in the way of what comes back, or is no longer wanted, with all that belongs to it.
 
-use super::{Planner, link_target, stat};
-use crate::capture::stat::{Kind, Stat};
+use super::link_target;
+use super::planner::{Planner, stat};
+use crate::capture::stat::{FileKind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::Warning;
@@ -14,13 +15,13 @@ impl Planner<'_> {
     /// Something of another type is in the way of `path`, and goes with all that is in it.
     pub(super) fn goes(&mut self, path: &RelPath, stat: &Stat) -> Result<()> {
         match stat.kind {
-            Kind::File => self.removed(path.clone())?,
-            Kind::Symlink => {
+            FileKind::File => self.removed(path.clone())?,
+            FileKind::Symlink => {
                 self.link_goes(path);
                 self.removed(path.clone())?;
             }
-            Kind::Dir => self.folder_goes(path, stat)?,
-            Kind::Other => {
+            FileKind::Dir => self.folder_goes(path, stat)?,
+            FileKind::Other => {
                 return Err(Error::Restore {
                     message: format!(
                         "{:?} is a socket, pipe or device here. Move it away, then restore again.",
@@ -34,7 +35,7 @@ impl Planner<'_> {
 
     /// What was followed when it was backed up comes back as a folder or file of its own.
     pub(super) fn no_longer_a_link(&mut self, path: &RelPath, stat: &Stat) {
-        if stat.kind == Kind::Symlink
+        if stat.kind == FileKind::Symlink
             && let Ok(to) = std::fs::read_link(path.under(&self.config.root))
         {
             let message = format!(
@@ -54,7 +55,7 @@ impl Planner<'_> {
     /// A file or link that goes, with what belongs to it.
     pub(super) fn removed(&mut self, path: RelPath) -> Result<()> {
         let live = path.under(&self.config.root);
-        if stat(&live)?.is_some_and(|stat| stat.kind == Kind::File) && Nature::of(&live).is_database() {
+        if stat(&live)?.is_some_and(|stat| stat.kind == FileKind::File) && Nature::of(&live).is_database() {
             let sides = self.sides(&path)?;
             self.plan.removes.extend(sides);
             self.plan.lost_databases.push(path.clone());
@@ -88,7 +89,7 @@ impl Planner<'_> {
                 self.refuse_ours(&inner_path)?;
                 let stat = Stat::of(&inner).at("reading", &inner)?;
                 match stat.kind {
-                    Kind::Dir => folders.push((inner_path, Meta::of(&stat))),
+                    FileKind::Dir => folders.push((inner_path, Meta::of(&stat))),
                     _ => {
                         self.plan.report.remove.push(inner_path.display());
                         self.goes(&inner_path, &stat)?;

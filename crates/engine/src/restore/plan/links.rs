@@ -13,9 +13,9 @@ use crate::vault::item::Item;
 
 /// The files that have several names, in the backup or here.
 #[derive(Default)]
-pub struct Groups(Vec<Member>);
+pub struct Groups(Vec<LinkMember>);
 
-struct Member {
+struct LinkMember {
     placed: Placed,
     category: Category,
     number: Option<u64>,
@@ -31,7 +31,7 @@ impl Groups {
         let is_told = item.db.is_none() && item.sides.is_empty() && item.xattrs.is_some();
         if is_told && (item.hardlink.is_some() || stays.is_some_and(|stat| stat.nlink > 1)) {
             let stays = stays.map(|stat| (stat.dev, stat.ino));
-            self.0.push(Member {
+            self.0.push(LinkMember {
                 placed: Placed::of(path, item),
                 category: item.category,
                 number: item.hardlink,
@@ -42,7 +42,7 @@ impl Groups {
     }
 
     /// Those that stay by their content, and have to be put in place all the same.
-    fn into_puts(self) -> Vec<Member> {
+    fn into_puts(self) -> Vec<LinkMember> {
         let mut put = HashSet::new();
         let mut files: HashMap<u64, Vec<usize>> = HashMap::new();
         for (at, member) in self.0.iter().enumerate() {
@@ -77,7 +77,7 @@ impl Groups {
 impl Planner<'_> {
     /// All names of the source are known: those of a file that changes are staged with it.
     pub(super) fn put_groups(&mut self, groups: Groups, staged: &mut HashSet<RelPath>) {
-        for Member { placed, category, .. } in groups.into_puts() {
+        for LinkMember { placed, category, .. } in groups.into_puts() {
             let path = placed.path.clone();
             self.plan.attributes.remove(&path);
             if self.plan.describes.remove(&path).is_none() {

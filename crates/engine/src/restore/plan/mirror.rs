@@ -4,8 +4,8 @@ use super::Planner;
 use crate::capture::left::Left;
 use crate::capture::rules::Rules;
 use crate::capture::selection::Selection;
-use crate::capture::stat::Kind;
-use crate::capture::walk::{Entry, Visitor, Walk};
+use crate::capture::stat::FileKind;
+use crate::capture::walk::{Walk, WalkEntry, WalkVisitor};
 use crate::report::{Category, Warning};
 use crate::restore::metadata::Meta;
 use crate::{Result, vault};
@@ -32,11 +32,11 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn unknown(&mut self, entry: Entry) -> Result<()> {
+    fn unknown(&mut self, entry: WalkEntry) -> Result<()> {
         self.plan.report.remove.push(entry.path.display());
         let lost = self.plan.lost_databases.len();
         let (path, category) = (entry.path, entry.category);
-        if entry.stat.kind == Kind::Symlink {
+        if entry.stat.kind == FileKind::Symlink {
             self.link_goes(&path);
         }
         self.removed(path.clone())?;
@@ -53,11 +53,11 @@ struct Unknown<'a, 'p, 'c> {
     walk: &'a Walk<'a>,
     selection: Selection,
     planner: &'p mut Planner<'c>,
-    folders: Vec<Entry>,
+    folders: Vec<WalkEntry>,
 }
 
-impl Visitor for Unknown<'_, '_, '_> {
-    fn entry(&mut self, mut entry: Entry) -> Result<()> {
+impl WalkVisitor for Unknown<'_, '_, '_> {
+    fn entry(&mut self, mut entry: WalkEntry) -> Result<()> {
         let is_known = self.planner.mirrored.contains(&entry.path) || self.planner.plan.replaced.contains(&entry.path);
         if !is_known && self.planner.mirror.iter().any(|category| *category != Category::Session) {
             entry.category = entry.looked_into();
@@ -69,7 +69,7 @@ impl Visitor for Unknown<'_, '_, '_> {
             && self.planner.mirror.contains(&entry.category)
             && self.selection.takes(&entry.path, entry.category);
         if goes && entry.category == Category::Session {
-            let is_folder = entry.stat.kind == Kind::Dir;
+            let is_folder = entry.stat.kind == FileKind::Dir;
             if self.planner.sessions.keeps_unknown(&entry.path, is_folder) {
                 self.planner.sessions.differs(&entry.path, &self.planner.backup, false);
                 return Ok(());
@@ -87,7 +87,7 @@ impl Visitor for Unknown<'_, '_, '_> {
         }
         match entry.stat.kind {
             _ if !goes => Ok(()),
-            Kind::Dir => {
+            FileKind::Dir => {
                 self.folders.push(entry);
                 Ok(())
             }
@@ -95,7 +95,7 @@ impl Visitor for Unknown<'_, '_, '_> {
         }
     }
 
-    fn set(&mut self, folder: Entry) -> Result<()> {
+    fn set(&mut self, folder: WalkEntry) -> Result<()> {
         let walk = self.walk;
         walk.set(&folder, self)
     }

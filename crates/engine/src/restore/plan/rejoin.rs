@@ -6,15 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Planner, is_same, stat};
-use crate::capture::stat::{Kind, Stat};
-use crate::capture::walk::Entry;
+use super::planner::{Planner, is_same, stat};
+use crate::capture::stat::{FileKind, Stat};
+use crate::capture::walk::WalkEntry;
 use crate::compare::Fingerprint;
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{Category, ItemType};
 use crate::restore::metadata::{make_link, may_chown};
-use crate::restore::source::Source;
+use crate::restore::source::SelectedBackup;
 use crate::vault::item::Item;
 use crate::vault::list::ListReader;
 use crate::{Error, Result, vault};
@@ -72,7 +72,7 @@ impl Planner<'_> {
     pub(super) fn join_again(
         &mut self,
         vault: &vault::Vault,
-        source: &Source,
+        source: &SelectedBackup,
         mut torn: Torn,
         staged: &mut HashSet<RelPath>,
     ) -> Result<()> {
@@ -102,11 +102,12 @@ impl Planner<'_> {
     /// The file at `path`, where it is as the item says.
     fn untouched(&self, path: &RelPath, item: &Item) -> Result<Option<Stat>> {
         let absolute = path.under(&self.config.root);
-        let Some(there) = stat(&absolute)?.filter(|stat| stat.kind == Kind::File && Some(stat.ino) == item.ino) else {
+        let Some(there) = stat(&absolute)?.filter(|stat| stat.kind == FileKind::File && Some(stat.ino) == item.ino)
+        else {
             return Ok(None);
         };
         let (path, category) = (path.clone(), item.category);
-        let entry = Entry { path, absolute, stat: there, category, by_default: false, is_set: false };
+        let entry = WalkEntry { path, absolute, stat: there, category, by_default: false, is_set: false };
         Ok(is_same(item, &entry, true)?.then_some(there))
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Plan, Swapped, sides_of};
+use super::{ChangePlan, Swapped, sides_of};
 use crate::path::RelPath;
 use crate::restore::journal::Step;
 use crate::restore::metadata::Meta;
 
-impl Plan {
+impl ChangePlan {
     /// What has to be free on each file system, by the folder where it begins: bytes and names. `live`: of databases that are
     /// replaced through SQLite, the old content is kept in full, too.
     pub fn needs(&self, live: bool) -> impl Iterator<Item = (&RelPath, u64, u64)> {

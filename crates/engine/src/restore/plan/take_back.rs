@@ -8,14 +8,15 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::planner::{Planner, stat};
 use super::rejoin::{NewLink, Torn};
-use super::{Here, Plan, Planner, link_target, stat};
-use crate::capture::stat::{Kind, Stat};
+use super::{ChangePlan, Here, link_target};
+use crate::capture::stat::{FileKind, Stat};
 use crate::error::IoContext;
 use crate::path::RelPath;
 use crate::report::{BackupRef, Category, ItemType, RestoreOptions, Warning};
 use crate::restore::metadata::Meta;
-use crate::restore::source::{Source, Survey, Wanted};
+use crate::restore::source::{ListAccess, SelectedBackup, WantedItems};
 use crate::restore::stage::make_folder;
 use crate::restore::workspace::Workspace;
 use crate::vault::last_restore::{self, LastRestore, Link};
@@ -23,7 +24,7 @@ use crate::vault::snapshot::Snapshot;
 use crate::vault::{Vault, durable};
 use crate::{Config, Control, Error, Result};
 
-impl Plan {
+impl ChangePlan {
     /// What will take this plan back, once it is done.
     pub fn record(&self, root: &Path, backup: &str, at: i64) -> LastRestore {
         let puts = self.puts.iter().filter(|(_, replaces)| !replaces).map(|(path, _)| path);
@@ -56,7 +57,7 @@ impl Plan {
 }
 
 /// Where the paths that were lost come from.
-pub fn source(vault: &Vault, record: &LastRestore) -> Result<Source> {
+pub fn source(vault: &Vault, record: &LastRestore) -> Result<SelectedBackup> {
     let Some(safety) = &record.safety_backup else {
         return Err(Error::NotFound {
             message: format!(
@@ -78,24 +79,29 @@ pub fn source(vault: &Vault, record: &LastRestore) -> Result<Source> {
         },
         other => other,
     })?;
-    Ok(Source { name, snapshot, wanted: Wanted::paths(record.lost.iter().cloned().collect()), above: BTreeMap::new() })
+    Ok(SelectedBackup {
+        name,
+        snapshot,
+        wanted: WantedItems::paths(record.lost.iter().cloned().collect()),
+        above: BTreeMap::new(),
+    })
 }
 
 /// Makes the plan. Afterwards the source wants only what has to be staged.
 pub fn plan(
     vault: &Vault,
     config: &Config,
-    source: &mut Source,
+    source: &mut SelectedBackup,
     record: &LastRestore,
     options: &RestoreOptions,
     control: &Control,
-) -> Result<Plan> {
+) -> Result<ChangePlan> {
     let mut planner = Planner::new(vault, config, options, control)?;
     let links: BTreeMap<RelPath, Vec<u8>> =
         record.links.iter().map(|link| Ok((link.path.clone(), link.target()?))).collect::<Result<_>>()?;
     let mut links = links.into_iter().peekable();
     let (mut staged, mut torn) = (HashSet::new(), Torn::default());
-    let surveyed = Survey { vault, allows: &|_, _| true, lost: None }.run(source, |path, item| {
+    let surveyed = ListAccess { vault, allows: &|_, _| true, lost: None }.run(source, |path, item| {
         // A link that backups follow is there as what it leads to: the record alone knows the link.
         if links.peek().is_some_and(|(link, _)| link == path) && item.kind == ItemType::Symlink {
             links.next();
@@ -176,7 +182,7 @@ pub fn publish(workspace: &Workspace, vault: &Path) -> Result<()> {
     }
 }
 
-impl Plan {
+impl ChangePlan {
     /// Every path that something happens to.
     fn touched(&self) -> HashSet<RelPath> {
         let puts = self.puts.iter().map(|(path, _)| path);
@@ -197,7 +203,7 @@ impl Planner<'_> {
         };
         let mut replaces = false;
         match here {
-            Some(here) if here.kind == Kind::Symlink => {
+            Some(here) if here.kind == FileKind::Symlink => {
                 if link_target(&live).as_ref() == Some(&target) {
                     self.plan.report.unchanged += 1;
                     return Ok(());
@@ -228,7 +234,7 @@ impl Planner<'_> {
         let live = path.under(&self.config.root);
         let Some(here) = stat(&live)? else { return Ok(()) };
         match here.kind {
-            Kind::Dir => {
+            FileKind::Dir => {
                 let inner = durable::list(&live)?;
                 let stays =
                     inner.iter().find(|inner| !planned.contains(&path.join(inner.file_name().unwrap_or_default())));
@@ -241,7 +247,7 @@ impl Planner<'_> {
                 self.parent(path)?;
                 self.plan.folders.insert(path.clone(), Meta::of(&here));
             }
-            Kind::File | Kind::Symlink => {
+            FileKind::File | FileKind::Symlink => {
                 self.parent(path)?;
                 let lost = self.plan.lost_databases.len();
                 self.goes(path, &here)?;
@@ -250,7 +256,7 @@ impl Planner<'_> {
                 }
             }
             // Nothing that a restore makes.
-            Kind::Other => return Ok(()),
+            FileKind::Other => return Ok(()),
         }
         planned.insert(path.clone());
         self.plan.report.remove.push(path.display());
@@ -262,7 +268,7 @@ impl Planner<'_> {
         let mut below = 0;
         while let Some(folder) = path.ancestor_below(below) {
             below = folder.as_bytes().len();
-            if !stat(&folder.under(&self.config.root))?.is_some_and(|stat| stat.kind == Kind::Dir) {
+            if !stat(&folder.under(&self.config.root))?.is_some_and(|stat| stat.kind == FileKind::Dir) {
                 return Ok(false);
             }
         }

@@ -22,7 +22,7 @@ const CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer)
 }
 
-class Scheduler {
+class Timers {
   #host
   #clock
   /** Since it was started, or null: `{ since, signal }`. */
@@ -188,4 +188,4 @@ function warn(error) {
   process.emitWarning(`The scheduler could not do what is due: ${shown(error)}`, 'LifeboatWarning')
 }
 
-module.exports = { Scheduler }
+module.exports = { Timers }
