@@ -8,7 +8,7 @@ fn a_dry_run_says_what_would_go_and_why() {
     bot.backup();
     let (out, _) = texts(&mut bot.lifeboat(["prune", "--dry-run"]), 0);
     assert!(out.contains("keep") && out.contains("the newest good backup"), "{out}");
-    assert!(out.contains("0 backups would go"), "{out}");
+    assert!(out.contains("0 backups would be removed"), "{out}");
     let report = document(&mut bot.lifeboat(["prune", "--json"]), 0);
     assert_eq!((&report["dryRun"], &report["removed"]), (&false.into(), &0.into()));
 }

@@ -36,7 +36,7 @@ mod tests {
             (r#"{"timezone": 4711.5}"#, "invalid type: number, expected a string"),
             (r#"{"localRetentionDays": -4711}"#, "invalid value: number, expected u32"),
             (r#"{"maxLocalStorage": "hush"}"#, "a size is a number of bytes or a text such as"),
-            (r#"{"timezone": "hush"}"#, "timezone is not a time zone"),
+            (r#"{"timezone": "hush"}"#, "timezone is not a known time zone"),
             (r#"{"sources": [{"category": "hush", "include": []}]}"#, "expected one of `database`"),
             (r#"{"schedules": {"DAILY": {"cron": "hush"}}}"#, "schedules.DAILY.cron"),
             (r#"{"schedules": {"DAILY": {"cron": "0 2 * * 4711hush"}}}"#, "schedules.DAILY.cron"),

@@ -14,41 +14,50 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let path = path.strip_prefix("with.").unwrap_or(&path);
         let message = error.inner().to_string();
         // The place in a text that nobody has written by hand.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        Error::Config { message: in_words(path, message) }
+        Error::Config { message: in_words(&path, message) }
     })
 }
 
 /// Parses a call. Options must be an object without nulls. An array would be read by position, and a `target` that is null by
 /// mistake would mean the live root.
 pub fn parse_call(json: &str) -> Result<AnyOperation> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow, default)]
-        with: BTreeMap<String, &'a RawValue>,
-    }
-
-    // Anything else than an envelope is an error of `parse` below.
-    let with = serde_json::from_str::<Envelope<'_>>(json).map(|envelope| envelope.with).unwrap_or_default();
+    let CallEnvelope { op, with } = parse(json)?;
+    let given: BTreeMap<String, &RawValue> = serde_json::from_str(with.get()).unwrap_or_default();
     for name in ["options", "filter"] {
-        let Some(given) = with.get(name) else { continue };
-        if given.get().starts_with('[') {
+        let Some(value) = given.get(name) else { continue };
+        if value.get().starts_with('[') {
             return Err(Error::Config { message: format!("`{name}` must be an object, not an array.") });
         }
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(given.get()).unwrap_or_default();
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
         if let Some((field, _)) = fields.iter().find(|(_, value)| value.get() == "null") {
             return Err(Error::Config { message: format!("`{name}.{field}` must not be null. Leave it out instead.") });
         }
     }
-    parse(json)
+    AnyOperation::read(&op, with.get())
+}
+
+/// A call whose arguments are not parsed yet. Each operation's arguments are parsed by one piece of code, which keeps the addon
+/// small.
+#[derive(Deserialize)]
+struct CallEnvelope {
+    op: String,
+    with: Box<RawValue>,
+}
+
+/// From JSON only.
+impl<'de> Deserialize<'de> for AnyOperation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyOperation, D::Error> {
+        let CallEnvelope { op, with } = CallEnvelope::deserialize(deserializer)?;
+        AnyOperation::read(&op, with.get()).map_err(D::Error::custom)
+    }
 }
 
 /// Turns a message of serde into a message for the caller.
 fn in_words(path: &str, message: &str) -> String {
-    let of = if matches!(path, "" | "." | "with" | "?") { "The call".to_owned() } else { format!("`{path}`") };
+    let of = if matches!(path, "" | "." | "?") { "The call".to_owned() } else { format!("`{path}`") };
     let after = |start: &str| message.strip_prefix(start).and_then(|rest| rest.split_once(", expected "));
     if let Some((found, expected)) = after("invalid type: ").or_else(|| after("invalid value: ")) {
         let expected = match expected {
@@ -136,7 +145,7 @@ mod tests {
                 r#"{"op":"importBackup","with":{"file":"a","options":"open sesame"}}"#,
                 "`options` must be an object, not a string.",
             ),
-            (r#"{"op":"dance","with":{}}"#, "must be one of `createBackup`"),
+            (r#"{"op":"dance","with":{}}"#, "There is no operation \"dance\"."),
         ];
         for (json, words) in cases {
             let message = refused(json);

@@ -1,7 +1,7 @@
 //! The table of operations, and what is made of each of its lines.
 
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::*;
 use crate::watch::Outcome;
@@ -28,7 +28,7 @@ macro_rules! operations {
         $name:literal ( $($parameter:tt),* ) = $Arguments:ident : $($fact:ident $(($word:literal))?),+ ;
     )*) => {
         /// One call of an operation, as a host sends it to its worker: `{ "op": "verify", "with": { "options": {} } }`.
-        #[derive(Debug, Serialize, Deserialize)]
+        #[derive(Debug, Serialize)]
         #[serde(tag = "op", content = "with")]
         pub enum AnyOperation {
             $( #[serde(rename = $name)] $Arguments($Arguments), )*
@@ -44,6 +44,14 @@ macro_rules! operations {
         } ),*];
 
         impl AnyOperation {
+            /// The operation of this name, with these arguments, which are JSON.
+            pub(super) fn read(name: &str, with: &str) -> Result<AnyOperation> {
+                match name {
+                    $( $name => arguments::parse(with).map(AnyOperation::$Arguments), )*
+                    other => Err(Error::Config { message: format!("There is no operation {other:?}.") }),
+                }
+            }
+
             pub fn entry(&self) -> &'static Entry {
                 let name = match self { $( AnyOperation::$Arguments(_) => $name, )* };
                 TABLE.iter().find(|entry| entry.name == name).expect("each variant has its line")

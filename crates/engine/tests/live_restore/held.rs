@@ -24,7 +24,7 @@ fn a_writer_that_stays_is_waited_for_with_a_bound_and_nothing_changes() {
         let error = replace_within(&[&one], SHORT).unwrap_err();
         assert!(begun.elapsed() >= SHORT && begun.elapsed() < SHORT * 5, "{:?}", begun.elapsed());
         assert_eq!(error.code(), "E_RESTORE");
-        assert!(error.to_string().contains("bank.sqlite is kept in use"), "{error}");
+        assert!(error.to_string().contains("bank.sqlite is in use by"), "{error}");
         #[cfg(target_os = "linux")]
         assert!(error.to_string().contains(&format!("process {}", holder.id())), "{error}");
         assert_eq!(std::fs::read(&one.live).unwrap(), before);
