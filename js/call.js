@@ -32,7 +32,8 @@ function refuse(message) {
 }
 
 function shown(value) {
-  if (typeof value === 'string') return JSON.stringify(value)
+  // It may be a secret in the wrong place.
+  if (typeof value === 'string') return 'a string'
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
   return isObject(value) ? 'an object' : Array.isArray(value) ? 'an array' : String(value)
