@@ -2,6 +2,8 @@
 
 'use strict'
 
+// Of Node: a realm of jest's may have none.
+const { Buffer } = require('node:buffer')
 const { readFileSync } = require('node:fs')
 const { resolve } = require('node:path')
 const { configText } = require('./call.js')
