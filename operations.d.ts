@@ -97,9 +97,8 @@ export function undoRestore(options?: UndoOptions & Watched): Promise<RestoreRes
 /**
  * Call this in the first line of a host, before it opens any file. It applies a restore that was prepared with `mode:
  * 'on-restart'`, and finishes or undoes a restore that a crash cut off. Null if there is neither: then it starts no
- * process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is:
- *
- *     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
+ * process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is
+ * `require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))`.
  */
 export function applyPendingRestore(options?: Watched): Promise<RestoreResult | null>
 

@@ -63,9 +63,8 @@ impl Operation for UndoRestore {
 
 /// Call this in the first line of a host, before it opens any file. It applies a restore that was prepared with `mode:
 /// 'on-restart'`, and finishes or undoes a restore that a crash cut off. Null if there is neither: then it starts no
-/// process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is:
-///
-///     require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))
+/// process and takes less than a millisecond, after the addon is loaded. In CommonJS, the host's index.js is
+/// `require('lifeboat').applyPendingRestore().then(() => require('./bot.js'))`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyPendingRestore {}
