@@ -195,7 +195,11 @@ async function list(engine, vault) {
     await Promise.all(
       (await readdir(vault, { recursive: true, withFileTypes: true }))
         .filter((entry) => entry.isFile())
-        .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
+        .map(async (entry) => {
+          // SQLite removes its log while we look.
+          const found = await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))
+          return found.size
+        })
     )
   )
   const held = sum(backups.map(({ totalSize }) => totalSize))
